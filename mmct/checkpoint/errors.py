@@ -1,0 +1,2 @@
+class CheckpointError(ValueError):
+    """A checkpoint that is unreadable, unsafe, or of another network."""

@@ -1,0 +1,81 @@
+"""Checkpoint files are data: nothing in them is run."""
+import sys
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Dict, Union
+
+import torch
+from torch import Tensor
+
+from .errors import CheckpointError
+
+
+class ForeignObject:
+    """Stands for an object of a training code that is not installed; keeps nothing of it."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        pass
+
+    def __setstate__(self, state) -> None:
+        pass
+
+
+def read_checkpoint(path: Union[str, Path]) -> dict:
+    """A checkpoint's content, read with ``weights_only`` protection.
+
+    Objects of a foreign training code beside the weights (published checkpoints carry their
+    statistics and settings) are read as :class:`ForeignObject`, without that code.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: not a checkpoint, or one that would run code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist')
+    try:
+        foreign = [(ForeignObject, name) for name in _foreign_names(path)]
+        with torch.serialization.safe_globals(foreign):
+            content = torch.load(path, map_location='cpu', weights_only=True)
+    except UnpicklingError as error:
+        reason = str(error).split('WeightsUnpickler error: ')[-1].splitlines()[0]
+        raise CheckpointError(f'{path} is refused: it holds more than data ({reason})') from None
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f'{path} is not a readable checkpoint: '
+                              f'{str(error).splitlines()[0]}') from None
+    if not isinstance(content, dict):
+        raise CheckpointError(f'{path} holds a {type(content).__name__}, expected a dict')
+    return content
+
+
+def _foreign_names(path: Path) -> list:
+    """Classes named in the file that belong to no installed or standard module."""
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (ValueError, RuntimeError):
+        return []  # not a zip file: torch.load will judge it
+    for name in names:
+        # What can be imported here could be run; it has no business in a checkpoint.
+        package = name.partition('.')[0]
+        if package in sys.stdlib_module_names or package in sys.modules:
+            raise CheckpointError(f'{path} is refused: it asks for {name}, which is not data')
+    return names
+
+
+def weights_in(content: dict, source: Union[str, Path]) -> Dict[str, Tensor]:
+    """The state dict inside a checkpoint: MMEngine's, a published tracker's, or bare.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    for key in ('state_dict', 'net', 'model'):
+        if isinstance(content.get(key), dict):
+            content = content[key]
+            break
+    state = {k: v for k, v in content.items() if isinstance(v, Tensor)}
+    if not state:
+        raise CheckpointError(f'{source} holds no weights: expected them under "state_dict", '
+                              f'"net" or "model", got the keys {sorted(map(str, content))[:10]}')
+    return state

@@ -1,0 +1,51 @@
+"""The schedule of candidate elimination while training (OSTrack, section 3.2)."""
+import math
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmtrack.registry import HOOKS
+
+
+def scheduled_keep_ratio(epoch: int, keep_ratio: float, start: int = 20, end: int = 100) -> float:
+    """The keep ratio of an epoch: 1 before ``start``, ``keep_ratio`` from ``end``, a half cosine
+    between.
+
+    Args:
+        epoch: counted from 0.
+        keep_ratio: r in (0, 1].
+        start, end: epochs.
+    """
+    if epoch < start:
+        return 1.
+    if epoch >= end:
+        return keep_ratio
+    phase = math.pi * (epoch - start) / (end - start)
+    return keep_ratio + (1 - keep_ratio) * (1 + math.cos(phase)) / 2
+
+
+@HOOKS.register_module()
+class EliminationScheduleHook(Hook):
+    """One scheduled keep ratio for all eliminating layers in training and validation.
+
+    Args:
+        keep_ratio: the ratio that the schedule ends with.
+        start, end: epochs between which it falls.
+    """
+
+    def __init__(self, keep_ratio: float = 0.7, start: int = 20, end: int = 100) -> None:
+        self.keep_ratio = keep_ratio
+        self.start = start
+        self.end = end
+
+    def before_train_epoch(self, runner) -> None:
+        # The published loop counts epochs from 1, and validates with the ratio of the epoch.
+        ratio = scheduled_keep_ratio(runner.epoch + 1, self.keep_ratio, self.start, self.end)
+        self._backbone(runner).schedule_elimination(ratio)
+
+    def before_test(self, runner) -> None:
+        self._backbone(runner).schedule_elimination(None)
+
+    @staticmethod
+    def _backbone(runner):
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        return model.backbone

@@ -1,0 +1,27 @@
+"""Randomness inside the network as a function of place."""
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmtrack.registry import HOOKS
+
+
+@HOOKS.register_module()
+class IterationSeedHook(Hook):
+    """Seeds PyTorch from (seed, iteration, process) before each iteration.
+
+    MMEngine saves no generator state, so without this a resumed run would drop other paths than
+    the uninterrupted one.
+
+    Args:
+        seed: first part of the key.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def before_train_iter(self, runner, *args, **kwargs) -> None:
+        key = np.random.SeedSequence([self.seed, runner.iter, get_rank()])
+        torch.manual_seed(int(key.generate_state(1)[0]))

@@ -1,0 +1,31 @@
+"""The ablation that replacement training is compared with: stages trained one after another."""
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmtrack.registry import HOOKS
+
+
+@HOOKS.register_module()
+class OneStageAtATimeHook(Hook):
+    """Trains stage 1 in place of the teacher's, freezes it, then stage 2, …, then all together
+    (CompressTracker's "Decouple").
+
+    The embedding is trained and frozen with the first stage; norm and head are trained always.
+
+    Args:
+        epochs_per_stage: length of each stage's turn; what is left trains all stages.
+    """
+
+    def __init__(self, epochs_per_stage: int = 75) -> None:
+        self.epochs_per_stage = epochs_per_stage
+
+    def before_train_epoch(self, runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        backbone = model.student.backbone
+        turn, last = runner.epoch // self.epochs_per_stage, len(backbone.layers)
+        together = turn >= last
+        model.fixed_gates = [together or stage <= turn for stage in range(last)]
+        for stage, layer in enumerate(backbone.layers):
+            layer.requires_grad_(together or stage == turn)
+        backbone.patch_embed.requires_grad_(together or turn == 0)
+        for table in (backbone.pos_embed_z, backbone.pos_embed_x):
+            table.requires_grad_(together or turn == 0)

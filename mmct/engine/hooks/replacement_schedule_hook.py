@@ -1,0 +1,67 @@
+"""The schedule of replacement training: more and more student (CompressTracker, section 3.3)."""
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmtrack.registry import HOOKS
+
+
+def progressive_prob(epoch: int, max_epochs: int, init: float = 0.5, alpha1: float = 0.1,
+                     alpha2: float = 0.1) -> float:
+    """p of an epoch (CompressTracker, equation 3, as its code has it).
+
+    Args:
+        epoch: 1 … ``max_epochs``.
+        max_epochs: length of the training.
+        init: p at the start.
+        alpha1, alpha2: shares of the training, at its start and its end, with p = init and p = 1.
+    """
+    start, end = int(alpha1 * max_epochs + 1e-9), int(alpha2 * max_epochs + 1e-9)
+    if epoch <= start + 1:
+        return init
+    if epoch <= max_epochs - end:
+        return init + (1 - init) * (epoch - start) / (max_epochs - start - end)
+    return 1.
+
+
+@HOOKS.register_module()
+class ReplacementScheduleHook(Hook):
+    """Sets and logs the distiller's ``replace_prob`` at each epoch.
+
+    Args:
+        mode: 'progressive', or 'constant' for p = ``init`` throughout.
+        init: p at the start, in (0, 1].
+        alpha1, alpha2: see :func:`progressive_prob`.
+        final_epochs: with mode 'constant', the last epochs train the student alone (p = 1).
+    """
+
+    def __init__(self,
+                 mode: str = 'progressive',
+                 init: float = 0.5,
+                 alpha1: float = 0.1,
+                 alpha2: float = 0.1,
+                 final_epochs: int = 0) -> None:
+        if mode not in ('progressive', 'constant'):
+            raise ValueError(f'mode={mode!r} of the schedule is not "progressive" or "constant"')
+        if not 0 < init <= 1:
+            raise ValueError(f'init={init} of the schedule must be in (0, 1]')
+        if alpha1 < 0 or alpha2 < 0 or alpha1 + alpha2 >= 1:
+            raise ValueError(f'alpha1={alpha1} and alpha2={alpha2} must be at least 0 and sum to '
+                             'less than 1')
+        self.mode = mode
+        self.init = init
+        self.alpha1 = alpha1
+        self.alpha2 = alpha2
+        self.final_epochs = final_epochs
+
+    def prob(self, epoch: int, max_epochs: int) -> float:
+        """p of epoch 1 … ``max_epochs``."""
+        if self.mode == 'progressive':
+            return progressive_prob(epoch, max_epochs, self.init, self.alpha1, self.alpha2)
+        return 1. if epoch > max_epochs - self.final_epochs else self.init
+
+    def before_train_epoch(self, runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.set_replace_prob(self.prob(runner.epoch + 1, runner.max_epochs))
+
+    def after_train_iter(self, runner, *args, **kwargs) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        runner.message_hub.update_scalar('train/replace_prob', model.replace_prob)

@@ -1,0 +1,23 @@
+"""Validation on pairs of frames."""
+from typing import Dict, List, Sequence
+
+import torch
+from mmdet.structures.bbox import bbox_overlaps
+from mmengine.evaluator import BaseMetric
+from mmtrack.registry import METRICS
+
+
+@METRICS.register_module()
+class PairIoU(BaseMetric):
+    """Mean IoU, in [0, 1], of the predicted box and the target's in the search crop."""
+
+    default_prefix = 'pair'
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        for sample in data_samples:
+            predicted = sample['pred_track_instances']['bboxes'].cpu()
+            target = sample['search_gt_instances']['bboxes'].to(predicted)
+            self.results.append(bbox_overlaps(predicted, target, is_aligned=True).item())
+
+    def compute_metrics(self, results: List[float]) -> Dict[str, float]:
+        return dict(iou=torch.tensor(results).mean().item())

@@ -1,0 +1,12 @@
+from .backbones import OneStreamViT, StageDividedViT
+from .data_preprocessor import PairDataPreprocessor
+from .distillers import ReplacementDistiller
+from .heads import CenterHead, CornerHead
+from .losses import PredictionGuidanceLoss, StageMimicLoss, TrackLoss
+from .trackers import OSTrack
+
+__all__ = [
+    'CenterHead', 'CornerHead', 'OSTrack', 'OneStreamViT', 'PairDataPreprocessor',
+    'PredictionGuidanceLoss', 'ReplacementDistiller', 'StageDividedViT', 'StageMimicLoss',
+    'TrackLoss'
+]

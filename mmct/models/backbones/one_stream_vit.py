@@ -1,0 +1,156 @@
+"""The one-stream ViT of OSTrack (arXiv 2203.11991)."""
+from typing import Optional, Sequence
+
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from ..layers import Block, EliminatingBlock, PatchEmbed, Tokens, box_tokens, centre_tokens
+from ..layers.elimination import TEMPLATE_RANGES
+
+
+@MODELS.register_module()
+class OneStreamViT(BaseModule):
+    """Template and search crop, embedded together, through one plain ViT.
+
+    A *stageable* backbone: ``embed`` -> each of ``layers`` -> ``finalize``, with
+    :class:`~mmct.models.layers.Tokens` in between.
+
+    Args:
+        embed_dims: C.
+        depth: number of layers.
+        num_heads: attention heads of a layer.
+        mlp_ratio: hidden width of a layer's MLP over C.
+        template_size: side of the template crop in pixels, a multiple of ``patch_size``.
+        search_size: side of the search crop in pixels, likewise.
+        patch_size: side of a token in pixels.
+        drop_path_rate: stochastic depth of the last layer, growing linearly from 0.
+        elimination: candidate elimination (OSTrack, section 3.2) or None:
+            ``layers`` (default 3, 6, 9), ``keep_ratio`` of each (default 0.7 each) and
+            ``template_range`` ('CTR_POINT', 'CTR_REC', 'GT_BOX' or 'ALL').
+    """
+
+    def __init__(self,
+                 embed_dims: int = 768,
+                 depth: int = 12,
+                 num_heads: int = 12,
+                 mlp_ratio: float = 4.,
+                 template_size: int = 128,
+                 search_size: int = 256,
+                 patch_size: int = 16,
+                 drop_path_rate: float = 0.,
+                 elimination: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        for name, size in (('template_size', template_size), ('search_size', search_size)):
+            if size <= 0 or size % patch_size:
+                raise ValueError(f'{name}={size} is not a positive multiple of the patch size '
+                                 f'{patch_size}; change {name} in the config')
+        self.embed_dims = embed_dims
+        self.template_size = template_size
+        self.search_size = search_size
+        self.patch_size = patch_size
+        self.template_grid = template_size // patch_size
+        self.search_grid = search_size // patch_size
+
+        self.patch_embed = PatchEmbed(embed_dims, patch_size)
+        self.pos_embed_z = nn.Parameter(torch.zeros(1, self.template_grid**2, embed_dims))
+        self.pos_embed_x = nn.Parameter(torch.zeros(1, self.search_grid**2, embed_dims))
+        self.template_range = None
+        eliminating = self._eliminating_layers(elimination, depth)
+        layer_args = dict(embed_dims=embed_dims, num_heads=num_heads, mlp_ratio=mlp_ratio)
+        self.layers = nn.ModuleList(
+            EliminatingBlock(**layer_args, **eliminating[i], drop_path=rate) if i in eliminating
+            else Block(**layer_args, drop_path=rate)
+            for i, rate in enumerate(self._drop_path_rates(drop_path_rate, depth)))
+        self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
+        self._init_parameters()
+
+    def _drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
+        return torch.linspace(0, rate, depth).tolist()
+
+    def _eliminating_layers(self, elimination: Optional[dict], depth: int) -> dict:
+        """{layer index: extra arguments of its EliminatingBlock}."""
+        if elimination is None:
+            return {}
+        layers = elimination.get('layers', (3, 6, 9))
+        ratios = elimination.get('keep_ratio', (0.7, ) * len(layers))
+        self.template_range = elimination.get('template_range', 'CTR_POINT')
+        if self.template_range not in TEMPLATE_RANGES:
+            raise ValueError(f'elimination.template_range={self.template_range!r} is not one of '
+                             f'{TEMPLATE_RANGES}')
+        if len(ratios) != len(layers) or not all(0 < ratio <= 1 for ratio in ratios):
+            raise ValueError(f'elimination.keep_ratio={tuple(ratios)} must hold one ratio in '
+                             f'(0, 1] for each of elimination.layers={tuple(layers)}')
+        if not all(0 <= layer < depth for layer in layers):
+            raise ValueError(f'elimination.layers={tuple(layers)} must be layers of the '
+                             f'backbone, 0 to {depth - 1}')
+        # With GT_BOX the ranking tokens come with each batch.
+        mask_range = 'ALL' if self.template_range == 'GT_BOX' else self.template_range
+        centre = centre_tokens(mask_range, self.template_grid)
+        return {
+            layer: dict(keep_ratio=ratio, centre=centre)
+            for layer, ratio in zip(layers, ratios)
+        }
+
+    def _init_parameters(self) -> None:
+        # As timm's ViT, which the published trackers start from.
+        for table in (self.pos_embed_z, self.pos_embed_x):
+            nn.init.trunc_normal_(table, std=.02)
+        for module in self.layers.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=.02)
+                nn.init.zeros_(module.bias)
+
+    def schedule_elimination(self, ratio: Optional[float]) -> None:
+        """One keep ratio for all eliminating layers, or None for each layer's own."""
+        for layer in self.layers:
+            if isinstance(layer, EliminatingBlock):
+                layer.scheduled_ratio = ratio
+
+    def embed(self,
+              template: Tensor,
+              search: Tensor,
+              template_boxes: Optional[Tensor] = None) -> Tokens:
+        """Crops to tokens.
+
+        Args:
+            template: (B, 3, Sz, Sz) normalised RGB.
+            search: (B, 3, Sx, Sx) normalised RGB.
+            template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop; needed
+                by ``template_range='GT_BOX'`` alone.
+        """
+        focus = None
+        if self.template_range == 'GT_BOX':
+            if template_boxes is None:
+                raise ValueError('elimination.template_range="GT_BOX" needs the box of the target '
+                                 'in the template crop')
+            focus = box_tokens(template_boxes, self.template_size, self.patch_size)
+        z = self.patch_embed(template) + self.pos_embed_z
+        x = self.patch_embed(search) + self.pos_embed_x
+        return Tokens(
+            torch.cat([z, x], dim=1),
+            lengths=dict(template=z.size(1), search=x.size(1)),
+            focus=focus)
+
+    def finalize(self, tokens: Tokens) -> Tokens:
+        """The last LayerNorm."""
+        return tokens.with_x(self.norm(tokens.x))
+
+    def search_map(self, tokens: Tokens) -> Tensor:
+        """Finalized tokens to the (B, C, n, n) map that the head reads, n = Sx / P."""
+        search = tokens.scatter_search(self.search_grid**2)
+        # Contiguous, because batch statistics of a channels-last map sum up less exactly.
+        search = search.transpose(1, 2).contiguous()
+        return search.unflatten(2, (self.search_grid, self.search_grid))
+
+    def forward(self,
+                template: Tensor,
+                search: Tensor,
+                template_boxes: Optional[Tensor] = None) -> Tensor:
+        """Crops to the (B, C, n, n) search map; arguments as in :meth:`embed`."""
+        tokens = self.embed(template, search, template_boxes)
+        for layer in self.layers:
+            tokens = layer(tokens)
+        return self.search_map(self.finalize(tokens))

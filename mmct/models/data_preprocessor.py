@@ -1,0 +1,44 @@
+import numpy as np
+import torch
+from mmengine.model import BaseDataPreprocessor
+from mmtrack.registry import MODELS
+
+
+@MODELS.register_module()
+class PairDataPreprocessor(BaseDataPreprocessor):
+    """Batch what the data loader gives, and normalise it where it is a pair.
+
+    Pairs of crops (there is a ``search_img``) come as (1, 3, S, S) BGR, 0 to 255, uint8 or float,
+    in a list or stacked; they leave as (B, 1, 3, S, S) normalised RGB, with the boxes of the data
+    samples, on the model's device. Frames to track in (only ``img``) leave as they come,
+    (B, 1, 3, H, W) BGR uint8 on the CPU: the tracker crops them there and normalises the crop.
+
+    Args:
+        mean, std: of R, G, B in [0, 1].
+    """
+
+    def __init__(self, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), **kwargs):
+        super().__init__(**kwargs)
+        self.register_buffer('mean', 255 * torch.tensor(mean).view(3, 1, 1), False)
+        self.register_buffer('std', 255 * torch.tensor(std).view(3, 1, 1), False)
+
+    def forward(self, data, training=False):
+        samples = data.get('data_samples')
+        inputs = {key: images if isinstance(images, torch.Tensor) else torch.stack(images)
+                  for key, images in data['inputs'].items()}
+        if 'search_img' in inputs:
+            inputs = {key: self.normalize(self.cast_data(images))
+                      for key, images in inputs.items()}
+            for key in ('gt_instances', 'search_gt_instances'):
+                self.cast_boxes([getattr(sample, key) for sample in samples])
+        return {'inputs': inputs, 'data_samples': samples}
+
+    def normalize(self, images):
+        """(..., 3, H, W) BGR, 0 to 255, to float32 RGB of mean 0 and deviation 1."""
+        return (images.flip(-3).float() - self.mean) / self.std
+
+    def cast_boxes(self, instances):
+        """Bring the boxes of all samples to the device at once."""
+        boxes = torch.as_tensor(np.stack([instance.bboxes for instance in instances]))
+        for instance, box in zip(instances, self.cast_data(boxes), strict=True):
+            instance.bboxes = box

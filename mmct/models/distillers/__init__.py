@@ -1,0 +1,3 @@
+from .replacement_distiller import ReplacementDistiller, draw_gates
+
+__all__ = ['ReplacementDistiller', 'draw_gates']

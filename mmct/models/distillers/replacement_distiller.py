@@ -1,0 +1,231 @@
+"""Replacement training: student and teacher stages, randomly swapped (CompressTracker)."""
+from typing import List, Optional, Sequence
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank
+from mmtrack.models.sot.base import BaseSingleObjectTracker
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from mmct.checkpoint import load_weights
+
+from ..backbones import divide
+from ..layers import Tokens
+
+AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
+
+
+def draw_gates(num_stages: int, prob: float, rng: np.random.Generator,
+               low_prob: str = AT_LEAST_ONE) -> List[bool]:
+    """Which stages are the student's in this iteration (CompressTracker, section 3.3).
+
+    Args:
+        num_stages: number of stages.
+        prob: p, probability in (0, 1] that a stage is the student's.
+        rng: source of randomness.
+        low_prob: what p < 0.5 means: 'at_least_one', as for any p, or 'exactly_one', as in the
+            published code.
+    """
+    if low_prob == EXACTLY_ONE and prob < 0.5:
+        gates = np.zeros(num_stages, dtype=bool)
+    else:
+        gates = rng.random(num_stages) < prob
+    if not gates.any():
+        gates[rng.integers(num_stages)] = True
+    return gates.tolist()
+
+
+@MODELS.register_module()
+class ReplacementDistiller(BaseSingleObjectTracker):
+    """Compresses a teacher into a student of one layer a stage.
+
+    Training runs the frozen teacher, draws gates, runs the mixed path and adds up the losses.
+    Prediction is the student's alone: the teacher is built when training starts, never earlier,
+    and is no part of the checkpoints.
+
+    Args:
+        teacher: config of the teacher, an ``OSTrack``.
+        student: config of the student, an ``OSTrack`` with a ``StageDividedViT``.
+        teacher_checkpoint: file with the teacher's weights, released or converted.
+        guidance_loss: config of the prediction guidance, None for none.
+        mimic_loss: config of the stage-wise mimicking, None for none.
+        replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
+            student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
+        low_prob: see :func:`draw_gates`.
+        head_init: the student's head starts from the 'teacher' or 'random'.
+        freeze_head: keep the student's head as it is initialised.
+        seed: key of the gates, with the iteration and the process.
+    """
+
+    def __init__(self,
+                 teacher: dict,
+                 student: dict,
+                 teacher_checkpoint: Optional[str] = None,
+                 guidance_loss: Optional[dict] = None,
+                 mimic_loss: Optional[dict] = None,
+                 replace_prob: float = 0.5,
+                 low_prob: str = AT_LEAST_ONE,
+                 head_init: str = 'teacher',
+                 freeze_head: bool = False,
+                 seed: int = 0,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
+        super().__init__(MODELS.build(preprocessor), init_cfg)
+        for name, value, known in (('head_init', head_init, ('teacher', 'random')),
+                                   ('low_prob', low_prob, (AT_LEAST_ONE, EXACTLY_ONE))):
+            if value not in known:
+                raise ValueError(f'{name}={value!r} is not one of {known}')
+        self.student = MODELS.build(student)
+        self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
+        self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
+        self.set_replace_prob(replace_prob)
+        self.low_prob = low_prob
+        self.head_init = head_init
+        self.seed = seed
+        if freeze_head:
+            self.student.head.requires_grad_(False)
+        self.freeze_head = freeze_head
+        # Set by a hook that decides the gates itself.
+        self.fixed_gates = None
+        self._teacher_cfg = teacher
+        self._teacher_checkpoint = teacher_checkpoint
+        object.__setattr__(self, 'teacher', None)
+        # Both are training state: a resumed run must draw the gates of the interrupted one, and
+        # must not start the student from the teacher again.
+        self.register_buffer('iteration', torch.tensor(0))
+        self.register_buffer('started', torch.tensor(False))
+        self._register_load_state_dict_pre_hook(accept_plain_student)
+
+    # The teacher
+
+    def build_teacher(self) -> None:
+        """Build, load and freeze the teacher; start the student from it in a new run.
+
+        Raises:
+            FileNotFoundError, CheckpointError: the teacher's checkpoint is missing or not fitting.
+            ValueError: the student's division does not sum to the teacher's depth.
+        """
+        teacher = MODELS.build(self._teacher_cfg)
+        divide(len(teacher.backbone.layers), self.student.backbone.division)
+        if self._teacher_checkpoint is None:
+            raise FileNotFoundError('no teacher_checkpoint given; set model.teacher_checkpoint to '
+                                    'the file with the teacher\'s weights')
+        load_weights(teacher, self._teacher_checkpoint, role='teacher')
+        teacher.requires_grad_(False).eval()
+        # Beside nn.Module's books: .train(), state_dict(), parameters() and DDP pass it by.
+        object.__setattr__(self, 'teacher', teacher.to(self.iteration.device))
+        if not self.started:
+            self.student.backbone.init_from_teacher(teacher.backbone)
+            if self.head_init == 'teacher':
+                self.student.head.load_state_dict(teacher.head.state_dict())
+            self.started.fill_(True)
+
+    def _apply(self, fn, *args, **kwargs) -> nn.Module:
+        super()._apply(fn, *args, **kwargs)
+        if self.teacher is not None:
+            self.teacher._apply(fn, *args, **kwargs)
+        return self
+
+    # Training
+
+    def set_replace_prob(self, prob: float) -> None:
+        """Set p, the probability in (0, 1] that a stage is the student's."""
+        if not 0 < prob <= 1:
+            raise ValueError(f'replace_prob={prob} must be in (0, 1]')
+        self.replace_prob = prob
+
+    def train(self, mode: bool = True) -> nn.Module:
+        super().train(mode)
+        if self.freeze_head:
+            # Frozen means its batch statistics, too.
+            self.student.head.eval()
+        return self
+
+    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict:
+        """Losses of one iteration: tracking, guidance and mimicking of the mixed path."""
+        if self.teacher is None:
+            self.build_teacher()
+        gates = self.fixed_gates or self.next_gates()
+        self.iteration += 1
+        return self.losses(self.student.unpack(inputs, data_samples), gates)
+
+    def next_gates(self) -> List[bool]:
+        """The gates of this iteration and process."""
+        rng = np.random.default_rng([self.seed, int(self.iteration), get_rank()])
+        return draw_gates(
+            len(self.student.backbone.division), self.replace_prob, rng, self.low_prob)
+
+    def losses(self, batch, gates: Sequence[bool]) -> dict:
+        """Losses of a batch for a gate pattern, True = student stage."""
+        stages, maps = self.mixed_path(batch, gates)
+        losses = self.student.head.loss(maps, batch.gt_boxes)
+        if self.guidance_loss or self.mimic_loss:
+            teacher_stages, teacher_boxes = self.run_teacher(batch)
+        if self.guidance_loss:
+            boxes = self.student.head.decode(maps)
+            losses.update(self.guidance_loss(maps.score, boxes, teacher_boxes))
+        if self.mimic_loss:
+            losses.update(self.mimic_loss(stages, teacher_stages))
+        return losses
+
+    def mixed_path(self, batch, gates: Sequence[bool]):
+        """From the student's embedding to its head, through stages of either.
+
+        Gradients flow through the teacher's frozen stages to what lies before them.
+
+        Returns:
+            tokens after each stage, and the head's maps.
+        """
+        student, stages = self.student.backbone, []
+        tokens = student.embed(*batch[:3])
+        for i, gate in enumerate(gates):
+            tokens = run_layers([student.layers[i]] if gate else self.teacher_stage(i), tokens)
+            stages.append(tokens)
+        return stages, self.student.head(student.search_map(student.finalize(tokens)))
+
+    @torch.no_grad()
+    def run_teacher(self, batch):
+        """The teacher's tokens after each stage, and its boxes (B, 4) cx, cy, w, h in [0, 1]."""
+        teacher, stages = self.teacher.backbone, []
+        tokens = teacher.embed(*batch[:3])
+        for i in range(len(self.student.backbone.division)):
+            tokens = run_layers(self.teacher_stage(i), tokens)
+            stages.append(tokens)
+        maps = self.teacher.head(teacher.search_map(teacher.finalize(tokens)))
+        return stages, self.teacher.head.decode(maps)
+
+    def teacher_stage(self, stage: int) -> List[nn.Module]:
+        """Layers of one of the teacher's stages."""
+        layers = self.teacher.backbone.layers
+        return [layers[i] for i in self.student.backbone.teacher_stages()[stage]]
+
+    # Testing: the student alone
+
+    def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
+        return self.student.predict(inputs, data_samples, **kwargs)
+
+    def _forward(self, inputs: dict, data_samples=None, **kwargs):
+        return self.student(inputs, data_samples, mode='tensor')
+
+    def init(self, frame, box) -> None:
+        self.student.init(frame, box)
+
+    def track(self, frame):
+        return self.student.track(frame)
+
+
+def run_layers(layers: Sequence[nn.Module], tokens: Tokens) -> Tokens:
+    for layer in layers:
+        tokens = layer(tokens)
+    return tokens
+
+
+def accept_plain_student(state_dict: dict, prefix: str, *_) -> None:
+    """Let a distiller load the checkpoint of an extracted student, too."""
+    if any(key.startswith(f'{prefix}student.') for key in state_dict):
+        return
+    for key in list(state_dict):
+        if key.startswith((f'{prefix}backbone.', f'{prefix}head.')):
+            state_dict[f'{prefix}student.{key[len(prefix):]}'] = state_dict.pop(key)

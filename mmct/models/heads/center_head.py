@@ -1,0 +1,85 @@
+"""OSTrack's centre head."""
+from collections import OrderedDict
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmengine.model import BaseModule
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from mmct.runtime.geometry import decode_center
+
+
+class CenterMaps(NamedTuple):
+    """score (B, 1, n, n) and size (B, 2, n, n) in [1e-4, 1 − 1e-4], offset (B, 2, n, n) raw."""
+    score: Tensor
+    offset: Tensor
+    size: Tensor
+
+
+def conv_tower(in_channels: int, channels: int, out_channels: int) -> nn.Sequential:
+    """Four 3×3 convs with bias, BN and ReLU, each half as wide as the last, and a 1×1 conv."""
+    widths = [in_channels] + [channels // 2**i for i in range(4)]
+    return nn.Sequential(*(conv_layer(a, b) for a, b in zip(widths, widths[1:])),
+                         nn.Conv2d(widths[-1], out_channels, 1))
+
+
+def conv_layer(in_channels: int, out_channels: int) -> nn.Sequential:
+    # The bias is superfluous before BN, but the released weights have it.
+    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+    return nn.Sequential(
+        OrderedDict(conv=conv, bn=nn.BatchNorm2d(out_channels), relu=nn.ReLU(inplace=True)))
+
+
+@MODELS.register_module()
+class CenterHead(BaseModule):
+    """Score, offset and size maps; the box at the best cell (OSTrack, section 3.3).
+
+    Args:
+        in_channels: C of the backbone.
+        channels: width of the first conv of each branch, a multiple of 8.
+        loss: config of the tracking loss.
+    """
+
+    def __init__(self,
+                 in_channels: int = 768,
+                 channels: int = 256,
+                 loss: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if channels % 8:
+            raise ValueError(f'channels={channels} of the head must be a multiple of 8')
+        self.score = conv_tower(in_channels, channels, 1)
+        self.offset = conv_tower(in_channels, channels, 2)
+        self.size = conv_tower(in_channels, channels, 2)
+        self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
+
+    def forward(self, search_map: Tensor) -> CenterMaps:
+        """(B, C, n, n) -> maps."""
+        return CenterMaps(
+            score=self.score(search_map).sigmoid().clamp(1e-4, 1 - 1e-4),
+            offset=self.offset(search_map),
+            size=self.size(search_map).sigmoid().clamp(1e-4, 1 - 1e-4))
+
+    def decode(self, maps: CenterMaps) -> Tensor:
+        """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
+        grid = maps.score.size(-1)
+        best = maps.score.flatten(1).argmax(dim=1)
+        at_best = best[:, None, None].expand(-1, 2, 1)
+        offset = maps.offset.flatten(2).gather(2, at_best).squeeze(2)
+        size = maps.size.flatten(2).gather(2, at_best).squeeze(2)
+        rows = torch.div(best, grid, rounding_mode='floor')
+        cell = torch.stack([best - rows * grid, rows], dim=1).to(offset.dtype)
+        return torch.cat([(cell + offset) / grid, size], dim=1)
+
+    def loss(self, maps: CenterMaps, gt_boxes: Tensor) -> dict:
+        """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
+        return self.track_loss(maps.score, self.decode(maps), gt_boxes)
+
+    @staticmethod
+    def predict(maps: CenterMaps, window: np.ndarray) -> Tuple[Sequence[float], float]:
+        """One tracking step: the box (4,) cx, cy, w, h in [0, 1] at the best cell of the
+        windowed map, and the unwindowed score; maps of batch size 1."""
+        score, offset, size = (m[0].float().cpu().numpy() for m in maps)
+        return decode_center(score[0], size, offset, window)

@@ -1,0 +1,65 @@
+"""The corner head of OSTrack's family."""
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+import torch
+from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
+from mmengine.model import BaseModule
+from mmtrack.models import CornerPredictorHead
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+
+class CornerMaps(NamedTuple):
+    """Logits (B, 1, n, n) of the top left and the bottom right corner; no score map."""
+    top_left: Tensor
+    bottom_right: Tensor
+    score: None = None
+
+
+@MODELS.register_module()
+class CornerHead(BaseModule):
+    """The box between the expected positions of two corners (STARK, section 3.1).
+
+    Args:
+        in_channels: C of the backbone.
+        channels: width of the first conv of each branch.
+        loss: config of the tracking loss; its focal term is never used.
+    """
+
+    def __init__(self,
+                 in_channels: int = 768,
+                 channels: int = 256,
+                 loss: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        self.predictor = CornerPredictorHead(in_channels, channels)
+        self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
+
+    def forward(self, search_map: Tensor) -> CornerMaps:
+        """(B, C, n, n) -> maps."""
+        return CornerMaps(*self.predictor.get_score_map(search_map))
+
+    def decode(self, maps: CornerMaps) -> Tensor:
+        """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
+        corners = [expected_cell(logits) for logits in maps[:2]]
+        return bbox_xyxy_to_cxcywh(torch.cat(corners, dim=1))
+
+    def loss(self, maps: CornerMaps, gt_boxes: Tensor) -> dict:
+        """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
+        return self.track_loss(None, self.decode(maps), gt_boxes)
+
+    def predict(self, maps: CornerMaps, window: np.ndarray) -> Tuple[Sequence[float], float]:
+        """One tracking step: the box (4,) cx, cy, w, h in [0, 1], and the mean probability of
+        the two best cells. A window has no meaning for corners and is not used."""
+        peaks = [logits.flatten(1).softmax(dim=1).max() for logits in maps[:2]]
+        box = self.decode(maps)[0].float().cpu().numpy()
+        return box, float(sum(peaks) / 2)
+
+
+def expected_cell(logits: Tensor) -> Tensor:
+    """(B, 1, n, n) logits -> (B, 2) expected x, y in [0, 1): cell index / n, no half cell."""
+    grid = logits.size(-1)
+    prob = logits.flatten(1).softmax(dim=1).unflatten(1, (grid, grid))
+    cells = torch.arange(grid, device=prob.device, dtype=prob.dtype) / grid
+    return torch.stack([prob.sum(dim=1) @ cells, prob.sum(dim=2) @ cells], dim=1)

@@ -1,0 +1,43 @@
+"""Multi-head self-attention of the ViT."""
+from typing import Optional, Tuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Attention(nn.Module):
+    """Self-attention over all tokens.
+
+    Args:
+        embed_dims: C, a multiple of ``num_heads``.
+        num_heads: number of heads.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int) -> None:
+        super().__init__()
+        if embed_dims % num_heads:
+            raise ValueError(f'embed_dims={embed_dims} is not a multiple of num_heads={num_heads}')
+        self.num_heads = num_heads
+        self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
+        self.proj = nn.Linear(embed_dims, embed_dims)
+
+    def forward(self, x: Tensor, rows: Optional[slice] = None) -> Tuple[Tensor, Optional[Tensor]]:
+        """
+        Args:
+            x: (B, N, C).
+            rows: also return the attention that these tokens pay.
+
+        Returns:
+            (B, N, C), and the attention (B, R, N) of the R rows averaged over heads, or None.
+        """
+        batch, num, dims = x.shape
+        qkv = self.qkv(x).view(batch, num, 3, self.num_heads, dims // self.num_heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        out = F.scaled_dot_product_attention(query, key, value)
+        out = self.proj(out.transpose(1, 2).reshape(batch, num, dims))
+        if rows is None:
+            return out, None
+        # The fused kernel keeps no map, so the few rows that are needed are made again.
+        scale = query.size(-1)**-0.5
+        weights = (query[:, :, rows] * scale @ key.transpose(-2, -1)).softmax(dim=-1)
+        return out, weights.mean(dim=1)

@@ -1,0 +1,51 @@
+"""The transformer block: the one layer of teacher and student, training and test."""
+from torch import Tensor, nn
+
+from .attention import Attention
+from .drop_path import DropPath
+from .tokens import Tokens
+
+
+class Mlp(nn.Module):
+    """Two linear layers with exact GELU, (…, C) -> (…, C)."""
+
+    def __init__(self, embed_dims: int, hidden_dims: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(embed_dims, hidden_dims)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden_dims, embed_dims)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class Block(nn.Module):
+    """Pre-norm ViT block.
+
+    Args:
+        embed_dims: C.
+        num_heads: attention heads.
+        mlp_ratio: hidden width of the MLP over C.
+        drop_path: rate of stochastic depth of both residual branches.
+    """
+
+    def __init__(self,
+                 embed_dims: int,
+                 num_heads: int,
+                 mlp_ratio: float = 4.,
+                 drop_path: float = 0.) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.attn = Attention(embed_dims, num_heads)
+        self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        x = tokens.x
+        x = x + self.drop_path(self.attn(self.norm1(x))[0])
+        return tokens.with_x(self.feed_forward(x))
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """The second half: (B, N, C) -> (B, N, C)."""
+        return x + self.drop_path(self.mlp(self.norm2(x)))

@@ -1,0 +1,110 @@
+"""Candidate elimination: a block that drops the search tokens its template ignores."""
+import math
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .block import Block
+from .tokens import Tokens
+
+TEMPLATE_RANGES = ('ALL', 'CTR_POINT', 'CTR_REC', 'GT_BOX')
+
+# Rows (and columns) of the template's token grid that stand for its centre, by grid size.
+# The published tables, kept as they are: no formula gives all of them.
+_CENTRE_POINT = {7: (3, ), 8: (3, ), 12: (5, ), 14: (6, )}
+_CENTRE_RECT = {7: (3, ), 8: (3, 4), 12: (5, 6)}
+
+
+def centre_tokens(template_range: str, grid: int) -> Tensor:
+    """(grid²,) bool: the template tokens whose attention ranks candidates.
+
+    Args:
+        template_range: 'ALL', 'CTR_POINT' or 'CTR_REC'.
+        grid: the template has grid × grid tokens.
+    """
+    if template_range == 'ALL':
+        return torch.ones(grid * grid, dtype=torch.bool)
+    table = {'CTR_POINT': _CENTRE_POINT, 'CTR_REC': _CENTRE_RECT}[template_range]
+    if grid not in table:
+        raise ValueError(
+            f'elimination.template_range={template_range!r} knows template grids of '
+            f'{sorted(table)} tokens a side, got {grid}; use "ALL" or another template_size')
+    mask = torch.zeros(grid, grid, dtype=torch.bool)
+    lo, hi = table[grid][0], table[grid][-1] + 1
+    mask[lo:hi, lo:hi] = True
+    return mask.flatten()
+
+
+def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> Tensor:
+    """(B, Lz) bool: the template tokens under the target's box (``GT_BOX``).
+
+    Args:
+        boxes_xywh: (B, 4) x, y, w, h in pixels of the template crop.
+
+    Raises:
+        ValueError: a box covers no token.
+    """
+    pixels = boxes_xywh.new_zeros(len(boxes_xywh), 1, template_size, template_size)
+    for mask, box in zip(pixels, boxes_xywh.tolist()):
+        x, y, w, h = box
+        # End points as published: one row and column less than the box is wide.
+        rows = slice(max(int(y), 0), max(int(y + h - 1), 0))
+        columns = slice(max(int(x), 0), max(int(x + w - 1), 0))
+        mask[0, rows, columns] = 1.
+    tokens = F.interpolate(
+        pixels, scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
+    focus = tokens.flatten(1) != 0
+    empty = (~focus.any(dim=1)).nonzero().flatten().tolist()
+    if empty:
+        raise ValueError(
+            f'template box {boxes_xywh[empty[0]].tolist()} (x, y, w, h in pixels of the template '
+            'crop) covers no token; elimination.template_range="GT_BOX" needs a larger target')
+    return focus
+
+
+class EliminatingBlock(Block):
+    """A block that keeps ``ceil(ratio · L)`` of the L search tokens (OSTrack, section 3.2).
+
+    Ranked is the attention, after softmax over all tokens, that chosen template tokens pay to
+    each search token, averaged over those tokens and the heads.
+
+    Args:
+        keep_ratio: share kept at test.
+        centre: (Lz,) bool template tokens that rank, unless the tokens bring their own ``focus``.
+    """
+
+    def __init__(self, *args, keep_ratio: float, centre: Tensor, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.keep_ratio = keep_ratio
+        # One ratio for all blocks while training and validating; None: each block's own.
+        self.scheduled_ratio = None
+        self.register_buffer('centre', centre, persistent=False)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        x = tokens.x
+        template, search = tokens.span('template'), tokens.span('search')
+        out, attention = self.attn(self.norm1(x), rows=template)
+        tokens = tokens.with_x(x + self.drop_path(out))
+
+        ratio = self.keep_ratio if self.scheduled_ratio is None else self.scheduled_ratio
+        length = tokens.lengths['search']
+        num_keep = math.ceil(ratio * length)
+        if num_keep < length:
+            tokens = self._eliminate(tokens, attention[:, :, search], num_keep)
+        return tokens.with_x(self.feed_forward(tokens.x))
+
+    def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
+        focus = self.centre.expand(len(attention), -1) if tokens.focus is None else tokens.focus
+        # A weighted mean, so that samples may have unequal numbers of ranking tokens.
+        weight = focus.to(attention.dtype).unsqueeze(-1)
+        score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
+        order = score.argsort(dim=1, descending=True)[:, :num_keep].sort(dim=1).values
+        search = tokens.group('search')
+        kept = search.gather(1, order.unsqueeze(-1).expand(-1, -1, search.size(2)))
+        span = tokens.span('search')
+        x = torch.cat([tokens.x[:, :span.start], kept, tokens.x[:, span.stop:]], dim=1)
+        positions = order if tokens.kept is None else tokens.kept.gather(1, order)
+        return replace(
+            tokens, x=x, lengths={**tokens.lengths, 'search': num_keep}, kept=positions)

@@ -1,0 +1,59 @@
+"""The value that flows through a one-stream tracker."""
+from dataclasses import dataclass, replace
+from typing import Dict, Optional
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Tokens of a batch, and which of them are which.
+
+    Attributes:
+        x: (B, N, C) token features.
+        lengths: number of tokens of each group, in the order in which the groups stand in ``x``;
+            OSTrack: ``{'template': Lz, 'search': Lx}``.
+        kept: (B, Lx) positions, on the search grid, of the search tokens that are still present;
+            None while none was eliminated.
+        focus: (B, Lz) bool, the template tokens whose attention ranks candidates; only set where
+            it differs from sample to sample (``GT_BOX``).
+    """
+    x: Tensor
+    lengths: Dict[str, int]
+    kept: Optional[Tensor] = None
+    focus: Optional[Tensor] = None
+
+    def with_x(self, x: Tensor) -> 'Tokens':
+        """The same tokens with other features (B, N, C')."""
+        return replace(self, x=x)
+
+    def span(self, group: str) -> slice:
+        """Where ``group`` stands along the token axis."""
+        start = 0
+        for name, length in self.lengths.items():
+            if name == group:
+                return slice(start, start + length)
+            start += length
+        raise KeyError(f'no token group {group!r}; there are {list(self.lengths)}')
+
+    def group(self, group: str) -> Tensor:
+        """Features (B, L, C) of one group."""
+        return self.x[:, self.span(group)]
+
+    def scatter_search(self, full_length: int) -> Tensor:
+        """Search features (B, full_length, C) on the whole grid, zeros where eliminated."""
+        search = self.group('search')
+        if self.kept is None:
+            return search
+        index = self.kept.unsqueeze(-1).expand_as(search)
+        return search.new_zeros(search.size(0), full_length, search.size(2)).scatter(
+            1, index, search)
+
+    def search_present(self, full_length: int) -> Tensor:
+        """(B, full_length) bool: which cells of the search grid still have their token."""
+        present = torch.ones(
+            self.x.size(0), full_length, dtype=torch.bool, device=self.x.device)
+        if self.kept is None:
+            return present
+        return torch.zeros_like(present).scatter(1, self.kept, True)

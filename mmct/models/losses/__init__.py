@@ -1,0 +1,10 @@
+from .box_loss import BoxLoss
+from .heatmap import gaussian_heatmap, gaussian_radius
+from .prediction_guidance_loss import PredictionGuidanceLoss
+from .stage_mimic_loss import StageMimicLoss
+from .track_loss import TrackLoss, focal_loss
+
+__all__ = [
+    'BoxLoss', 'PredictionGuidanceLoss', 'StageMimicLoss', 'TrackLoss', 'focal_loss',
+    'gaussian_heatmap', 'gaussian_radius'
+]

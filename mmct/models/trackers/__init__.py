@@ -1,0 +1,3 @@
+from .ostrack import OSTrack, PairBatch
+
+__all__ = ['OSTrack', 'PairBatch']

@@ -1,0 +1,179 @@
+"""OSTrack inside MMTracking: crop, forward, window, map back."""
+import logging
+from typing import List, NamedTuple, Optional, Tuple
+
+import torch
+from mmengine.logging import print_log
+from mmengine.structures import InstanceData
+from mmtrack.models.sot.base import BaseSingleObjectTracker
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from mmct.runtime import geometry
+
+TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
+
+
+class PairBatch(NamedTuple):
+    """A training batch as the network takes it.
+
+    template (B, 3, Sz, Sz) and search (B, 3, Sx, Sx) normalised RGB; template_boxes (B, 4)
+    x, y, w, h in pixels of the template crop; gt_boxes (B, 4) cx, cy, w, h in [0, 1] of the
+    search crop.
+    """
+    template: Tensor
+    search: Tensor
+    template_boxes: Tensor
+    gt_boxes: Tensor
+
+
+@MODELS.register_module()
+class OSTrack(BaseSingleObjectTracker):
+    """A one-stream tracker: backbone and head, and the tracking loop around them.
+
+    Args:
+        backbone: config of a stageable backbone.
+        head: config of a head.
+        data_preprocessor: config of the preprocessor of training pairs; also gives the mean and
+            standard deviation of the crops at test.
+        test_cfg: ``template_factor`` and ``search_factor``, side of a crop over sqrt(w · h) of
+            the box; ``margin``, pixels of a box that stay inside the frame.
+    """
+
+    def __init__(self,
+                 backbone: dict,
+                 head: dict,
+                 data_preprocessor: Optional[dict] = None,
+                 train_cfg: Optional[dict] = None,
+                 test_cfg: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
+        super().__init__(MODELS.build(preprocessor), init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.head = MODELS.build(head)
+        self.train_cfg = train_cfg
+        self.test_cfg = {**TEST_CFG, **(test_cfg or {})}
+        self._window = geometry.hann_window(self.backbone.search_grid)
+        self._failed = None
+
+    # Training
+
+    @staticmethod
+    def unpack(inputs: dict, data_samples: list) -> PairBatch:
+        """MMTracking's training batch: ``inputs['img']`` (B, 1, 3, Sz, Sz), ``'search_img'``
+        (B, 1, 3, Sx, Sx), boxes xyxy in crop pixels."""
+        template, search = inputs['img'][:, 0], inputs['search_img'][:, 0]
+        boxes = torch.cat([s.search_gt_instances.bboxes for s in data_samples]).to(search)
+        template_boxes = torch.cat([s.gt_instances.bboxes for s in data_samples]).to(search)
+        wh = boxes[:, 2:] - boxes[:, :2]
+        gt_boxes = torch.cat([boxes[:, :2] + wh / 2, wh], dim=1) / search.size(-1)
+        template_boxes = torch.cat(
+            [template_boxes[:, :2], template_boxes[:, 2:] - template_boxes[:, :2]], dim=1)
+        return PairBatch(template, search, template_boxes, gt_boxes)
+
+    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict:
+        """Tracking losses of a batch of pairs."""
+        batch = self.unpack(inputs, data_samples)
+        maps = self.head(self.backbone(*batch[:3]))
+        return self.head.loss(maps, batch.gt_boxes)
+
+    def _forward(self, inputs: dict, data_samples=None, **kwargs):
+        """The head's maps of a batch of pairs; ``data_samples`` are needed by GT_BOX alone."""
+        boxes = self.unpack(inputs, data_samples).template_boxes if data_samples else None
+        return self.head(self.backbone(inputs['img'][:, 0], inputs['search_img'][:, 0], boxes))
+
+    # Testing
+
+    def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
+        """Boxes, for one frame of a sequence or for a batch of training-like pairs.
+
+        Returns:
+            the data samples with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of the
+            frame (of the search crop for pairs) and ``scores`` (1,).
+        """
+        if 'search_img' in inputs:
+            return self._predict_pairs(inputs, data_samples)
+        if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
+            raise ValueError(f'test_mode={self.test_cfg["test_mode"]!r}: OSTrack runs OPE alone')
+        sample = data_samples[0]
+        box, score = self._step(inputs['img'], sample)
+        x, y, w, h = box
+        pred = InstanceData()
+        # float64, because the box lines of result files are compared to a hundredth of a pixel
+        pred.bboxes = torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64)
+        pred.scores = torch.tensor([score])
+        sample.pred_track_instances = pred
+        sample.set_metainfo(dict(failure=self._failed))
+        return [sample]
+
+    def _step(self, frames: Tensor, sample) -> Tuple[List[float], float]:
+        """One frame of a sequence; a sequence that fails once is not tracked any further."""
+        frame_id = sample.metainfo.get('frame_id', -1)
+        if frame_id == 0:
+            self._failed = None
+        try:
+            if sample.metainfo.get('load_error'):
+                raise ValueError(sample.metainfo['load_error'])
+            if self._failed is None:
+                frame = frames[0, 0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+                if frame_id == 0:
+                    x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
+                    self.init(frame, (x1, y1, x2 - x1, y2 - y1))
+                    return self._box, -1.
+                return self.track(frame)
+        except ValueError as error:
+            if self._failed is None:
+                self._failed = f'frame {frame_id}: {error}'
+                name = sample.metainfo.get('img_path', '')
+                print_log(f'sequence failed at {name}: {error}', 'current', logging.ERROR)
+        return [0., 0., 0., 0.], 0.
+
+    def init(self, frame, box) -> None:
+        """Take the target in the first frame.
+
+        Args:
+            frame: (H, W, 3) uint8 BGR.
+            box: x, y, w, h in pixels of the frame.
+
+        Raises:
+            ValueError: the box is not finite, empty, or outside the frame.
+        """
+        geometry.check_first_box(box, frame.shape)
+        crop, scale = geometry.crop_square(
+            frame, box, self.test_cfg['template_factor'], self.backbone.template_size)
+        self._template = self._normalize(crop)
+        target = geometry.box_to_crop(box, box, scale, self.backbone.template_size)
+        self._template_box = self._template.new_tensor([target]) * self.backbone.template_size
+        self._box = [float(v) for v in box]
+
+    @torch.no_grad()
+    def track(self, frame) -> Tuple[List[float], float]:
+        """Follow the target into the next frame.
+
+        Args:
+            frame: (H, W, 3) uint8 BGR.
+
+        Returns:
+            x, y, w, h in pixels of the frame, and the network's score before the window.
+        """
+        size = self.backbone.search_size
+        crop, scale = geometry.crop_square(frame, self._box, self.test_cfg['search_factor'], size)
+        maps = self.head(
+            self.backbone(self._template, self._normalize(crop), self._template_box))
+        box, score = self.head.predict(maps, self._window)
+        box = geometry.map_back(box, self._box, scale, size)
+        self._box = list(geometry.clip_box(box, *frame.shape[:2], self.test_cfg['margin']))
+        return self._box, score
+
+    def _normalize(self, crop) -> Tensor:
+        """(S, S, 3) uint8 BGR -> (1, 3, S, S) normalised RGB on the model's device."""
+        image = torch.from_numpy(crop).to(self.data_preprocessor.mean.device)
+        return self.data_preprocessor.normalize(image.permute(2, 0, 1)[None])
+
+    def _predict_pairs(self, inputs: dict, data_samples: list) -> list:
+        maps = self._forward(inputs, data_samples)
+        cx, cy, w, h = (self.head.decode(maps) * self.backbone.search_size).unbind(dim=1)
+        boxes = torch.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], dim=1)
+        for sample, box in zip(data_samples, boxes):
+            sample.pred_track_instances = InstanceData(bboxes=box[None])
+        return data_samples
