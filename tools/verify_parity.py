@@ -1,11 +1,10 @@
 """Compare mmct with recorded outputs of the published code."""
 import argparse
-import sys
 from pathlib import Path
 
 from tabulate import tabulate
 
-import mmct  # noqa: F401
+from mmct.cli import run
 from mmct.evaluation.parity import verify_folder
 
 
@@ -40,7 +39,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    try:
-        sys.exit(main())
-    except (ValueError, OSError) as error:
-        sys.exit(f'error: {error}')
+    run(main)

@@ -1,5 +1,10 @@
+from .conversion import convert, extract_student
 from .errors import CheckpointError
 from .loading import load_weights, tracker_weights
 from .reading import read_checkpoint, weights_in
+from .writing import save_checkpoint, save_tracker
 
-__all__ = ['CheckpointError', 'load_weights', 'read_checkpoint', 'tracker_weights', 'weights_in']
+__all__ = [
+    'CheckpointError', 'convert', 'extract_student', 'load_weights', 'read_checkpoint',
+    'save_checkpoint', 'save_tracker', 'tracker_weights', 'weights_in'
+]

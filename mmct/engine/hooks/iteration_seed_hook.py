@@ -8,20 +8,14 @@ from mmtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class IterationSeedHook(Hook):
-    """Seeds PyTorch from (seed, iteration, process) before each iteration.
+    """Seeds PyTorch from (seed of the run, iteration, process) before each iteration.
 
     MMEngine saves no generator state, so without this a resumed run would drop other paths than
     the uninterrupted one.
-
-    Args:
-        seed: first part of the key.
     """
 
     priority = 'VERY_HIGH'
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-
     def before_train_iter(self, runner, *args, **kwargs) -> None:
-        key = np.random.SeedSequence([self.seed, runner.iter, get_rank()])
+        key = np.random.SeedSequence([runner.seed or 0, runner.iter, get_rank()])
         torch.manual_seed(int(key.generate_state(1)[0]))

@@ -58,6 +58,11 @@ class ReplacementScheduleHook(Hook):
             return progressive_prob(epoch, max_epochs, self.init, self.alpha1, self.alpha2)
         return 1. if epoch > max_epochs - self.final_epochs else self.init
 
+    def before_train(self, runner) -> None:
+        # The gates are keyed by the seed of the run.
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.seed = runner.seed or 0
+
     def before_train_epoch(self, runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         model.set_replace_prob(self.prob(runner.epoch + 1, runner.max_epochs))

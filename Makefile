@@ -1,0 +1,40 @@
+# make demo | test | test-all | lint; each creates .venv and installs first, if that is not done.
+
+BIN := .venv/bin
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null \
+	&& echo $$python && break; done)
+# A folder with reference data for the tests; without it they use the small copies in tests/data.
+REFERENCE ?=
+
+PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PYTEST = $(BIN)/pytest $(if $(REFERENCE),--reference $(REFERENCE))
+
+.PHONY: install demo test test-all lint
+
+install: .venv/.installed
+
+.venv/.installed: setup.py constraints.txt
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 is not found: install it, or name it by' \
+		'make PYTHON=/path/to/python3.11'; exit 1; }
+	@echo 'Installing into .venv (a few minutes)'
+	@start=$$(date +%s) && set -e -x && \
+	$(PYTHON) -m venv .venv && \
+	$(PIP_INSTALL) setuptools wheel && \
+	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,dev]' && \
+	$(PIP_INSTALL) --no-deps mmtrack && \
+	touch $@ && \
+	{ set +x; } 2> /dev/null && \
+	echo "Installed in $$(($$(date +%s) - start)) s"
+
+demo: install
+	$(BIN)/python tools/demo.py
+
+test: install
+	$(PYTEST) -m 'not slow'
+
+test-all: install
+	$(PYTEST)
+
+lint: install
+	$(BIN)/ruff check

@@ -1,0 +1,23 @@
+# Tracking through LaSOT's 280 test videos, one pass.
+test_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='LoadTrackAnnotations', with_instance_id=False),
+    dict(type='PackTrackInputs', pack_single_img=True)
+]
+
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='VideoSampler'),
+    dataset=dict(
+        type='LaSOTDataset',
+        data_root='data/lasot/',
+        ann_file='annotations/lasot_test_infos.txt',
+        data_prefix=dict(img_path='LaSOTBenchmark'),
+        pipeline=test_pipeline,
+        test_mode=True))
+test_evaluator = dict(
+    type='SOTMetric', metric='OPE', metric_options=dict(only_eval_visible=True))
+test_cfg = dict(type='TestLoop')

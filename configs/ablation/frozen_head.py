@@ -1,0 +1,3 @@
+# The teacher's head, frozen.
+_base_ = '../ct_ostrack_4l.py'
+model = dict(freeze_head=True)

@@ -1,0 +1,27 @@
+"""Checkpoints are written whole or not at all."""
+import os
+from pathlib import Path
+from typing import Dict, Union
+
+import torch
+from torch import Tensor
+
+
+def save_checkpoint(content: dict, path: Union[str, Path]) -> None:
+    """Write a checkpoint beside its place, then move it there."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    torch.save(content, part)
+    os.replace(part, path)
+
+
+def save_tracker(state: Dict[str, Tensor], path: Union[str, Path], student: bool) -> None:
+    """Write a plain OSTrack checkpoint.
+
+    Args:
+        state: weights under mmct's names.
+        path: where to.
+        student: remembered, because released checkpoints name the layers of students otherwise.
+    """
+    save_checkpoint(dict(state_dict=state, meta=dict(student=student)), path)

@@ -1,0 +1,170 @@
+"""MMTracking 1.x on current PyTorch, NumPy and mmcv-lite: all that mmct knows of versions.
+
+MMTracking 1.0.0rc1 was written for PyTorch 1 and mmcv 2.0.0rc. :func:`bridge` imports it on a
+later stack without an edit of any installed package. Four things stand in the way, and each mend
+acts only where its obstacle is, so on a machine of the right age nothing is changed:
+
+1. ``import mmtrack`` asserts an mmcv version: :func:`accepted_mmcv_version`;
+2. ``mmcv.ops`` is imported, which mmcv-lite cannot: :func:`placeholders`;
+3. so are packages for multi-object tracking and ReID: :func:`placeholders`;
+4. ``torch.load`` refuses classes in MMEngine's checkpoints: :func:`allow_mmengine_checkpoints`.
+"""
+import importlib
+import sys
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pickle import UnpicklingError
+from types import ModuleType
+
+REQUIRED = ('torch', 'mmengine', 'mmtrack')
+# Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
+OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'sklearn', 'trackeval')
+# mmcls 1.0.0rc6, where it is installed, asks for no less; mmtrack for less than 2.0.0.
+MMCV_VERSION = '2.0.0rc4'
+
+
+def bridge() -> bool:
+    """Import MMTracking whole, so that everything of it is registered.
+
+    Returns:
+        bool: False, with nothing done, where MMTracking, MMEngine or PyTorch is not installed. A
+        broken installation is not hidden: its error is raised.
+    """
+    if not all(installed(name) for name in REQUIRED):
+        return False
+    allow_mmengine_checkpoints()
+    with accepted_mmcv_version(), placeholders(missing_packages()):
+        # The placeholders go afterwards, so all that imports them is imported here.
+        importlib.import_module('mmtrack.utils').register_all_modules(init_default_scope=False)
+        importlib.import_module('mmdet.apis')
+        importlib.import_module('mmtrack.apis')
+    return True
+
+
+def installed(name: str) -> bool:
+    """Whether module ``name`` can be imported; it is not, but its parent is."""
+    return sys.modules.get(name) is not None or find_spec(name) is not None
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Names of the modules that MMTracking imports in vain."""
+    packages = [name for name in OPTIONAL if not installed(name)]
+    if not installed('mmcv._ext'):  # mmcv-lite has the sources of mmcv.ops, but nothing compiled
+        packages.append('mmcv.ops')
+    return tuple(packages)
+
+
+@contextmanager
+def accepted_mmcv_version():
+    """Let mmcv's version read as one that MMTracking and MMDetection accept."""
+    import mmcv
+    from mmengine.utils import digit_version
+
+    version = mmcv.__version__
+    if not digit_version('2.0.0rc1') <= digit_version(version) < digit_version('2.0.0'):
+        mmcv.__version__ = MMCV_VERSION
+    try:
+        yield
+    finally:
+        mmcv.__version__ = version
+
+
+@contextmanager
+def placeholders(packages: tuple[str, ...]):
+    """Let ``packages`` and all below them be imported, though they are not installed.
+
+    Every name in them is a class that can be imported, subclassed and registered, but not built
+    or called. Afterwards the packages are absent again, because others choose what to do by
+    whether a package is there (MMEngine by ``mmcv.ops``, for one).
+    """
+    finder = PlaceholderFinder(packages)
+    # First, because mmcv-lite's own mmcv.ops would be found and fail.
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+        for name, module in list(sys.modules.items()):
+            if isinstance(module, PlaceholderModule):
+                del sys.modules[name]
+                parent, _, child = name.rpartition('.')
+                if parent in sys.modules:
+                    vars(sys.modules[parent]).pop(child, None)
+
+
+class PlaceholderFinder:
+    """Meta-path finder and loader of a :class:`PlaceholderModule` for each absent module."""
+
+    def __init__(self, packages: tuple[str, ...]):
+        self.packages = packages
+
+    def find_spec(self, name, path=None, target=None):
+        if any(f'{name}.'.startswith(f'{package}.') for package in self.packages):
+            return ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        return PlaceholderModule(spec.name)
+
+    def exec_module(self, module):
+        pass
+
+
+class PlaceholderModule(ModuleType):
+    """A module that has every name; each is a class that cannot be built."""
+
+    def __getattr__(self, name):
+        if name.startswith('__'):  # inspect, pickle and the import system ask for these
+            raise AttributeError(name)
+        placeholder = type(name, (Placeholder,), {'__module__': self.__name__})
+        setattr(self, name, placeholder)
+        return placeholder
+
+
+class Placeholder:
+    """Base of all classes in a :class:`PlaceholderModule`."""
+
+    def __new__(cls, *args, **kwargs):
+        absent = cls.__mro__[cls.__mro__.index(Placeholder) - 1]
+        package = absent.__module__.partition('.')[0]
+        what = 'mmcv with compiled ops' if package == 'mmcv' else f"the package '{package}'"
+        raise ImportError(f'{cls.__module__}.{cls.__name__} needs {what}, not installed here')
+
+
+def allow_mmengine_checkpoints():
+    """Let ``torch.load`` read MMEngine's checkpoints without turning its protection off.
+
+    They hold logged values (``HistoryBuffer``) and numbers and arrays of NumPy. Nothing else is
+    allowed: arrays of objects, for one, are still refused.
+    """
+    import numpy as np
+    import torch
+    from mmengine.logging import HistoryBuffer
+    from mmengine.utils import digit_version
+
+    if digit_version(torch.__version__) < digit_version('2.6'):  # no protection by default
+        return
+    # What NumPy's pickles call, under the names of both NumPy 1 and 2.
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+    numpy_functions = [
+        (function, f'{core}.multiarray.{name}') for core in ('numpy.core', 'numpy._core')
+        for function, name in ((scalar, 'scalar'), (reconstruct, '_reconstruct'))
+    ]
+    dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
+    torch.serialization.add_safe_globals([
+        HistoryBuffer, np.ndarray, np.dtype, *dtypes, *numpy_functions,
+        (history_statistic, 'builtins.getattr'),
+    ])
+
+
+def history_statistic(owner, name: str):
+    """Stand in for ``getattr`` in checkpoints, where HistoryBuffer's methods are stored by it.
+
+    The real one would let a checkpoint reach whatever it likes.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise UnpicklingError(f'{name!r} of {owner!r} is not a statistic of HistoryBuffer')
+    return getattr(owner, name)

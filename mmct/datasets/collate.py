@@ -1,0 +1,14 @@
+import torch
+from mmengine.registry import FUNCTIONS  # where MMEngine looks for a collate_fn
+
+
+@FUNCTIONS.register_module()
+def collate_pairs(samples):
+    """Stack packed pairs in the worker, so that a batch is handed over in two tensors.
+
+    Returns:
+        ``inputs`` of (B, 1, 3, S, S) tensors and the list of data samples.
+    """
+    inputs = {key: torch.stack([sample['inputs'][key] for sample in samples])
+              for key in samples[0]['inputs']}
+    return {'inputs': inputs, 'data_samples': [sample['data_samples'] for sample in samples]}

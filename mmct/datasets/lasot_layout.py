@@ -1,0 +1,98 @@
+"""LaSOT annotations of the official evaluation toolkit, brought into LaSOT's own layout.
+
+The toolkit has ``NAME.txt`` (a box x,y,w,h a line) and ``absent/NAME.txt`` (0 or 1 a line) in one
+folder or archive; LaSOT, and MMTracking's ``LaSOTDataset`` with it, a folder per video::
+
+    annotations/lasot_test_infos.txt
+    LaSOTBenchmark/CATEGORY/NAME/{groundtruth,full_occlusion,out_of_view}.txt
+
+The toolkit does not tell full occlusion from out of view. Absent frames are written as fully
+occluded; what is made of the two files, that the target is not visible, comes out the same.
+"""
+import os
+import re
+import tarfile
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+
+HEADER = ('The format of each line in this txt is '
+          '(video_path,annotation_path,start_frame_id,end_frame_id)')
+VIDEO = re.compile(r'\w+-\d+')
+BOX = re.compile(r'-?[\d.]+(,-?[\d.]+){3}')
+
+
+def convert_lasot_annotations(source, target):
+    """Write toolkit annotations in LaSOT's layout; images, where they are, are left alone.
+
+    Every file is written whole or not at all, the info file last.
+
+    Args:
+        source: tar archive or folder of the toolkit's annotations.
+        target: LaSOT's root, made if missing.
+
+    Returns:
+        The number of videos.
+
+    Raises:
+        FileNotFoundError: source is missing.
+        ValueError: source is no archive, has no annotations, or those of a video do not agree.
+    """
+    lines = [HEADER]
+    for name, (boxes, absent) in sorted(read_toolkit(Path(source)).items()):
+        path = f'{name.split("-")[0]}/{name}'
+        folder = Path(target, 'LaSOTBenchmark', path)
+        write(folder / 'groundtruth.txt', '\n'.join(boxes) + '\n')
+        write(folder / 'full_occlusion.txt', ','.join(absent) + '\n')
+        write(folder / 'out_of_view.txt', ','.join('0' * len(boxes)) + '\n')
+        lines.append(f'{path}/img,{path}/groundtruth.txt,1,{len(boxes)}')
+    write(Path(target, 'annotations', 'lasot_test_infos.txt'), '\n'.join(lines))
+    return len(lines) - 1
+
+
+def read_toolkit(source):
+    """Name of each video -> its box lines and its absent flags, checked."""
+    videos = defaultdict(dict)
+    for path, text in texts(source):
+        # Only the last two parts of a path count, so an archive cannot lead out of the target.
+        path = PurePosixPath(path)
+        if VIDEO.fullmatch(path.stem) and path.parent.name != 'att':  # attributes of a video
+            kind = 'absent' if path.parent.name == 'absent' else 'boxes'
+            videos[path.stem][kind] = text.split()
+    if not videos:
+        raise ValueError(f'{source} has no annotations NAME.txt and absent/NAME.txt')
+    return {name: check(f'{source}: {name}', **files) for name, files in videos.items()}
+
+
+def texts(source):
+    """Path and content of every text file of an archive or folder."""
+    if source.is_dir():
+        for path in source.rglob('*.txt'):
+            yield path.as_posix(), path.read_text()
+    elif source.is_file():
+        try:
+            with tarfile.open(source) as archive:
+                for member in archive:
+                    if member.isfile() and member.name.endswith('.txt'):
+                        yield member.name, archive.extractfile(member).read().decode()
+        except tarfile.TarError as error:
+            raise ValueError(f'{source} is not a tar archive: {error}') from error
+    else:
+        raise FileNotFoundError(f'{source} is missing: give the archive or folder of annotations')
+
+
+def check(where, boxes=(), absent=()):
+    if not boxes or len(boxes) != len(absent):
+        raise ValueError(f'{where} has {len(boxes)} boxes and {len(absent)} absent flags')
+    for number, box in enumerate(boxes, 1):
+        if not BOX.fullmatch(box):
+            raise ValueError(f'{where}, line {number}: expected x,y,w,h, got {box!r}')
+    if not set(absent) <= {'0', '1'}:
+        raise ValueError(f'{where} has absent flags other than 0 and 1')
+    return boxes, absent
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'{path.name}.part')
+    part.write_text(text)
+    os.replace(part, path)

@@ -1,0 +1,124 @@
+"""Where pairs come from: a video data set or an image data set of MMTracking."""
+import logging
+import os.path as osp
+
+import numpy as np
+from mmengine.logging import print_log
+from mmtrack.registry import DATASETS
+
+# A video is used if it has this many frames, this many of them visible.
+MIN_FRAMES = 20
+MIN_VISIBLE = 5
+GAP_STEP = 5  # by how much the window grows with each template that finds no search frame
+
+
+def build_source(cfg, max_gap):
+    """Build one of MMTracking's data sets and see that its files are there."""
+    dataset = DATASETS.build(dict(cfg, lazy_init=True, test_mode=False))
+    name = type(dataset).__name__
+    if not osp.isfile(dataset.ann_file):
+        raise FileNotFoundError(
+            f'{name}: annotation file {dataset.ann_file} is missing; set data_root and ann_file '
+            'of the data set, or write the file with dataset_converters of MMTracking')
+    folder = dataset.data_prefix['img_path']
+    if not osp.isdir(folder):
+        raise FileNotFoundError(f'{name}: data folder {folder} is missing; set data_root and '
+                                'data_prefix.img_path of the data set')
+    dataset.full_init()
+    if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
+        return ImageSource(dataset)
+    return VideoSource(dataset, max_gap)
+
+
+class ImageSource:
+    """Pairs of an image with itself; a sequence of the data set is one object in one image."""
+
+    def __init__(self, dataset):
+        self.name = type(dataset).__name__
+        self.dataset = dataset
+        if dataset.num_videos == 0:
+            raise ValueError(f'{self.name}: no object in {dataset.ann_file}')
+
+    def draw(self, rng):
+        index = int(rng.integers(self.dataset.num_videos))
+        box = self.dataset.get_bboxes_from_video(index)[0]
+        path = self.dataset.get_img_infos_from_video(index)['img_paths'][0]
+        return {'sequence': f'object {index}', 'img_path': [path, path], 'boxes': [box, box]}
+
+
+class VideoSource:
+    """Causal pairs of a video: the search frame comes after the template.
+
+    Annotations are read once, so a broken one is known at once and drawing is cheap. Videos with
+    too few frames, or too few where the target is visible, are left out with a warning.
+    """
+
+    def __init__(self, dataset, max_gap):
+        self.name = type(dataset).__name__
+        self.dataset = dataset
+        self.max_gap = max_gap
+        self.videos = []  # (index in the data set, boxes (N, 4) x, y, w, h, visible frames)
+        left_out = []
+        for index in range(dataset.num_videos):
+            boxes, visible = self._read(index)
+            if len(boxes) >= MIN_FRAMES and len(visible) >= MIN_VISIBLE:
+                self.videos.append((index, boxes, visible))
+            else:
+                left_out.append(f'{self._sequence(index)} ({len(visible)} of {len(boxes)})')
+        rule = f'fewer than {MIN_FRAMES} frames or {MIN_VISIBLE} visible ones'
+        if not self.videos:
+            raise ValueError(f'{self.name}: no sequence in {dataset.ann_file} can be used; '
+                             f'all {dataset.num_videos} have {rule}')
+        if left_out:
+            print_log(f'{self.name}: {len(left_out)} of {dataset.num_videos} sequences left out, '
+                      f'{rule}: {", ".join(left_out)}', 'current', logging.WARNING)
+
+    def draw(self, rng):
+        index, boxes, visible = self.videos[rng.integers(len(self.videos))]
+        frames = draw_frames(rng, visible, len(boxes), self.max_gap)
+        return {'sequence': self._sequence(index),
+                'img_path': [self._frame_path(index, frame) for frame in frames],
+                'boxes': [boxes[frame] for frame in frames]}
+
+    def _read(self, index):
+        try:
+            infos = self.dataset.get_ann_infos_from_video(index)
+        except Exception as error:  # whatever a broken file leads to, say which one it is
+            raise ValueError(f'{self.name}: the annotation of sequence {self._sequence(index)} '
+                             f'cannot be read: {error}') from error
+        boxes = infos['bboxes'].copy()
+        boxes[:, 2:] -= boxes[:, :2]
+        return boxes.astype(np.float32), np.flatnonzero(infos['visible']).astype(np.int32)
+
+    def _sequence(self, index):
+        return self.dataset.get_data_info(index).get('video_path', f'number {index}')
+
+    def _frame_path(self, index, frame):
+        info = self.dataset.get_data_info(index)
+        if 'framename_template' not in info:  # not a folder of numbered frames
+            return self.dataset.get_img_infos_from_video(index)['img_paths'][frame]
+        name = info['framename_template'] % (info['start_frame_id'] + frame)
+        return osp.join(self.dataset.data_prefix['img_path'], info['video_path'], name)
+
+
+def draw_frames(rng, visible, length, max_gap):
+    """Draw a template and a later search frame.
+
+    The template is any visible frame but the last of the video; the search frame a visible one
+    1 to max_gap - 1 later. If there is none, the window grows and a new template is drawn.
+
+    Args:
+        rng: ``numpy.random.Generator``.
+        visible: sorted indices of the frames where the target is visible, at least two.
+        length: number of frames of the video.
+
+    Returns:
+        The indices of both frames.
+    """
+    templates = visible[:np.searchsorted(visible, length - 1)]
+    while True:
+        template = int(templates[rng.integers(len(templates))])
+        first, stop = np.searchsorted(visible, (template + 1, template + max_gap))
+        if first < stop:
+            return template, int(visible[rng.integers(first, stop)])
+        max_gap += GAP_STEP

@@ -1,0 +1,10 @@
+"""Steps of the pair pipeline. What is random in them comes from ``results['rng']``."""
+from .brightness import BrightenCrops
+from .crop import CropPair
+from .flip import FlipCrops, FlipPair
+from .gray import GrayPair
+from .load import LoadPair
+from .pack import PackPair
+
+__all__ = ['BrightenCrops', 'CropPair', 'FlipCrops', 'FlipPair', 'GrayPair', 'LoadPair',
+           'PackPair']

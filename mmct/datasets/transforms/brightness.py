@@ -1,0 +1,21 @@
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmtrack.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class BrightenCrops(BaseTransform):
+    """Multiply each crop by its own U(1 - jitter, 1 + jitter), cut at white.
+
+    Crops become float32, still 0 to 255: rounding them back to uint8 would lose what the
+    published pipeline, which works on floats, keeps.
+    """
+
+    def __init__(self, jitter):
+        self.jitter = jitter
+
+    def transform(self, results):
+        for i, crop in enumerate(results['img']):
+            gain = results['rng'].uniform(1 - self.jitter, 1 + self.jitter)
+            results['img'][i] = np.minimum(crop * np.float32(gain), np.float32(255))
+        return results

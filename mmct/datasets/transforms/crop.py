@@ -1,0 +1,60 @@
+import math
+
+from mmcv.transforms import BaseTransform
+from mmtrack.registry import TRANSFORMS
+
+from ...runtime.geometry import box_to_crop, crop_square, only_padding
+
+
+@TRANSFORMS.register_module()
+class CropPair(BaseTransform):
+    """Crop each frame around a jittered copy of the target's box.
+
+    Each argument has one value per frame: template, search. A pair whose crop has no area, or
+    shows nothing but padding, is given up (None).
+
+    Changes ``img`` to (size, size, 3) uint8 crops, ``boxes`` to x, y, w, h in units of the crop's
+    side.
+
+    Args:
+        size: side of the crop in pixels.
+        factor: side of the crop in units of sqrt(w * h) of the box.
+        center_jitter: range of the shift of the centre, in units of sqrt(w * h).
+        scale_jitter: standard deviation of the logarithm of the box's width and height.
+    """
+
+    def __init__(self, size, factor, center_jitter, scale_jitter):
+        if not len(size) == len(factor) == len(center_jitter) == len(scale_jitter):
+            raise ValueError('CropPair needs as many values of size, factor, center_jitter and '
+                             f'scale_jitter, got {size}, {factor}, {center_jitter}, '
+                             f'{scale_jitter}')
+        self.settings = list(zip(size, factor, center_jitter, scale_jitter, strict=True))
+
+    def transform(self, results):
+        crops, boxes = [], []
+        for frame, box, settings in zip(
+                results['img'], results['boxes'], self.settings, strict=True):
+            size, factor, center, scale = settings
+            jittered = jitter_box(results['rng'], box, center, scale)
+            try:
+                if only_padding(frame.shape, jittered, factor, size):
+                    return None
+                crop, ratio = crop_square(frame, jittered, factor, size)
+            except ValueError:  # no area, or a jitter beyond all measure
+                return None
+            crops.append(crop)
+            boxes.append(box_to_crop(box, jittered, ratio, size))
+        results['img'], results['boxes'] = crops, boxes
+        return results
+
+
+def jitter_box(rng, box, center, scale):
+    """Change the size, then the place of a box x, y, w, h; every draw is per axis."""
+    x, y, w, h = (float(value) for value in box)
+    grow_w, grow_h = rng.standard_normal(2)
+    shift_x, shift_y = rng.random(2) - 0.5
+    new_w, new_h = w * math.exp(grow_w * scale), h * math.exp(grow_h * scale)
+    # The shift is measured in the new size, as published.
+    reach = math.sqrt(max(new_w * new_h, 0)) * center
+    cx, cy = x + 0.5 * w + reach * shift_x, y + 0.5 * h + reach * shift_y
+    return cx - 0.5 * new_w, cy - 0.5 * new_h, new_w, new_h

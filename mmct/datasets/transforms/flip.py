@@ -1,0 +1,40 @@
+import cv2
+from mmcv.transforms import BaseTransform
+from mmtrack.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class FlipPair(BaseTransform):
+    """Mirror both frames together left to right, with probability ``prob``.
+
+    ``boxes`` are x, y, w, h in frame pixels.
+    """
+
+    def __init__(self, prob):
+        self.prob = prob
+
+    def transform(self, results):
+        if results['rng'].random() < self.prob:
+            results['boxes'] = [
+                (frame.shape[1] - x - w, y, w, h)
+                for frame, (x, y, w, h) in zip(results['img'], results['boxes'], strict=True)]
+            results['img'] = [cv2.flip(frame, 1) for frame in results['img']]
+        return results
+
+
+@TRANSFORMS.register_module()
+class FlipCrops(BaseTransform):
+    """Mirror each crop by itself left to right, with probability ``prob``.
+
+    ``boxes`` are x, y, w, h in units of the crop's side.
+    """
+
+    def __init__(self, prob):
+        self.prob = prob
+
+    def transform(self, results):
+        for i, (x, y, w, h) in enumerate(results['boxes']):
+            if results['rng'].random() < self.prob:
+                results['img'][i] = cv2.flip(results['img'][i], 1)
+                results['boxes'][i] = 1 - x - w, y, w, h
+        return results

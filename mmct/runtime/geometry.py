@@ -1,0 +1,216 @@
+"""Crop, window, decode and map back: the arithmetic around the network.
+
+Boxes are x, y, w, h in frame pixels unless a docstring says otherwise. Scalars are Python floats
+and the order of the operations is that of the published trackers, so results agree bit for bit.
+"""
+import math
+
+import cv2
+import numpy as np
+
+# A crop is built at frame resolution before it is resized; a larger side means a runaway box.
+MAX_SIDE = 1 << 14
+
+STRIDE = 16  # pixels per token in every one-stream tracker
+
+
+def crop_square(frame, box, factor, size):
+    """Cut a square around the centre of a box and resize it.
+
+    Args:
+        frame: (H, W, 3) uint8.
+        box: x, y, w, h in frame pixels; may reach out of the frame, which is padded with zeros.
+        factor: side of the square in units of sqrt(w * h).
+        size: side of the result in pixels.
+
+    Returns:
+        The (size, size, 3) uint8 crop and ``scale``, crop pixels per frame pixel.
+
+    Raises:
+        ValueError: the box is not finite, has no area, or gives a square wider than ``MAX_SIDE``;
+            the frame is not (H, W, 3) uint8.
+    """
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
+    x1, y1, side = _square(box, factor)
+    left, right = _inside(x1, side, frame.shape[1])
+    top, bottom = _inside(y1, side, frame.shape[0])
+    patch = frame[top:bottom, left:right]
+    if patch.shape[:2] != (side, side):
+        # Zero pages that nobody writes take no memory, so a wide margin costs nothing.
+        padded = np.zeros((side, side, 3), np.uint8)
+        padded[top - y1:bottom - y1, left - x1:right - x1] = patch
+        patch = padded
+    return cv2.resize(patch, (size, size)), size / side
+
+
+def only_padding(frame_shape, box, factor, size):
+    """Whether every token of a crop sees padding, so that nothing can be learned from it.
+
+    The padding mask at crop resolution is bilinear with every non-zero value counted as padding,
+    then reduced to tokens by nearest neighbour.
+
+    Args:
+        frame_shape: (H, W, ...) of the frame.
+        box, factor, size: as in ``crop_square``.
+    """
+    return bool(padding_mask(frame_shape, box, factor, size)[::STRIDE, ::STRIDE].all())
+
+
+def padding_mask(frame_shape, box, factor, size):
+    """Where the crop of ``crop_square`` is touched by padding.
+
+    Returns:
+        (size, size) bool, True = padding.
+    """
+    x1, y1, side = _square(box, factor)
+    # The frame's area is a rectangle, so a pixel is padding if its row or its column is.
+    columns = _padded(x1, side, frame_shape[1], size)
+    rows = _padded(y1, side, frame_shape[0], size)
+    return rows[:, None] | columns[None, :]
+
+
+def box_to_crop(box, crop_box, scale, size):
+    """Express a box in the coordinates of a crop (the training target).
+
+    The centre of the crop is (size - 1) / 2 here and size / 2 in ``map_back``: the two are not
+    inverses, as published.
+
+    Args:
+        box: x, y, w, h of the target in frame pixels.
+        crop_box: the box that was given to ``crop_square``.
+        scale, size: of that crop.
+
+    Returns:
+        x, y, w, h in units of the crop's side; outside [0, 1] where the crop cuts the target.
+    """
+    x, y, w, h = _floats(box)
+    crop_x, crop_y, crop_w, crop_h = _floats(crop_box)
+    cx = (size - 1) / 2 + ((x + 0.5 * w) - (crop_x + 0.5 * crop_w)) * scale
+    cy = (size - 1) / 2 + ((y + 0.5 * h) - (crop_y + 0.5 * crop_h)) * scale
+    w, h = w * scale, h * scale
+    return (cx - 0.5 * w) / size, (cy - 0.5 * h) / size, w / size, h / size
+
+
+def map_back(box, last_box, scale, size):
+    """Bring a predicted box from the search crop to the frame.
+
+    Args:
+        box: cx, cy, w, h in [0, 1] of the crop.
+        last_box: x, y, w, h the crop was cut around.
+        scale, size: of that crop.
+
+    Returns:
+        x, y, w, h in frame pixels, not clipped.
+    """
+    cx, cy, w, h = (value * size / scale for value in _floats(box))
+    last_x, last_y, last_w, last_h = _floats(last_box)
+    half_side = 0.5 * size / scale
+    cx = cx + (last_x + 0.5 * last_w - half_side)
+    cy = cy + (last_y + 0.5 * last_h - half_side)
+    return cx - 0.5 * w, cy - 0.5 * h, w, h
+
+
+def check_first_box(box, frame_shape):
+    """See that a target can be taken up.
+
+    Args:
+        box: x, y, w, h in frame pixels.
+        frame_shape: (H, W, ...) of the frame.
+
+    Raises:
+        ValueError: the box is not finite, has no area, or lies outside the frame.
+    """
+    x, y, w, h = _floats(box)
+    height, width = frame_shape[:2]
+    if not all(math.isfinite(value) for value in (x, y, w, h)):
+        reason = 'is not finite'
+    elif w <= 0 or h <= 0:
+        reason = 'has no area'
+    elif x >= width or y >= height or x + w <= 0 or y + h <= 0:
+        reason = 'lies outside the frame'
+    else:
+        return
+    raise ValueError(f'first box {x, y, w, h} {reason}; expected x, y, w, h with w, h > 0 that '
+                     f'overlaps the frame of {width}x{height} pixels')
+
+
+def clip_box(box, height, width, margin=10):
+    """Clip x, y, w, h to a frame, leaving at least ``margin`` pixels of it inside each border."""
+    x, y, w, h = _floats(box)
+    x, w = _clip(x, x + w, width, margin)
+    y, h = _clip(y, y + h, height, margin)
+    return x, y, w, h
+
+
+def hann_window(n):
+    """The (n, n) float32 weight that favours cells near the centre of the crop."""
+    window = 0.5 * (1 - np.cos(2 * np.pi / (n + 1) * np.arange(1, n + 1)))
+    window = window.astype(np.float32)
+    return window[:, None] * window[None, :]
+
+
+def decode_center(score, size, offset, window=None):
+    """Read the box off the maps of a centre head.
+
+    Args:
+        score: (n, n), or any shape with n * n elements.
+        size: (2, n, n), w and h in [0, 1].
+        offset: (2, n, n), x and y in cells.
+        window: (n, n) weight of the score that decides the cell; None for none.
+
+    Returns:
+        cx, cy, w, h in [0, 1] of the search crop, and the network's own score, before the window,
+        at the cell that was chosen.
+    """
+    n = size.shape[-1]
+    score = score.reshape(n, n)
+    row, column = divmod(int(np.argmax(score if window is None else score * window)), n)
+    cx = (column + float(offset[0, row, column])) / n
+    cy = (row + float(offset[1, row, column])) / n
+    box = cx, cy, float(size[0, row, column]), float(size[1, row, column])
+    return box, float(score[row, column])
+
+
+def _floats(box):
+    x, y, w, h = (float(value) for value in box)
+    return x, y, w, h
+
+
+def _square(box, factor):
+    """Left, top and side of the square ``factor`` times as wide as the box."""
+    x, y, w, h = _floats(box)
+    if not all(math.isfinite(value) for value in (x, y, w, h)):
+        raise ValueError(f'box {x, y, w, h} is not finite; expected x, y, w, h in pixels')
+    if w <= 0 or h <= 0:
+        raise ValueError(f'box {x, y, w, h} has no area; expected w, h > 0')
+    side = math.sqrt(w * h) * factor
+    if not 0 < side <= MAX_SIDE:
+        raise ValueError(f'box {x, y, w, h} gives a crop of {side:.3g} pixels a side, '
+                         f'expected 1 to {MAX_SIDE}')
+    side = math.ceil(side)
+    return round(x + 0.5 * w - side * 0.5), round(y + 0.5 * h - side * 0.5), side
+
+
+def _inside(start, side, length):
+    """First and last-plus-one frame index of a crop's axis; equal if it misses the frame."""
+    # Where a crop reaches the right or lower border, one pixel of the frame is lost, as published.
+    stop = start + side if start + side < length else length - 1
+    start = max(start, 0)
+    return (start, stop) if start < stop else (0, 0)
+
+
+def _padded(start, side, length, size):
+    """(size,) bool: which resized pixels of an axis draw on padding."""
+    first, stop = _inside(start, side, length)
+    if stop - first == side:
+        return np.zeros(size, bool)
+    outside = np.ones((1, side), np.float32)
+    outside[0, first - start:stop - start] = 0
+    return cv2.resize(outside, (size, 1))[0] > 0
+
+
+def _clip(start, stop, length, margin):
+    start = min(max(0, start), length - margin)
+    stop = min(max(margin, stop), length)
+    return start, max(margin, stop - start)

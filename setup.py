@@ -1,0 +1,66 @@
+"""Packaging; the ranges of all dependencies stand here and nowhere else."""
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+
+
+class BuildWithMim(build_py):
+    """Put configs and tools into the built package, as ``mmct/.mim``, where MIM looks for them.
+
+    An editable installation has none of it: there the checkout's own folders serve.
+    """
+
+    def run(self):
+        super().run()
+        if self.editable_mode:
+            return
+        mim = Path(self.build_lib) / 'mmct' / '.mim'
+        shutil.rmtree(mim, ignore_errors=True)
+        for folder in ('configs', 'tools'):
+            shutil.copytree(ROOT / folder, mim / folder,
+                            ignore=shutil.ignore_patterns('__pycache__'))
+
+
+setup(
+    name='mmct',
+    version=re.search(r"__version__ = '(.+)'", (ROOT / 'mmct/__init__.py').read_text())[1],
+    description='Compression of one-stream transformer trackers, as a plugin for MMTracking 1.x',
+    author='The mmct authors',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=['mmct', 'mmct.*']),
+    package_data={'mmct': ['**/*.pth']},
+    cmdclass={'build_py': BuildWithMim},
+    # MMTracking itself (mmtrack 1.0.0rc1) is missing here: its metadata asks for a pandas and a
+    # scipy that no longer install, so it has to be installed with `pip install --no-deps`.
+    # So is mmcv: `mmcv-lite` (extra `lite`) and a compiled `mmcv` own the same files, and whoever
+    # has compiled the one must not get the other on top of it.
+    install_requires=[
+        'torch>=1.13',
+        # MMTracking uses np.bool, which 1.24 to 1.26 lack; 2.4 no longer turns arrays of one
+        # element into numbers, on which it relies too.
+        'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
+        'mmengine>=0.6.0,<0.11',
+        'mmdet>=3.0.0rc5,<=3.0.0rc6',  # 3.0.0 moved names that MMTracking imports
+        'matplotlib',
+        'opencv-python',
+        'packaging',
+        'pycocotools',
+        'rich',
+        'scipy',
+        'six',
+        'tabulate',
+        'terminaltables',
+        'tqdm',
+    ],
+    extras_require={
+        'lite': ['mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
+        'demo': ['scikit-image'],
+        'dev': ['hypothesis', 'pytest', 'ruff', 'setuptools', 'wheel'],
+    },
+)

@@ -1,0 +1,41 @@
+"""The reference data of the tests: a folder given by ``--reference``, or small copies here."""
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parent / 'data'
+
+
+def pytest_addoption(parser):
+    parser.addoption('--reference', metavar='DIR', type=Path,
+                     help='folder with the full reference data (golden, sequences, lasot)')
+
+
+def pytest_configure(config):
+    folder = config.getoption('reference')
+    if folder and not folder.is_dir():
+        raise pytest.UsageError(f'--reference: {folder} is not a folder')
+
+
+@pytest.fixture(scope='session')
+def reference(request) -> Path:
+    """The folder given by ``--reference``."""
+    folder = request.config.getoption('reference')
+    if folder is None:
+        pytest.skip('needs the full reference data: --reference DIR')
+    return folder.resolve()
+
+
+@pytest.fixture(scope='session')
+def golden(request):
+    """Function from the name of a golden folder to its path."""
+    folder = request.config.getoption('reference')
+    roots = [folder.resolve(), DATA] if folder else [DATA]
+
+    def find(name: str) -> Path:
+        for root in roots:
+            if (root / 'golden' / name).exists():
+                return root / 'golden' / name
+        pytest.skip(f'golden/{name} is in none of: ' + ', '.join(map(str, roots)))
+
+    return find

@@ -1,0 +1,324 @@
+"""The bridge to MMTracking: each of its mends is needed, and none acts without need.
+
+What is imported stays imported, so each case is a Python of its own.
+"""
+import os
+import pickle
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.evaluator import BaseMetric, Evaluator
+from mmengine.logging import HistoryBuffer
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import _load_checkpoint
+
+import mmct
+from mmct import compat
+
+ROOT = Path(compat.__file__).parents[1]
+lite_only = pytest.mark.skipif(bool(find_spec('mmcv._ext')), reason='mmcv is compiled here')
+# The bridge alone, without the rest of mmct.
+LOAD = f"""
+import sys
+from contextlib import nullcontext
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+spec = spec_from_file_location('compat', {str(ROOT / 'mmct/compat.py')!r})
+compat = module_from_spec(spec)
+spec.loader.exec_module(compat)
+"""
+
+
+def python(code: str, *path: Path) -> subprocess.CompletedProcess:
+    """Run ``code`` with the bridge loaded as ``compat`` and ``path`` before installed packages."""
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, path)), 'OMP_NUM_THREADS': '1'}
+    return subprocess.run([sys.executable, '-W', 'ignore', '-c', LOAD + code], env=env,
+                          capture_output=True, text=True, check=False)
+
+
+def package(folder: Path, **modules: str) -> Path:
+    """Write stand-in modules, ``a__b='…'`` for ``a.b``, and return ``folder``."""
+    for name, text in modules.items():
+        file = folder.joinpath(*name.split('__'), '__init__.py')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def bridged():
+    """What a fresh Python says after the bridge."""
+    done = python("""
+import inspect
+assert compat.bridge() and compat.bridge()
+import mmcv, mmtrack.models, mmdet.models
+from mmtrack.registry import MODELS
+print('version', mmcv.__version__)
+print('finders', any(isinstance(f, compat.PlaceholderFinder) for f in sys.meta_path))
+print('left', [n for n, m in sys.modules.items() if isinstance(m, compat.PlaceholderModule)])
+print('absent', [n for n in compat.OPTIONAL if n in sys.modules and not find_spec(n)])
+print('ops', hasattr(mmcv, 'ops'))
+print('stark', MODELS.get('Stark').__module__)
+from mmengine.registry import DefaultScope
+print('scope', DefaultScope.get_current_instance())
+from mmtrack.models.reid.base_reid import BaseReID
+from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import ops
+for build in (lambda: ops.RoIAlign(7), lambda: ops.nms.batched_nms(1, 2)):
+    try:
+        build()
+    except ImportError as error:
+        print('error', error)
+print('dunder', hasattr(ops, '__wrapped__'), inspect.unwrap(ops) is ops)
+""")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_bridge_registers_mmtracking_and_leaves_no_trace(bridged):
+    import mmcv
+    assert f'version {mmcv.__version__}' in bridged
+    assert 'finders False' in bridged
+    assert 'left []' in bridged
+    assert 'absent []' in bridged
+    assert any(line.startswith('stark mmtrack.models.sot') for line in bridged)
+    assert 'scope None' in bridged
+
+
+@lite_only
+def test_placeholders_say_what_is_missing(bridged):
+    errors = [line for line in bridged if line.startswith('error')]
+    assert errors == [
+        f'error mmcv.ops.{name} needs mmcv with compiled ops, not installed here'
+        for name in ('RoIAlign', 'nms.batched_nms')]
+    assert 'ops False' in bridged  # absent again, as other packages expect of mmcv-lite
+    assert 'dunder False True' in bridged
+
+
+def test_placeholders_can_be_subclassed_but_not_built():
+    with compat.placeholders(('absent_package',)):
+        from absent_package.some.module import Thing
+    assert 'absent_package' not in sys.modules
+    assert find_spec('absent_package') is None
+
+    class Mine(Thing, torch.nn.Module):
+        pass
+
+    for cls in (Thing, Mine):
+        with pytest.raises(ImportError, match="needs the package 'absent_package'"):
+            cls()
+
+
+def test_without_the_version_mmtracking_refuses_mmcv():
+    import mmcv
+    if mmcv.__version__.startswith('2.0.0rc'):
+        pytest.skip('mmcv is of the right age here')
+    done = python('compat.accepted_mmcv_version = nullcontext; compat.bridge()')
+    assert f'MMCV=={mmcv.__version__} is used but incompatible' in done.stderr
+
+
+def test_version_is_put_back_when_the_import_fails(tmp_path):
+    broken = package(tmp_path, mmtrack='import no_such_module')
+    done = python("""
+try:
+    compat.bridge()
+except ImportError as error:
+    print(error)
+import mmcv
+print(mmcv.__version__, any(isinstance(f, compat.PlaceholderFinder) for f in sys.meta_path))
+""", broken)
+    import mmcv
+    # A broken MMTracking is an error, not an absent one.
+    assert done.stdout.splitlines() == ["No module named 'no_such_module'",
+                                        f'{mmcv.__version__} False']
+
+
+def test_each_placeholder_is_needed():
+    done = python("""
+absent, given = compat.missing_packages(), []
+compat.missing_packages = lambda: tuple(given)
+while True:
+    try:
+        compat.bridge()
+        break
+    except ModuleNotFoundError as error:
+        given.append({'mmcv._ext': 'mmcv.ops'}.get(error.name, error.name))
+print(sorted(absent) == sorted(given), given)
+""")
+    assert done.stdout.startswith('True'), done.stdout + done.stderr
+
+
+def test_real_packages_are_used(tmp_path):
+    package(tmp_path, mmcls='', mmcls__models='', mmcls__models__classifiers="""
+class ImageClassifier:
+    real = True
+""", mmcls__evaluation='', mmcls__evaluation__metrics="""
+class Accuracy:
+    real = True
+""")
+    done = python("""
+assert 'mmcls' not in compat.missing_packages()
+compat.bridge()
+from mmtrack.models.reid.base_reid import BaseReID
+print(BaseReID.real, sys.modules['mmcls'].__file__)
+""", tmp_path)
+    assert done.stdout.split() == ['True', str(tmp_path / 'mmcls/__init__.py')], done.stderr
+
+
+def test_compiled_mmcv_is_used(tmp_path):
+    package(tmp_path, _ext='def __getattr__(name): return lambda *args, **kwargs: name')
+    done = python(f"""
+import mmcv
+mmcv.__path__.append({str(tmp_path)!r})
+compat.bridge()
+from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import ops
+print(ops.__file__, ops.RoIAlign(7, 1).output_size, hasattr(mmcv, 'ops'))
+""")
+    import mmcv
+    ops = Path(mmcv.__file__).with_name('ops') / '__init__.py'
+    assert done.stdout.strip() == f'{ops} (7, 7) True', done.stderr
+
+
+def test_right_age_is_left_alone():
+    """mmcv 2.0.0rc4 keeps its own version, and an old torch is asked for nothing."""
+    done = python("""
+import mmcv, torch
+mmcv.__version__ = '2.0.0rc3'
+with compat.accepted_mmcv_version():
+    print(mmcv.__version__)
+torch.__version__ = '1.13.1'
+del torch.serialization.add_safe_globals
+compat.allow_mmengine_checkpoints()
+""")
+    assert (done.returncode, done.stdout.strip()) == (0, '2.0.0rc3'), done.stderr
+
+
+@pytest.mark.parametrize('name', compat.REQUIRED)
+def test_silent_where_one_is_not_installed(name):
+    done = python(f"""
+sys.modules[{name!r}] = None  # as if absent
+print(compat.bridge(), 'mmcv' in sys.modules)
+""")
+    assert (done.stdout.split(), done.stderr) == (['False', 'False'], '')
+
+
+def test_import_is_silent_without_any_package():
+    code = f'import sys; sys.path.insert(0, {str(ROOT)!r}); import mmct; print(mmct.__version__)'
+    done = subprocess.run([sys.executable, '-I', '-S', '-c', code], capture_output=True, text=True,
+                          check=False)
+    assert (done.stdout.strip(), done.stderr) == (mmct.__version__, '')
+
+
+class Toy(BaseModel):
+    """One layer that learns to give zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def forward(self, *x, mode='tensor'):
+        y = self.layer(torch.stack(x))
+        return {'loss': y.square().mean()} if mode == 'loss' else list(y)
+
+
+class Score(BaseMetric):
+    """A metric whose value is NumPy's, as MMTracking's are."""
+
+    def process(self, data_batch, data_samples):
+        self.results.append(1.)
+
+    def compute_metrics(self, results):
+        return {'score': np.float64(np.mean(results))}
+
+
+def toy_runner(work_dir: Path, epochs: int, **kwargs) -> Runner:
+    def loader():
+        return {'dataset': [torch.rand(2) for _ in range(4)], 'batch_size': 2,
+                'sampler': {'type': 'DefaultSampler', 'shuffle': False}}
+
+    return Runner(
+        Toy(), str(work_dir), experiment_name=f'{work_dir.name}-{epochs}', log_level='ERROR',
+        train_dataloader=loader(), val_dataloader=loader(), val_cfg={},
+        val_evaluator=Evaluator(Score()),
+        train_cfg={'by_epoch': True, 'max_epochs': epochs, 'val_interval': 1},
+        optim_wrapper={'optimizer': {'type': 'AdamW', 'lr': 1e-3},
+                       'clip_grad': {'max_norm': 0.1}},
+        param_scheduler=[{'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'end': 3},
+                         {'type': 'MultiStepLR', 'milestones': [2]}],
+        default_hooks={'checkpoint': {'type': 'CheckpointHook', 'save_best': 'score',
+                                      'rule': 'greater'},
+                       'logger': {'type': 'LoggerHook', 'interval': 1}},
+        custom_hooks=[{'type': 'EMAHook'}], **kwargs)
+
+
+def test_runner_resumes_its_own_checkpoint(tmp_path):
+    toy_runner(tmp_path, epochs=1).train()
+    runner = toy_runner(tmp_path, epochs=2, resume=True)
+    runner.train()
+    assert (runner.epoch, runner.iter) == (2, 4)
+    assert len(runner.message_hub.log_scalars['train/loss'].data[0]) == 4
+
+
+def test_without_the_allowance_the_checkpoint_is_refused(tmp_path):
+    toy_runner(tmp_path, epochs=1).train()
+    checkpoint = tmp_path / 'epoch_1.pth'
+    load = f'import torch; print(len(torch.load({str(checkpoint)!r})))'
+    done = python(load)
+    assert 'Weights only load failed' in done.stderr
+    done = python('compat.allow_mmengine_checkpoints();' + load)
+    assert done.stdout, done.stderr
+
+
+class Malice:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, file: Path):
+        self.file = file
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.file}',)
+
+
+class Reach:
+    """Asks for an attribute of HistoryBuffer that is none of its statistics."""
+
+    def __init__(self, owner, name):
+        self.owner, self.name = owner, name
+
+    def __reduce__(self):
+        return getattr, (self.owner, self.name)
+
+
+@pytest.mark.parametrize('inside', ['top', 'history', 'array'])
+def test_malicious_checkpoint_is_refused(tmp_path, inside):
+    marker = tmp_path / 'marker'
+    value = Malice(marker)
+    if inside == 'history':
+        value = HistoryBuffer([1.], [1])
+        value.payload = Malice(marker)
+    elif inside == 'array':
+        value = np.array([Malice(marker), None])
+    torch.save({'state_dict': {}, 'meta': value}, tmp_path / 'evil.pth')
+    with pytest.raises(pickle.UnpicklingError, match='Weights only load failed'):
+        _load_checkpoint(str(tmp_path / 'evil.pth'), map_location='cpu')
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(('owner', 'name'), [(HistoryBuffer, '__init__'), (torch.Tensor, 'numpy')])
+def test_getattr_of_a_checkpoint_reaches_statistics_only(tmp_path, owner, name):
+    torch.save({'meta': Reach(owner, name)}, tmp_path / 'reach.pth')
+    with pytest.raises(pickle.UnpicklingError, match='is not a statistic of HistoryBuffer'):
+        torch.load(tmp_path / 'reach.pth')
+
+
+@pytest.mark.parametrize('value', [np.float64(1), np.float32(1), np.int64(1), np.bool_(True),
+                                   np.arange(3), np.array(['a'])])
+def test_numpy_values_are_read_back(tmp_path, value):
+    torch.save({'meta': value}, tmp_path / 'value.pth')
+    loaded = torch.load(tmp_path / 'value.pth')['meta']
+    assert type(loaded) is type(value)
+    np.testing.assert_array_equal(loaded, value)

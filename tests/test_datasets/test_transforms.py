@@ -1,0 +1,165 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmtrack.registry import MODELS, TRANSFORMS
+
+from mmct.datasets.transforms.crop import jitter_box
+from mmct.models.data_preprocessor import PairDataPreprocessor
+
+BOX = (20.0, 10.0, 16.0, 9.0)
+
+
+def pair(seed=0, boxes=(BOX, BOX)):
+    rng = np.random.default_rng(5)
+    return {'rng': np.random.default_rng(seed), 'boxes': list(boxes),
+            'img': list(rng.integers(0, 256, (2, 50, 70, 3), dtype=np.uint8))}
+
+
+def build(name, **kwargs):
+    return TRANSFORMS.build({'type': name, **kwargs})
+
+
+def crop_pair(center=3, scale=0.25, size=64):
+    return build('CropPair', size=[32, size], factor=[2, 4], center_jitter=[0, center],
+                 scale_jitter=[0, scale])
+
+
+def test_jitter_is_distributed_as_published():
+    rng = np.random.default_rng(0)
+    boxes = np.array([jitter_box(rng, BOX, 3, 0.25) for _ in range(20000)])
+    logs = np.log(boxes[:, 2:] / BOX[2:])
+    np.testing.assert_allclose(logs.mean(0), 0, atol=0.01)
+    np.testing.assert_allclose(logs.std(0), 0.25, atol=0.005)
+    assert abs(np.corrcoef(logs.T)[0, 1]) < 0.02  # drawn per axis
+
+    # The shift is uniform once measured in the jittered size.
+    shift = boxes[:, :2] + boxes[:, 2:] / 2 - (28, 14.5)
+    shift /= 3 * np.sqrt(boxes[:, 2:].prod(1, keepdims=True))
+    assert (np.abs(shift) <= 0.5 + 1e-9).all()
+    np.testing.assert_allclose(np.quantile(shift, [0.1, 0.5, 0.9], axis=0).T,
+                               [[-0.4, 0, 0.4]] * 2, atol=0.02)
+    assert abs(np.corrcoef(shift.T)[0, 1]) < 0.02
+
+
+def test_no_jitter_keeps_the_box():
+    assert jitter_box(np.random.default_rng(0), BOX, 0, 0) == pytest.approx(BOX)
+
+
+def test_crop_of_the_target():
+    results = crop_pair(0, 0)(pair())
+    assert [crop.shape for crop in results['img']] == [(32, 32, 3), (64, 64, 3)]
+    # sqrt(16 * 9) = 12, so the crops show 24 and 48 pixels of the frame.
+    for (x, y, w, h), size, side in zip(results['boxes'], (32, 64), (24, 48), strict=True):
+        assert (w, h) == pytest.approx((16 / side, 9 / side))
+        assert x + w / 2 == pytest.approx((size - 1) / 2 / size)
+        assert y + h / 2 == pytest.approx((size - 1) / 2 / size)
+
+
+@pytest.mark.parametrize('box', [(20, 10, 0, 9), (20, 10, np.nan, 9), (900, 900, 9, 9),
+                                 (20, 10, 1e9, 1e9)])
+def test_crop_without_content_is_given_up(box):
+    assert crop_pair()(pair(boxes=(BOX, box))) is None
+    assert crop_pair()(pair(boxes=(box, BOX))) is None
+
+
+def test_crop_settings_must_match():
+    with pytest.raises(ValueError, match='as many values'):
+        build('CropPair', size=[32, 64], factor=[2], center_jitter=[0, 3], scale_jitter=[0, 0])
+
+
+def test_gray_takes_both_frames_or_none():
+    frames = pair()['img']
+    gray = build('GrayPair', prob=1)(pair())['img']
+    for before, after in zip(frames, gray, strict=True):
+        assert np.array_equal(after, np.repeat(
+            cv2.cvtColor(before, cv2.COLOR_BGR2GRAY)[..., None], 3, 2))
+    counts = [sum((frame[..., 0] == frame[..., 1]).all()
+                  for frame in build('GrayPair', prob=0.2)(pair(seed))['img'])
+              for seed in range(500)]
+    assert set(counts) == {0, 2}
+    assert np.mean(counts) / 2 == pytest.approx(0.2, abs=0.05)
+
+
+def test_joint_flip_takes_both_frames():
+    before, after = pair(), build('FlipPair', prob=1)(pair())
+    for i in range(2):
+        assert np.array_equal(after['img'][i], before['img'][i][:, ::-1])
+        assert after['boxes'][i] == (70 - 20 - 16, 10, 16, 9)
+    again = build('FlipPair', prob=1)(after)
+    assert again['boxes'] == [BOX, BOX]
+    assert build('FlipPair', prob=0)(pair())['boxes'] == [BOX, BOX]
+
+
+def test_crops_flip_by_themselves():
+    box = (0.2, 0.1, 0.3, 0.5)
+    seen = set()
+    for seed in range(60):
+        before, after = pair(seed), build('FlipCrops', prob=0.5)(pair(seed, [box, box]))
+        flips = tuple(bool((a == b[:, ::-1]).all())
+                      for a, b in zip(after['img'], before['img'], strict=True))
+        for flip, new in zip(flips, after['boxes'], strict=True):
+            assert new == pytest.approx((0.5, 0.1, 0.3, 0.5) if flip else box)
+        seen.add(flips)
+    assert len(seen) == 4
+
+
+def test_brightness():
+    gains = []
+    for seed in range(300):
+        before, after = pair(seed)['img'], build('BrightenCrops', jitter=0.2)(pair(seed))['img']
+        for a, b in zip(after, before, strict=True):
+            assert a.dtype == np.float32
+            assert a.max() <= 255
+            gain = a[b == 100][0] / 100
+            np.testing.assert_allclose(a, np.minimum(b * gain, 255), rtol=1e-5)
+            gains.append(gain)
+    gains = np.reshape(gains, (-1, 2))
+    np.testing.assert_allclose(np.quantile(gains, [0, 0.5, 1]), [0.8, 1, 1.2], atol=0.03)
+    assert abs(np.corrcoef(gains.T)[0, 1]) < 0.15  # each crop its own
+
+
+def test_unreadable_frame(tmp_path):
+    path = str(tmp_path / 'none.jpg')
+    with pytest.raises(OSError, match='none.jpg cannot be read'):
+        build('LoadPair')({'img_path': [path, path]})
+
+
+def test_image_pair_is_read_once(tmp_path):
+    path = str(tmp_path / 'a.png')
+    frame = pair()['img'][0]
+    cv2.imwrite(path, frame)
+    results = build('LoadPair')({'img_path': [path, path]})
+    assert results['img'][0] is results['img'][1]
+    assert np.array_equal(results['img'][0], frame)
+
+
+# Data preprocessor
+
+def packed(seed=0):
+    return build('PackPair')(crop_pair()(pair(seed)))
+
+
+@pytest.mark.parametrize('training', [True, False])
+def test_pairs_are_normalised(training):
+    preprocessor = MODELS.build({'type': 'PairDataPreprocessor'})
+    samples = [packed(seed) for seed in range(3)]
+    expected = torch.stack([sample['inputs']['search_img'] for sample in samples])
+    expected = (expected[:, :, [2, 1, 0]] / 255 - torch.tensor([0.485, 0.456, 0.406]).view(
+        3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    boxes = [sample['data_samples'].search_gt_instances.bboxes.copy() for sample in samples]
+    data = preprocessor({
+        'inputs': {key: [sample['inputs'][key] for sample in samples]
+                   for key in ('img', 'search_img')},
+        'data_samples': [sample['data_samples'] for sample in samples]}, training)
+    assert data['inputs']['img'].shape == (3, 1, 3, 32, 32)
+    torch.testing.assert_close(data['inputs']['search_img'], expected)
+    for sample, box in zip(data['data_samples'], boxes, strict=True):
+        assert torch.equal(sample.search_gt_instances.bboxes, torch.from_numpy(box))
+
+
+def test_frames_to_track_in_stay_as_they_are():
+    frame = torch.randint(0, 256, (1, 3, 50, 70), dtype=torch.uint8)
+    data = PairDataPreprocessor()({'inputs': {'img': [frame]}, 'data_samples': [None]})
+    assert data['inputs']['img'].dtype == torch.uint8
+    assert torch.equal(data['inputs']['img'], frame[None])

@@ -1,0 +1,19 @@
+"""Write the student of a compression's checkpoint as a plain OSTrack checkpoint."""
+import argparse
+from pathlib import Path
+
+from mmct.checkpoint import extract_student
+from mmct.cli import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('source', metavar='SRC', type=Path)
+    parser.add_argument('target', metavar='DST', type=Path)
+    args = parser.parse_args()
+    extract_student(args.source, args.target)
+    print(f'student of {args.source} written to {args.target}')
+
+
+if __name__ == '__main__':
+    run(main)

@@ -1,0 +1,28 @@
+"""Train a tracker, or compress one."""
+from mmengine.runner import Runner
+
+from mmct.cli import run
+from mmct.engine.launch import base_parser, load_config
+
+
+def main() -> None:
+    parser = base_parser(__doc__)
+    parser.add_argument('--resume', action='store_true',
+                        help='go on from the latest checkpoint in the work folder')
+    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument('--auto-scale-lr', action='store_true',
+                        help='scale the learning rate with the total batch size')
+    args = parser.parse_args()
+    cfg = load_config(args)
+    cfg.resume = args.resume
+    if args.amp:
+        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
+            raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
+        cfg.auto_scale_lr.enable = True
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    run(main)
