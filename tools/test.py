@@ -8,6 +8,7 @@ from mmengine.runner import Runner
 
 from mmct.checkpoint import load_weights
 from mmct.cli import run
+from mmct.datasets.sources import build_checked
 from mmct.engine.launch import base_parser, load_config
 
 
@@ -21,6 +22,7 @@ def main() -> int:
     runner = Runner.from_cfg(cfg)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     load_weights(getattr(model, 'student', model), args.checkpoint)
+    build_checked(cfg.test_dataloader.dataset)
     metrics = runner.test()
     return 1 if metrics.get('sot/failed_sequences') else 0
 

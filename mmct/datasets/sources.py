@@ -13,8 +13,21 @@ GAP_STEP = 5  # by how much the window grows with each template that finds no se
 
 
 def build_source(cfg, max_gap):
-    """Build one of MMTracking's data sets and see that its files are there."""
-    dataset = DATASETS.build(dict(cfg, lazy_init=True, test_mode=False))
+    """Build one of MMTracking's data sets, checked, as a source of pairs."""
+    dataset = build_checked(dict(cfg, test_mode=False))
+    if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
+        return ImageSource(dataset)
+    return VideoSource(dataset, max_gap)
+
+
+def build_checked(cfg):
+    """Build one of MMTracking's data sets and see that its files are there.
+
+    Raises:
+        FileNotFoundError: the data folder, the annotation file, or a video's annotation that the
+            latter names, is missing.
+    """
+    dataset = DATASETS.build(dict(cfg, lazy_init=True))
     name = type(dataset).__name__
     if not osp.isfile(dataset.ann_file):
         raise FileNotFoundError(
@@ -25,9 +38,13 @@ def build_source(cfg, max_gap):
         raise FileNotFoundError(f'{name}: data folder {folder} is missing; set data_root and '
                                 'data_prefix.img_path of the data set')
     dataset.full_init()
-    if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
-        return ImageSource(dataset)
-    return VideoSource(dataset, max_gap)
+    annotations = [dataset.get_data_info(i).get('ann_path') for i in range(dataset.num_videos)]
+    missing = [ann for ann in annotations if ann and not osp.isfile(osp.join(folder, ann))]
+    if missing:
+        raise FileNotFoundError(
+            f'{name}: {len(missing)} of {len(annotations)} annotations named in '
+            f'{dataset.ann_file} are missing in {folder}, the first is {missing[0]}')
+    return dataset
 
 
 class ImageSource:

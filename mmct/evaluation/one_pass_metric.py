@@ -18,9 +18,11 @@ class OnePassMetric(SOTMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         before = len(self.results)
         super().process(data_batch, data_samples)
-        failure = data_samples[-1].get('failure')
         if len(self.results) > before:  # the last frame of a sequence
-            self.results[-1]['failure'] = failure
+            result = self.results[-1]
+            result['failure'] = data_samples[-1].get('failure')
+            if not result['failure'] and not result['visible'].any():
+                result['failure'] = 'the target is visible in no frame'
 
     def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
         logger = MMLogger.get_current_instance()

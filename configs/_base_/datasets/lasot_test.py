@@ -1,8 +1,8 @@
 # Tracking through LaSOT's 280 test videos, one pass.
 test_pipeline = [
-    dict(type='LoadImageFromFile'),
+    dict(type='LoadFrame'),
     dict(type='LoadTrackAnnotations', with_instance_id=False),
-    dict(type='PackTrackInputs', pack_single_img=True)
+    dict(type='PackTrackInputs', pack_single_img=True, meta_keys=('load_error', ))
 ]
 
 test_dataloader = dict(
@@ -19,5 +19,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True))
 test_evaluator = dict(
-    type='SOTMetric', metric='OPE', metric_options=dict(only_eval_visible=True))
+    type='OnePassMetric', metric='OPE', metric_options=dict(only_eval_visible=True))
 test_cfg = dict(type='TestLoop')

@@ -4,7 +4,8 @@ from .crop import CropPair
 from .flip import FlipCrops, FlipPair
 from .gray import GrayPair
 from .load import LoadPair
+from .load_frame import LoadFrame
 from .pack import PackPair
 
-__all__ = ['BrightenCrops', 'CropPair', 'FlipCrops', 'FlipPair', 'GrayPair', 'LoadPair',
-           'PackPair']
+__all__ = ['BrightenCrops', 'CropPair', 'FlipCrops', 'FlipPair', 'GrayPair', 'LoadFrame',
+           'LoadPair', 'PackPair']

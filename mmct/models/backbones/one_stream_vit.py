@@ -121,6 +121,12 @@ class OneStreamViT(BaseModule):
             template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop; needed
                 by ``template_range='GT_BOX'`` alone.
         """
+        for name, crop, size in (('template', template, self.template_size),
+                                 ('search', search, self.search_size)):
+            if tuple(crop.shape[-2:]) != (size, size):
+                raise ValueError(f'{name} crops are {tuple(crop.shape[-2:])} pixels, the backbone '
+                                 f'takes {name}_size={size}; make CropPair.size and the config of '
+                                 'the backbone agree')
         focus = None
         if self.template_range == 'GT_BOX':
             if template_boxes is None:

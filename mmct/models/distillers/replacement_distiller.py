@@ -109,6 +109,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         """
         teacher = MODELS.build(self._teacher_cfg)
         divide(len(teacher.backbone.layers), self.student.backbone.division)
+        widths = self.student.backbone.embed_dims, teacher.backbone.embed_dims
+        if widths[0] != widths[1]:
+            raise ValueError(f'embed_dims of the student is {widths[0]}, of the teacher '
+                             f'{widths[1]}; only students as wide as their teacher can be trained')
         if self._teacher_checkpoint is None:
             raise FileNotFoundError('no teacher_checkpoint given; set model.teacher_checkpoint to '
                                     'the file with the teacher\'s weights')
