@@ -3,6 +3,9 @@
 CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one.
 Exit status 1: some sequences could not be tracked; they are named, the others are evaluated.
 """
+import json
+from pathlib import Path
+
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
@@ -15,8 +18,13 @@ from mmct.engine.launch import base_parser, load_config
 def main() -> int:
     parser = base_parser(__doc__)
     parser.add_argument('checkpoint', help='weights to test')
+    parser.add_argument('--boxes', metavar='FOLDER',
+                        help='also write the boxes of each sequence, NAME.txt, x,y,w,h a line')
+    parser.add_argument('--json', type=Path, help='also write the metrics to this file')
     args = parser.parse_args()
     cfg = load_config(args)
+    if args.boxes:
+        cfg.test_evaluator.saved_track_res_path = args.boxes
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
@@ -24,6 +32,9 @@ def main() -> int:
     load_weights(getattr(model, 'student', model), args.checkpoint)
     build_checked(cfg.test_dataloader.dataset)
     metrics = runner.test()
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(metrics, indent=1))
     return 1 if metrics.get('sot/failed_sequences') else 0
 
 

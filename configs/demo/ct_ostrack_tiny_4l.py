@@ -25,6 +25,8 @@ model = dict(
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2))
 
+train_dataloader = dict(dataset=dict(datasets=[_base_.train_videos]))
+
 max_epochs = 8
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))

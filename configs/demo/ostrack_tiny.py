@@ -1,9 +1,12 @@
-# The demo's teacher: trained from scratch on generated videos.
+# The demo's teacher, from scratch on generated videos, more of them than the demo itself needs:
+# tools/make_demo_videos.py data/demo_teacher --train 2000
 _base_ = [
     '../_base_/models/ostrack_tiny.py', '../_base_/datasets/demo.py',
     '../_base_/default_runtime.py'
 ]
-max_epochs = 60
+train_dataloader = dict(dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_teacher/'}]))
+
+max_epochs = 45
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(
     type='OptimWrapper',
@@ -18,4 +21,5 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
-default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=2))
+default_hooks = dict(
+    logger=dict(interval=20), checkpoint=dict(interval=5, max_keep_ckpts=2))

@@ -9,6 +9,11 @@ joint = [
 ]
 augment = [dict(type='BrightenCrops', jitter=0.2), dict(type='FlipCrops', prob=0.5)]
 
+train_videos = dict(
+    type='LaSOTDataset',
+    data_root=data_root,
+    ann_file='annotations/lasot_train_infos.txt',
+    data_prefix=dict(img_path='LaSOTBenchmark'))
 train_dataloader = dict(
     batch_size=64,
     num_workers=1,
@@ -19,13 +24,7 @@ train_dataloader = dict(
     dataset=dict(
         type='PairDataset',
         pairs_per_epoch=6400,
-        datasets=[
-            dict(
-                type='LaSOTDataset',
-                data_root=data_root,
-                ann_file='annotations/lasot_train_infos.txt',
-                data_prefix=dict(img_path='LaSOTBenchmark')),
-        ],
+        datasets=[train_videos],
         pipeline=[*joint, crop, *augment, dict(type='PackPair')]))
 
 val_dataloader = dict(

@@ -227,9 +227,11 @@ def run_layers(layers: Sequence[nn.Module], tokens: Tokens) -> Tokens:
 
 
 def accept_plain_student(state_dict: dict, prefix: str, *_) -> None:
-    """Let a distiller load the checkpoint of an extracted student, too."""
+    """Let a distiller load the checkpoint of an extracted student, too, and go on from it."""
     if any(key.startswith(f'{prefix}student.') for key in state_dict):
         return
     for key in list(state_dict):
         if key.startswith((f'{prefix}backbone.', f'{prefix}head.')):
             state_dict[f'{prefix}student.{key[len(prefix):]}'] = state_dict.pop(key)
+            state_dict.setdefault(f'{prefix}started', torch.tensor(True))
+            state_dict.setdefault(f'{prefix}iteration', torch.tensor(0))

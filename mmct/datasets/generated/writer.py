@@ -1,0 +1,105 @@
+"""Generated videos on disk, in LaSOT's layout."""
+import json
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import cv2
+
+from .scene import Video
+
+SPLITS = ('train', 'val', 'test')
+HEADER = 'The format of each line in this txt is (video_path,annotation_path,start,end)'
+VIDEOS = 'LaSOTBenchmark'
+
+
+def write_split(root, split, count, length, size, seed, workers, progress=lambda done: None):
+    """Write the videos of a split, those that are not there yet.
+
+    A video appears under its name when it is whole. Layout::
+
+        annotations/lasot_SPLIT_infos.txt
+        LaSOTBenchmark/KIND/KIND-SPLIT-N/{img/%08d.jpg,groundtruth.txt,full_occlusion.txt,
+                                          out_of_view.txt}
+
+    Args:
+        root: folder of the data set.
+        split: 'train', 'val' or 'test'.
+        count: number of videos.
+        length: frames of each.
+        size: width, height in pixels.
+        seed: first part of each video's key.
+        workers: processes.
+        progress: called with 1 after each video.
+
+    Raises:
+        ValueError: the folder holds videos that were made with other settings.
+    """
+    root = Path(root)
+    check_settings(root, split, dict(length=length, size=list(size), seed=seed))
+    jobs = [(root, split, index, length, size, seed) for index in range(count)]
+    lines = {}
+    with ProcessPoolExecutor(workers) as pool:
+        futures = {pool.submit(write_video, *job): job[2] for job in jobs}
+        for future in as_completed(futures):
+            lines[futures[future]] = future.result()
+            progress(1)
+    infos = root / 'annotations' / f'lasot_{split}_infos.txt'
+    write_whole(infos, '\n'.join([HEADER, *(lines[index] for index in range(count))]) + '\n')
+
+
+def check_settings(root, split, settings):
+    """See that a folder's videos were made as asked, or note how they will be."""
+    file = root / 'annotations' / f'{split}_settings.json'
+    if file.is_file():
+        before = json.loads(file.read_text())
+        if before != settings:
+            raise ValueError(f'{root} holds {split} videos made with {before}, asked for are '
+                             f'{settings}; give another folder, or delete this one')
+    else:
+        write_whole(file, json.dumps(settings))
+
+
+def write_video(root, split, index, length, size, seed):
+    """Write one video if it is missing; returns its line of the info file."""
+    cv2.setNumThreads(1)
+    marker = root / 'annotations' / 'videos' / f'{split}-{index + 1}'
+    if marker.is_file():
+        folder = root / VIDEOS / marker.read_text()
+        if (folder / 'groundtruth.txt').is_file():
+            return info_line(folder, length)
+    video = Video(seed, split, index, length, size)
+    name = f'{video.category}-{split}-{index + 1}'
+    folder = root / VIDEOS / video.category / name
+    part = folder.with_name(f'.{name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    (part / 'img').mkdir(parents=True)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(video.rng.integers(40, 96))]
+    boxes, occluded, away = [], [], []
+    for number, frame in enumerate(video, 1):
+        file = part / 'img' / f'{number:08d}.jpg'
+        if not cv2.imwrite(str(file), frame.image, quality):
+            raise OSError(f'cannot write {file}; is the disk full?')
+        boxes.append(','.join(f'{value:g}' for value in frame.box))
+        occluded.append(str(int(frame.occluded)))
+        away.append(str(int(frame.out_of_view)))
+    (part / 'groundtruth.txt').write_text('\n'.join(boxes) + '\n')
+    (part / 'full_occlusion.txt').write_text(','.join(occluded) + '\n')
+    (part / 'out_of_view.txt').write_text(','.join(away) + '\n')
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)
+    write_whole(marker, f'{video.category}/{name}')
+    return info_line(folder, length)
+
+
+def info_line(folder, length):
+    path = f'{folder.parent.name}/{folder.name}'
+    return f'{path}/img,{path}/groundtruth.txt,1,{length}'
+
+
+def write_whole(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'.{path.name}.part')
+    part.write_text(text)
+    os.replace(part, path)

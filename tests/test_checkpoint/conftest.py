@@ -1,0 +1,1 @@
+import mmct  # noqa: F401  before the tests import MMTracking

@@ -1,0 +1,200 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from mmtrack.registry import MODELS
+from tiny import build, pair_batch, same_weights, student, tracker
+
+from mmct.models.backbones import divide
+from mmct.models.layers import Attention, Block, DropPath, Tokens
+
+
+def backbone(config, seed=0):
+    return build(config['backbone'], seed).eval()
+
+
+# The one ViT
+
+def test_block_by_the_book():
+    block = build({'type': 'OneStreamViT', 'embed_dims': 12, 'num_heads': 3, 'depth': 1,
+                   'template_size': 16, 'search_size': 32}).layers[0].double()
+    x = torch.randn(2, 5, 12, dtype=torch.double)
+
+    def norm(layer, v):
+        v = (v - v.mean(-1, keepdim=True)) / (v.var(-1, False, keepdim=True) + 1e-6).sqrt()
+        return v * layer.weight + layer.bias
+
+    expected = x.clone()
+    for b in range(2):
+        qkv = norm(block.norm1, x[b]) @ block.attn.qkv.weight.T + block.attn.qkv.bias
+        heads = []
+        for h in range(3):
+            q, k, v = (qkv[:, part * 12 + h * 4:part * 12 + h * 4 + 4] for part in range(3))
+            heads.append(torch.softmax(q @ k.T / 2, -1) @ v)
+        expected[b] += torch.cat(heads, -1) @ block.attn.proj.weight.T + block.attn.proj.bias
+    hidden = norm(block.norm2, expected) @ block.mlp.fc1.weight.T + block.mlp.fc1.bias
+    hidden = hidden * (1 + torch.erf(hidden / 2**0.5)) / 2
+    expected = expected + hidden @ block.mlp.fc2.weight.T + block.mlp.fc2.bias
+    out = block(Tokens(x, {'template': 1, 'search': 4})).x
+    torch.testing.assert_close(out, expected)
+
+
+def test_attention_that_rows_pay():
+    attention = Attention(8, 2)
+    x = torch.randn(3, 6, 8)
+    out, weights = attention(x, rows=slice(1, 3))
+    assert torch.equal(out, attention(x)[0])
+    query, key, _ = attention.qkv(x).view(3, 6, 3, 2, 4).permute(2, 0, 3, 1, 4)
+    expected = torch.stack([
+        torch.softmax(query[:, h, 1:3] @ key[:, h].transpose(1, 2) / 2, -1) for h in range(2)
+    ]).mean(0)
+    torch.testing.assert_close(weights, expected)
+
+
+def test_embedding_places_template_first():
+    model = backbone(tracker())
+    batch = pair_batch()
+    tokens = model.embed(*batch[:2])
+    assert tokens.lengths == {'template': 4, 'search': 16}
+    # Token (1, 2) of the 4 × 4 search grid sees rows 16 to 32 and columns 32 to 48.
+    patch = batch.search[:, :, 16:32, 32:48].flatten(1)
+    expected = patch @ model.patch_embed.proj.weight.flatten(1).T + model.patch_embed.proj.bias
+    expected = expected + model.pos_embed_x[:, 6]
+    torch.testing.assert_close(tokens.group('search')[:, 6], expected)
+    with pytest.raises(KeyError, match="no token group 'text'; there are .*'template'"):
+        tokens.span('text')
+
+
+def test_search_map_is_normed_and_row_major():
+    model = backbone(tracker())
+    batch = pair_batch()
+    tokens = model.embed(*batch[:2])
+    for layer in model.layers:
+        tokens = layer(tokens)
+    search = F.layer_norm(tokens.x[:, 4:], (32,), model.norm.weight, model.norm.bias, 1e-6)
+    torch.testing.assert_close(model(*batch[:2]), search.view(2, 4, 4, 32).permute(0, 3, 1, 2))
+
+
+def test_dropped_paths_are_whole_samples():
+    drop = DropPath(0.25)
+    x = torch.ones(20000, 2, 3)
+    torch.manual_seed(0)
+    out = drop(x)
+    assert set(out.unique().tolist()) == {0., torch.tensor(1.).div(0.75).item()}
+    assert (out == out[:, :1, :1]).all()
+    assert out.mean().item() == pytest.approx(1, abs=0.02)
+    assert drop.eval()(x) is x
+    assert 'rate=0.25' in repr(drop)
+
+
+def test_a_dropped_block_passes_its_input():
+    block = Block(8, 2, drop_path=1 - 1e-9)
+    tokens = Tokens(torch.randn(2, 5, 8), {'template': 1, 'search': 4})
+    assert torch.equal(block(tokens).x, tokens.x)
+    assert not torch.equal(block.eval()(tokens).x, tokens.x)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ({'search_size': 250}, 'search_size=250 is not a positive multiple of the patch size 16'),
+    ({'template_size': 0}, 'template_size=0 is not a positive multiple'),
+    ({'num_heads': 5}, 'embed_dims=32 is not a multiple of num_heads=5'),
+    ({'depth': 4, 'elimination': {'layers': [1]}, 'template_size': 48},
+     r"'CTR_POINT' knows template grids of \[7, 8, 12, 14\] tokens a side, got 3"),
+    ({'elimination': {'template_range': 'CENTER'}}, "'CENTER' is not one of"),
+    ({'elimination': {'layers': [1, 4], 'template_range': 'ALL'}},
+     'must be layers of the backbone, 0 to 3'),
+    ({'elimination': {'layers': [1, 2], 'keep_ratio': [0.7], 'template_range': 'ALL'}},
+     'keep_ratio=.* must hold one ratio'),
+    ({'elimination': {'layers': [1], 'keep_ratio': [0.], 'template_range': 'ALL'}},
+     'keep_ratio=.* must hold one ratio'),
+])
+def test_backbones_that_cannot_be_built(change, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(tracker(**change)['backbone'])
+
+
+@pytest.mark.parametrize(('template', 'search', 'message'), [
+    (32, 80, r'search crops are \(80, 80\) pixels, the backbone takes search_size=64'),
+    (64, 64, r'template crops are \(64, 64\) pixels, the backbone takes template_size=32'),
+])
+def test_crops_of_another_size(template, search, message):
+    with pytest.raises(ValueError, match=message):
+        backbone(tracker())(*pair_batch(1, template, search)[:2])
+
+
+# Stage division
+
+@pytest.mark.parametrize(('depth', 'division', 'sizes'), [
+    (12, 4, [3, 3, 3, 3]), (12, 1, [12]), (12, 12, [1] * 12), (12, [2, 2, 6, 2], [2, 2, 6, 2]),
+    (7, (1, 6), [1, 6]), (1, 1, [1]),
+])
+def test_divisions(depth, division, sizes):
+    assert divide(depth, division) == sizes
+
+
+@pytest.mark.parametrize(('depth', 'division', 'message'), [
+    (12, 8, 'division=8 does not divide the 12 layers of the teacher evenly'),
+    (12, 13, 'division=13: a teacher of 12 layers has 1 to 12 stages'),
+    (12, 0, 'division=0: a teacher of 12 layers has 1 to 12 stages'),
+    (12, [3, 3, 3], r'\[3, 3, 3\] sums to 9, but the teacher has 12 layers'),
+    (4, [1] * 5, 'has 5 stages, more than the 4 layers'),
+    (12, [6, 0, 6], 'must hold positive integers'),
+    (12, [2.5, 9.5], 'must hold positive integers'),
+    (12, [], 'must hold positive integers'),
+])
+def test_divisions_that_do_not_fit(depth, division, message):
+    with pytest.raises(ValueError, match=message):
+        divide(depth, division)
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(student(division, depth)['backbone'])
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ({'layer_init': 'last'}, "layer_init='last' is not one of"),
+    ({'depth': 3}, 'set division instead'),
+])
+def test_students_that_cannot_be_built(change, message):
+    config = student()['backbone']
+    with pytest.raises(ValueError, match=message):
+        MODELS.build({**config, **change})
+
+
+def test_drop_path_of_the_first_layer_of_each_stage():
+    def rates(config):
+        return [layer.drop_path.rate for layer in MODELS.build(config['backbone']).layers]
+
+    teacher = rates(tracker(depth=12, drop_path_rate=0.1))
+    assert teacher == pytest.approx([0.1 * i / 11 for i in range(12)])
+    assert rates(student(4, 12, drop_path_rate=0.1)) == [teacher[i] for i in (0, 3, 6, 9)]
+    assert rates(student([2, 2, 6, 2], 12, drop_path_rate=0.1)) == [
+        teacher[i] for i in (0, 2, 4, 10)]
+    assert rates(student(1, 12, drop_path_rate=0.1)) == [0]
+
+
+@pytest.mark.parametrize(('layer_init', 'division', 'sources'), [
+    ('last_of_stage', 2, [2, 5]), ('last_of_stage', [1, 2, 3], [0, 2, 5]),
+    ('first_k', 2, [0, 1]), ('random', 2, [None, None]),
+])
+def test_student_starts_from_teacher(layer_init, division, sources):
+    teacher = backbone(tracker(depth=6))
+    small = backbone(student(division, 6, layer_init=layer_init), seed=1)
+    before = {name: value.clone() for name, value in small.layers.state_dict().items()}
+    small.init_from_teacher(teacher)
+    for own, source in zip(small.layers, sources, strict=True):
+        assert [same_weights(own, layer) for layer in teacher.layers] == [
+            i == source for i in range(6)]
+    if layer_init == 'random':
+        assert same_weights(before, small.layers)
+    for name in ('patch_embed', 'norm'):
+        assert same_weights(getattr(small, name), getattr(teacher, name))
+    assert torch.equal(small.pos_embed_z, teacher.pos_embed_z)
+    assert torch.equal(small.pos_embed_x, teacher.pos_embed_x)
+    # The student is trained, so it must not be the teacher.
+    small.pos_embed_x.data.zero_()
+    assert teacher.pos_embed_x.any()
+
+
+def test_student_as_deep_as_the_teacher_is_the_teacher():
+    teacher, same = backbone(tracker()), backbone(student(4), seed=1)
+    same.init_from_teacher(teacher)
+    batch = pair_batch()
+    assert torch.equal(same(*batch[:2]), teacher(*batch[:2]))

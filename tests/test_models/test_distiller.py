@@ -1,0 +1,393 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmtrack.registry import MODELS
+from tiny import (
+    build,
+    distiller,
+    packed_pairs,
+    pair_batch,
+    same_weights,
+    save_teacher,
+    shake,
+    student,
+    tracker,
+)
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from mmct.checkpoint import CheckpointError, save_checkpoint, save_tracker
+from mmct.models.distillers import draw_gates
+
+ALL_LOSSES = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
+              'loss_guidance_l1', 'loss_mimic'}
+
+
+@pytest.fixture(scope='module')
+def teacher_file(tmp_path_factory):
+    return save_teacher(tmp_path_factory.mktemp('teacher') / 'teacher.pth')
+
+
+@pytest.fixture
+def model(teacher_file):
+    """A compression that is about to train."""
+    return build(distiller(teacher_file), seed=1).train()
+
+
+@pytest.fixture
+def started(model):
+    """A compression whose student has moved away from the teacher."""
+    model.build_teacher()
+    torch.manual_seed(2)
+    shake(model.student)
+    return model
+
+
+def step(model, data=None):
+    """One iteration on packed pairs; gives the losses."""
+    data = model.data_preprocessor(copy.deepcopy(data or packed_pairs()), True)
+    losses = model(**data, mode='loss')
+    total, _ = model.parse_losses(losses)
+    total.backward()
+    return losses
+
+
+def snapshot(module):
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+# Gates
+
+def gates(num, prob, count=4000, **kwargs):
+    return np.array([
+        draw_gates(num, prob, np.random.default_rng(i), **kwargs) for i in range(count)])
+
+
+@pytest.mark.parametrize('prob', [0.2, 0.5, 0.8])
+def test_gates_are_independent_draws_with_at_least_one(prob):
+    drawn = gates(4, prob)
+    assert drawn.any(1).all()
+    none = (1 - prob)**4
+    np.testing.assert_allclose(drawn.mean(0), prob + none / 4, atol=0.03)
+    # Of two stages both are the student's as often as independent draws say.
+    assert (drawn[:, 0] & drawn[:, 1]).mean() == pytest.approx(prob**2, abs=0.03)
+
+
+def test_gates_of_a_sure_student():
+    assert gates(3, 1., 50).all()
+    assert gates(1, 0.1, 50).all()
+
+
+def test_exactly_one_below_a_half():
+    drawn = gates(4, 0.4, low_prob='exactly_one')
+    assert (drawn.sum(1) == 1).all()
+    np.testing.assert_allclose(drawn.mean(0), 0.25, atol=0.03)
+    assert np.array_equal(gates(4, 0.5, 200, low_prob='exactly_one'), gates(4, 0.5, 200))
+
+
+def test_gates_are_a_function_of_seed_iteration_and_process(teacher_file, monkeypatch):
+    def pattern(seed=0, rank=0):
+        monkeypatch.setattr('mmct.models.distillers.replacement_distiller.get_rank', lambda: rank)
+        model = MODELS.build(distiller(teacher_file, seed=seed, student=student(4)))
+        out = []
+        for _ in range(40):
+            out.append(model.next_gates())
+            model.iteration += 1
+        return out
+
+    first = pattern()
+    assert len(set(map(tuple, first))) > 8
+    np.random.seed(3)
+    torch.manual_seed(3)
+    assert pattern() == first
+    assert pattern(seed=1) != first
+    assert pattern(rank=1) != first
+
+
+def test_each_iteration_draws_anew_and_is_counted(model, monkeypatch):
+    seen = []
+    losses = model.losses
+    monkeypatch.setattr(model, 'losses', lambda batch, g: seen.append(g) or losses(batch, g))
+    for _ in range(3):
+        step(model)
+    assert model.iteration == 3
+    fresh = MODELS.build(distiller(None))
+    for expected in seen:
+        assert fresh.next_gates() == expected
+        fresh.iteration += 1
+
+
+@pytest.mark.parametrize('prob', [0, -0.1, 1.01, float('nan')])
+def test_probability_outside_its_range(model, teacher_file, prob):
+    with pytest.raises(ValueError, match=r'replace_prob=.* must be in \(0, 1\]'):
+        MODELS.build(distiller(teacher_file, replace_prob=prob))
+    with pytest.raises(ValueError, match=r'must be in \(0, 1\]'):
+        model.set_replace_prob(prob)
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ({'head_init': 'zero'}, "head_init='zero' is not one of"),
+    ({'low_prob': 'one'}, "low_prob='one' is not one of"),
+])
+def test_options_that_are_not_known(teacher_file, change, message):
+    with pytest.raises(ValueError, match=message):
+        MODELS.build(distiller(teacher_file, **change))
+
+
+# The teacher
+
+def test_teacher_is_built_by_training_alone(model, monkeypatch):
+    model.init_weights()
+    model.eval()
+    pairs = model.data_preprocessor(packed_pairs())
+    model(**pairs, mode='predict')
+    model(**pairs, mode='tensor')
+    model.init(np.full((60, 80, 3), 90, np.uint8), (30, 20, 12, 10))
+    model.track(np.full((60, 80, 3), 90, np.uint8))
+    assert model.teacher is None
+    step(model.train())
+    first = model.teacher
+    step(model)
+    assert model.teacher is first
+
+
+def test_teacher_is_in_no_book(model):
+    names = set(model.state_dict()), {n for n, _ in model.named_parameters()}
+    step(model)
+    assert set(model.state_dict()) == names[0]
+    assert {n for n, _ in model.named_parameters()} == names[1]
+    assert all(name.startswith('student.') for name in names[1])
+    assert names[0] - {'iteration', 'started'} == {
+        f'student.{name}' for name in model.student.state_dict()}
+    assert not any(module is model.teacher for module in model.modules())
+
+
+def test_teacher_stays_frozen_in_eval_mode(teacher_file):
+    """Neither steps of the optimizer nor train mode change its weights or batch statistics."""
+    config = distiller(teacher_file, teacher=tracker(drop_path_rate=0.5))
+    model = build(config, seed=1)
+    model.build_teacher()
+    before = snapshot(model.teacher)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2, weight_decay=0.1)
+    for i in range(3):
+        model.train()
+        step(model, packed_pairs(seed=i))
+        optimizer.step()
+        assert not any(module.training for module in model.teacher.modules())
+    assert same_weights(before, model.teacher)
+    assert not any(p.requires_grad for p in model.teacher.parameters())
+    assert all(p.grad is None for p in model.teacher.parameters())
+    batch = pair_batch()
+    boxes = [model.run_teacher(batch)[1] for _ in range(2)]
+    assert torch.equal(*boxes)
+
+
+def test_teacher_moves_with_the_model(started):
+    started.double()
+    assert {p.dtype for p in started.teacher.parameters()} == {torch.double}
+
+
+def test_what_the_teacher_gives_has_no_gradient(started):
+    stages, boxes = started.run_teacher(pair_batch())
+    assert not boxes.requires_grad
+    assert not any(tokens.x.requires_grad for tokens in stages)
+
+
+# The start
+
+def test_student_starts_from_the_teacher_once(model):
+    step(model)
+    teacher = model.teacher
+    assert same_weights(model.student.backbone.layers[0], teacher.backbone.layers[1])
+    assert same_weights(model.student.backbone.layers[1], teacher.backbone.layers[3])
+    for name, value in teacher.head.named_parameters():
+        assert torch.equal(model.student.head.get_parameter(name), value)
+    shake(model.student)
+    moved = snapshot(model.student.backbone)
+    step(model)
+    assert same_weights(moved, model.student.backbone)
+
+
+def test_resumed_student_is_not_started_again(started, teacher_file):
+    step(started)
+    resumed = build(distiller(teacher_file), seed=5).train()
+    resumed.load_state_dict(started.state_dict())
+    assert resumed.next_gates() == started.next_gates()
+    resumed.build_teacher()
+    assert same_weights(resumed, started)
+
+
+def test_random_head(teacher_file):
+    model = build(distiller(teacher_file, head_init='random'), seed=1)
+    before = snapshot(model.student.head)
+    model.build_teacher()
+    assert same_weights(before, model.student.head)
+    assert not same_weights(model.student.head, model.teacher.head)
+
+
+def test_frozen_head_is_the_teachers_with_its_statistics(teacher_file):
+    model = build(distiller(teacher_file, freeze_head=True), seed=1).train()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2, weight_decay=0.1)
+    for i in range(2):
+        model.train()
+        step(model, packed_pairs(seed=i))
+        optimizer.step()
+    assert same_weights(model.student.head, model.teacher.head)
+    assert not same_weights(model.student.backbone.norm, model.teacher.backbone.norm)
+
+
+def test_trained_head_has_batch_statistics(model):
+    step(model)
+    norms = [m for m in model.student.head.modules() if isinstance(m, _BatchNorm)]
+    assert len(norms) == 12
+    for own, old in zip(norms, [
+            m for m in model.teacher.head.modules() if isinstance(m, _BatchNorm)], strict=True):
+        assert own.training
+        assert not torch.equal(own.running_mean, old.running_mean)
+
+
+def test_extracted_student_can_be_loaded(started, teacher_file, tmp_path):
+    save_tracker(started.student.state_dict(), tmp_path / 'student.pth', student=True)
+    other = build(distiller(teacher_file), seed=5).train()
+    state = torch.load(tmp_path / 'student.pth')['state_dict']
+    other.load_state_dict(state)
+    assert same_weights(other.student, started.student)
+    # It is what training goes on from.
+    other.build_teacher()
+    assert same_weights(other.student, started.student)
+
+
+# The mixed path
+
+@pytest.mark.parametrize('pattern', [
+    [True, True], [True, False], [False, True], [False, False]])
+def test_mixed_path_by_the_book(started, pattern):
+    batch = pair_batch()
+    own, teacher = started.eval().student.backbone, started.teacher.backbone
+    tokens, after = own.embed(*batch[:2]), []
+    for gate, layer, stage in zip(
+            pattern, own.layers, (teacher.layers[:2], teacher.layers[2:]), strict=True):
+        for block in [layer] if gate else stage:
+            tokens = block(tokens)
+        after.append(tokens.x)
+    maps = started.student.head(own.search_map(own.finalize(tokens)))
+    stages, ours = started.mixed_path(batch, pattern)
+    for one, other in zip((*after, *maps), (*(s.x for s in stages), *ours), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_gradients_flow_through_frozen_stages(started):
+    sum(started.losses(pair_batch(), [True, False]).values()).backward()
+    backbone = started.student.backbone
+    for part in (backbone.patch_embed.proj.weight, backbone.pos_embed_z, backbone.pos_embed_x,
+                 backbone.norm.weight, *backbone.layers[0].parameters()):
+        assert part.grad.abs().sum() > 0
+    assert all(p.grad is None for p in backbone.layers[1].parameters())
+    assert all(p.grad is None for p in started.teacher.parameters())
+    assert all(p.grad is not None for p in started.student.head.parameters())
+
+
+def test_embedding_learns_through_the_teacher_alone(started):
+    """The tracking loss by itself reaches the embedding across all of the teacher's layers."""
+    started.mimic_loss = None
+    sum(started.losses(pair_batch(), [False, False]).values()).backward()
+    assert started.student.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(('off', 'prefix'), [
+    (('guidance_loss', ), ('loss_track', 'loss_mimic')),
+    (('mimic_loss', ), ('loss_track', 'loss_guidance')),
+    (('guidance_loss', 'mimic_loss'), ('loss_track', )),
+])
+def test_terms_are_switched_off_by_config(teacher_file, off, prefix):
+    model = build(distiller(teacher_file, **dict.fromkeys(off)), seed=1).train()
+    assert set(step(model)) == {name for name in ALL_LOSSES if name.startswith(prefix)}
+
+
+def test_replacement_is_switched_off_by_config(teacher_file):
+    """p = 1 without guidance and mimicking is plain training of the student."""
+    model = build(distiller(teacher_file, replace_prob=1., guidance_loss=None, mimic_loss=None))
+    model.train().build_teacher()
+    plain = build(student(), seed=5).train()
+    plain.load_state_dict(model.student.state_dict())
+    data = packed_pairs()
+    losses = step(model, data)
+    expected = plain(**plain.data_preprocessor(copy.deepcopy(data), True), mode='loss')
+    assert set(losses) == set(expected)
+    assert all(torch.equal(losses[name], expected[name]) for name in losses)
+
+
+def test_all_terms_of_the_whole_method(model):
+    losses = step(model)
+    assert set(losses) == ALL_LOSSES
+    assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_student_equal_to_the_teacher_mimics_without_error(teacher_file):
+    model = build(distiller(teacher_file, student=student(4)), seed=1)
+    model.build_teacher()
+    losses = model.eval().losses(pair_batch(), [True, False, True, False])
+    assert losses['loss_mimic'] == 0
+    assert losses['loss_guidance_l1'] == 0
+
+
+def test_teacher_that_eliminates_candidates(tmp_path):
+    elimination = {'layers': [1, 3], 'keep_ratio': [0.7, 0.7], 'template_range': 'ALL'}
+    teacher = tracker(elimination=elimination)
+    model = build(distiller(save_teacher(tmp_path / 't.pth', teacher), teacher=teacher), seed=1)
+    losses = step(model.train())
+    assert set(losses) == ALL_LOSSES
+    model.eval()
+    stages, _ = model.mixed_path(pair_batch(), [True, False])
+    assert [s.lengths['search'] for s in stages] == [16, 12]
+    stages, _ = model.run_teacher(pair_batch())
+    assert [s.lengths['search'] for s in stages] == [12, 9]
+
+
+def test_prediction_is_the_students(started):
+    pairs = started.eval().data_preprocessor(packed_pairs())
+    ours = [s.pred_track_instances.bboxes for s in started.predict(**copy.deepcopy(pairs))]
+    alone = [s.pred_track_instances.bboxes for s in started.student.predict(**pairs)]
+    assert all(map(torch.equal, ours, alone))
+
+
+# Bad input
+
+def starting(teacher_file, **kwargs):
+    return MODELS.build(distiller(teacher_file, **kwargs)).build_teacher()
+
+
+def test_no_teacher_checkpoint(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no teacher_checkpoint given; set model.teacher'):
+        starting(None)
+    with pytest.raises(FileNotFoundError, match='teacher checkpoint .*none.pth does not exist$'):
+        starting(tmp_path / 'none.pth')
+
+
+@pytest.mark.parametrize(('other', 'message'), [
+    ({'width': 48}, 'has embed_dims: 48, the teacher of the config: 32'),
+    ({'depth': 6}, 'has layers: 6, the teacher of the config: 4'),
+    ({'search_size': 128}, r'has search tokens \(search_size\): 64, the teacher of the config: 16'),
+    ({'template_size': 64}, r'has template tokens \(template_size\): 16, .* of the config: 4'),
+    ({'mlp_ratio': 2.}, r'shape of backbone.layers.0.mlp.fc1.weight: \(64, 32\), .*: \(128, 32\)'),
+    ({'head': 'CornerHead'}, "has no: .*'head.offset.0.bn.bias'"),
+])
+def test_teacher_of_another_shape(tmp_path, other, message):
+    file = save_teacher(tmp_path / 'other.pth', tracker(**other))
+    with pytest.raises(CheckpointError, match=f'^teacher checkpoint .*{message}') as caught:
+        starting(file)
+    assert '\n' not in str(caught.value)
+
+
+def test_teacher_that_is_no_tracker(tmp_path):
+    save_checkpoint({'state_dict': {'fc.weight': torch.zeros(2, 2)}}, tmp_path / 'other.pth')
+    with pytest.raises(CheckpointError, match=r"not an OSTrack .* keys are \['fc.weight'\]"):
+        starting(tmp_path / 'other.pth')
+
+
+def test_student_that_does_not_fit_the_teacher(teacher_file):
+    with pytest.raises(ValueError, match=r'\[2, 1\] sums to 3, but the teacher has 4 layers'):
+        starting(teacher_file, student=student([2, 1], 3))
+    with pytest.raises(ValueError, match='embed_dims of the student is 48, of the teacher 32'):
+        starting(teacher_file, student=student(width=48))

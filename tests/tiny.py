@@ -1,0 +1,98 @@
+"""Networks and batches small enough for tests."""
+from pathlib import Path
+
+import torch
+
+from mmct.checkpoint import save_tracker
+from mmct.models.trackers import PairBatch
+
+# MMTracking comes after mmct.
+# isort: split
+from mmengine.structures import InstanceData
+from mmtrack.registry import MODELS
+from mmtrack.structures import TrackDataSample
+
+TEMPLATE, SEARCH, WIDTH, DEPTH = 32, 64, 32, 4
+
+
+def tracker(head='CenterHead', width=WIDTH, **backbone) -> dict:
+    """Config of an OSTrack of four layers; ``backbone`` replaces its options."""
+    shape = {'type': 'OneStreamViT', 'embed_dims': width, 'depth': DEPTH, 'num_heads': 2,
+             'template_size': TEMPLATE, 'search_size': SEARCH, **backbone}
+    return {'type': 'OSTrack', 'backbone': shape,
+            'head': {'type': head, 'in_channels': width, 'channels': 16}}
+
+
+def student(division=2, teacher_depth=DEPTH, **kwargs) -> dict:
+    """Config of a student of :func:`tracker`."""
+    config = tracker(type='StageDividedViT', division=division, teacher_depth=teacher_depth,
+                     **kwargs)
+    del config['backbone']['depth']
+    return config
+
+
+def distiller(teacher_checkpoint, teacher=None, **kwargs) -> dict:
+    """Config of the compression of :func:`tracker` by the whole method."""
+    return {'type': 'ReplacementDistiller', 'teacher': teacher or tracker(), 'student': student(),
+            'teacher_checkpoint': teacher_checkpoint and str(teacher_checkpoint),
+            'guidance_loss': {'type': 'PredictionGuidanceLoss'},
+            'mimic_loss': {'type': 'StageMimicLoss'}, **kwargs}
+
+
+def build(config: dict, seed=0):
+    """The model, with weights that make tokens and attention differ from place to place."""
+    torch.manual_seed(seed)
+    model = MODELS.build(config)
+    return shake(model)
+
+
+def shake(model):
+    """Move all weights and statistics away from their first values."""
+    with torch.no_grad():
+        for name, value in model.state_dict().items():
+            if name.endswith('running_var'):
+                value.uniform_(0.5, 2)
+            elif value.is_floating_point():
+                value.add_(torch.randn_like(value), alpha=0.1)
+    return model
+
+
+def save_teacher(path: Path, config=None, seed=0) -> Path:
+    """Write a teacher's checkpoint."""
+    save_tracker(build(config or tracker(), seed).state_dict(), path, student=False)
+    return path
+
+
+def pair_batch(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> PairBatch:
+    """Crops of noise; targets are in the middle, each a bit elsewhere."""
+    rng = torch.Generator().manual_seed(seed)
+    boxes = torch.rand(size, 4, generator=rng) * 0.3 + torch.tensor([0.35, 0.35, 0.1, 0.1])
+    return PairBatch(
+        template=torch.randn(size, 3, template, template, generator=rng),
+        search=torch.randn(size, 3, search, search, generator=rng),
+        template_boxes=torch.tensor([[0.25, 0.25, 0.5, 0.5]]).repeat(size, 1) * template,
+        gt_boxes=boxes)
+
+
+def packed_pairs(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> dict:
+    """What a data loader gives: crops of bytes and boxes in pixels."""
+    rng = torch.Generator().manual_seed(seed)
+    samples = []
+    for cx, cy, w, h in pair_batch(size, template, search, seed).gt_boxes.tolist():
+        box = torch.tensor([[cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]])
+        middle = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
+        sample = TrackDataSample()
+        sample.search_gt_instances = InstanceData(bboxes=(box * search).numpy())
+        sample.gt_instances = InstanceData(bboxes=(middle * template).numpy())
+        samples.append(sample)
+    return {
+        'inputs': {
+            key: torch.randint(0, 256, (size, 1, 3, side, side), generator=rng).byte()
+            for key, side in (('img', template), ('search_img', search))},
+        'data_samples': samples}
+
+
+def same_weights(one, other) -> bool:
+    """Whether two modules or state dicts hold the same names and, bit for bit, values."""
+    one, other = (m if isinstance(m, dict) else m.state_dict() for m in (one, other))
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)

@@ -1,0 +1,47 @@
+"""Write generated tracking videos in LaSOT's layout: train, val and test, disjoint by seed.
+
+Videos that are there already are kept, so an interrupted run goes on where it was.
+"""
+import argparse
+import os
+from pathlib import Path
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mmct.cli import run
+from mmct.datasets.generated import SPLITS, write_split
+
+
+def size(text: str) -> tuple:
+    try:
+        width, height = (int(part) for part in text.split('x'))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'expected WIDTHxHEIGHT, got {text!r}') from None
+    if min(width, height) < 64:
+        raise argparse.ArgumentTypeError(f'expected at least 64x64 pixels, got {text}')
+    return width, height
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('folder', type=Path)
+    for split, videos, frames in (('train', 600, 40), ('val', 24, 40), ('test', 24, 150)):
+        parser.add_argument(f'--{split}', type=int, default=videos, metavar='N',
+                            help=f'{split} videos (default {videos})')
+        parser.add_argument(f'--{split}-frames', type=int, default=frames, metavar='N',
+                            help=f'frames of each (default {frames})')
+    parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N')
+    args = parser.parse_args()
+    with Progress(TextColumn('{task.description:<14}'), BarColumn(), MofNCompleteColumn(),
+                  TextColumn('left'), TimeRemainingColumn()) as progress:
+        for split in SPLITS:
+            count = getattr(args, split)
+            task = progress.add_task(f'{split} videos', total=count)
+            write_split(args.folder, split, count, getattr(args, f'{split}_frames'), args.size,
+                        args.seed, args.workers, lambda done, t=task: progress.advance(t, done))
+
+
+if __name__ == '__main__':
+    run(main)
