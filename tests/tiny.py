@@ -9,7 +9,7 @@ from mmct.models.trackers import PairBatch
 # MMTracking comes after mmct.
 # isort: split
 from mmengine.structures import InstanceData
-from mmtrack.registry import MODELS
+from mmtrack.registry import HOOKS, METRICS, MODELS, TRANSFORMS  # noqa: F401  for tests
 from mmtrack.structures import TrackDataSample
 
 TEMPLATE, SEARCH, WIDTH, DEPTH = 32, 64, 32, 4

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mmct.cli import run
-from mmct.datasets.generated import SPLITS, write_split
+from mmct.datasets.generated import SPLITS, write_videos
 
 
 def size(text: str) -> tuple:
@@ -36,11 +36,12 @@ def main() -> None:
     args = parser.parse_args()
     with Progress(TextColumn('{task.description:<14}'), BarColumn(), MofNCompleteColumn(),
                   TextColumn('left'), TimeRemainingColumn()) as progress:
-        for split in SPLITS:
-            count = getattr(args, split)
-            task = progress.add_task(f'{split} videos', total=count)
-            write_split(args.folder, split, count, getattr(args, f'{split}_frames'), args.size,
-                        args.seed, args.workers, lambda done, t=task: progress.advance(t, done))
+        splits = {split: (getattr(args, split), getattr(args, f'{split}_frames'))
+                  for split in SPLITS}
+        tasks = {split: progress.add_task(f'{split} videos', total=count)
+                 for split, (count, _) in splits.items()}
+        write_videos(args.folder, splits, args.size, args.seed, args.workers,
+                     lambda split: progress.advance(tasks[split]))
 
 
 if __name__ == '__main__':

@@ -1,12 +1,14 @@
 # The demo's teacher, from scratch on generated videos, more of them than the demo itself needs:
-# tools/make_demo_videos.py data/demo_teacher --train 2000
+# tools/make_demo_videos.py data/demo_teacher --train 1000
 _base_ = [
     '../_base_/models/ostrack_tiny.py', '../_base_/datasets/demo.py',
     '../_base_/default_runtime.py'
 ]
-train_dataloader = dict(dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_teacher/'}]))
+train_dataloader = dict(
+    batch_size=32,
+    dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_teacher/'}]))
 
-max_epochs = 45
+max_epochs = 30
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(
     type='OptimWrapper',

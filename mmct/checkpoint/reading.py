@@ -37,17 +37,23 @@ def read_checkpoint(path: Union[str, Path]) -> dict:
         foreign = [(ForeignObject, name) for name in _foreign_names(path)]
         with torch.serialization.safe_globals(foreign):
             content = torch.load(path, map_location='cpu', weights_only=True)
+    except CheckpointError:
+        raise
     except UnpicklingError as error:
-        reason = str(error).split('WeightsUnpickler error: ')[-1].splitlines()[0]
-        raise CheckpointError(f'{path} is refused: it holds more than data ({reason})') from None
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f'{path} is not a readable checkpoint: '
-                              f'{str(error).splitlines()[0]}') from None
+        raise CheckpointError(
+            f'{path} is refused: it holds more than data ({_reason(error)})') from None
+    except Exception as error:  # whatever a broken file leads to, say which one it is
+        raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from None
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, expected a dict')
     return content
+
+
+def _reason(error: Exception) -> str:
+    """The one line of PyTorch's long messages that says what was found."""
+    lines = [line for line in str(error).splitlines()
+             if line and not line.startswith('Check the documentation')]
+    return lines[-1].split('WeightsUnpickler error: ')[-1] if lines else type(error).__name__
 
 
 def _foreign_names(path: Path) -> list:

@@ -31,4 +31,5 @@ class OnePassMetric(SOTMetric):
             logger.error(f'sequence {result["video_name"]} failed: {result["failure"]}')
         tracked = [result for result in results if not result['failure']]
         metrics = super().compute_metrics(tracked) if tracked else {}
-        return {**metrics, 'failed_sequences': len(failed)}
+        # A float, because MMEngine's logs keep no whole numbers.
+        return {**metrics, 'failed_sequences': float(len(failed))}

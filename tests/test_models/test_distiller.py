@@ -183,6 +183,15 @@ def test_teacher_stays_frozen_in_eval_mode(teacher_file):
     assert torch.equal(*boxes)
 
 
+def test_building_the_teacher_draws_nothing(model):
+    """Else the first iteration after a resume would drop other paths."""
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    model.build_teacher()
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_teacher_moves_with_the_model(started):
     started.double()
     assert {p.dtype for p in started.teacher.parameters()} == {torch.double}

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tiny import build, pair_batch, tracker
 
@@ -42,6 +42,19 @@ def test_counts_and_zeros_of_the_default():
     for b in range(2):
         for token, position in zip(final[b], tokens[-1].kept[b], strict=True):
             assert torch.equal(cells[b, position], token)
+
+
+def test_positions_are_those_of_the_whole_grid():
+    """Where layers change nothing, what is left of the tokens tells their places."""
+    model = eliminating()
+    for layer in model.layers:
+        for branch in (layer.attn.proj, layer.mlp.fc2):
+            branch.weight.data.zero_()
+            branch.bias.data.zero_()
+    first, *_, last = run(model, pair_batch(2, 128, 256))
+    assert last.lengths['search'] == 89
+    for b in range(2):
+        assert torch.equal(last.group('search')[b], first.group('search')[b, last.kept[b]])
 
 
 def test_one_scheduled_ratio_for_all_layers():
@@ -93,6 +106,10 @@ def test_centre_tokens(template_range, grid, rows):
 
 
 @settings(max_examples=50, deadline=None)
+@example(x=0., y=0., w=40., h=8.)  # one row less than the box is high: rows 0 to 6
+@example(x=0., y=0., w=40., h=9.)
+@example(x=8., y=0., w=8., h=40.)
+@example(x=7., y=8., w=2., h=40.)
 @given(st.floats(-20, 60), st.floats(-20, 60), st.floats(1, 70), st.floats(1, 70))
 def test_tokens_under_the_box(x, y, w, h):
     """Reducing by 16 without antialiasing looks at the four pixels in the middle of a token."""

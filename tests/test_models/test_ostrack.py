@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.optim import OptimWrapper
 from mmengine.structures import InstanceData
 from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
@@ -23,16 +24,13 @@ def frame(seed=0, side=(60, 80)):
     return np.random.default_rng(seed).integers(0, 256, (*side, 3), dtype=np.uint8)
 
 
-def test_sample(image, number, box=BOX, **meta):
+def frame_sample(image, number, box=BOX, **meta):
     """A frame as MMTracking's test pipeline packs it, and its batch of one."""
     x, y, w, h = box
     sample = TrackDataSample(metainfo={'frame_id': number, 'img_path': f'{number}.jpg', **meta})
     sample.gt_instances = InstanceData(bboxes=torch.tensor([[x, y, x + w, y + h]]))
     return {'inputs': {'img': torch.from_numpy(image).permute(2, 0, 1)[None, None]},
             'data_samples': [sample]}
-
-
-test_sample.__test__ = False
 
 
 def follow(model, samples):
@@ -60,7 +58,6 @@ def test_boxes_are_converted_at_the_border(model):
 
 
 def test_training_step_of_mmengine(model):
-    from mmengine.optim import OptimWrapper
     wrapper = OptimWrapper(torch.optim.AdamW(model.parameters(), 1e-3))
     before = copy.deepcopy(model.state_dict())
     logged = model.train().train_step(packed_pairs(), wrapper)
@@ -107,7 +104,7 @@ def test_one_step_by_the_book(model):
 
 def test_sequence_as_mmtracking_runs_it(model):
     frames = [frame(i) for i in range(4)]
-    results = follow(model, [test_sample(f, i) for i, f in enumerate(frames)])
+    results = follow(model, [frame_sample(f, i) for i, f in enumerate(frames)])
     assert results[0] == (pytest.approx(BOX), -1, None)
     model.init(frames[0], BOX)
     for (box, score, failure), image in zip(results[1:], frames[1:], strict=True):
@@ -150,7 +147,7 @@ def test_margin_and_factors_of_the_config():
 def test_first_box_that_cannot_be_tracked(model, box, reason):
     with pytest.raises(ValueError, match=f'first box .* {reason}'):
         model.init(frame(), box)
-    results = follow(model, [test_sample(frame(i), i, box) for i in range(3)])
+    results = follow(model, [frame_sample(frame(i), i, box) for i in range(3)])
     assert [r[:2] for r in results] == [((0, 0, 0, 0), 0)] * 3
     failure, = {r[2] for r in results}
     assert failure.startswith('frame 0: first box ')
@@ -160,7 +157,7 @@ def test_first_box_that_cannot_be_tracked(model, box, reason):
 @pytest.mark.parametrize('broken', [0, 2])
 def test_unreadable_frame_ends_its_sequence_only(model, broken):
     def samples(sequence, **meta):
-        return [test_sample(frame(i), i, **(meta if i == broken else {})) for i in range(4)]
+        return [frame_sample(frame(i), i, **(meta if i == broken else {})) for i in range(4)]
 
     good = follow(model, samples(1))
     bad = follow(model, samples(2, load_error='frame a.jpg cannot be read'))
@@ -173,7 +170,7 @@ def test_unreadable_frame_ends_its_sequence_only(model, broken):
 def test_other_protocols_are_refused(model):
     model.test_cfg['test_mode'] = 'VOT'
     with pytest.raises(ValueError, match="test_mode='VOT': OSTrack runs OPE alone"):
-        follow(model, [test_sample(frame(), 0)])
+        follow(model, [frame_sample(frame(), 0)])
 
 
 def test_search_size_in_the_config():

@@ -1,5 +1,5 @@
 """Synthetic tracking videos: enough variety to train a small tracker that follows anything."""
 from .scene import Video
-from .writer import SPLITS, write_split
+from .writer import SPLITS, write_videos
 
-__all__ = ['SPLITS', 'Video', 'write_split']
+__all__ = ['SPLITS', 'Video', 'write_videos']

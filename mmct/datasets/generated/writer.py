@@ -2,7 +2,9 @@
 import json
 import os
 import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -12,10 +14,12 @@ from .scene import Video
 SPLITS = ('train', 'val', 'test')
 HEADER = 'The format of each line in this txt is (video_path,annotation_path,start,end)'
 VIDEOS = 'LaSOTBenchmark'
+# Raised whenever the same key gives another video: old and new ones must not mix in a folder.
+GENERATOR = 2
 
 
-def write_split(root, split, count, length, size, seed, workers, progress=lambda done: None):
-    """Write the videos of a split, those that are not there yet.
+def write_videos(root, splits, size, seed, workers=1, progress=lambda split: None):
+    """Write videos, those that are not there yet.
 
     A video appears under its name when it is whole. Layout::
 
@@ -25,28 +29,38 @@ def write_split(root, split, count, length, size, seed, workers, progress=lambda
 
     Args:
         root: folder of the data set.
-        split: 'train', 'val' or 'test'.
-        count: number of videos.
-        length: frames of each.
+        splits: {'train', 'val' or 'test': (number of videos, frames of each)}.
         size: width, height in pixels.
         seed: first part of each video's key.
         workers: processes.
-        progress: called with 1 after each video.
+        progress: called with the split after each video.
 
     Raises:
         ValueError: the folder holds videos that were made with other settings.
     """
     root = Path(root)
-    check_settings(root, split, dict(length=length, size=list(size), seed=seed))
-    jobs = [(root, split, index, length, size, seed) for index in range(count)]
-    lines = {}
-    with ProcessPoolExecutor(workers) as pool:
-        futures = {pool.submit(write_video, *job): job[2] for job in jobs}
-        for future in as_completed(futures):
-            lines[futures[future]] = future.result()
-            progress(1)
-    infos = root / 'annotations' / f'lasot_{split}_infos.txt'
-    write_whole(infos, '\n'.join([HEADER, *(lines[index] for index in range(count))]) + '\n')
+    for split, (_, length) in splits.items():
+        check_settings(root, split, dict(generator=GENERATOR, length=length, size=list(size),
+                                         seed=seed))
+    jobs = [(root, split, index, length, size, seed)
+            for split, (count, length) in splits.items() for index in range(count)]
+    lines = defaultdict(list)
+    for job, line in zip(jobs, run_jobs(jobs, workers)):
+        lines[job[1]].append(line)
+        progress(job[1])
+    for split in splits:
+        write_whole(root / 'annotations' / f'lasot_{split}_infos.txt',
+                    '\n'.join([HEADER, *lines[split]]) + '\n')
+
+
+def run_jobs(jobs, workers):
+    """Results of ``write_video``, in order."""
+    if workers == 1:
+        yield from (write_video(*job) for job in jobs)
+        return
+    # Started anew, not forked: a fork inherits OpenCV's threads, but not what they hold.
+    with ProcessPoolExecutor(workers, get_context('spawn')) as pool:
+        yield from pool.map(write_video, *zip(*jobs))
 
 
 def check_settings(root, split, settings):

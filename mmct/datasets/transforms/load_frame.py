@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmtrack.registry import TRANSFORMS
@@ -14,7 +15,7 @@ class LoadFrame(LoadImageFromFile):
     def transform(self, results):
         try:
             return super().transform(results)
-        except (OSError, AssertionError):
+        except (OSError, AssertionError, cv2.error):  # the last, where a file is empty
             results['load_error'] = f'frame {results["img_path"]} cannot be read'
             results['img'] = np.zeros((1, 1, 3), np.uint8)
             results['img_shape'] = results['ori_shape'] = (1, 1)

@@ -95,12 +95,12 @@ class OneStreamViT(BaseModule):
         }
 
     def _init_parameters(self) -> None:
-        # As timm's ViT, which the published trackers start from.
+        # As MAE, whose weights the published trackers start from; it suits narrow layers, too.
         for table in (self.pos_embed_z, self.pos_embed_x):
             nn.init.trunc_normal_(table, std=.02)
         for module in self.layers.modules():
             if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=.02)
+                nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
     def schedule_elimination(self, ratio: Optional[float]) -> None:

@@ -107,7 +107,9 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             FileNotFoundError, CheckpointError: the teacher's checkpoint is missing or not fitting.
             ValueError: the student's division does not sum to the teacher's depth.
         """
-        teacher = MODELS.build(self._teacher_cfg)
+        # Happens within an iteration, a resumed one too, whose own draws it must not change.
+        with torch.random.fork_rng(devices=[]):
+            teacher = MODELS.build(self._teacher_cfg)
         divide(len(teacher.backbone.layers), self.student.backbone.division)
         widths = self.student.backbone.embed_dims, teacher.backbone.embed_dims
         if widths[0] != widths[1]:

@@ -1,0 +1,96 @@
+"""A thing on its way through the frame."""
+import math
+
+import cv2
+import numpy as np
+
+from .camera import smear
+from .motion import reflect, smooth
+
+
+class Actor:
+    """x, y of a thing's centre, its size (square root of its area) and angle by frame.
+
+    Args:
+        thing: see ``make_thing``.
+        size: pixels, in the middle of what it becomes.
+    """
+
+    def __init__(self, rng, thing, size, width, height, length, shutter=0.):
+        self.thing, self.frame_size, self.shutter = thing, (width, height), shutter
+        self.aspect = thing.aspect
+        self.size = size * np.exp(rng.uniform(0, 0.4) * smooth(rng, length, rng.uniform(40, 120)))
+        stretch = 0.04 if thing.upright else 0.2
+        self.stretch = np.exp(rng.uniform(0, stretch) * smooth(rng, length, rng.uniform(30, 100)))
+        turn = rng.uniform(0, 0.1) if thing.upright else rng.choice([0.2, 1, 2.5])
+        self.angle = turn * smooth(rng, length, rng.uniform(40, 150))
+        self.soft = rng.uniform(0, 0.8) if rng.random() < 0.5 else 0
+        # As fast as half its own size a frame: a search region holds it, but only just.
+        speed = rng.uniform(0.02, 0.2 if thing.upright else 0.3) * size
+        drift = rng.normal() * 0.4 if not thing.upright else thing.facing
+        self.x = path(rng, length, speed, drift, width, size * math.sqrt(self.aspect))
+        self.y = path(rng, length, speed * rng.uniform(0.2, 1), rng.normal() * 0.4, height,
+                      size / math.sqrt(self.aspect))
+        # x ahead of, and length of its shadow on the ground, in its own heights; None: no shadow.
+        self.shadow = None
+        if thing.upright and rng.random() < 0.5:
+            self.shadow = rng.uniform(-1, 1), rng.uniform(-0.35, 0.5), rng.uniform(0.3, 0.7)
+
+    def place(self, time):
+        """Its picture in a frame: (h, w, 4) uint8, colours multiplied by opacity, or None, and
+        where that goes, x and y."""
+        sprite, centre = self.thing.draw(time)
+        scale = self.size[time] / self.thing.nominal
+        sx, sy = scale * self.stretch[time], scale / self.stretch[time]
+        cos, sin = math.cos(self.angle[time]), math.sin(self.angle[time])
+        matrix = np.array([[cos * sx, -sin * sy], [sin * sx, cos * sy]])
+        return self._warp(sprite, matrix, centre, time, scale)
+
+    def cast(self, time):
+        """Its shadow, laid out as ``place`` does."""
+        if self.shadow is None:
+            return None, 0, 0
+        sprite, centre = self.thing.draw(time)
+        black = np.zeros_like(sprite)
+        ahead, flat, dark = self.shadow
+        black[..., 3] = cv2.convertScaleAbs(sprite[..., 3], alpha=dark)
+        scale = self.size[time] / self.thing.nominal
+        matrix = scale * np.array([[1, -ahead], [0, flat]])
+        foot = sprite.shape[0] - centre[1]
+        # The feet stay where they are.
+        offset = scale * np.array([0, foot]) - matrix @ (0, foot)
+        return self._warp(black, matrix, centre, time, scale, offset)
+
+    def _warp(self, sprite, matrix, centre, time, scale, offset=(0, 0)):
+        h, w = sprite.shape[:2]
+        position = np.array([self.x[time], self.y[time]]) + offset
+        before = max(time - 1, 0)
+        moved = self.shutter * np.array([self.x[time] - self.x[before],
+                                         self.y[time] - self.y[before]])
+        rim = 2 + int(np.abs(moved).max() / 2 + 2 * self.soft)
+        corners = (np.array([(0, 0), (w, 0), (0, h), (w, h)]) - centre) @ matrix.T + position
+        x0, y0 = np.maximum(corners.min(axis=0).astype(int) - rim, 0)
+        x1, y1 = np.minimum(corners.max(axis=0).astype(int) + rim, self.frame_size)
+        if x1 <= x0 or y1 <= y0:
+            return None, 0, 0
+        shift = position - (x0, y0) - matrix @ centre
+        if scale < 0.7:  # without this a small thing would flicker
+            small = cv2.resize(sprite, (max(int(1.3 * scale * w), 1), max(int(1.3 * scale * h), 1)),
+                               interpolation=cv2.INTER_AREA)
+            matrix = matrix @ np.diag((w / small.shape[1], h / small.shape[0]))
+            sprite = small
+        drawn = cv2.warpAffine(sprite, np.column_stack([matrix, shift]),
+                               (int(x1 - x0), int(y1 - y0)))
+        if self.soft > 0.3:
+            drawn = cv2.GaussianBlur(drawn, (0, 0), self.soft)
+        return smear(drawn, moved), int(x0), int(y0)
+
+
+def path(rng, length, speed, drift, extent, own):
+    """(length,) coordinate of a thing's centre, kept inside the frame for the most part."""
+    margin = min(0.55 * own + 2, 0.45 * extent)
+    start = rng.uniform(margin, extent - margin, 2).mean()
+    period = rng.uniform(25, 120)
+    way = smooth(rng, length, period) * speed * period / 4 + drift * speed * np.arange(length)
+    inner = margin * rng.choice([0.4, 1], p=[0.3, 0.7])
+    return reflect(start + way - way[0], inner, extent - inner)

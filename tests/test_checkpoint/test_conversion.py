@@ -1,0 +1,282 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny import build, distiller, pair_batch, same_weights, save_teacher, shake, student, tracker
+
+from mmct.checkpoint import (
+    CheckpointError,
+    convert,
+    extract_student,
+    load_weights,
+    read_checkpoint,
+    save_checkpoint,
+    tracker_weights,
+    weights_in,
+)
+from mmct.checkpoint.names import resize_position_table
+
+
+def net(path):
+    return weights_in(read_checkpoint(path), path)
+
+
+def there_and_back(source, folder):
+    """Released -> mmct -> released; gives the file in between and the last."""
+    ours, back = folder / 'ours.pth', folder / 'back.pth.tar'
+    found = convert(source, ours, 'mmct', 128, 256)
+    assert convert(ours, back, 'released', 128, 256) == found
+    return found, ours, back
+
+
+@pytest.fixture(scope='module')
+def released(golden):
+    return golden('compresstracker_l4')
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    """Checkpoints of a small tracker, of its compression and of the student."""
+    folder = tmp_path_factory.mktemp('files')
+    model = build(distiller(save_teacher(folder / 'teacher.pth')), seed=1)
+    model.build_teacher()
+    shake(model.student)
+    save_checkpoint({'state_dict': model.state_dict(), 'meta': {'epoch': 3}},
+                    folder / 'epoch_3.pth')
+    extract_student(folder / 'epoch_3.pth', folder / 'student.pth')
+    return folder, model
+
+
+# There and back
+
+def test_teacher_there_and_back(released, tmp_path):
+    source = released / 'ostrack.pth.tar'
+    found, ours, back = there_and_back(source, tmp_path)
+    assert found == 'tracker'
+    before, after = net(source), net(back)
+    assert before.keys() == after.keys()
+    unused = {'backbone.cls_token', 'backbone.pos_embed'}
+    for key, value in before.items():
+        assert value.shape == after[key].shape
+        assert key in unused or torch.equal(value, after[key])
+    assert set(net(ours)) == set(build(tracker(width=48, depth=12, num_heads=3)).state_dict())
+
+
+def test_student_there_and_back(released, tmp_path):
+    source = released / 'compresstracker.pth.tar'
+    found, ours, back = there_and_back(source, tmp_path)
+    assert found == 'student'
+    before, after = net(source), net(back)
+    teacher_inside = {key for key in before if key.startswith(('backbone.blocks.', 'ori_'))}
+    assert teacher_inside
+    assert set(after) == set(before) - teacher_inside
+    assert after['backbone.cls_token'].shape == (1, 1, 48)
+    assert after['backbone.pos_embed'].shape == (1, 197, 48)
+    for key in set(after) - {'backbone.cls_token', 'backbone.pos_embed'}:
+        assert torch.equal(before[key], after[key])
+    assert 'backbone.layers.3.mlp.fc2.bias' in net(ours)
+    assert 'backbone.layers.4.norm1.weight' not in net(ours)
+
+
+def test_names_of_an_mmct_checkpoint_there_and_back(files, tmp_path):
+    folder, model = files
+    for source, kind, layers in ((folder / 'teacher.pth', 'tracker', 'blocks'),
+                                 (folder / 'student.pth', 'student', 'distill_blocks'),
+                                 (folder / 'epoch_3.pth', 'student', 'distill_blocks')):
+        out, back = tmp_path / 'released.pth', tmp_path / 'back.pth'
+        assert convert(source, out, 'released', 128, 256) == kind
+        assert f'backbone.{layers}.1.attn.qkv.weight' in net(out)
+        assert convert(out, back, 'mmct', 128, 256) == kind
+        assert same_weights(net(back), tracker_weights(source))
+
+
+def test_module_prefix(released, tmp_path):
+    for name in ('ostrack.pth.tar', 'compresstracker.pth.tar'):
+        content = read_checkpoint(released / name)
+        content['net'] = {f'module.{key}': value for key, value in content['net'].items()}
+        torch.save(content, tmp_path / name)
+        assert same_weights(tracker_weights(tmp_path / name), tracker_weights(released / name))
+
+
+def test_corner_head_there_and_back(tmp_path):
+    source = save_teacher(tmp_path / 'corner.pth', tracker(head='CornerHead'))
+    convert(source, tmp_path / 'released.pth', 'released', 128, 256)
+    state = net(tmp_path / 'released.pth')
+    for tower in ('tl', 'br'):
+        assert state[f'box_head.conv1_{tower}.0.weight'].shape == (16, 32, 3, 3)
+        assert state[f'box_head.conv5_{tower}.bias'].shape == (1, )
+    assert same_weights(tracker_weights(tmp_path / 'released.pth'), net(source))
+
+
+def test_converted_values_go_to_their_places(released):
+    state, ours = net(released / 'ostrack.pth.tar'), tracker_weights(released / 'ostrack.pth.tar')
+    for old, new in (('backbone.blocks.7.attn.proj.bias', 'backbone.layers.7.attn.proj.bias'),
+                     ('backbone.pos_embed_x', 'backbone.pos_embed_x'),
+                     ('box_head.conv2_offset.0.weight', 'head.offset.1.conv.weight'),
+                     ('box_head.conv4_ctr.1.running_var', 'head.score.3.bn.running_var'),
+                     ('box_head.conv5_size.weight', 'head.size.4.weight')):
+        assert torch.equal(state[old], ours[new])
+
+
+# Keys that are not understood or missing
+
+@pytest.mark.parametrize('name', ['ostrack.pth.tar', 'compresstracker.pth.tar'])
+def test_unknown_and_missing_keys_are_listed(released, tmp_path, name):
+    content = read_checkpoint(released / name)
+    content['net']['backbone.temporal.weight'] = torch.zeros(1)
+    content['net']['box_head.conv6_ctr.bias'] = torch.zeros(1)
+    del content['net']['backbone.norm.weight'], content['net']['box_head.conv3_size.1.bias']
+    torch.save(content, tmp_path / name)
+    with pytest.raises(CheckpointError) as caught:
+        convert(tmp_path / name, tmp_path / 'out.pth', 'mmct', 128, 256)
+    assert str(caught.value) == (
+        f'{tmp_path / name}: the conversion does not understand 2 keys: backbone.temporal.weight, '
+        'box_head.conv6_ctr.bias; it lacks 2 keys: backbone.norm.weight, '
+        'box_head.conv3_size.1.bias')
+    assert not (tmp_path / 'out.pth').exists()
+
+
+def test_missing_layers_are_listed(released, tmp_path):
+    content = read_checkpoint(released / 'ostrack.pth.tar')
+    content['net'] = {k: v for k, v in content['net'].items() if '.blocks.5.' not in k}
+    torch.save(content, tmp_path / 'hole.pth')
+    with pytest.raises(CheckpointError, match='lacks 12 keys: backbone.blocks.5.attn.proj.bias'):
+        convert(tmp_path / 'hole.pth', tmp_path / 'out.pth', 'mmct', 128, 256)
+
+
+def test_unknown_keys_of_ours_are_listed(tmp_path):
+    state = build(tracker()).state_dict()
+    state['backbone.extra'] = state.pop('head.size.4.bias')
+    save_checkpoint({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match='understand 1 keys: backbone.extra; it lacks 1 keys: '
+                       'head.size.4.bias'):
+        convert(tmp_path / 'a.pth', tmp_path / 'b.pth', 'released', 128, 256)
+
+
+def test_other_networks(tmp_path):
+    save_checkpoint({'state_dict': {'fc.weight': torch.zeros(1)}}, tmp_path / 'fc.pth')
+    with pytest.raises(CheckpointError, match='fc.pth is not an OSTrack checkpoint'):
+        convert(tmp_path / 'fc.pth', tmp_path / 'out.pth', 'mmct', 128, 256)
+
+
+# Pretrained ViT
+
+def pretrained_vit(width=32, depth=4, grid=14):
+    """Weights of a masked auto-encoder, decoder and all."""
+    state = {'cls_token': (1, 1, width), 'mask_token': (1, 1, 16),
+             'pos_embed': (1, 1 + grid**2, width), 'decoder_pos_embed': (1, 197, 16),
+             'patch_embed.proj.weight': (width, 3, 16, 16), 'patch_embed.proj.bias': (width, ),
+             'norm.weight': (width, ), 'norm.bias': (width, ),
+             'decoder_embed.weight': (16, width), 'decoder_blocks.0.norm1.weight': (16, ),
+             'decoder_pred.bias': (768, )}
+    for i in range(depth):
+        for name, shape in (
+                ('norm1', (width, )), ('norm2', (width, )), ('attn.qkv', (3 * width, width)),
+                ('attn.proj', (width, width)), ('mlp.fc1', (4 * width, width)),
+                ('mlp.fc2', (width, 4 * width))):
+            state[f'blocks.{i}.{name}.weight'] = shape
+            state[f'blocks.{i}.{name}.bias'] = shape[:1]
+    rng = torch.Generator().manual_seed(0)
+    return {name: torch.randn(shape, generator=rng) for name, shape in state.items()}
+
+
+@pytest.mark.parametrize('prefix', ['', 'module.'])
+def test_pretrained_vit(tmp_path, prefix):
+    state = pretrained_vit()
+    source, out = tmp_path / 'mae.pth', tmp_path / 'out.pth'
+    torch.save({'model': {prefix + key: value for key, value in state.items()}}, source)
+    assert convert(source, out, 'mmct', 32, 64) == 'pretrained ViT'
+    ours = net(out)
+    backbone = build(tracker()['backbone'])
+    backbone.load_state_dict({k.removeprefix('backbone.'): v for k, v in ours.items()})
+    assert torch.equal(backbone.layers[2].mlp.fc1.weight, state['blocks.2.mlp.fc1.weight'])
+    # The class token's place goes; the rest is an image of positions.
+    image = state['pos_embed'][0, 1:].T.reshape(1, 32, 14, 14)
+    for name, grid in (('pos_embed_z', 2), ('pos_embed_x', 4)):
+        resized = F.interpolate(image, (grid, grid), mode='bicubic', align_corners=False)
+        expected = resized[0].reshape(32, -1).T
+        torch.testing.assert_close(ours[f'backbone.{name}'][0], expected)
+
+
+def test_position_table_of_the_same_size_is_kept():
+    table = torch.randn(1, 1 + 14**2, 8)
+    torch.testing.assert_close(resize_position_table(table, 14), table[:, 1:])
+
+
+@pytest.mark.parametrize(('template', 'search'), [(128, 250), (120, 256), (0, 256)])
+def test_crop_sizes_that_do_not_fit(tmp_path, template, search):
+    torch.save({'model': pretrained_vit()}, tmp_path / 'mae.pth')
+    wrong = search if search % 16 else template
+    with pytest.raises(CheckpointError, match=f'crop size {wrong} is not a multiple .* size 16'):
+        convert(tmp_path / 'mae.pth', tmp_path / 'out.pth', 'mmct', template, search)
+
+
+def test_pretrained_vit_has_no_released_layout(tmp_path):
+    torch.save({'model': pretrained_vit()}, tmp_path / 'mae.pth')
+    with pytest.raises(CheckpointError, match='no released layout for it, use --to mmct'):
+        convert(tmp_path / 'mae.pth', tmp_path / 'out.pth', 'released', 128, 256)
+
+
+def test_unknown_and_missing_keys_of_a_vit(tmp_path):
+    state = pretrained_vit()
+    state['relative_position'] = state.pop('blocks.3.norm1.bias')
+    torch.save({'model': state}, tmp_path / 'mae.pth')
+    with pytest.raises(CheckpointError, match='understand 1 keys: relative_position; it lacks 1 '
+                       'keys: blocks.3.norm1.bias'):
+        convert(tmp_path / 'mae.pth', tmp_path / 'out.pth', 'mmct', 32, 64)
+
+
+# Students
+
+def test_extracted_student_is_a_plain_tracker(files):
+    folder, model = files
+    state = net(folder / 'student.pth')
+    assert same_weights(state, model.student)
+    assert read_checkpoint(folder / 'student.pth').keys() == {'state_dict', 'meta'}
+    plain = build(student())
+    load_weights(plain, folder / 'student.pth')
+    batch = pair_batch()
+    assert torch.equal(plain.eval().backbone(*batch[:2]),
+                       model.eval().student.backbone(*batch[:2]))
+
+
+def test_nothing_to_extract(files, tmp_path):
+    folder, _ = files
+    with pytest.raises(CheckpointError, match='teacher.pth holds no student: expected keys that '
+                       'start with "student."'):
+        extract_student(folder / 'teacher.pth', tmp_path / 'out.pth')
+    assert not (tmp_path / 'out.pth').exists()
+
+
+def test_students_load_from_every_kind_of_file(files, tmp_path):
+    folder, model = files
+    convert(folder / 'student.pth', tmp_path / 'released.pth.tar', 'released', 128, 256)
+    for file in (folder / 'epoch_3.pth', folder / 'student.pth', tmp_path / 'released.pth.tar'):
+        plain = build(student(), seed=7)
+        load_weights(plain, file)
+        assert same_weights(plain, model.student)
+
+
+@pytest.mark.parametrize(('config', 'message'), [
+    (student(1), 'has layers: 2, the tracker of the config: 1'),
+    (student(width=64), 'has embed_dims: 32, the tracker of the config: 64'),
+    (tracker(head='CornerHead', depth=2), 'has no: .*predictor'),
+])
+def test_files_that_do_not_fit(files, config, message):
+    folder, _ = files
+    model = build(config)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match=message):
+        load_weights(model, folder / 'student.pth')
+    assert same_weights(before, model)
+
+
+def test_unknown_weights_are_named(tmp_path):
+    state = build(tracker()).state_dict()
+    state['backbone.extra'] = torch.zeros(1)
+    save_checkpoint({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=r"has unknown keys: \['backbone.extra'\]"):
+        load_weights(build(tracker()), tmp_path / 'a.pth')
+    del state['backbone.extra'], state['backbone.layers.1.norm1.bias']
+    save_checkpoint({'state_dict': state}, tmp_path / 'a.pth')
+    with pytest.raises(CheckpointError, match=r"also \['backbone.layers.1.norm1.bias'\]"):
+        load_weights(build(tracker()), tmp_path / 'a.pth')

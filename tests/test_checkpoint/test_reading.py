@@ -1,0 +1,167 @@
+import os
+import pickle
+import sys
+from collections import OrderedDict
+from types import ModuleType
+
+import pytest
+import torch
+
+from mmct.checkpoint import CheckpointError, read_checkpoint, save_checkpoint, weights_in
+
+NET = {'a.weight': torch.arange(6.).view(2, 3), 'a.bias': torch.zeros(2)}
+
+
+@pytest.fixture
+def training_code(monkeypatch):
+    """A training code that is there while a checkpoint is written, and gone afterwards."""
+    names = ['lib', 'lib.train', 'lib.train.admin', 'lib.train.admin.stats']
+    modules = {name: ModuleType(name) for name in names}
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+    def define(base, name, **fields):
+        cls = type(name, (base, ), {'__module__': names[-1], **fields})
+        setattr(modules[names[-1]], name, cls)
+        return cls
+
+    define.forget = lambda: [monkeypatch.delitem(sys.modules, name) for name in names]
+    return define
+
+
+def test_foreign_objects_beside_the_weights(tmp_path, training_code):
+    meter = training_code(object, 'AverageMeter')()
+    meter.history, meter.avg = [1., 2.], 1.5
+    settings = training_code(object, 'Settings')()
+    settings.net = {'depth': 12, 'stages': [3, 3, 3, 3]}
+    slotted = training_code(object, 'Slotted', __slots__=('value', ))()
+    slotted.value = 3
+    names = training_code(set, 'Names')(['a', 'b'])
+
+    def actor():
+        pass
+
+    actor.__module__, actor.__qualname__ = 'lib.train.admin.stats', 'actor'
+    sys.modules['lib.train.admin.stats'].actor = actor
+    state = {'epoch': 500, 'net': OrderedDict(NET), 'actor': actor, 'settings': settings,
+             'stats': OrderedDict(train=OrderedDict(loss=meter, slotted=slotted)), 'names': names}
+    torch.save(state, tmp_path / 'trained.pth.tar')
+    training_code.forget()
+    content = read_checkpoint(tmp_path / 'trained.pth.tar')
+    assert content['epoch'] == 500
+    weights = weights_in(content, 'trained')
+    assert weights.keys() == NET.keys()
+    assert all(torch.equal(weights[key], NET[key]) for key in NET)
+    # Nothing was kept of the foreign objects, and nothing of their code was asked for.
+    assert vars(content['stats']['train']['loss']) == {}
+    assert 'lib' not in sys.modules
+
+
+def test_foreign_dicts_are_refused_with_the_reason(tmp_path, training_code):
+    """PyTorch fills no dict of another class; nothing is run, and the message says so."""
+    settings = training_code(dict, 'Settings')(lr=1e-4)
+    torch.save({'net': NET, 'settings': settings}, tmp_path / 'trained.pth.tar')
+    training_code.forget()
+    with pytest.raises(CheckpointError, match=r'it holds more than data \(Can only SETITEM for'):
+        read_checkpoint(tmp_path / 'trained.pth.tar')
+
+
+class Malice:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize('place', ['beside', 'among the weights', 'instead'])
+@pytest.mark.parametrize('call', ['system', 'eval', 'open', 'torch'])
+def test_malice_is_refused_and_named(tmp_path, place, call):
+    marker, file = tmp_path / 'marker', tmp_path / 'evil.pth'
+    evil = Malice(*{
+        'system': (os.system, f'touch {marker}'),
+        'eval': (eval, f"open({str(marker)!r}, 'w')"),
+        'open': (open, str(marker), 'w'),
+        'torch': (torch.save, {}, str(marker)),
+    }[call])
+    torch.save({'beside': {'net': NET, 'stats': evil}, 'instead': evil,
+                'among the weights': {'net': {**NET, 'b': evil}}}[place], file)
+    with pytest.raises(CheckpointError, match=rf'^{file} is refused: it .*') as caught:
+        read_checkpoint(file)
+    name = {'system': 'system', 'eval': 'eval', 'open': 'open', 'torch': 'save'}[call]
+    assert name in str(caught.value)
+    assert '\n' not in str(caught.value)
+    assert not marker.exists()
+    # The file is as bad as it seems.
+    torch.load(file, weights_only=False)
+    assert marker.exists()
+
+
+def test_malice_in_the_old_format(tmp_path):
+    marker, file = tmp_path / 'marker', tmp_path / 'evil.pth'
+    torch.save({'net': NET, 'stats': Malice(os.system, f'touch {marker}')}, file,
+               _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError, match='evil.pth is refused: .*system'):
+        read_checkpoint(file)
+    assert not marker.exists()
+
+
+def test_plain_checkpoints_of_the_old_format(tmp_path):
+    torch.save({'net': NET}, tmp_path / 'old.pth', _use_new_zipfile_serialization=False)
+    assert weights_in(read_checkpoint(tmp_path / 'old.pth'), '').keys() == NET.keys()
+
+
+@pytest.mark.parametrize('cut', [0, 1, 100, 0.5, -1])
+def test_truncated_file(tmp_path, cut):
+    file = tmp_path / 'cut.pth'
+    torch.save({'net': {'a': torch.zeros(1000)}}, file)
+    data = file.read_bytes()
+    file.write_bytes(data[:int(cut * len(data)) if isinstance(cut, float) else cut])
+    with pytest.raises(CheckpointError, match=f'^{file} is ') as caught:
+        read_checkpoint(file)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('data', [
+    b'no checkpoint', b'\x89PNG\r\n\x1a\n', b'\x80\x02.', b'PK\x03\x04',
+    pickle.dumps({'net': [1, 2]}, protocol=2),
+], ids=['text', 'image', 'no pickle', 'no zip', 'pickle'])
+def test_other_files(tmp_path, data):
+    file = tmp_path / 'other.pth'
+    file.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f'^{file} ') as caught:
+        weights_in(read_checkpoint(file), file)
+    assert '\n' not in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match='none.pth does not exist'):
+        read_checkpoint(tmp_path / 'none.pth')
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        read_checkpoint(tmp_path)
+
+
+def test_no_weights(tmp_path):
+    torch.save([1, 2], tmp_path / 'list.pth')
+    with pytest.raises(CheckpointError, match='holds a list, expected a dict'):
+        read_checkpoint(tmp_path / 'list.pth')
+    with pytest.raises(CheckpointError, match=r"no weights: .*got the keys \['epoch', 'lr'\]"):
+        weights_in({'epoch': 1, 'lr': 0.1}, 'file.pth')
+
+
+@pytest.mark.parametrize('key', ['state_dict', 'net', 'model', None])
+def test_weights_are_found(key):
+    assert weights_in({key: NET, 'epoch': 1} if key else NET, '').keys() == NET.keys()
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path):
+    file = tmp_path / 'new' / 'a.pth'
+    save_checkpoint({'net': NET}, file)
+    old = file.read_bytes()
+    with pytest.raises(Exception, match='pickle'):
+        save_checkpoint({'net': lambda: None}, file)
+    assert file.read_bytes() == old
+    save_checkpoint({'net': {}}, file)
+    assert read_checkpoint(file) == {'net': {}}

@@ -1,0 +1,324 @@
+"""Every config: that it can be read, built and trained, and that the recipes are the paper's."""
+import copy
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.hooks import Hook
+from mmengine.optim import build_optim_wrapper
+from tiny import HOOKS, METRICS, MODELS, TRANSFORMS, build, packed_pairs, same_weights
+
+from mmct.checkpoint import save_tracker
+from mmct.engine.launch import base_parser, load_config
+from mmct.models.distillers import ReplacementDistiller
+
+CONFIGS = Path(__file__).parents[1] / 'configs'
+NAMES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob('*.py')
+               if '_base_' not in path.parts)
+TRACK = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1'}
+GUIDANCE = {'loss_guidance_giou', 'loss_guidance_l1'}
+MIMIC = {'loss_mimic'}
+
+
+@cache
+def parsed(name) -> Config:
+    return Config.fromfile(CONFIGS / name)
+
+
+def read(name) -> Config:
+    """A config that may be changed."""
+    return copy.deepcopy(parsed(name))
+
+
+def compressions(config) -> bool:
+    return config.model.type == 'ReplacementDistiller'
+
+
+def trackers(config) -> list:
+    """The configs of the networks of a config."""
+    if compressions(config):
+        return [config.model.teacher, config.model.student]
+    return [config.model]
+
+
+def narrow(config):
+    """The same config at a width of 24, in place."""
+    small = {'embed_dims': 24, 'num_heads': 2, 'in_channels': 24, 'channels': 32}
+    for tracker in trackers(config):
+        for part in (tracker.backbone, tracker.head):
+            part.update({key: value for key, value in small.items() if key in part})
+    return config
+
+
+class Run:
+    """What hooks see of a runner at the start of a training."""
+
+    def __init__(self, config, model):
+        self.model, self.seed, self.iter, self.epoch = model, 0, 0, 0
+        self.max_epochs = config.train_cfg.max_epochs
+
+
+def one_step(config, folder):
+    """The first training step; gives the model, what was logged, and what was trained."""
+    narrow(config)
+    if compressions(config):
+        save_tracker(build(config.model.teacher).state_dict(), folder / 'teacher.pth', False)
+        config.model.teacher_checkpoint = str(folder / 'teacher.pth')
+    torch.manual_seed(0)
+    model = MODELS.build(config.model).train()
+    wrapper = build_optim_wrapper(model, ConfigDict(config.optim_wrapper))
+    run = Run(config, model)
+    for cfg in config.custom_hooks:
+        hook = HOOKS.build(cfg)
+        for event in ('before_train', 'before_train_epoch', 'before_train_iter'):
+            args = (0, ) if event.endswith('iter') else ()
+            getattr(hook, event)(run, *args)
+    size = trackers(config)[0].backbone
+    data = packed_pairs(2, size.template_size, size.search_size)
+    if compressions(config):
+        model.build_teacher()  # so that what the step itself changes can be told
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    logged = model.train_step(data, wrapper)
+    trained = {name for name, value in model.named_parameters()
+               if not torch.equal(value, before[name])}
+    assert all(value.isfinite() for value in logged.values())
+    return model, logged, trained
+
+
+def test_all_are_found():
+    expected = {'ostrack_256.py', 'ostrack_384.py', 'ct_ostrack_4l_8xb32.py',
+                'demo/ostrack_tiny.py', 'demo/ct_ostrack_tiny_4l.py'}
+    expected |= {f'ct_ostrack_{n}l.py' for n in (2, 3, 4, 6, 8)}
+    expected |= {f'ablation/{name}.py' for name in (
+        'ground_truth_only', 'replacement', 'replacement_guidance', 'replacement_mimicking',
+        'constant_prob', 'uneven_division', 'frozen_head', 'first_four', 'one_stage_at_a_time')}
+    assert expected <= set(NAMES)
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_reads_and_its_parts_fit(name):
+    config = read(name)
+    assert config.custom_imports == {'imports': ['mmct']}
+    assert config.default_scope == 'mmtrack'
+    sizes = {(t.backbone.template_size, t.backbone.search_size) for t in trackers(config)}
+    size, = sizes
+    for loader in (config.train_dataloader, config.val_dataloader):
+        for cfg in loader.dataset.pipeline:
+            TRANSFORMS.build(cfg)
+        crop, = (cfg for cfg in loader.dataset.pipeline if cfg.type == 'CropPair')
+        assert tuple(crop.size) == size
+        for tracker in trackers(config):
+            assert crop.factor == [tracker.test_cfg[f'{kind}_factor']
+                                   for kind in ('template', 'search')]
+    steps = [cfg.type for cfg in config.val_dataloader.dataset.pipeline]
+    assert steps == ['LoadPair', 'GrayPair', 'FlipPair', 'CropPair', 'PackPair']
+    for cfg in config.test_dataloader.dataset.pipeline:
+        TRANSFORMS.build(cfg)
+    for evaluator in (config.val_evaluator, config.test_evaluator):
+        METRICS.build(evaluator)
+    for cfg in config.custom_hooks:
+        assert isinstance(HOOKS.build(cfg), Hook)
+    assert 'IterationSeedHook' in [cfg.type for cfg in config.custom_hooks]
+    assert config.train_dataloader.sampler.type == 'EpochIndexSampler'
+    assert config.resume is False
+
+
+@pytest.mark.parametrize('name', [n for n in NAMES if n.startswith('ct_') or 'ablation' in n])
+def test_students_fit_their_teacher(name):
+    model = read(name).model
+    assert model.student.backbone.teacher_depth == model.teacher.backbone.depth
+    for key in ('embed_dims', 'num_heads', 'template_size', 'search_size', 'drop_path_rate'):
+        assert model.student.backbone[key] == model.teacher.backbone[key]
+    assert model.student.head == model.teacher.head
+
+
+@pytest.mark.parametrize(('name', 'losses'), [
+    ('ostrack_256', TRACK), ('ostrack_256_ce', TRACK), ('ostrack_384', TRACK),
+    ('ct_ostrack_2l', TRACK | GUIDANCE | MIMIC), ('ct_ostrack_3l', TRACK | GUIDANCE | MIMIC),
+    ('ct_ostrack_4l', TRACK | GUIDANCE | MIMIC), ('ct_ostrack_6l', TRACK | GUIDANCE | MIMIC),
+    ('ct_ostrack_8l', TRACK | GUIDANCE | MIMIC),
+    ('ct_ostrack_4l_8xb32', TRACK | GUIDANCE | MIMIC),
+    ('demo/ostrack_tiny', TRACK), ('demo/ct_ostrack_tiny_4l', TRACK | GUIDANCE | MIMIC),
+    ('demo/gt_ostrack_tiny_4l', TRACK), ('ablation/ground_truth_only', TRACK),
+    ('ablation/replacement', TRACK), ('ablation/replacement_guidance', TRACK | GUIDANCE),
+    ('ablation/replacement_mimicking', TRACK | MIMIC),
+    ('ablation/constant_prob', TRACK | GUIDANCE | MIMIC),
+    ('ablation/exactly_one_gate', TRACK | GUIDANCE | MIMIC),
+    ('ablation/uneven_division', TRACK | GUIDANCE | MIMIC),
+    ('ablation/eliminating_teacher', TRACK | GUIDANCE | MIMIC),
+    ('ablation/frozen_head', TRACK | GUIDANCE | MIMIC), ('ablation/first_four', TRACK),
+    ('ablation/one_stage_at_a_time', TRACK | GUIDANCE | MIMIC),
+])
+def test_first_step(name, losses, tmp_path):
+    model, logged, trained = one_step(read(f'{name}.py'), tmp_path)
+    assert set(logged) - {'loss', 'grad_norm'} == losses
+    student = getattr(model, 'student', model)
+    prefix = 'student.' if student is not model else ''
+    assert (f'{prefix}head.size.4.bias' in trained) == (name != 'ablation/frozen_head')
+    assert f'{prefix}backbone.norm.weight' in trained
+    layers = range(len(student.backbone.layers))
+    moved = [f'{prefix}backbone.layers.{i}.attn.qkv.weight' in trained for i in layers]
+    if losses == TRACK and name != 'ablation/replacement':
+        assert all(moved)
+    elif name == 'ablation/one_stage_at_a_time':
+        assert moved == [True, False, False, False]
+    elif name == 'ablation/exactly_one_gate':
+        assert sum(moved) == 1
+    else:
+        model.iteration.zero_()
+        assert moved == model.next_gates()
+
+
+def test_all_are_trained():
+    """The list above is complete."""
+    listed = {arg[0] for mark in test_first_step.pytestmark if mark.name == 'parametrize'
+              for arg in mark.args[1]}
+    assert {f'{name}.py' for name in listed} == set(NAMES)
+
+
+# Recipes
+
+def test_recipe_of_compression():
+    config = read('ct_ostrack_4l.py')
+    assert config.train_cfg.max_epochs == 500
+    assert config.train_cfg.val_interval == 10
+    assert config.optim_wrapper == {
+        'type': 'OptimWrapper', 'optimizer': {'type': 'AdamW', 'lr': 4e-5, 'weight_decay': 1e-4},
+        'clip_grad': {'max_norm': 0.1, 'norm_type': 2}}
+    assert config.param_scheduler == {
+        'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [400], 'gamma': 0.1}
+    assert config.auto_scale_lr == {'enable': False, 'base_batch_size': 128}
+    assert config.train_dataloader.batch_size == 16  # on 8 processes
+    assert config.train_dataloader.dataset.pairs_per_epoch == 60000
+    assert config.train_dataloader.dataset.weights == [1, 1, 1, 1]
+    assert [cfg.type for cfg in config.train_dataloader.dataset.datasets] == [
+        'LaSOTDataset', 'GOT10kDataset', 'SOTCocoDataset', 'TrackingNetDataset']
+    assert config.find_unused_parameters
+    model = config.model
+    assert model.guidance_loss == {'type': 'PredictionGuidanceLoss', 'loss_weight': 1}
+    assert model.mimic_loss == {'type': 'StageMimicLoss', 'loss_weight': 0.2}
+    backbone = model.student.backbone
+    assert (backbone.embed_dims, backbone.num_heads, backbone.teacher_depth) == (768, 12, 12)
+    assert (backbone.template_size, backbone.search_size) == (128, 256)
+    assert backbone.drop_path_rate == 0.1
+    assert backbone.layer_init == 'last_of_stage'
+    assert model.student.head == {'type': 'CenterHead', 'in_channels': 768, 'channels': 256}
+    assert config.custom_hooks[1] == {
+        'type': 'ReplacementScheduleHook', 'mode': 'progressive', 'init': 0.5, 'alpha1': 0.1,
+        'alpha2': 0.1}
+
+
+def test_recipe_of_the_published_command():
+    paper, command = read('ct_ostrack_4l.py'), read('ct_ostrack_4l_8xb32.py')
+    assert command.train_dataloader.batch_size == 32
+    command.train_dataloader.batch_size = 16
+    assert command.to_dict() == paper.to_dict()
+
+
+@pytest.mark.parametrize(('number', 'sizes'), [
+    (2, [6, 6]), (3, [4, 4, 4]), (4, [3] * 4), (6, [2] * 6), (8, None)])
+def test_divisions_of_the_students(number, sizes):
+    config = narrow(read(f'ct_ostrack_{number}l.py'))
+    division = MODELS.build(config.model.student.backbone).division
+    assert len(division) == number
+    assert sum(division) == 12
+    assert division == (sizes or division)
+
+
+def test_recipe_of_the_teacher():
+    config = read('ostrack_256.py')
+    assert config.train_cfg.max_epochs == 300
+    assert config.param_scheduler.milestones == [240]
+    assert config.train_dataloader.batch_size == 32
+    model = MODELS.build(narrow(config).model)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    backbone = {id(p) for p in model.backbone.parameters()}
+    for group in wrapper.param_groups:
+        slow = {id(p) in backbone for p in group['params']}
+        assert len(slow) == 1
+        assert group['lr'] == pytest.approx(4e-5 if slow == {True} else 4e-4)
+        assert group['weight_decay'] == 1e-4
+    optimized = {id(p) for group in wrapper.param_groups for p in group['params']}
+    assert optimized >= {id(p) for p in model.parameters()}
+
+
+def test_crops_of_384():
+    config = read('ostrack_384.py')
+    for loader in (config.train_dataloader, config.val_dataloader):
+        crop, = (cfg for cfg in loader.dataset.pipeline if cfg.type == 'CropPair')
+        assert crop == {'type': 'CropPair', 'size': [192, 384], 'factor': [2, 5],
+                        'center_jitter': [0, 4.5], 'scale_jitter': [0, 0.5]}
+    assert config.model.test_cfg == {'template_factor': 2, 'search_factor': 5, 'margin': 10}
+    backbone = MODELS.build(narrow(config).model).backbone
+    assert (backbone.template_grid, backbone.search_grid) == (12, 24)
+
+
+def test_validation_and_testing_sets():
+    config = read('ct_ostrack_4l.py')
+    val, test = config.val_dataloader.dataset, config.test_dataloader.dataset
+    assert [cfg.ann_file for cfg in val.datasets] == ['annotations/got10k_val_vot_infos.txt']
+    assert (test.type, test.test_mode) == ('LaSOTDataset', True)
+    assert config.test_evaluator.type == 'OnePassMetric'
+    assert config.test_dataloader.sampler.type == 'VideoSampler'
+
+
+def test_ablations_differ_from_the_method_in_one_thing():
+    base = read('ct_ostrack_4l.py')
+    model = {name: read(f'ablation/{name}.py').model for name in (
+        'constant_prob', 'uneven_division', 'frozen_head', 'replacement_guidance')}
+    assert model['constant_prob'] == base.model
+    changed = model['uneven_division']
+    assert changed.student.backbone.division == [2, 2, 6, 2]
+    changed.student.backbone.division = 4
+    assert changed == base.model
+    assert model['frozen_head'].pop('freeze_head') is True
+    assert model['frozen_head'] == base.model
+    assert model['replacement_guidance'].mimic_loss is None
+    assert read('ablation/constant_prob.py').custom_hooks[1] == {
+        'type': 'ReplacementScheduleHook', 'mode': 'constant', 'init': 0.5, 'final_epochs': 30}
+
+
+def test_decoupled_training_is_as_long_as_published():
+    config = read('ablation/one_stage_at_a_time.py')
+    assert config.train_cfg.max_epochs == 4 * 75 + 30
+    assert config.custom_hooks[1] == {'type': 'OneStageAtATimeHook', 'epochs_per_stage': 75}
+
+
+def test_frozen_head_keeps_the_teachers(tmp_path):
+    model, _, _ = one_step(read('ablation/frozen_head.py'), tmp_path)
+    assert isinstance(model, ReplacementDistiller)
+    assert same_weights(model.student.head, model.teacher.head)
+
+
+# The command line on top
+
+def parse(*args):
+    return load_config(base_parser('').parse_args([str(CONFIGS / 'ct_ostrack_4l.py'), *args]))
+
+
+def test_options_replace_settings():
+    config = parse(
+        '--cfg-options', 'model.student.backbone.division=[2,2,6,2]', 'train_cfg.max_epochs=3',
+        'model.mimic_loss=None', 'train_dataloader.dataset.datasets.0.data_root=elsewhere/',
+        'custom_hooks.1.init=0.7', 'optim_wrapper.optimizer.lr=1e-3')
+    assert config.model.student.backbone.division == [2, 2, 6, 2]
+    assert config.train_cfg.max_epochs == 3
+    assert config.model.mimic_loss is None
+    assert config.train_dataloader.dataset.datasets[0].data_root == 'elsewhere/'
+    assert config.custom_hooks[1].init == 0.7
+    assert config.optim_wrapper.optimizer.lr == 1e-3
+    assert MODELS.build(narrow(config).model).student.backbone.division == [2, 2, 6, 2]
+
+
+def test_work_folder():
+    assert parse().work_dir == 'work_dirs/ct_ostrack_4l'
+    assert parse('--cfg-options', 'work_dir=there').work_dir == 'there'
+    assert parse('--cfg-options', 'work_dir=there', '--work-dir', 'here').work_dir == 'here'
+    assert parse('--launcher', 'pytorch').launcher == 'pytorch'
+
+
+def test_no_config():
+    with pytest.raises(FileNotFoundError, match='config none.py does not exist'):
+        load_config(base_parser('').parse_args(['none.py']))

@@ -1,0 +1,192 @@
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmtrack.registry import HOOKS
+from tiny import build, distiller, pair_batch, save_teacher, student, tracker
+
+from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
+
+
+def hook(name, **kwargs):
+    return HOOKS.build({'type': name, **kwargs})
+
+
+def runner(model, epoch=0, max_epochs=10, **kwargs):
+    """What a hook sees of a runner."""
+    return SimpleNamespace(model=model, epoch=epoch, max_epochs=max_epochs, seed=None, iter=0,
+                           message_hub=MessageHub.get_instance('hooks'), **kwargs)
+
+
+@pytest.fixture
+def model():
+    return build(distiller(None))
+
+
+# Replacement
+
+def test_progressive_schedule_by_the_book():
+    for epochs in (10, 20, 300, 500, 505):
+        k = epochs // 10
+        for e in range(1, epochs + 1):
+            if e <= k + 1:
+                expected = 0.5
+            elif e <= epochs - k:
+                expected = 0.5 + 0.5 * (e - k) / (epochs - 2 * k)
+            else:
+                expected = 1.
+            assert progressive_prob(e, epochs) == pytest.approx(expected, abs=1e-12)
+
+
+def test_progressive_schedule_of_the_published_code(golden):
+    schedule = json.loads((golden('compresstracker_l4') / 'meta.json').read_text())['schedule']
+    assert {'500', '300', '20'} <= set(schedule)
+    for epochs, probs in schedule.items():
+        ours = [progressive_prob(e, int(epochs)) for e in range(1, len(probs) + 1)]
+        assert ours == pytest.approx(probs, abs=1e-12)
+
+
+def test_progressive_schedule_with_other_ends():
+    probs = [progressive_prob(e, 20, init=0.2, alpha1=0.25, alpha2=0.5) for e in range(1, 21)]
+    assert probs[:6] == [0.2] * 6
+    assert probs[6:10] == pytest.approx([0.2 + 0.8 * i / 5 for i in (2, 3, 4, 5)])
+    assert probs[10:] == [1.] * 10
+
+
+@pytest.mark.parametrize('epochs', [1, 2, 3, 7])
+def test_short_trainings_stay_in_range(epochs):
+    probs = [progressive_prob(e, epochs) for e in range(1, epochs + 1)]
+    assert all(0.5 <= p <= 1 for p in probs)
+    assert probs == sorted(probs)
+
+
+def test_schedule_reaches_the_model_and_the_log(model):
+    schedule = hook('ReplacementScheduleHook')
+    for epoch in range(10):
+        state = runner(model, epoch)
+        schedule.before_train_epoch(state)
+        assert model.replace_prob == progressive_prob(epoch + 1, 10)
+        schedule.after_train_iter(state)
+        logged = state.message_hub.get_scalar('train/replace_prob').current()
+        assert logged == model.replace_prob
+
+
+def test_constant_schedule_and_its_final_epochs(model):
+    schedule = hook('ReplacementScheduleHook', mode='constant', init=0.6, final_epochs=3)
+    probs = []
+    for epoch in range(10):
+        schedule.before_train_epoch(runner(model, epoch))
+        probs.append(model.replace_prob)
+    assert probs == [0.6] * 7 + [1.] * 3
+    assert hook('ReplacementScheduleHook', mode='constant', init=0.3).prob(10, 10) == 0.3
+
+
+@pytest.mark.parametrize(('seed', 'expected'), [(5, 5), (None, 0)])
+def test_gates_take_the_seed_of_the_run(model, seed, expected):
+    state = runner(model)
+    state.seed = seed
+    hook('ReplacementScheduleHook').before_train(state)
+    assert model.seed == expected
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    ({'mode': 'linear'}, 'is not "progressive" or "constant"'),
+    ({'init': 0}, r'init=0 of the schedule must be in \(0, 1\]'),
+    ({'init': 1.5}, r'init=1.5 of the schedule must be in \(0, 1\]'),
+    ({'alpha1': 0.5, 'alpha2': 0.5}, 'sum to less than 1'),
+    ({'alpha1': -0.1}, 'at least 0'),
+])
+def test_schedules_that_make_no_sense(options, message):
+    with pytest.raises(ValueError, match=message):
+        hook('ReplacementScheduleHook', **options)
+
+
+# Elimination
+
+def test_elimination_schedule_by_the_book():
+    ratios = [scheduled_keep_ratio(e, 0.7) for e in range(120)]
+    assert ratios[:21] == [1.] * 21
+    assert ratios[60] == pytest.approx(0.85)
+    assert ratios[40] == pytest.approx(0.7 + 0.15 * (1 + 2**0.5 / 2))
+    assert ratios[100:] == [0.7] * 20
+    assert ratios == sorted(ratios, reverse=True)
+    assert scheduled_keep_ratio(5, 0.5, start=0, end=10) == pytest.approx(0.75)
+
+
+def test_elimination_is_scheduled_in_training_and_own_in_test():
+    elimination = {'layers': [1, 2], 'keep_ratio': [0.9, 0.5], 'template_range': 'ALL'}
+    model = build(tracker(elimination=elimination)).eval()
+    schedule = hook('EliminationScheduleHook', keep_ratio=0.5, start=2, end=6)
+
+    def counts():
+        tokens, out = model.backbone.embed(*pair_batch()[:2]), []
+        for layer in model.backbone.layers:
+            tokens = layer(tokens)
+            out.append(tokens.lengths['search'])
+        return out
+
+    assert counts() == [16, 15, 8, 8]
+    seen = []
+    for epoch in range(7):
+        schedule.before_train_epoch(runner(model, epoch))
+        seen.append(counts())
+    # Epoch 3, the fourth, halves the way: ratio 0.75.
+    assert seen[:2] == [[16] * 4] * 2
+    assert seen[3] == [16, 12, 9, 9]
+    assert seen[5:] == [[16, 8, 4, 4]] * 2
+    schedule.before_test(runner(model, 7))
+    assert counts() == [16, 15, 8, 8]
+
+
+# One stage at a time
+
+def test_one_stage_at_a_time(tmp_path):
+    model = build(distiller(save_teacher(tmp_path / 't.pth'), student=student(4))).train()
+    model.build_teacher()
+    backbone = model.student.backbone
+    schedule = hook('OneStageAtATimeHook', epochs_per_stage=3)
+    embedding = (backbone.patch_embed.proj.weight, backbone.pos_embed_z, backbone.pos_embed_x)
+    for epoch in range(14):
+        schedule.before_train_epoch(runner(model, epoch))
+        turn = epoch // 3
+        together = turn == 4
+        assert model.fixed_gates == [together or i <= turn for i in range(4)]
+        model.zero_grad()
+        sum(model.losses(pair_batch(), model.fixed_gates).values()).backward()
+        for i, layer in enumerate(backbone.layers):
+            trained = {p.grad is not None for p in layer.parameters()}
+            assert trained == {together or i == turn}
+        assert {p.grad is not None for p in embedding} == {together or turn == 0}
+        for part in (backbone.norm, model.student.head):
+            assert all(p.grad is not None for p in part.parameters())
+
+
+def test_fixed_gates_are_what_is_run(tmp_path, monkeypatch):
+    model = build(distiller(save_teacher(tmp_path / 't.pth'))).train()
+    hook('OneStageAtATimeHook', epochs_per_stage=1).before_train_epoch(runner(model))
+    seen = []
+    monkeypatch.setattr(model, 'losses', lambda batch, gates: seen.append(gates))
+    monkeypatch.setattr(model.student, 'unpack', lambda *args: None)
+    for _ in range(3):
+        model.loss({}, [])
+    assert seen == [[True, False]] * 3
+
+
+# Seeds
+
+def test_randomness_is_a_function_of_the_iteration(monkeypatch):
+    seed = hook('IterationSeedHook')
+
+    def drawn(number, run=0, rank=0):
+        monkeypatch.setattr('mmct.engine.hooks.iteration_seed_hook.get_rank', lambda: rank)
+        state = runner(None)
+        state.seed, state.iter = run, number
+        seed.before_train_iter(state, batch_idx=0)
+        return torch.rand(4).tolist()
+
+    first = drawn(7)
+    torch.manual_seed(99)
+    assert drawn(7) == first == drawn(7, run=None)
+    assert first not in (drawn(8), drawn(7, run=1), drawn(7, rank=1))

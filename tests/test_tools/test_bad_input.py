@@ -1,0 +1,222 @@
+"""One clear line for each mistake, and exit status 2; a broken sequence fails alone, status 1."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny import save_teacher, tracker
+
+from mmct.checkpoint import save_checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+def options(data) -> list:
+    """Settings that test on other videos."""
+    return ['--cfg-options', f'test_dataloader.dataset.data_root={data.root}']
+
+
+def refused(done) -> str:
+    """The one line that a refusal consists of."""
+    assert done.status == 2
+    line, = done.err.splitlines()
+    assert line.startswith('error: ')
+    return line
+
+
+@pytest.fixture
+def train(setup, tool, tmp_path):
+    """Train with other settings."""
+    return lambda *changes: tool(
+        'train.py', setup.config, '--work-dir', tmp_path / 'work', '--cfg-options',
+        'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False', *changes)
+
+
+@pytest.fixture
+def track(setup, tool, tmp_path, videos):
+    """Track through ``videos``."""
+    return lambda: tool('test.py', setup.config, setup.student, '--work-dir', tmp_path / 'work',
+                        *options(videos))
+
+
+# Files that are not there
+
+def test_no_config(tool):
+    for name in ('train.py', 'test.py'):
+        args = () if name == 'train.py' else ('weights.pth', )
+        assert refused(tool(name, 'none.py', *args)) == 'error: config none.py does not exist'
+
+
+def test_no_checkpoint(setup, tool, tmp_path):
+    line = refused(tool('test.py', setup.config, 'none.pth', '--work-dir', tmp_path))
+    assert 'checkpoint none.pth does not exist' in line
+    for name in ('extract_student.py', 'convert_weights.py'):
+        line = refused(tool(name, 'none.pth', tmp_path / 'out.pth'))
+        assert 'checkpoint none.pth does not exist' in line
+
+
+def test_a_process_of_its_own_says_one_line(setup, tmp_path):
+    """Nothing that is imported on the way adds to it."""
+    done = subprocess.run(
+        [sys.executable, ROOT / 'tools/test.py', setup.config, 'none.pth', '--work-dir', tmp_path],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == 2
+    assert done.stderr == 'error: tracker checkpoint none.pth does not exist\n'
+
+
+def test_traceback_on_demand(tool):
+    with pytest.raises(FileNotFoundError, match='config none.py does not exist'):
+        tool('train.py', 'none.py', '--traceback')
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    ('data_root=nowhere/', 'annotation file nowhere/annotations/lasot_{}_infos.txt is missing'),
+    ('ann_file=none.txt', '/none.txt is missing; set data_root and ann_file'),
+    ('data_prefix.img_path=none', '/none is missing; set data_root and data_prefix.img_path'),
+])
+def test_no_data(setup, tool, train, tmp_path, change, message):
+    line = refused(train(f'train_dataloader.dataset.datasets.0.{change}'))
+    assert f'LaSOTDataset: {"data folder" if "prefix" in change else "annotation file"}' in line
+    assert message.format('train') in line
+    line = refused(tool('test.py', setup.config, setup.student, '--work-dir', tmp_path,
+                        '--cfg-options', f'test_dataloader.dataset.{change}'))
+    assert message.format('test') in line
+
+
+def test_no_annotation_of_a_video(videos, track):
+    (videos.add('cat-1') / 'groundtruth.txt').unlink()
+    videos.add('cat-2')
+    line = refused(track())
+    assert '1 of 2 annotations named in' in line
+    assert 'the first is cat/cat-1/groundtruth.txt' in line
+
+
+# Checkpoints and configs that do not fit
+
+@pytest.mark.parametrize(('kind', 'message'), [
+    ('none', 'teacher checkpoint none.pth does not exist'),
+    ('wide', 'has embed_dims: 48, the teacher of the config: 32'),
+    ('other', 'is not an OSTrack checkpoint'),
+    ('broken', 'is not a readable checkpoint'),
+    ('not given', 'no teacher_checkpoint given; set model.teacher_checkpoint'),
+])
+def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
+    file = tmp_path / 'teacher.pth'
+    if kind == 'wide':
+        save_teacher(file, tracker(width=48))
+    elif kind == 'other':
+        save_checkpoint({'state_dict': {'fc.weight': torch.zeros(1)}}, file)
+    elif kind == 'broken':
+        file.write_bytes(b'')
+    value = {'none': 'none.pth', 'not given': 'None'}.get(kind, file)
+    assert message in refused(train(f'model.teacher_checkpoint={value}'))
+
+
+@pytest.mark.parametrize(('changes', 'message'), [
+    (['model.student.backbone.division=[3,3]'], '[3, 3] sums to 6, but the teacher has 4 layers'),
+    (['model.student.backbone.division=[1,1,1,1,1]'], '5 stages, more than the 4 layers'),
+    (['model.student.backbone.division=5'], 'a teacher of 4 layers has 1 to 4 stages'),
+    (['model.student.backbone.division=3'], 'does not divide the 4 layers of the teacher evenly'),
+    (['model.teacher.backbone.depth=6', 'model.student.backbone.teacher_depth=5',
+      'model.student.backbone.division=[2,3]'], '[2, 3] sums to 5, but the teacher has 6 layers'),
+    (['model.replace_prob=0'], 'replace_prob=0 must be in (0, 1]'),
+    (['model.replace_prob=1.5'], 'replace_prob=1.5 must be in (0, 1]'),
+    (['custom_hooks.1.init=0'], 'init=0 of the schedule must be in (0, 1]'),
+    (['model.student.backbone.search_size=120'], 'search_size=120 is not a positive multiple'),
+    (['train_dataloader.dataset.pipeline.3.size=[64,112]'],
+     'search crops are (112, 112) pixels, the backbone takes search_size=128'),
+])
+def test_configs_that_do_not_fit(train, changes, message):
+    assert message in refused(train(*changes))
+
+
+def test_weights_of_another_network(setup, tool, tmp_path):
+    line = refused(tool('test.py', setup.config, setup.teacher, '--work-dir', tmp_path))
+    assert 'has layers: 4, the tracker of the config: 2' in line
+
+
+def test_malicious_checkpoint(setup, tool, tmp_path):
+    class Malice:
+        def __reduce__(self):
+            return os.system, (f'touch {tmp_path}/marker', )
+
+    torch.save({'state_dict': {}, 'meta': Malice()}, tmp_path / 'evil.pth')
+    for name, *args in (('test.py', setup.config, tmp_path / 'evil.pth'),
+                        ('extract_student.py', tmp_path / 'evil.pth', tmp_path / 'out.pth'),
+                        ('convert_weights.py', tmp_path / 'evil.pth', tmp_path / 'out.pth')):
+        line = refused(tool(name, *args))
+        assert f'{tmp_path}/evil.pth is refused: it asks for posix.system' in line
+    assert not (tmp_path / 'marker').exists()
+
+
+# Sequences that cannot be tracked
+
+@pytest.mark.parametrize(('first', 'reason'), [
+    ('20,15,0,10', 'has no area'), ('20,15,NaN,10', 'is not finite'),
+    ('200,15,12,10', 'lies outside the frame')])
+def test_first_box_that_cannot_be_tracked(videos, track, first, reason):
+    videos.add('cat-1')
+    videos.add('cat-2', first=first)
+    done = track()
+    assert (done.status, done.err) == (1, '')
+    assert 'sequence cat-2 failed: frame 0: first box ' in done.out
+    assert reason in done.out
+    assert 'sequence cat-1 failed' not in done.out
+
+
+@pytest.mark.parametrize('broken', ['missing', 'empty', 'no image', 'first'])
+def test_unreadable_frame(videos, track, read_metrics, tmp_path, broken):
+    videos.add('cat-1')
+    number = 1 if broken == 'first' else 8
+    frame = videos.add('cat-2') / f'img/{number:08d}.jpg'
+    videos.add('cat-3')
+    if broken == 'missing':
+        frame.unlink()
+    else:
+        frame.write_bytes(b'' if broken == 'empty' else b'no image')
+    done = track()
+    assert (done.status, done.err) == (1, '')
+    assert (f'sequence cat-2 failed: frame {number - 1}: frame {frame} cannot be read'
+            in done.out)
+    assert not [line for line in done.out.splitlines() if 'failed' in line and 'cat-3' in line]
+    found = read_metrics(tmp_path / 'work')
+    assert found['sot/failed_sequences'] == 1
+    # The others count as if the broken one were not there.
+    assert found['sot/success'] > 0
+
+
+def test_target_that_is_never_visible(videos, track):
+    videos.add('cat-1')
+    videos.add('cat-2', hidden=range(20))
+    done = track()
+    assert done.status == 1
+    assert 'sequence cat-2 failed: the target is visible in no frame' in done.out
+
+
+def test_nothing_but_failures(videos, track):
+    videos.add('cat-1', first='0,0,0,0')
+    done = track()
+    assert done.status == 1
+    assert 'sequence cat-1 failed' in done.out
+
+
+# Training data
+
+def test_no_sequence_can_be_used(videos, train):
+    videos.add('cat-1', hidden=range(20))
+    line = refused(train(f'train_dataloader.dataset.datasets.0.data_root={videos.root}'))
+    assert 'can be used; all 1 have fewer than 20 frames or 5 visible ones' in line
+
+
+def test_unreadable_frames_are_skipped_and_counted(videos, train):
+    frames = sorted((videos.add('cat-1') / 'img').iterdir())
+    for frame in frames[::2]:
+        frame.write_bytes(b'')
+    done = train(f'train_dataloader.dataset.datasets.0.data_root={videos.root}',
+                 'train_cfg.max_epochs=1')
+    assert (done.status, done.err) == (0, '')
+    assert 'skipped (1 so far): frame ' in done.out
+    assert 'cannot be read, of LaSOTDataset cat/cat-1/img' in done.out

@@ -1,0 +1,154 @@
+"""From training to the evaluation of the student, through the tools alone."""
+import json
+
+import pytest
+import torch
+from tiny import same_weights
+
+from mmct.models.distillers import ReplacementDistiller
+
+
+def load(path):
+    return torch.load(path)  # with PyTorch's protection
+
+
+def equal(one, other):
+    """Whether two values of a checkpoint are the same, bit for bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+
+
+@pytest.fixture(scope='module')
+def trained(setup, tool):
+    """The work folder of a compression that ran to its end."""
+    folder = setup.folder / 'whole'
+    done = tool('train.py', setup.config, '--work-dir', folder)
+    assert (done.status, done.err) == (0, '')
+    return folder
+
+
+@pytest.fixture
+def break_off(monkeypatch):
+    """Let a training stop in the middle of its step number ``at``."""
+    loss = ReplacementDistiller.loss
+
+    def arrange(at):
+        def broken(self, *args, **kwargs):
+            if self.iteration == at:
+                raise OSError('the power is gone')
+            return loss(self, *args, **kwargs)
+
+        monkeypatch.setattr(ReplacementDistiller, 'loss', broken)
+
+    arrange.never = lambda: monkeypatch.setattr(ReplacementDistiller, 'loss', loss)
+    return arrange
+
+
+@pytest.mark.parametrize('step', [pytest.param(3, marks=pytest.mark.slow), 7])
+def test_interrupted_training_ends_with_the_same_weights(
+        setup, trained, tool, tmp_path, break_off, step):
+    """The number of workers does not matter, either."""
+    command = ['train.py', setup.config, '--work-dir', tmp_path, '--cfg-options',
+               'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False']
+    break_off(step)
+    done = tool(*command)
+    assert done.status == 2
+    assert done.err == 'error: the power is gone\n'
+    assert not (tmp_path / 'epoch_3.pth').exists()
+    break_off.never()
+    assert tool(*command, '--resume').status == 0
+    whole, resumed = (load(folder / 'epoch_3.pth') for folder in (trained, tmp_path))
+    assert whole['state_dict']['iteration'] == 9
+    for part in ('state_dict', 'optimizer', 'param_schedulers'):
+        assert equal(whole[part], resumed[part])
+
+
+def test_training_moves_the_student(setup, trained):
+    first, last = (load(trained / f'epoch_{i}.pth')['state_dict'] for i in (1, 3))
+    teacher = load(setup.teacher)['state_dict']
+    assert first.keys() == last.keys()
+    assert not same_weights(first, last)
+    distance = [(last[f'student.{name}'] - teacher[name]).abs().max()
+                for name in ('backbone.pos_embed_x', 'head.score.0.conv.weight')]
+    assert 0 < max(distance) < 0.1  # a few steps away from where it started
+
+
+def test_checkpoints_hold_no_teacher(trained):
+    for file in trained.glob('epoch_*.pth'):
+        state = load(file)['state_dict']
+        assert {name.split('.')[0] for name in state} == {'student', 'iteration', 'started'}
+        layers = {name.split('.')[3] for name in state if '.layers.' in name}
+        assert layers == {'0', '1'}
+        assert state['started']
+
+
+def test_what_is_logged(trained):
+    file, = trained.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    train = [line for line in lines if 'loss' in line]
+    assert [line['replace_prob'] for line in train] == pytest.approx(
+        [0.5] * 3 + [0.5 + 0.5 * 2 / 3] * 3 + [1.] * 3)
+    for name in ('loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
+                 'loss_guidance_l1', 'loss_mimic', 'grad_norm', 'lr'):
+        assert all(line[name] > 0 for line in train)
+    assert [0 <= line['pair/iou'] <= 1 for line in lines if 'pair/iou' in line] == [True] * 3
+
+
+def test_every_kind_of_checkpoint_gives_the_same_metrics(
+        setup, trained, tool, tmp_path, read_metrics):
+    whole, student, released = (
+        trained / 'epoch_3.pth', tmp_path / 'student.pth', tmp_path / 'student.pth.tar')
+    done = tool('extract_student.py', whole, student)
+    assert done == (0, f'student of {whole} written to {student}\n', '')
+    done = tool('convert_weights.py', student, released, '--to', 'released')
+    assert done == (0, f'{student}: student, written to {released} (released layout)\n', '')
+    assert 'backbone.distill_blocks.1.norm1.bias' in load(released)['net']
+    found = []
+    for i, checkpoint in enumerate((whole, student, released)):
+        work, boxes, file = tmp_path / str(i), tmp_path / f'boxes{i}', tmp_path / f'{i}.json'
+        done = tool('test.py', setup.config, checkpoint, '--work-dir', work, '--boxes', boxes,
+                    '--json', file)
+        assert (done.status, done.err) == (0, '')
+        found.append(json.loads(file.read_text()))
+        assert found[i].items() <= read_metrics(work).items()
+        first, *rest = (boxes / 'cat-1.txt').read_text().splitlines()
+        assert [float(value) for value in first.split(',')] == [20, 15, 12, 10]
+        assert len(rest) == 19
+    assert found[0] == found[1] == found[2]
+    assert set(found[0]) == {'sot/success', 'sot/norm_precision', 'sot/precision',
+                             'sot/failed_sequences'}
+    assert 0 < found[0]['sot/success'] <= 100
+
+
+def test_student_needs_no_teacher(setup, tool, tmp_path, read_metrics):
+    """Neither its file nor its config: a plain OSTrack tests the extracted student."""
+    done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path / 'a',
+                '--cfg-options', 'model.teacher_checkpoint=nowhere.pth', 'model.teacher=None')
+    assert (done.status, done.err) == (0, '')
+    plain = tmp_path / 'plain.py'
+    plain.write_text(f'_base_ = {str(setup.config)!r}\n'
+                     'model = dict(_delete_=True, **_base_.model.student)\n')
+    done = tool('test.py', plain, setup.student, '--work-dir', tmp_path / 'b')
+    assert (done.status, done.err) == (0, '')
+    one, other = (read_metrics(tmp_path / name) for name in 'ab')
+    assert one['sot/success'] == other['sot/success']
+
+
+def test_fine_tuning_starts_from_an_extracted_student(setup, tool, tmp_path):
+    options = [f'load_from={setup.student}', 'train_cfg.max_epochs=1']
+    done = tool('train.py', setup.config, '--work-dir', tmp_path, '--cfg-options', *options)
+    assert (done.status, done.err) == (0, '')
+    state = load(tmp_path / 'epoch_1.pth')['state_dict']
+    for name, value in load(setup.student)['state_dict'].items():
+        if 'running' not in name and 'num_batches' not in name:
+            torch.testing.assert_close(state[f'student.{name}'], value, rtol=0, atol=1e-3)
+
+
+def test_learning_rate_follows_the_batch_on_demand(setup, tool, tmp_path):
+    done = tool('train.py', setup.config, '--work-dir', tmp_path, '--auto-scale-lr')
+    assert done.status == 2
+    assert done.err == ('error: --auto-scale-lr needs auto_scale_lr.base_batch_size in the '
+                        'config\n')
