@@ -40,8 +40,9 @@ class Steps:
     def __init__(self, total_cost: float) -> None:
         self.console = Console()
         self.progress = Progress(
-            TextColumn('{task.description:<34}'), BarColumn(), TextColumn('{task.percentage:3.0f} %'),
-            TimeElapsedColumn(), TextColumn('left'), TimeRemainingColumn(), console=self.console)
+            TextColumn('{task.description:<34}'), BarColumn(),
+            TextColumn('{task.percentage:3.0f} %'), TimeElapsedColumn(), TextColumn('left'),
+            TimeRemainingColumn(), console=self.console)
         self.all = self.progress.add_task('everything', total=total_cost)
         self.done = 0.
         self.start = time.time()
@@ -95,9 +96,12 @@ def main() -> None:
     parser.add_argument('--teacher', type=Path, default=CONFIGS / 'ostrack_tiny.pth')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0],
                         help='train both students once with each')
+    parser.add_argument('--cfg-options', nargs='+', default=[],
+                        help='settings for both trainings that replace those of the configs')
     args = parser.parse_args()
-    subprocess.run([sys.executable, str(ROOT / 'tools' / 'make_demo_videos.py'), str(args.data)],
-                   check=True)
+    if not (args.data / 'annotations/lasot_test_infos.txt').is_file():
+        subprocess.run([sys.executable, str(ROOT / 'tools/make_demo_videos.py'), str(args.data)],
+                       check=True)
     steps = Steps(TEST_COST + len(args.seeds) * 2 * (TRAIN_COST + TEST_COST))
     with steps.progress:
         results, minutes = compress_and_test(args, steps)
@@ -118,7 +122,7 @@ def compress_and_test(args, steps: Steps):
                 f'train: {label}', TRAIN_COST, 'train.py', str(CONFIGS / f'{config}.py'),
                 '--work-dir', str(folder), '--cfg-options', *data, f'randomness.seed={seed}',
                 f'model.seed={seed}', f'model.teacher_checkpoint={args.teacher}',
-                log=folder / 'train.log')
+                *args.cfg_options, log=folder / 'train.log')
             minutes.setdefault(name, []).append(seconds / 60)
             student = folder / 'student.pth'
             last = Path((folder / 'last_checkpoint').read_text())

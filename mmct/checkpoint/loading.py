@@ -1,6 +1,5 @@
 """Weights from a file into a tracker, of whichever layout, with one-line errors."""
 from pathlib import Path
-from typing import Dict, Union
 
 from torch import Tensor, nn
 
@@ -11,7 +10,7 @@ from .reading import read_checkpoint, weights_in
 STUDENT_PREFIX = 'student.'
 
 
-def tracker_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
+def tracker_weights(path: str | Path) -> dict[str, Tensor]:
     """Weights of an OSTrack under mmct's names.
 
     Args:
@@ -36,7 +35,7 @@ def tracker_weights(path: Union[str, Path]) -> Dict[str, Tensor]:
     return state
 
 
-def load_weights(model: nn.Module, path: Union[str, Path], role: str = 'tracker') -> None:
+def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> None:
     """Load an OSTrack strictly.
 
     Args:

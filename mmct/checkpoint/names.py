@@ -6,7 +6,7 @@ mmct: ``backbone.{patch_embed.proj,pos_embed_z,pos_embed_x,layers.{i}.*,norm}`` 
 ``backbone.distill_blocks.{i}.*``) and ``box_head.conv{1..5}_{ctr,offset,size,tl,br}.*``.
 """
 import re
-from typing import Dict, Iterable, List
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .errors import CheckpointError
 
-State = Dict[str, Tensor]
+State = dict[str, Tensor]
 
 LAYER = [
     f'{name}.{kind}' for name in ('norm1', 'attn.qkv', 'attn.proj', 'norm2', 'mlp.fc1', 'mlp.fc2')
@@ -133,12 +133,12 @@ def is_released_student(state: Iterable[str]) -> bool:
     return any('backbone.distill_blocks.' in key for key in state)
 
 
-def released_names(state: Iterable[str], layers: str) -> Dict[str, str]:
+def released_names(state: Iterable[str], layers: str) -> dict[str, str]:
     corner = any(key.startswith('box_head.conv1_tl.') for key in state)
     return _names(depth(state, f'backbone.{layers}'), layers, HEADS[1 if corner else 0])
 
 
-def _names(num_layers: int, layers: str, towers: Iterable[str]) -> Dict[str, str]:
+def _names(num_layers: int, layers: str, towers: Iterable[str]) -> dict[str, str]:
     """{released name: mmct's name} of a whole tracker."""
     table = {f'backbone.{key}': f'backbone.{key}' for key in STEM + TABLES}
     for i in range(num_layers):
@@ -161,7 +161,7 @@ def depth(state: Iterable[str], prefix: str) -> int:
     return 1 + max((int(match[1]) for match in found if match), default=0)
 
 
-def _complain(source: str, unknown: List[str], missing: List[str]) -> None:
+def _complain(source: str, unknown: list[str], missing: list[str]) -> None:
     parts = [
         f'{what} {len(keys)} keys: {", ".join(sorted(keys))}'
         for what, keys in (('does not understand', unknown), ('lacks', missing)) if keys

@@ -2,7 +2,6 @@
 import sys
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Dict, Union
 
 import torch
 from torch import Tensor
@@ -20,7 +19,7 @@ class ForeignObject:
         pass
 
 
-def read_checkpoint(path: Union[str, Path]) -> dict:
+def read_checkpoint(path: str | Path) -> dict:
     """A checkpoint's content, read with ``weights_only`` protection.
 
     Objects of a foreign training code beside the weights (published checkpoints carry their
@@ -70,7 +69,7 @@ def _foreign_names(path: Path) -> list:
     return names
 
 
-def weights_in(content: dict, source: Union[str, Path]) -> Dict[str, Tensor]:
+def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint: MMEngine's, a published tracker's, or bare.
 
     Raises:

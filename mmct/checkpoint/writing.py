@@ -1,13 +1,12 @@
 """Checkpoints are written whole or not at all."""
 import os
 from pathlib import Path
-from typing import Dict, Union
 
 import torch
 from torch import Tensor
 
 
-def save_checkpoint(content: dict, path: Union[str, Path]) -> None:
+def save_checkpoint(content: dict, path: str | Path) -> None:
     """Write a checkpoint beside its place, then move it there."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -16,7 +15,7 @@ def save_checkpoint(content: dict, path: Union[str, Path]) -> None:
     os.replace(part, path)
 
 
-def save_tracker(state: Dict[str, Tensor], path: Union[str, Path], student: bool) -> None:
+def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:
     """Write a plain OSTrack checkpoint.
 
     Args:

@@ -1,6 +1,5 @@
 """One picture of many tracked frames."""
 from pathlib import Path
-from typing import Dict, List
 
 import cv2
 import matplotlib
@@ -13,7 +12,7 @@ from matplotlib.patches import Rectangle
 COLOURS = ('#ffffff', '#e69f00', '#56b4e9', '#cc79a7')
 
 
-def draw_contact_sheet(sequences: Dict[str, List[Path]], boxes: Dict[str, Dict[str, np.ndarray]],
+def draw_contact_sheet(sequences: dict[str, list[Path]], boxes: dict[str, dict[str, np.ndarray]],
                        target: Path, columns: int = 6, title: str = '') -> None:
     """Rows of frames, one a sequence, with the boxes of several trackers.
 

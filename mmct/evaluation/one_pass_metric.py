@@ -1,5 +1,5 @@
 """MMTracking's one-pass evaluation, where a broken sequence does not spoil the others."""
-from typing import Dict, List, Sequence
+from collections.abc import Sequence
 
 from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric
@@ -24,7 +24,7 @@ class OnePassMetric(SOTMetric):
             if not result['failure'] and not result['visible'].any():
                 result['failure'] = 'the target is visible in no frame'
 
-    def compute_metrics(self, results: List[dict]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
         logger = MMLogger.get_current_instance()
         failed = [result for result in results if result['failure']]
         for result in failed:

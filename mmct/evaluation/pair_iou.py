@@ -1,5 +1,5 @@
 """Validation on pairs of frames."""
-from typing import Dict, List, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmdet.structures.bbox import bbox_overlaps
@@ -19,5 +19,5 @@ class PairIoU(BaseMetric):
             target = sample['search_gt_instances']['bboxes'].to(predicted)
             self.results.append(bbox_overlaps(predicted, target, is_aligned=True).item())
 
-    def compute_metrics(self, results: List[float]) -> Dict[str, float]:
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
         return dict(iou=torch.tensor(results).mean().item())

@@ -5,8 +5,9 @@ released checkpoints; what is compared follows from what is there. Errors are
 max|Δ| / max|reference| unless a row's unit says otherwise.
 """
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from mmtrack.registry import MODELS
 from mmct.checkpoint import load_weights, names
 from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
 from mmct.models.distillers import ReplacementDistiller
+from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
 from mmct.models.trackers import OSTrack, PairBatch
 from mmct.runtime import geometry
@@ -31,7 +33,7 @@ class Row(NamedTuple):
     """One compared item; ``error`` is None where it could not be compared, and ``note`` says why.
     """
     item: str
-    error: Optional[float]
+    error: float | None
     tolerance: float
     note: str = ''
 
@@ -40,7 +42,7 @@ class Row(NamedTuple):
         return self.error is None or self.error <= self.tolerance
 
 
-def verify_folder(folder: Path, sequences: Optional[Path]) -> Iterator[Row]:
+def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
     """All rows of one folder.
 
     Args:
@@ -61,7 +63,7 @@ def verify_folder(folder: Path, sequences: Optional[Path]) -> Iterator[Row]:
         yield from verify_crops(meta, tensors, sequences)
     elif 'stages' in meta or 'division' in meta:
         yield from verify_compression(folder, meta, tensors)
-    elif 'ce_loc' in meta:
+    if 'ce_loc' in meta:
         yield from verify_elimination(folder, meta, tensors)
     if any(key.startswith(('heatmap', 'hann')) for key in tensors):
         yield from verify_maps(tensors)
@@ -118,7 +120,7 @@ def relative(item: str, value, reference) -> Row:
     return Row(item, float(difference / max(np.abs(reference).max(), 1e-30)), TENSOR_TOLERANCE)
 
 
-def worst(item: str, rows: List[Row]) -> Row:
+def worst(item: str, rows: list[Row]) -> Row:
     """One row for many of the same kind."""
     row = max(rows, key=lambda r: r.error)
     return row._replace(item=item, note=f'worst of {len(rows)}: {row.item}')
@@ -209,7 +211,7 @@ def verify_gates(distiller: ReplacementDistiller, batch: PairBatch, gates: str, 
                 gradient_rows(distiller.student, meta['grad_norm'][gates]))
 
 
-def gradient_rows(student: OSTrack, references: Dict[str, float]) -> List[Row]:
+def gradient_rows(student: OSTrack, references: dict[str, float]) -> list[Row]:
     """|Δ| / max(own reference, 1e-4 × the largest of the pattern)."""
     released = names.released_names(references, 'distill_blocks')
     parameters, largest = dict(student.named_parameters()), max(references.values())
@@ -230,7 +232,7 @@ def gradient_rows(student: OSTrack, references: Dict[str, float]) -> List[Row]:
 
 def verify_elimination(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]:
     """Maps and removed tokens for each template range and keep ratio, and the schedule."""
-    cases = sorted({key.rsplit('.', 1)[0] for key in tensors if '.' in key})
+    cases = sorted({key.rsplit('.', 1)[0] for key in tensors if key.startswith(TEMPLATE_RANGES)})
     for case in cases:
         template_range, ratio = case.split('.', 1)
         config = tracker_config(
@@ -266,7 +268,7 @@ def verify_elimination(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]
         yield relative('keep ratio schedule', ours, rates)
 
 
-def verify_crops(meta: list, tensors: dict, sequences: Optional[Path]) -> Iterator[Row]:
+def verify_crops(meta: list, tensors: dict, sequences: Path | None) -> Iterator[Row]:
     """Crops, bit for bit, and the target's box in them."""
     frames = None if sequences is None else sequences / 'crossing' / 'img'
     if frames is None or not frames.is_dir():
@@ -295,7 +297,7 @@ def verify_maps(tensors: dict) -> Iterator[Row]:
             yield relative(key, gaussian_heatmap(boxes, reference.shape[-1]), reference)
 
 
-def verify_tracking(folder: Path, meta, sequences: Optional[Path]) -> Iterator[Row]:
+def verify_tracking(folder: Path, meta, sequences: Path | None) -> Iterator[Row]:
     """Boxes of the tracking loop over whole sequences, in pixels."""
     for track in sorted(folder.glob('track_*.json')):
         name = track.stem.removeprefix('track_')
@@ -314,7 +316,7 @@ def verify_tracking(folder: Path, meta, sequences: Optional[Path]) -> Iterator[R
                   f'px over {len(boxes)} frames')
 
 
-def track_frames(tracker: OSTrack, frames: List[Path], first_box) -> np.ndarray:
+def track_frames(tracker: OSTrack, frames: list[Path], first_box) -> np.ndarray:
     """(T, 4) x, y, w, h in pixels, the first box included."""
     tracker.init(cv2.imread(str(frames[0])), first_box)
     boxes = [list(first_box)]

@@ -1,14 +1,14 @@
 """Latency of trackers, side by side."""
 import time
-from typing import Dict, List, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from mmct.models.trackers import OSTrack
 
 
-def interleaved_latency(trackers: Dict[str, OSTrack], frames: List[np.ndarray], first_box:
-                        Sequence[float], rounds: int = 5) -> Dict[str, float]:
+def interleaved_latency(trackers: dict[str, OSTrack], frames: list[np.ndarray], first_box:
+                        Sequence[float], rounds: int = 5) -> dict[str, float]:
     """Median time of one tracking step, crop to mapped-back box.
 
     The trackers take turns frame by frame, so whatever else the machine does hits all alike.

@@ -1,5 +1,5 @@
 """The one-stream ViT of OSTrack (arXiv 2203.11991)."""
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -40,8 +40,8 @@ class OneStreamViT(BaseModule):
                  search_size: int = 256,
                  patch_size: int = 16,
                  drop_path_rate: float = 0.,
-                 elimination: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 elimination: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         for name, size in (('template_size', template_size), ('search_size', search_size)):
             if size <= 0 or size % patch_size:
@@ -70,7 +70,7 @@ class OneStreamViT(BaseModule):
     def _drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
         return torch.linspace(0, rate, depth).tolist()
 
-    def _eliminating_layers(self, elimination: Optional[dict], depth: int) -> dict:
+    def _eliminating_layers(self, elimination: dict | None, depth: int) -> dict:
         """{layer index: extra arguments of its EliminatingBlock}."""
         if elimination is None:
             return {}
@@ -103,7 +103,7 @@ class OneStreamViT(BaseModule):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
 
-    def schedule_elimination(self, ratio: Optional[float]) -> None:
+    def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""
         for layer in self.layers:
             if isinstance(layer, EliminatingBlock):
@@ -112,7 +112,7 @@ class OneStreamViT(BaseModule):
     def embed(self,
               template: Tensor,
               search: Tensor,
-              template_boxes: Optional[Tensor] = None) -> Tokens:
+              template_boxes: Tensor | None = None) -> Tokens:
         """Crops to tokens.
 
         Args:
@@ -154,7 +154,7 @@ class OneStreamViT(BaseModule):
     def forward(self,
                 template: Tensor,
                 search: Tensor,
-                template_boxes: Optional[Tensor] = None) -> Tensor:
+                template_boxes: Tensor | None = None) -> Tensor:
         """Crops to the (B, C, n, n) search map; arguments as in :meth:`embed`."""
         tokens = self.embed(template, search, template_boxes)
         for layer in self.layers:

@@ -1,5 +1,5 @@
 """Stage division: the student's backbone (CompressTracker, section 3.2)."""
-from typing import List, Optional, Sequence, Union
+from collections.abc import Sequence
 
 import torch
 from mmtrack.registry import MODELS
@@ -9,7 +9,7 @@ from .one_stream_vit import OneStreamViT
 LAYER_INITS = ('last_of_stage', 'first_k', 'random')
 
 
-def divide(teacher_depth: int, division: Union[int, Sequence[int]]) -> List[int]:
+def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
     """Sizes of the teacher's stages.
 
     Args:
@@ -54,10 +54,10 @@ class StageDividedViT(OneStreamViT):
     """
 
     def __init__(self,
-                 division: Union[int, Sequence[int]] = 4,
+                 division: int | Sequence[int] = 4,
                  teacher_depth: int = 12,
                  layer_init: str = 'last_of_stage',
-                 init_cfg: Optional[dict] = None,
+                 init_cfg: dict | None = None,
                  **kwargs) -> None:
         if layer_init not in LAYER_INITS:
             raise ValueError(f'layer_init={layer_init!r} is not one of {LAYER_INITS}')
@@ -72,7 +72,7 @@ class StageDividedViT(OneStreamViT):
         rates = torch.linspace(0, rate, sum(self.division)).tolist()
         return [rates[stage[0]] for stage in self.teacher_stages()]
 
-    def teacher_stages(self) -> List[range]:
+    def teacher_stages(self) -> list[range]:
         """Indices of the teacher's layers, stage by stage."""
         stages, start = [], 0
         for size in self.division:

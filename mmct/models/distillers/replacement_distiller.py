@@ -1,12 +1,12 @@
 """Replacement training: student and teacher stages, randomly swapped (CompressTracker)."""
-from typing import List, Optional, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from mmengine.dist import get_rank
 from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
-from torch import Tensor, nn
+from torch import nn
 
 from mmct.checkpoint import load_weights
 
@@ -17,7 +17,7 @@ AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
 
 
 def draw_gates(num_stages: int, prob: float, rng: np.random.Generator,
-               low_prob: str = AT_LEAST_ONE) -> List[bool]:
+               low_prob: str = AT_LEAST_ONE) -> list[bool]:
     """Which stages are the student's in this iteration (CompressTracker, section 3.3).
 
     Args:
@@ -61,16 +61,16 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     def __init__(self,
                  teacher: dict,
                  student: dict,
-                 teacher_checkpoint: Optional[str] = None,
-                 guidance_loss: Optional[dict] = None,
-                 mimic_loss: Optional[dict] = None,
+                 teacher_checkpoint: str | None = None,
+                 guidance_loss: dict | None = None,
+                 mimic_loss: dict | None = None,
                  replace_prob: float = 0.5,
                  low_prob: str = AT_LEAST_ONE,
                  head_init: str = 'teacher',
                  freeze_head: bool = False,
                  seed: int = 0,
-                 data_preprocessor: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 data_preprocessor: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
         for name, value, known in (('head_init', head_init, ('teacher', 'random')),
@@ -117,7 +117,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                              f'{widths[1]}; only students as wide as their teacher can be trained')
         if self._teacher_checkpoint is None:
             raise FileNotFoundError('no teacher_checkpoint given; set model.teacher_checkpoint to '
-                                    'the file with the teacher\'s weights')
+                                    "the file with the teacher's weights")
         load_weights(teacher, self._teacher_checkpoint, role='teacher')
         teacher.requires_grad_(False).eval()
         # Beside nn.Module's books: .train(), state_dict(), parameters() and DDP pass it by.
@@ -157,7 +157,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.iteration += 1
         return self.losses(self.student.unpack(inputs, data_samples), gates)
 
-    def next_gates(self) -> List[bool]:
+    def next_gates(self) -> list[bool]:
         """The gates of this iteration and process."""
         rng = np.random.default_rng([self.seed, int(self.iteration), get_rank()])
         return draw_gates(
@@ -202,7 +202,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         maps = self.teacher.head(teacher.search_map(teacher.finalize(tokens)))
         return stages, self.teacher.head.decode(maps)
 
-    def teacher_stage(self, stage: int) -> List[nn.Module]:
+    def teacher_stage(self, stage: int) -> list[nn.Module]:
         """Layers of one of the teacher's stages."""
         layers = self.teacher.backbone.layers
         return [layers[i] for i in self.student.backbone.teacher_stages()[stage]]

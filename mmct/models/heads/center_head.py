@@ -1,6 +1,7 @@
 """OSTrack's centre head."""
 from collections import OrderedDict
-from typing import NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -45,8 +46,8 @@ class CenterHead(BaseModule):
     def __init__(self,
                  in_channels: int = 768,
                  channels: int = 256,
-                 loss: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 loss: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         if channels % 8:
             raise ValueError(f'channels={channels} of the head must be a multiple of 8')
@@ -78,7 +79,7 @@ class CenterHead(BaseModule):
         return self.track_loss(maps.score, self.decode(maps), gt_boxes)
 
     @staticmethod
-    def predict(maps: CenterMaps, window: np.ndarray) -> Tuple[Sequence[float], float]:
+    def predict(maps: CenterMaps, window: np.ndarray) -> tuple[Sequence[float], float]:
         """One tracking step: the box (4,) cx, cy, w, h in [0, 1] at the best cell of the
         windowed map, and the unwindowed score; maps of batch size 1."""
         score, offset, size = (m[0].float().cpu().numpy() for m in maps)

@@ -1,5 +1,6 @@
 """The corner head of OSTrack's family."""
-from typing import NamedTuple, Optional, Sequence, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +31,8 @@ class CornerHead(BaseModule):
     def __init__(self,
                  in_channels: int = 768,
                  channels: int = 256,
-                 loss: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 loss: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.predictor = CornerPredictorHead(in_channels, channels)
         self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
@@ -49,7 +50,7 @@ class CornerHead(BaseModule):
         """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
         return self.track_loss(None, self.decode(maps), gt_boxes)
 
-    def predict(self, maps: CornerMaps, window: np.ndarray) -> Tuple[Sequence[float], float]:
+    def predict(self, maps: CornerMaps, window: np.ndarray) -> tuple[Sequence[float], float]:
         """One tracking step: the box (4,) cx, cy, w, h in [0, 1], and the mean probability of
         the two best cells. A window has no meaning for corners and is not used."""
         peaks = [logits.flatten(1).softmax(dim=1).max() for logits in maps[:2]]

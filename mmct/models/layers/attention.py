@@ -1,5 +1,4 @@
 """Multi-head self-attention of the ViT."""
-from typing import Optional, Tuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(embed_dims, 3 * embed_dims)
         self.proj = nn.Linear(embed_dims, embed_dims)
 
-    def forward(self, x: Tensor, rows: Optional[slice] = None) -> Tuple[Tensor, Optional[Tensor]]:
+    def forward(self, x: Tensor, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
         """
         Args:
             x: (B, N, C).

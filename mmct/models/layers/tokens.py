@@ -1,6 +1,5 @@
 """The value that flows through a one-stream tracker."""
 from dataclasses import dataclass, replace
-from typing import Dict, Optional
 
 import torch
 from torch import Tensor
@@ -20,9 +19,9 @@ class Tokens:
             it differs from sample to sample (``GT_BOX``).
     """
     x: Tensor
-    lengths: Dict[str, int]
-    kept: Optional[Tensor] = None
-    focus: Optional[Tensor] = None
+    lengths: dict[str, int]
+    kept: Tensor | None = None
+    focus: Tensor | None = None
 
     def with_x(self, x: Tensor) -> 'Tokens':
         """The same tokens with other features (B, N, C')."""

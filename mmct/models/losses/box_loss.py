@@ -1,5 +1,4 @@
 """GIoU and L1 between boxes."""
-from typing import Dict
 
 import torch.nn.functional as F
 from mmdet.models.losses.iou_loss import giou_loss
@@ -20,7 +19,7 @@ class BoxLoss(nn.Module):
         self.giou_weight = giou_weight
         self.l1_weight = l1_weight
 
-    def forward(self, boxes: Tensor, target: Tensor, clamp_target: bool) -> Dict[str, Tensor]:
+    def forward(self, boxes: Tensor, target: Tensor, clamp_target: bool) -> dict[str, Tensor]:
         """
         Args:
             boxes: (B, 4) predicted cx, cy, w, h in [0, 1].

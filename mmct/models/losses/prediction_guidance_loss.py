@@ -1,5 +1,4 @@
 """Prediction guidance: the teacher's box supervises the student (CompressTracker, section 3.4)."""
-from typing import Dict
 
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
@@ -30,7 +29,7 @@ class PredictionGuidanceLoss(nn.Module):
         self.focal_weight = focal_weight
         self.box_loss = BoxLoss(giou_weight, l1_weight)
 
-    def forward(self, score, boxes: Tensor, teacher_boxes: Tensor) -> Dict[str, Tensor]:
+    def forward(self, score, boxes: Tensor, teacher_boxes: Tensor) -> dict[str, Tensor]:
         """
         Args:
             score: (B, 1, n, n) the mixed path's score map, or None for a head that has none.

@@ -1,5 +1,5 @@
 """Stage-wise feature mimicking (CompressTracker, section 3.4)."""
-from typing import Dict, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ class StageMimicLoss(nn.Module):
         super().__init__()
         self.loss_weight = loss_weight
 
-    def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> Dict[str, Tensor]:
+    def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> dict[str, Tensor]:
         """
         Args:
             mixed: tokens (B, N, C) of the mixed path after each stage.

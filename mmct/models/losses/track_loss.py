@@ -1,5 +1,4 @@
 """The tracking loss on the centre head's maps."""
-from typing import Dict
 
 from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
@@ -42,7 +41,7 @@ class TrackLoss(nn.Module):
         self.focal_weight = focal_weight
         self.box_loss = BoxLoss(giou_weight, l1_weight)
 
-    def forward(self, score, boxes: Tensor, gt_boxes: Tensor) -> Dict[str, Tensor]:
+    def forward(self, score, boxes: Tensor, gt_boxes: Tensor) -> dict[str, Tensor]:
         """
         Args:
             score: (B, 1, n, n) score map in (0, 1), or None for a head that has none.

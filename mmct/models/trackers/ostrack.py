@@ -1,6 +1,6 @@
 """OSTrack inside MMTracking: crop, forward, window, map back."""
 import logging
-from typing import List, NamedTuple, Optional, Tuple
+from typing import NamedTuple
 
 import torch
 from mmengine.logging import print_log
@@ -43,10 +43,10 @@ class OSTrack(BaseSingleObjectTracker):
     def __init__(self,
                  backbone: dict,
                  head: dict,
-                 data_preprocessor: Optional[dict] = None,
-                 train_cfg: Optional[dict] = None,
-                 test_cfg: Optional[dict] = None,
-                 init_cfg: Optional[dict] = None) -> None:
+                 data_preprocessor: dict | None = None,
+                 train_cfg: dict | None = None,
+                 test_cfg: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
         self.backbone = MODELS.build(backbone)
@@ -106,7 +106,7 @@ class OSTrack(BaseSingleObjectTracker):
         sample.set_metainfo(dict(failure=self._failed))
         return [sample]
 
-    def _step(self, frames: Tensor, sample) -> Tuple[List[float], float]:
+    def _step(self, frames: Tensor, sample) -> tuple[list[float], float]:
         """One frame of a sequence; a sequence that fails once is not tracked any further."""
         frame_id = sample.metainfo.get('frame_id', -1)
         if frame_id == 0:
@@ -147,7 +147,7 @@ class OSTrack(BaseSingleObjectTracker):
         self._box = [float(v) for v in box]
 
     @torch.no_grad()
-    def track(self, frame) -> Tuple[List[float], float]:
+    def track(self, frame) -> tuple[list[float], float]:
         """Follow the target into the next frame.
 
         Args:
