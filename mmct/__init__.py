@@ -9,3 +9,4 @@ __version__ = '0.1.0'
 
 if bridge():
     from . import datasets, engine, evaluation, models  # noqa: F401
+    from .api import load_tracker  # noqa: F401

@@ -14,13 +14,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import Config
-from mmtrack.registry import MODELS
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from tabulate import tabulate
 
-from mmct.checkpoint import load_weights
+from mmct import load_tracker
 from mmct.cli import run
 from mmct.evaluation.contact_sheet import draw_contact_sheet, read_boxes
 from mmct.evaluation.speed import interleaved_latency
@@ -62,7 +60,7 @@ class Steps:
             epochs = 1
             for line in process.stdout:
                 file.write(line)
-                if match := re.match(r'max_epochs = (\d+)', line):
+                if match := re.match(r'train_cfg = .*max_epochs=(\d+)', line):
                     epochs = int(match[1])
                 if match := PROGRESS_LINE.search(line):
                     share = int(match[3]) / int(match[4])
@@ -146,7 +144,10 @@ def test(args, steps: Steps, label: str, config: str, checkpoint: Path, data: li
 def report(args, results: dict, minutes: dict) -> None:
     """The table and the picture."""
     videos = test_videos(args.data)
-    trackers = {name: build(runs[0]) for name, runs in results.items()}
+    trackers = {
+        name: load_tracker(CONFIGS / f'{runs[0]["config"]}.py', runs[0]['checkpoint'])
+        for name, runs in results.items()
+    }
     frames, truth = next(iter(videos.values()))
     latency = interleaved_latency(
         trackers, [cv2.imread(str(f)) for f in frames[:60]], truth[0])
@@ -198,13 +199,6 @@ def test_videos(data: Path) -> dict:
         frames = sorted((root / folder).glob('*.jpg'))
         videos[Path(folder).parent.name] = frames, read_boxes(root / annotation)
     return videos
-
-
-def build(result: dict):
-    model = Config.fromfile(CONFIGS / f'{result["config"]}.py').model
-    tracker = MODELS.build(model.get('student', model))
-    load_weights(tracker, result['checkpoint'])
-    return tracker.eval()
 
 
 def spread(values: list) -> str:

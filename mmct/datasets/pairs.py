@@ -68,7 +68,7 @@ class PairDataset(Dataset):
                 continue
             if results is not None:
                 return results
-        raise RuntimeError(
+        raise ValueError(
             f'no usable pair in {MAX_DRAWS} draws at (seed, epoch, index) {place}; frames that '
             f'could not be read so far: {sum(self.skipped.values())}')
 

@@ -23,21 +23,13 @@ class EpochIndexSampler(Sampler):
         self.samples = math.ceil(len(dataset) / self.world_size)
         self.seed = 0 if seed is None else seed
         self.epoch = 0
-        self.start = 0
 
     def set_epoch(self, epoch):
         """Called by MMEngine before each epoch; epochs count from 0."""
         self.epoch = epoch
 
-    def set_start(self, samples):
-        """Leave out this process's first samples of the next epoch, which are done already."""
-        if not 0 <= samples <= self.samples:
-            raise ValueError(f'cannot start after {samples} of {self.samples} samples')
-        self.start = samples
-
     def __iter__(self):
-        start, self.start = self.start, 0
-        for i in range(start, self.samples):
+        for i in range(self.samples):
             yield self.seed, self.epoch, self.rank + i * self.world_size
 
     def __len__(self):

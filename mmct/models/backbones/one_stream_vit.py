@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers import Block, EliminatingBlock, PatchEmbed, Tokens, box_tokens, centre_tokens
+from ..layers import Block, EliminatingBlock, PatchEmbed, Tokens, centre_tokens
 from ..layers.elimination import TEMPLATE_RANGES
 
 
@@ -57,7 +57,6 @@ class OneStreamViT(BaseModule):
         self.patch_embed = PatchEmbed(embed_dims, patch_size)
         self.pos_embed_z = nn.Parameter(torch.zeros(1, self.template_grid**2, embed_dims))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, self.search_grid**2, embed_dims))
-        self.template_range = None
         eliminating = self._eliminating_layers(elimination, depth)
         layer_args = dict(embed_dims=embed_dims, num_heads=num_heads, mlp_ratio=mlp_ratio)
         self.layers = nn.ModuleList(
@@ -76,9 +75,9 @@ class OneStreamViT(BaseModule):
             return {}
         layers = elimination.get('layers', (3, 6, 9))
         ratios = elimination.get('keep_ratio', (0.7, ) * len(layers))
-        self.template_range = elimination.get('template_range', 'CTR_POINT')
-        if self.template_range not in TEMPLATE_RANGES:
-            raise ValueError(f'elimination.template_range={self.template_range!r} is not one of '
+        template_range = elimination.get('template_range', 'CTR_POINT')
+        if template_range not in TEMPLATE_RANGES:
+            raise ValueError(f'elimination.template_range={template_range!r} is not one of '
                              f'{TEMPLATE_RANGES}')
         if len(ratios) != len(layers) or not all(0 < ratio <= 1 for ratio in ratios):
             raise ValueError(f'elimination.keep_ratio={tuple(ratios)} must hold one ratio in '
@@ -86,11 +85,13 @@ class OneStreamViT(BaseModule):
         if not all(0 <= layer < depth for layer in layers):
             raise ValueError(f'elimination.layers={tuple(layers)} must be layers of the '
                              f'backbone, 0 to {depth - 1}')
-        # With GT_BOX the ranking tokens come with each batch.
-        mask_range = 'ALL' if self.template_range == 'GT_BOX' else self.template_range
-        centre = centre_tokens(mask_range, self.template_grid)
+        centre = None
+        if template_range != 'GT_BOX':
+            centre = centre_tokens(template_range, self.template_grid)
+        shared = dict(
+            centre=centre, template_size=self.template_size, patch_size=self.patch_size)
         return {
-            layer: dict(keep_ratio=ratio, centre=centre)
+            layer: dict(keep_ratio=ratio, **shared)
             for layer, ratio in zip(layers, ratios)
         }
 
@@ -119,7 +120,7 @@ class OneStreamViT(BaseModule):
             template: (B, 3, Sz, Sz) normalised RGB.
             search: (B, 3, Sx, Sx) normalised RGB.
             template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop; needed
-                by ``template_range='GT_BOX'`` alone.
+                by ``GT_BOX`` elimination alone.
         """
         for name, crop, size in (('template', template, self.template_size),
                                  ('search', search, self.search_size)):
@@ -127,18 +128,12 @@ class OneStreamViT(BaseModule):
                 raise ValueError(f'{name} crops are {tuple(crop.shape[-2:])} pixels, the backbone '
                                  f'takes {name}_size={size}; make CropPair.size and the config of '
                                  'the backbone agree')
-        focus = None
-        if self.template_range == 'GT_BOX':
-            if template_boxes is None:
-                raise ValueError('elimination.template_range="GT_BOX" needs the box of the target '
-                                 'in the template crop')
-            focus = box_tokens(template_boxes, self.template_size, self.patch_size)
         z = self.patch_embed(template) + self.pos_embed_z
         x = self.patch_embed(search) + self.pos_embed_x
         return Tokens(
             torch.cat([z, x], dim=1),
             lengths=dict(template=z.size(1), search=x.size(1)),
-            focus=focus)
+            template_boxes=template_boxes)
 
     def finalize(self, tokens: Tokens) -> Tokens:
         """The last LayerNorm."""

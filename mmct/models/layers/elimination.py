@@ -72,11 +72,22 @@ class EliminatingBlock(Block):
 
     Args:
         keep_ratio: share kept at test.
-        centre: (Lz,) bool template tokens that rank, unless the tokens bring their own ``focus``.
+        centre: (Lz,) bool, the template tokens that rank; None: those under the target's box
+            (``GT_BOX``).
+        template_size: side of the template crop in pixels, for ``GT_BOX``.
+        patch_size: side of a token in pixels, likewise.
     """
 
-    def __init__(self, *args, keep_ratio: float, centre: Tensor, **kwargs) -> None:
+    def __init__(self,
+                 *args,
+                 keep_ratio: float,
+                 centre: Tensor | None,
+                 template_size: int = 128,
+                 patch_size: int = 16,
+                 **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        self.template_size = template_size
+        self.patch_size = patch_size
         self.keep_ratio = keep_ratio
         # One ratio for all blocks while training and validating; None: each block's own.
         self.scheduled_ratio = None
@@ -95,8 +106,17 @@ class EliminatingBlock(Block):
             tokens = self._eliminate(tokens, attention[:, :, search], num_keep)
         return tokens.with_x(self.feed_forward(tokens.x))
 
+    def _ranking_tokens(self, tokens: Tokens) -> Tensor:
+        """(B, Lz) bool."""
+        if self.centre is not None:
+            return self.centre.expand(len(tokens.x), -1)
+        if tokens.template_boxes is None:
+            raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
+                             'the template crop')
+        return box_tokens(tokens.template_boxes, self.template_size, self.patch_size)
+
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
-        focus = self.centre.expand(len(attention), -1) if tokens.focus is None else tokens.focus
+        focus = self._ranking_tokens(tokens)
         # A weighted mean, so that samples may have unequal numbers of ranking tokens.
         weight = focus.to(attention.dtype).unsqueeze(-1)
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)

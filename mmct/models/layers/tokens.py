@@ -15,13 +15,13 @@ class Tokens:
             OSTrack: ``{'template': Lz, 'search': Lx}``.
         kept: (B, Lx) positions, on the search grid, of the search tokens that are still present;
             None while none was eliminated.
-        focus: (B, Lz) bool, the template tokens whose attention ranks candidates; only set where
-            it differs from sample to sample (``GT_BOX``).
+        template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop, or None
+            where nobody gave them; ``GT_BOX`` elimination asks for them.
     """
     x: Tensor
     lengths: dict[str, int]
     kept: Tensor | None = None
-    focus: Tensor | None = None
+    template_boxes: Tensor | None = None
 
     def with_x(self, x: Tensor) -> 'Tokens':
         """The same tokens with other features (B, N, C')."""
