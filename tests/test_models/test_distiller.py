@@ -400,3 +400,20 @@ def test_student_that_does_not_fit_the_teacher(teacher_file):
         starting(teacher_file, student=student([2, 1], 3))
     with pytest.raises(ValueError, match='embed_dims of the student is 48, of the teacher 32'):
         starting(teacher_file, student=student(width=48))
+
+
+def test_a_teacher_stage_eliminates_alike_in_both_paths(tmp_path):
+    """GT_BOX ranks by the target's box, which a mixed path has to bring along."""
+    teacher = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'GT_BOX'})
+    file = save_teacher(tmp_path / 'teacher.pth', teacher)
+    model = MODELS.build(distiller(file, teacher)).eval()
+    model.build_teacher()
+    batch = pair_batch(2)
+    batch.template_boxes[1] = torch.tensor([2., 2, 16, 16])
+    with torch.no_grad():
+        stages, _ = model.mixed_path(batch, [False, True])
+        teacher_stages, _ = model.run_teacher(batch)
+    assert stages[0].kept is not None
+    assert torch.equal(stages[0].kept, teacher_stages[0].kept)
+    # Embedding and first stage are the teacher's own, so the tokens are the same, too.
+    assert torch.equal(stages[0].x, teacher_stages[0].x)
