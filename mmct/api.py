@@ -1,6 +1,7 @@
 """The shortest way to a tracker."""
 from pathlib import Path
 
+from mmcv.cnn import fuse_conv_bn
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 
@@ -16,7 +17,7 @@ def load_tracker(config: str | Path, checkpoint: str | Path) -> OSTrack:
         checkpoint: weights, see :func:`mmct.checkpoint.tracker_weights`.
 
     Returns:
-        a tracker in eval mode: ``init(frame, box)``, then ``track(frame)`` for each frame.
+        a tracker for inference alone: ``init(frame, box)``, then ``track(frame)`` for each frame.
 
     Raises:
         FileNotFoundError: config or checkpoint is missing.
@@ -27,4 +28,6 @@ def load_tracker(config: str | Path, checkpoint: str | Path) -> OSTrack:
     model = Config.fromfile(config).model
     tracker = MODELS.build(model.get('student', model))
     load_weights(tracker, checkpoint)
+    # Batch norm is a linear map at test; folded into the convs before it, it costs nothing.
+    tracker.head = fuse_conv_bn(tracker.head.eval())
     return tracker.eval()

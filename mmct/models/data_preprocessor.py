@@ -35,7 +35,7 @@ class PairDataPreprocessor(BaseDataPreprocessor):
 
     def normalize(self, images):
         """(..., 3, H, W) BGR, 0 to 255, to float32 RGB of mean 0 and deviation 1."""
-        return (images.flip(-3).float() - self.mean) / self.std
+        return images.flip(-3).float().sub_(self.mean).div_(self.std)
 
     def cast_boxes(self, instances):
         """Bring the boxes of all samples to the device at once."""

@@ -146,7 +146,7 @@ class OSTrack(BaseSingleObjectTracker):
         self._template_box = self._template.new_tensor([target]) * self.backbone.template_size
         self._box = [float(v) for v in box]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def track(self, frame) -> tuple[list[float], float]:
         """Follow the target into the next frame.
 

@@ -1,0 +1,35 @@
+import cv2
+import numpy as np
+from tiny import build, tracker
+
+from mmct.evaluation.contact_sheet import draw_contact_sheet, read_boxes
+from mmct.evaluation.speed import interleaved_latency
+
+
+def test_contact_sheet_shows_each_tracker(tmp_path):
+    frames = []
+    for i in range(4):
+        frames.append(tmp_path / f'{i}.png')
+        cv2.imwrite(str(frames[-1]), np.full((60, 80, 3), 90, np.uint8))
+    boxes = {name: {'video': np.tile([5. + 20 * k, 10, 12, 20], (4, 1))}
+             for k, name in enumerate(('ground truth', 'teacher', 'student'))}
+    target = tmp_path / 'sheet' / 'sheet.png'
+    draw_contact_sheet({'video': frames}, boxes, target, columns=3)
+    picture = cv2.imread(str(target))
+    for colour in ((255, 255, 255), (0, 159, 230), (233, 180, 86)):  # BGR of white, orange, blue
+        close = np.abs(picture.astype(int) - colour).max(axis=2) < 40
+        # Each of the three frames shows each box.
+        columns = np.array_split(close[picture.shape[0] // 4:-picture.shape[0] // 4], 3, axis=1)
+        assert all(column.any() for column in columns)
+
+
+def test_box_files(tmp_path):
+    (tmp_path / 'a.txt').write_text('1,2,3,4\n')
+    assert read_boxes(tmp_path / 'a.txt').tolist() == [[1, 2, 3, 4]]
+
+
+def test_latency_of_a_deeper_tracker_is_higher():
+    trackers = {'shallow': build(tracker(depth=1)).eval(), 'deep': build(tracker(depth=12)).eval()}
+    frames = [np.full((90, 120, 3), 128, np.uint8)] * 6
+    latency = interleaved_latency(trackers, frames, (40, 30, 20, 20), rounds=3)
+    assert 0 < latency['shallow'] < latency['deep']
