@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 REFERENCE ?=
 
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST = $(BIN)/pytest $(if $(REFERENCE),--reference $(REFERENCE))
+PYTEST = $(BIN)/pytest tests $(if $(REFERENCE),--reference=$(REFERENCE))
 
 .PHONY: install demo test test-all lint
 

@@ -3,6 +3,11 @@ from pathlib import Path
 
 import pytest
 
+import mmct  # noqa: F401  before any test imports MMTracking
+
+# isort: split
+from mmengine.registry import DefaultScope
+
 DATA = Path(__file__).parent / 'data'
 
 
@@ -15,6 +20,13 @@ def pytest_configure(config):
     folder = config.getoption('reference')
     if folder and not folder.is_dir():
         raise pytest.UsageError(f'--reference: {folder} is not a folder')
+
+
+@pytest.fixture(autouse=True)
+def _no_scope_left():
+    """A runner leaves its registry scope behind, which would decide how the next test builds."""
+    yield
+    DefaultScope._instance_dict.clear()
 
 
 @pytest.fixture(scope='session')

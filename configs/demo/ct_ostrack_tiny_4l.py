@@ -25,13 +25,13 @@ model = dict(
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2))
 
-train_dataloader = dict(dataset=dict(datasets=[_base_.train_videos]))
+train_dataloader = dict(batch_size=32, dataset=dict(datasets=[_base_.train_videos]))
 
-max_epochs = 8
-train_cfg = dict(max_epochs=max_epochs, val_interval=4)
+max_epochs = 6
+train_cfg = dict(max_epochs=max_epochs, val_interval=6)
 optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=50),
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=100),
     dict(
         type='CosineAnnealingLR',
         T_max=max_epochs,

@@ -3,6 +3,7 @@ import logging
 from typing import NamedTuple
 
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from mmtrack.models.sot.base import BaseSingleObjectTracker
@@ -65,10 +66,9 @@ class OSTrack(BaseSingleObjectTracker):
         template, search = inputs['img'][:, 0], inputs['search_img'][:, 0]
         boxes = torch.cat([s.search_gt_instances.bboxes for s in data_samples]).to(search)
         template_boxes = torch.cat([s.gt_instances.bboxes for s in data_samples]).to(search)
-        wh = boxes[:, 2:] - boxes[:, :2]
-        gt_boxes = torch.cat([boxes[:, :2] + wh / 2, wh], dim=1) / search.size(-1)
         template_boxes = torch.cat(
             [template_boxes[:, :2], template_boxes[:, 2:] - template_boxes[:, :2]], dim=1)
+        gt_boxes = bbox_xyxy_to_cxcywh(boxes) / search.size(-1)
         return PairBatch(template, search, template_boxes, gt_boxes)
 
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict:
@@ -172,8 +172,7 @@ class OSTrack(BaseSingleObjectTracker):
 
     def _predict_pairs(self, inputs: dict, data_samples: list) -> list:
         maps = self._forward(inputs, data_samples)
-        cx, cy, w, h = (self.head.decode(maps) * self.backbone.search_size).unbind(dim=1)
-        boxes = torch.stack([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], dim=1)
+        boxes = bbox_cxcywh_to_xyxy(self.head.decode(maps)) * self.backbone.search_size
         for sample, box in zip(data_samples, boxes):
             sample.pred_track_instances = InstanceData(bboxes=box[None])
         return data_samples

@@ -1,1 +1,0 @@
-import mmct  # noqa: F401  before the tests import MMTracking
