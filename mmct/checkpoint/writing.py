@@ -1,18 +1,16 @@
 """Checkpoints are written whole or not at all."""
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..files import whole
+
 
 def save_checkpoint(content: dict, path: str | Path) -> None:
-    """Write a checkpoint beside its place, then move it there."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part')
-    torch.save(content, part)
-    os.replace(part, path)
+    """Write a checkpoint, whole or not at all."""
+    with whole(path) as part:
+        torch.save(content, part)
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:

@@ -9,11 +9,12 @@ folder or archive; LaSOT, and MMTracking's ``LaSOTDataset`` with it, a folder pe
 The toolkit does not tell full occlusion from out of view. Absent frames are written as fully
 occluded; what is made of the two files, that the target is not visible, comes out the same.
 """
-import os
 import re
 import tarfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
+
+from ..files import write_text
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')
@@ -41,11 +42,11 @@ def convert_lasot_annotations(source, target):
     for name, (boxes, absent) in sorted(read_toolkit(Path(source)).items()):
         path = f'{name.split("-")[0]}/{name}'
         folder = Path(target, 'LaSOTBenchmark', path)
-        write(folder / 'groundtruth.txt', '\n'.join(boxes) + '\n')
-        write(folder / 'full_occlusion.txt', ','.join(absent) + '\n')
-        write(folder / 'out_of_view.txt', ','.join('0' * len(boxes)) + '\n')
+        write_text(folder / 'groundtruth.txt', '\n'.join(boxes) + '\n')
+        write_text(folder / 'full_occlusion.txt', ','.join(absent) + '\n')
+        write_text(folder / 'out_of_view.txt', ','.join('0' * len(boxes)) + '\n')
         lines.append(f'{path}/img,{path}/groundtruth.txt,1,{len(boxes)}')
-    write(Path(target, 'annotations', 'lasot_test_infos.txt'), '\n'.join(lines))
+    write_text(Path(target, 'annotations', 'lasot_test_infos.txt'), '\n'.join(lines))
     return len(lines) - 1
 
 
@@ -89,10 +90,3 @@ def check(where, boxes=(), absent=()):
     if not set(absent) <= {'0', '1'}:
         raise ValueError(f'{where} has absent flags other than 0 and 1')
     return boxes, absent
-
-
-def write(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.part')
-    part.write_text(text)
-    os.replace(part, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 
+from ...files import write_text
 from .scene import Video
 
 SPLITS = ('train', 'val', 'test')
@@ -49,7 +50,7 @@ def write_videos(root, splits, size, seed, workers=1, progress=lambda split: Non
         lines[job[1]].append(line)
         progress(job[1])
     for split in splits:
-        write_whole(root / 'annotations' / f'lasot_{split}_infos.txt',
+        write_text(root / 'annotations' / f'lasot_{split}_infos.txt',
                     '\n'.join([HEADER, *lines[split]]) + '\n')
 
 
@@ -72,7 +73,7 @@ def check_settings(root, split, settings):
             raise ValueError(f'{root} holds {split} videos made with {before}, asked for are '
                              f'{settings}; give another folder, or delete this one')
     else:
-        write_whole(file, json.dumps(settings))
+        write_text(file, json.dumps(settings))
 
 
 def write_video(root, split, index, length, size, seed):
@@ -103,17 +104,10 @@ def write_video(root, split, index, length, size, seed):
     (part / 'out_of_view.txt').write_text(','.join(away) + '\n')
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(part, folder)
-    write_whole(marker, f'{video.category}/{name}')
+    write_text(marker, f'{video.category}/{name}')
     return info_line(folder, length)
 
 
 def info_line(folder, length):
     path = f'{folder.parent.name}/{folder.name}'
     return f'{path}/img,{path}/groundtruth.txt,1,{length}'
-
-
-def write_whole(path, text):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part')
-    part.write_text(text)
-    os.replace(part, path)
