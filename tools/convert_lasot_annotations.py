@@ -1,22 +1,19 @@
 """Bring annotations of LaSOT's evaluation toolkit into LaSOT's own layout."""
 import argparse
-import sys
 
+from mmct.cli import run
 from mmct.datasets.lasot_layout import convert_lasot_annotations
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='archive or folder with NAME.txt and absent/NAME.txt')
     parser.add_argument('target', help='root of LaSOT, such as data/lasot')
     args = parser.parse_args()
-    try:
-        count = convert_lasot_annotations(args.source, args.target)
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
+    count = convert_lasot_annotations(args.source, args.target)
     print(f'{count} videos written to {args.target}/LaSOTBenchmark, listed in '
           f'{args.target}/annotations/lasot_test_infos.txt')
 
 
 if __name__ == '__main__':
-    main()
+    run(main)

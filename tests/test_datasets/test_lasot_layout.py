@@ -102,8 +102,12 @@ def test_command(tmp_path, pytestconfig, monkeypatch, capsys):
     tool = str(pytestconfig.rootpath / 'tools/convert_lasot_annotations.py')
     source = archive(tmp_path / 'a.tar.xz', FILES)
     monkeypatch.setattr(sys, 'argv', [tool, str(source), str(tmp_path / 'lasot')])
-    runpy.run_path(tool, run_name='__main__')
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(tool, run_name='__main__')
+    assert not ended.value.code
     assert capsys.readouterr().out.startswith('2 videos written to ')
     monkeypatch.setattr(sys, 'argv', [tool, 'none', str(tmp_path / 'lasot')])
-    with pytest.raises(SystemExit, match='error: none is missing'):
+    with pytest.raises(SystemExit) as ended:
         runpy.run_path(tool, run_name='__main__')
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith('error: none is missing')
