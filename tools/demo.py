@@ -28,7 +28,7 @@ CONFIGS = ROOT / 'configs' / 'demo'
 TEACHER = 'teacher, 12 layers'
 STUDENTS = {'compressed, 4 layers': 'ct_ostrack_tiny_4l', 'ground truth only': 'gt_ostrack_tiny_4l'}
 # Seconds that a step takes on two cores, so that the end of the whole can be told from the start.
-TRAIN_COST, TEST_COST = 150, 60
+TRAIN_COST, TEST_COST = 220, 60
 PROGRESS_LINE = re.compile(r'Epoch\((train|test)\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/(\d+)\]')
 
 
