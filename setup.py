@@ -41,7 +41,7 @@ setup(
     # So is mmcv: `mmcv-lite` (extra `lite`) and a compiled `mmcv` own the same files, and whoever
     # has compiled the one must not get the other on top of it.
     install_requires=[
-        'torch>=1.13',
+        'torch>=2.6',  # earlier ones cannot name what a checkpoint would run
         # MMTracking uses np.bool, which 1.24 to 1.26 lack; 2.4 no longer turns arrays of one
         # element into numbers, on which it relies too.
         'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
