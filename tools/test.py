@@ -6,12 +6,12 @@ Exit status 1: some sequences could not be tracked; they are named, the others a
 import json
 from pathlib import Path
 
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmct.checkpoint import load_weights
 from mmct.cli import run
 from mmct.datasets.sources import build_checked
+from mmct.engine.hooks import unwrapped
 from mmct.engine.launch import base_parser, load_config
 
 
@@ -28,7 +28,7 @@ def main() -> int:
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     load_weights(getattr(model, 'student', model), args.checkpoint)
     build_checked(cfg.test_dataloader.dataset)
     metrics = runner.test()

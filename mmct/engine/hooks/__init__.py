@@ -2,8 +2,10 @@ from .elimination_schedule_hook import EliminationScheduleHook, scheduled_keep_r
 from .iteration_seed_hook import IterationSeedHook
 from .one_stage_at_a_time_hook import OneStageAtATimeHook
 from .replacement_schedule_hook import ReplacementScheduleHook, progressive_prob
+from .unwrapped import unwrapped
 
 __all__ = [
     'EliminationScheduleHook', 'IterationSeedHook', 'OneStageAtATimeHook',
-    'ReplacementScheduleHook', 'progressive_prob', 'scheduled_keep_ratio'
+    'ReplacementScheduleHook', 'progressive_prob', 'scheduled_keep_ratio',
+    'unwrapped'
 ]

@@ -2,8 +2,9 @@
 import math
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmtrack.registry import HOOKS
+
+from .unwrapped import unwrapped
 
 
 def scheduled_keep_ratio(epoch: int, keep_ratio: float, start: int = 20, end: int = 100) -> float:
@@ -47,5 +48,4 @@ class EliminationScheduleHook(Hook):
 
     @staticmethod
     def _backbone(runner):
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        return model.backbone
+        return unwrapped(runner.model).backbone

@@ -1,7 +1,8 @@
 """The ablation that replacement training is compared with: stages trained one after another."""
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmtrack.registry import HOOKS
+
+from .unwrapped import unwrapped
 
 
 @HOOKS.register_module()
@@ -19,7 +20,7 @@ class OneStageAtATimeHook(Hook):
         self.epochs_per_stage = epochs_per_stage
 
     def before_train_epoch(self, runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         backbone = model.student.backbone
         turn, last = runner.epoch // self.epochs_per_stage, len(backbone.layers)
         together = turn >= last

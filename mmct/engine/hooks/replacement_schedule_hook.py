@@ -1,7 +1,8 @@
 """The schedule of replacement training: more and more student (CompressTracker, section 3.3)."""
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmtrack.registry import HOOKS
+
+from .unwrapped import unwrapped
 
 
 def progressive_prob(epoch: int, max_epochs: int, init: float = 0.5, alpha1: float = 0.1,
@@ -60,13 +61,13 @@ class ReplacementScheduleHook(Hook):
 
     def before_train(self, runner) -> None:
         # The gates are keyed by the seed of the run.
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         model.seed = runner.seed or 0
 
     def before_train_epoch(self, runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         model.set_replace_prob(self.prob(runner.epoch + 1, runner.max_epochs))
 
     def after_train_iter(self, runner, *args, **kwargs) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         runner.message_hub.update_scalar('train/replace_prob', model.replace_prob)
