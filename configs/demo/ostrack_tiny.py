@@ -8,7 +8,7 @@ train_dataloader = dict(
     batch_size=32,
     dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_teacher/'}]))
 
-max_epochs = 28
+max_epochs = 55
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(
     type='OptimWrapper',

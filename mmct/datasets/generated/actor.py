@@ -19,14 +19,14 @@ class Actor:
     def __init__(self, rng, thing, size, width, height, length, shutter=0.):
         self.thing, self.frame_size, self.shutter = thing, (width, height), shutter
         self.aspect = thing.aspect
-        self.size = size * np.exp(rng.uniform(0, 0.4) * smooth(rng, length, rng.uniform(40, 120)))
+        self.size = size * np.exp(rng.uniform(0, 0.4) * smooth(rng, length, rng.uniform(80, 240)))
         stretch = 0.04 if thing.upright else 0.2
-        self.stretch = np.exp(rng.uniform(0, stretch) * smooth(rng, length, rng.uniform(30, 100)))
+        self.stretch = np.exp(rng.uniform(0, stretch) * smooth(rng, length, rng.uniform(60, 200)))
         turn = rng.uniform(0, 0.1) if thing.upright else rng.choice([0.2, 1, 2.5])
-        self.angle = turn * smooth(rng, length, rng.uniform(40, 150))
+        self.angle = turn * smooth(rng, length, rng.uniform(80, 300))
         self.soft = rng.uniform(0, 0.8) if rng.random() < 0.5 else 0
-        # As fast as half its own size a frame: a search region holds it, but only just.
-        speed = rng.uniform(0.02, 0.2 if thing.upright else 0.3) * size
+        # In units of its own size a frame; most targets of real benchmarks are no faster.
+        speed = rng.uniform(0.01, 0.1 if thing.upright else 0.15) * size
         drift = rng.normal() * 0.4 if not thing.upright else thing.facing
         self.x = path(rng, length, speed, drift, width, size * math.sqrt(self.aspect))
         self.y = path(rng, length, speed * rng.uniform(0.2, 1), rng.normal() * 0.4, height,
@@ -90,7 +90,7 @@ def path(rng, length, speed, drift, extent, own):
     """(length,) coordinate of a thing's centre, kept inside the frame for the most part."""
     margin = min(0.55 * own + 2, 0.45 * extent)
     start = rng.uniform(margin, extent - margin, 2).mean()
-    period = rng.uniform(25, 120)
+    period = rng.uniform(50, 240)
     way = smooth(rng, length, period) * speed * period / 4 + drift * speed * np.arange(length)
     inner = margin * rng.choice([0.4, 1], p=[0.3, 0.7])
     return reflect(start + way - way[0], inner, extent - inner)

@@ -15,6 +15,8 @@ from .textures import texture
 
 # The target may be hidden or out of view in this share of the frames, at most.
 MAX_ABSENT = 0.1
+# Other things come near the target only after these.
+APART_FRAMES = 10
 SPLIT_KEYS = {'train': 0, 'val': 1, 'test': 2}
 
 
@@ -51,15 +53,12 @@ class Video:
             target = make_thing(rng, split, length, area * 1.3, target.kind)
             self.target = self._actor(target, area)
         self.behind, self.front = [], []
-        for _ in range(rng.choice([0, 1, 2, 3, 4], p=[0.25, 0.3, 0.25, 0.15, 0.05])):
-            own = area * rng.uniform(0.7, 1.4)
-            thing = look_alike(rng, split, length, own, target) if rng.random() < 0.4 else \
-                make_thing(rng, split, length, own)
-            other = self._actor(thing, own)
-            if rng.random() < 0.5:  # moves in the place rather than with the camera
-                other.x, other.y = self.camera.to_frame(
-                    other.x + 0.3 * self.width, other.y + 0.3 * self.height)
-            (self.front if rng.random() < 0.3 else self.behind).append(other)
+        for _ in range(rng.choice([0, 1, 2, 3], p=[0.35, 0.35, 0.2, 0.1])):
+            for _ in range(6):
+                other = self._other(area * rng.uniform(0.7, 1.4))
+                if self._apart(other):
+                    (self.front if rng.random() < 0.3 else self.behind).append(other)
+                    break
         self.poles = self._poles() if rng.random() < 0.25 else None
         # Frames in which other things may still hide the target.
         self.budget = int(MAX_ABSENT * length)
@@ -69,6 +68,23 @@ class Video:
     def _actor(self, thing, size):
         return Actor(self.rng, thing, size, self.width, self.height, self.length,
                      self.camera.shutter)
+
+    def _other(self, size):
+        """Another thing of about that size; at times it looks like the target."""
+        rng = self.rng
+        thing = look_alike(rng, self.split, self.length, size, self.target.thing) \
+            if rng.random() < 0.35 else make_thing(rng, self.split, self.length, size)
+        other = self._actor(thing, size)
+        if rng.random() < 0.5:  # moves in the place rather than with the camera
+            other.x, other.y = self.camera.to_frame(
+                other.x + 0.3 * self.width, other.y + 0.3 * self.height)
+        return other
+
+    def _apart(self, other):
+        """Whether another thing is clear of the target while a tracker takes that in."""
+        first = slice(0, APART_FRAMES)
+        far = np.hypot(other.x[first] - self.target.x[first], other.y[first] - self.target.y[first])
+        return (far > 0.8 * (other.size[first] + self.target.size[first])).all()
 
     def _start_well(self):
         """Put the target wholly into the first frame; whether it can be told from the place there.

@@ -16,7 +16,7 @@ SPLITS = ('train', 'val', 'test')
 HEADER = 'The format of each line in this txt is (video_path,annotation_path,start,end)'
 VIDEOS = 'LaSOTBenchmark'
 # Raised whenever the same key gives another video: old and new ones must not mix in a folder.
-GENERATOR = 2
+GENERATOR = 3
 
 
 def write_videos(root, splits, size, seed, workers=1, progress=lambda split: None):
