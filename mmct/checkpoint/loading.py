@@ -56,18 +56,26 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
     core = [key for key in missing if not key.startswith('backbone.layers.')]
     _demand(not core, role, path, 'no', core, 'all of them')
     # The differences that a config can mend come first, in the words of the config.
-    for what, size in (
-        ('embed_dims', lambda s: s['backbone.norm.weight'].numel()),
-        ('layers', lambda s: names.depth(s, 'backbone.layers')),
-        ('template tokens (template_size)', lambda s: s['backbone.pos_embed_z'].size(1)),
-        ('search tokens (search_size)', lambda s: s['backbone.pos_embed_x'].size(1)),
-    ):
-        _demand(size(state) == size(own), role, path, what, size(state), size(own))
+    theirs = _sizes(state)
+    for what, size in _sizes(own).items():
+        _demand(theirs[what] == size, role, path, what, theirs[what], size)
     _demand(not missing and not unknown, role, path, 'unknown keys', unknown, f'also {missing}')
     for key, value in own.items():
         shapes = tuple(state[key].shape), tuple(value.shape)
         _demand(shapes[0] == shapes[1], role, path, f'shape of {key}', *shapes)
     model.load_state_dict(state)
+
+
+def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
+    """What a config says of a tracker; trackers of other kinds may not have it all."""
+    sizes = {
+        what: state[key].size(axis) for what, key, axis in (
+            ('embed_dims', 'backbone.norm.weight', 0),
+            ('template tokens (template_size)', 'backbone.pos_embed_z', 1),
+            ('search tokens (search_size)', 'backbone.pos_embed_x', 1),
+        ) if key in state
+    }
+    return {'layers': names.depth(state, 'backbone.layers'), **sizes}
 
 
 def _demand(fits: bool, role: str, path, what: str, theirs, ours) -> None:

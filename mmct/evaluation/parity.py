@@ -161,7 +161,7 @@ def verify_compression(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]
         yield from verify_stages('teacher', stages, tensors)
         if 'teacher.norm' in tensors:
             yield relative('teacher final tokens', final.x, tensors['teacher.norm'])
-        maps = distiller.teacher.head(distiller.teacher.backbone.search_map(final))
+        maps = distiller.teacher.read_out(stages[-1])
         yield from verify_outputs('teacher', distiller.teacher, maps, tensors)
         for name in ('student_init', 'student'):
             if name == 'student':

@@ -167,8 +167,9 @@ def test_fixed_gates_are_what_is_run(tmp_path, monkeypatch):
     model = build(distiller(save_teacher(tmp_path / 't.pth'))).train()
     hook('OneStageAtATimeHook', epochs_per_stage=1).before_train_epoch(runner(model))
     seen = []
-    monkeypatch.setattr(model, 'losses', lambda batch, gates: seen.append(gates))
-    monkeypatch.setattr(model.student, 'unpack', lambda *args: None)
+    monkeypatch.setattr(model, 'losses', lambda batch, gates, _: seen.append(gates))
+    model.build_teacher()
+    monkeypatch.setattr(model.teacher, 'unpack', lambda *args: None)
     for _ in range(3):
         model.loss({}, [])
     assert seen == [[True, False]] * 3

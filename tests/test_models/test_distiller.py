@@ -108,7 +108,7 @@ def test_gates_are_a_function_of_seed_iteration_and_process(teacher_file, monkey
 def test_each_iteration_draws_anew_and_is_counted(model, monkeypatch):
     seen = []
     losses = model.losses
-    monkeypatch.setattr(model, 'losses', lambda batch, g: seen.append(g) or losses(batch, g))
+    monkeypatch.setattr(model, 'losses', lambda batch, g, _: seen.append(g) or losses(batch, g))
     for _ in range(3):
         step(model)
     assert model.iteration == 3
@@ -398,8 +398,6 @@ def test_teacher_that_is_no_tracker(tmp_path):
 def test_student_that_does_not_fit_the_teacher(teacher_file):
     with pytest.raises(ValueError, match=r'\[2, 1\] sums to 3, but the teacher has 4 layers'):
         starting(teacher_file, student=student([2, 1], 3))
-    with pytest.raises(ValueError, match='embed_dims of the student is 48, of the teacher 32'):
-        starting(teacher_file, student=student(width=48))
 
 
 def test_a_teacher_stage_eliminates_alike_in_both_paths(tmp_path):

@@ -2,6 +2,8 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from .views import views
+
 
 @TRANSFORMS.register_module()
 class BrightenCrops(BaseTransform):
@@ -15,7 +17,8 @@ class BrightenCrops(BaseTransform):
         self.jitter = jitter
 
     def transform(self, results):
-        for i, crop in enumerate(results['img']):
-            gain = results['rng'].uniform(1 - self.jitter, 1 + self.jitter)
-            results['img'][i] = np.minimum(crop * np.float32(gain), np.float32(255))
+        for i in range(len(results['img'])):
+            gain = np.float32(results['rng'].uniform(1 - self.jitter, 1 + self.jitter))
+            for crops in views(results):
+                crops[i] = np.minimum(crops[i] * gain, np.float32(255))
         return results

@@ -14,37 +14,47 @@ class CropPair(BaseTransform):
     shows nothing but padding, is given up (None).
 
     Changes ``img`` to (size, size, 3) uint8 crops, ``boxes`` to x, y, w, h in units of the crop's
-    side.
+    side. With ``student_size``, adds ``student_img``: crops of the same boxes at that size.
 
     Args:
         size: side of the crop in pixels.
         factor: side of the crop in units of sqrt(w * h) of the box.
         center_jitter: range of the shift of the centre, in units of sqrt(w * h).
         scale_jitter: standard deviation of the logarithm of the box's width and height.
+        student_size: side in pixels of the crops of a student of another resolution.
     """
 
-    def __init__(self, size, factor, center_jitter, scale_jitter):
+    def __init__(self, size, factor, center_jitter, scale_jitter, student_size=None):
         if not len(size) == len(factor) == len(center_jitter) == len(scale_jitter):
             raise ValueError('CropPair needs as many values of size, factor, center_jitter and '
                              f'scale_jitter, got {size}, {factor}, {center_jitter}, '
                              f'{scale_jitter}')
         self.settings = list(zip(size, factor, center_jitter, scale_jitter, strict=True))
+        if student_size is not None and len(student_size) != len(size):
+            raise ValueError(f'CropPair.student_size={student_size} must have as many values as '
+                             f'size={size}')
+        self.student_size = student_size
 
     def transform(self, results):
-        crops, boxes = [], []
-        for frame, box, settings in zip(
-                results['img'], results['boxes'], self.settings, strict=True):
+        crops, boxes, student_crops = [], [], []
+        for i, (frame, box, settings) in enumerate(
+                zip(results['img'], results['boxes'], self.settings, strict=True)):
             size, factor, center, scale = settings
             jittered = jitter_box(results['rng'], box, center, scale)
             try:
                 if only_padding(frame.shape, jittered, factor, size):
                     return None
                 crop, ratio = crop_square(frame, jittered, factor, size)
+                if self.student_size:
+                    student_crops.append(
+                        crop_square(frame, jittered, factor, self.student_size[i])[0])
             except ValueError:  # no area, or a jitter beyond all measure
                 return None
             crops.append(crop)
             boxes.append(box_to_crop(box, jittered, ratio, size))
         results['img'], results['boxes'] = crops, boxes
+        if self.student_size:
+            results['student_img'] = student_crops
         return results
 
 

@@ -2,6 +2,8 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from .views import views
+
 
 @TRANSFORMS.register_module()
 class FlipPair(BaseTransform):
@@ -35,6 +37,7 @@ class FlipCrops(BaseTransform):
     def transform(self, results):
         for i, (x, y, w, h) in enumerate(results['boxes']):
             if results['rng'].random() < self.prob:
-                results['img'][i] = cv2.flip(results['img'][i], 1)
+                for crops in views(results):
+                    crops[i] = cv2.flip(crops[i], 1)
                 results['boxes'][i] = 1 - x - w, y, w, h
         return results

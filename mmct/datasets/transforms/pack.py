@@ -5,6 +5,8 @@ from mmengine.structures import InstanceData
 from mmtrack.registry import TRANSFORMS
 from mmtrack.structures import TrackDataSample
 
+from .views import VIEWS
+
 
 @TRANSFORMS.register_module()
 class PackPair(BaseTransform):
@@ -13,6 +15,9 @@ class PackPair(BaseTransform):
     Gives ``inputs`` with ``img`` (1, 3, S, S) template and ``search_img`` (1, 3, S, S), and a
     ``TrackDataSample`` whose ``gt_instances`` and ``search_gt_instances`` hold the target's box
     (1, 4), x1, y1, x2, y2 in pixels of the crop; the box may reach out of it.
+
+    Crops of a second size, for a student of another resolution, are ``student_img`` and
+    ``student_search_img``; the boxes stay in pixels of the first.
 
     The boxes are NumPy arrays until ``PairDataPreprocessor``: handing a small tensor from worker
     to trainer takes a shared memory file, which ``PackTrackInputs`` pays six times a pair, more
@@ -23,7 +28,10 @@ class PackPair(BaseTransform):
         inputs, sample = {}, TrackDataSample()
         for prefix, crop, (x, y, w, h) in zip(
                 ('', 'search_'), results['img'], results['boxes'], strict=True):
-            inputs[f'{prefix}img'] = torch.from_numpy(crop.transpose(2, 0, 1)[None].copy())
             box = np.array([[x, y, x + w, y + h]]) * crop.shape[0]
             setattr(sample, f'{prefix}gt_instances', InstanceData(bboxes=box.astype(np.float32)))
+        for key, view in VIEWS.items():
+            for prefix, crop in zip(('', 'search_'), results.get(key, ())):
+                image = torch.from_numpy(crop.transpose(2, 0, 1)[None].copy())
+                inputs[f'{view}{prefix}img'] = image
         return {'inputs': inputs, 'data_samples': sample}

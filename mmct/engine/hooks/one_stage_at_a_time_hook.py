@@ -22,11 +22,11 @@ class OneStageAtATimeHook(Hook):
     def before_train_epoch(self, runner) -> None:
         model = unwrapped(runner.model)
         backbone = model.student.backbone
-        turn, last = runner.epoch // self.epochs_per_stage, len(backbone.layers)
+        turn, last = runner.epoch // self.epochs_per_stage, len(backbone.division)
         together = turn >= last
         model.fixed_gates = [together or stage <= turn for stage in range(last)]
-        for stage, layer in enumerate(backbone.layers):
-            layer.requires_grad_(together or stage == turn)
+        for stage in range(last):
+            backbone.stage(stage).requires_grad_(together or stage == turn)
         backbone.patch_embed.requires_grad_(together or turn == 0)
         for table in (backbone.pos_embed_z, backbone.pos_embed_x):
             table.requires_grad_(together or turn == 0)

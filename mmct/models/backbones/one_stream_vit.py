@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers import Block, EliminatingBlock, PatchEmbed, Tokens, centre_tokens
+from ..layers import EliminatingBlock, PatchEmbed, Tokens, centre_tokens, resize_map
 from ..layers.elimination import TEMPLATE_RANGES
 
 
@@ -15,7 +15,8 @@ class OneStreamViT(BaseModule):
     """Template and search crop, embedded together, through one plain ViT.
 
     A *stageable* backbone: ``embed`` -> each of ``layers`` -> ``finalize``, with
-    :class:`~mmct.models.layers.Tokens` in between.
+    :class:`~mmct.models.layers.Tokens` in between; ``embed_dims`` and ``lengths`` (tokens of each
+    group) say what they are like.
 
     Args:
         embed_dims: C.
@@ -29,6 +30,8 @@ class OneStreamViT(BaseModule):
         elimination: candidate elimination (OSTrack, section 3.2) or None:
             ``layers`` (default 3, 6, 9), ``keep_ratio`` of each (default 0.7 each) and
             ``template_range`` ('CTR_POINT', 'CTR_REC', 'GT_BOX' or 'ALL').
+        block: config of a layer; what it leaves out of ``embed_dims``, ``num_heads``,
+            ``mlp_ratio`` and ``drop_path`` is the backbone's.
     """
 
     def __init__(self,
@@ -41,6 +44,7 @@ class OneStreamViT(BaseModule):
                  patch_size: int = 16,
                  drop_path_rate: float = 0.,
                  elimination: dict | None = None,
+                 block: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         for name, size in (('template_size', template_size), ('search_size', search_size)):
@@ -53,15 +57,20 @@ class OneStreamViT(BaseModule):
         self.patch_size = patch_size
         self.template_grid = template_size // patch_size
         self.search_grid = search_size // patch_size
+        self.lengths = dict(template=self.template_grid**2, search=self.search_grid**2)
 
         self.patch_embed = PatchEmbed(embed_dims, patch_size)
         self.pos_embed_z = nn.Parameter(torch.zeros(1, self.template_grid**2, embed_dims))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, self.search_grid**2, embed_dims))
         eliminating = self._eliminating_layers(elimination, depth)
-        layer_args = dict(embed_dims=embed_dims, num_heads=num_heads, mlp_ratio=mlp_ratio)
+        layer = dict(type='TransformerBlock', embed_dims=embed_dims, num_heads=num_heads,
+                     mlp_ratio=mlp_ratio)
+        layer.update(block or {})
+        if eliminating and layer['type'] != 'TransformerBlock':
+            raise ValueError(f'elimination needs the attention maps of a TransformerBlock, a '
+                             f'{layer["type"]} has none; leave out elimination or block')
         self.layers = nn.ModuleList(
-            EliminatingBlock(**layer_args, **eliminating[i], drop_path=rate) if i in eliminating
-            else Block(**layer_args, drop_path=rate)
+            MODELS.build({'drop_path': rate, **layer, **eliminating.get(i, {})})
             for i, rate in enumerate(self._drop_path_rates(drop_path_rate, depth)))
         self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
         self._init_parameters()
@@ -91,7 +100,7 @@ class OneStreamViT(BaseModule):
         shared = dict(
             centre=centre, template_size=self.template_size, patch_size=self.patch_size)
         return {
-            layer: dict(keep_ratio=ratio, **shared)
+            layer: dict(type='EliminatingBlock', keep_ratio=ratio, **shared)
             for layer, ratio in zip(layers, ratios)
         }
 
@@ -103,6 +112,13 @@ class OneStreamViT(BaseModule):
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
+
+    @staticmethod
+    def resize_parameter(name: str, value: Tensor, shape: torch.Size) -> Tensor | None:
+        """A position table of another crop size, as one of ``shape``; see ``copy_what_fits``."""
+        if name not in ('pos_embed_z', 'pos_embed_x') or value.size(2) != shape[2]:
+            return None
+        return resize_map(value, shape[1])
 
     def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""
@@ -126,13 +142,14 @@ class OneStreamViT(BaseModule):
                                  ('search', search, self.search_size)):
             if tuple(crop.shape[-2:]) != (size, size):
                 raise ValueError(f'{name} crops are {tuple(crop.shape[-2:])} pixels, the backbone '
-                                 f'takes {name}_size={size}; make CropPair.size and the config of '
-                                 'the backbone agree')
+                                 f'takes {name}_size={size}; make CropPair.size (student_size for '
+                                 'a student of another resolution) and the config of the backbone '
+                                 'agree')
         z = self.patch_embed(template) + self.pos_embed_z
         x = self.patch_embed(search) + self.pos_embed_x
         return Tokens(
             torch.cat([z, x], dim=1),
-            lengths=dict(template=z.size(1), search=x.size(1)),
+            lengths=self.lengths,
             template_boxes=template_boxes)
 
     def finalize(self, tokens: Tokens) -> Tokens:

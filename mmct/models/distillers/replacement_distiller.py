@@ -11,7 +11,9 @@ from torch import nn
 from mmct.checkpoint import load_weights
 
 from ..backbones import divide
+from ..initialise import children, copy_what_fits
 from ..layers import Tokens
+from .bridge import Bridge
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
 
@@ -38,22 +40,33 @@ def draw_gates(num_stages: int, prob: float, rng: np.random.Generator,
 
 @MODELS.register_module()
 class ReplacementDistiller(BaseSingleObjectTracker):
-    """Compresses a teacher into a student of one layer a stage.
+    """Compresses a teacher into a student of fewer layers a stage.
 
     Training runs the frozen teacher, draws gates, runs the mixed path and adds up the losses.
     Prediction is the student's alone: the teacher is built when training starts, never earlier,
     and is no part of the checkpoints.
 
+    Teacher and student are trackers with a stageable backbone (see ``OneStreamViT``) and
+
+    - ``unpack(inputs, data_samples, view)``: a training batch, with ``gt_boxes``;
+    - ``embed(batch)``: its tokens before the first layer;
+    - ``read_out(tokens)``: what the head makes of the tokens behind the last layer, with ``score``;
+    - ``head.loss(out, gt_boxes)`` and ``head.decode(out)``, boxes (B, 4).
+
+    The student's backbone is also a ``StageDivision``. It may be of another width than the
+    teacher's, and see its own crops of the same boxes: ``Bridge`` is between them.
+
     Args:
-        teacher: config of the teacher, an ``OSTrack``.
-        student: config of the student, an ``OSTrack`` with a ``StageDividedViT``.
+        teacher: config of the teacher, such as an ``OSTrack``; its backbone's ``embed_dims`` must
+            be there if it is not the student's.
+        student: config of the student, such as an ``OSTrack`` with a ``StageDividedViT``.
         teacher_checkpoint: file with the teacher's weights, released or converted.
         guidance_loss: config of the prediction guidance, None for none.
         mimic_loss: config of the stage-wise mimicking, None for none.
         replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
             student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
-        head_init: the student's head starts from the 'teacher' or 'random'.
+        head_init: the student's head starts from the 'teacher', where that fits, or 'random'.
         freeze_head: keep the student's head as it is initialised.
         seed: key of the gates, with the iteration and the process.
     """
@@ -78,6 +91,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             if value not in known:
                 raise ValueError(f'{name}={value!r} is not one of {known}')
         self.student = MODELS.build(student)
+        backbone = self.student.backbone
+        self.bridge = Bridge(
+            backbone.embed_dims, teacher['backbone'].get('embed_dims', backbone.embed_dims),
+            len(backbone.division))
         self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
         self.set_replace_prob(replace_prob)
@@ -110,11 +127,9 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         # Happens within an iteration, a resumed one too, whose own draws it must not change.
         with torch.random.fork_rng(devices=[]):
             teacher = MODELS.build(self._teacher_cfg)
-        divide(len(teacher.backbone.layers), self.student.backbone.division)
-        widths = self.student.backbone.embed_dims, teacher.backbone.embed_dims
-        if widths[0] != widths[1]:
-            raise ValueError(f'embed_dims of the student is {widths[0]}, of the teacher '
-                             f'{widths[1]}; only students as wide as their teacher can be trained')
+        student = self.student.backbone
+        divide(len(teacher.backbone.layers), student.division)
+        self.bridge.connect(student, teacher.backbone)
         if self._teacher_checkpoint is None:
             raise FileNotFoundError('no teacher_checkpoint given; set model.teacher_checkpoint to '
                                     "the file with the teacher's weights")
@@ -123,9 +138,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         # Beside nn.Module's books: .train(), state_dict(), parameters() and DDP pass it by.
         object.__setattr__(self, 'teacher', teacher.to(self.iteration.device))
         if not self.started:
-            self.student.backbone.init_from_teacher(teacher.backbone)
+            student.init_from_teacher(teacher.backbone)
             if self.head_init == 'teacher':
-                self.student.head.load_state_dict(teacher.head.state_dict())
+                names = children(self.student.head)
+                copy_what_fits(self.student.head, teacher.head, dict(zip(names, names)),
+                               prefix='head.')
             self.started.fill_(True)
 
     def _apply(self, fn, *args, **kwargs) -> nn.Module:
@@ -155,7 +172,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             self.build_teacher()
         gates = self.fixed_gates or self.next_gates()
         self.iteration += 1
-        return self.losses(self.student.unpack(inputs, data_samples), gates)
+        batch = teacher_batch = self.teacher.unpack(inputs, data_samples)
+        if 'student_search_img' in inputs:
+            batch = self.student.unpack(inputs, data_samples, view='student_')
+        return self.losses(batch, gates, teacher_batch)
 
     def next_gates(self) -> list[bool]:
         """The gates of this iteration and process."""
@@ -163,16 +183,23 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         return draw_gates(
             len(self.student.backbone.division), self.replace_prob, rng, self.low_prob)
 
-    def losses(self, batch, gates: Sequence[bool]) -> dict:
-        """Losses of a batch for a gate pattern, True = student stage."""
-        stages, maps = self.mixed_path(batch, gates)
-        losses = self.student.head.loss(maps, batch.gt_boxes)
+    def losses(self, batch, gates: Sequence[bool], teacher_batch=None) -> dict:
+        """Losses of a batch for a gate pattern, True = student stage.
+
+        Args:
+            batch: as the student sees it.
+            teacher_batch: the same pairs as the teacher sees them; None for the same crops.
+        """
+        stages, out = self.mixed_path(batch, gates)
+        losses = self.student.head.loss(out, batch.gt_boxes)
         if self.guidance_loss or self.mimic_loss:
-            teacher_stages, teacher_boxes = self.run_teacher(batch)
+            teacher_stages, teacher_boxes = self.run_teacher(teacher_batch or batch)
         if self.guidance_loss:
-            boxes = self.student.head.decode(maps)
-            losses.update(self.guidance_loss(maps.score, boxes, teacher_boxes))
+            boxes = self.student.head.decode(out)
+            losses.update(self.guidance_loss(out.score, boxes, teacher_boxes))
         if self.mimic_loss:
+            stages = [self.bridge(tokens, i, from_student=gate, to_student=False)
+                      for i, (tokens, gate) in enumerate(zip(stages, gates), 1)]
             losses.update(self.mimic_loss(stages, teacher_stages))
         return losses
 
@@ -182,25 +209,32 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         Gradients flow through the teacher's frozen stages to what lies before them.
 
         Returns:
-            tokens after each stage, and the head's maps.
+            tokens after each stage, each as its own side has them, and what the student's head
+            makes of the last.
         """
-        student, stages = self.student.backbone, []
-        tokens = student.embed(*batch[:3])
+        stages, at_student = [], True
+        tokens = self.student.embed(batch)
         for i, gate in enumerate(gates):
-            tokens = run_layers([student.layers[i]] if gate else self.teacher_stage(i), tokens)
+            tokens = self.bridge(tokens, i, at_student, gate)
+            tokens = run_layers(self.student_stage(i) if gate else self.teacher_stage(i), tokens)
             stages.append(tokens)
-        return stages, self.student.head(student.search_map(student.finalize(tokens)))
+            at_student = gate
+        tokens = self.bridge(tokens, len(gates), at_student, to_student=True)
+        return stages, self.student.read_out(tokens)
 
     @torch.no_grad()
     def run_teacher(self, batch):
         """The teacher's tokens after each stage, and its boxes (B, 4) cx, cy, w, h in [0, 1]."""
-        teacher, stages = self.teacher.backbone, []
-        tokens = teacher.embed(*batch[:3])
+        stages = []
+        tokens = self.teacher.embed(batch)
         for i in range(len(self.student.backbone.division)):
             tokens = run_layers(self.teacher_stage(i), tokens)
             stages.append(tokens)
-        maps = self.teacher.head(teacher.search_map(teacher.finalize(tokens)))
-        return stages, self.teacher.head.decode(maps)
+        return stages, self.teacher.head.decode(self.teacher.read_out(tokens))
+
+    def student_stage(self, stage: int) -> Sequence[nn.Module]:
+        """Layers of one of the student's stages."""
+        return self.student.backbone.stage(stage)
 
     def teacher_stage(self, stage: int) -> list[nn.Module]:
         """Layers of one of the teacher's stages."""

@@ -3,9 +3,10 @@ from .block import Block, Mlp
 from .drop_path import DropPath
 from .elimination import EliminatingBlock, box_tokens, centre_tokens
 from .patch_embed import PatchEmbed
-from .tokens import Tokens
+from .separable_block import SeparableBlock
+from .tokens import Tokens, resize_map
 
 __all__ = [
-    'Attention', 'Block', 'DropPath', 'EliminatingBlock', 'Mlp', 'PatchEmbed', 'Tokens',
-    'box_tokens', 'centre_tokens'
+    'Attention', 'Block', 'DropPath', 'EliminatingBlock', 'Mlp', 'PatchEmbed',
+    'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens', 'resize_map'
 ]

@@ -1,4 +1,5 @@
 """The transformer block: the one layer of teacher and student, training and test."""
+from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from .attention import Attention
@@ -19,6 +20,7 @@ class Mlp(nn.Module):
         return self.fc2(self.act(self.fc1(x)))
 
 
+@MODELS.register_module('TransformerBlock')
 class Block(nn.Module):
     """Pre-norm ViT block.
 

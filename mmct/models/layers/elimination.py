@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
+from mmtrack.registry import MODELS
 from torch import Tensor
 
 from .block import Block
@@ -64,6 +65,7 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
     return focus
 
 
+@MODELS.register_module()
 class EliminatingBlock(Block):
     """A block that keeps ``ceil(ratio · L)`` of the L search tokens (OSTrack, section 3.2).
 

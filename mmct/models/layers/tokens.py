@@ -1,7 +1,9 @@
 """The value that flows through a one-stream tracker."""
+import math
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -56,3 +58,17 @@ class Tokens:
         if self.kept is None:
             return present
         return torch.zeros_like(present).scatter(1, self.kept, True)
+
+
+def resize_map(x: Tensor, length: int) -> Tensor:
+    """Tokens (B, n², C) of a square map as those of another, (B, length, C); bilinear.
+
+    Raises:
+        ValueError: one of the two is not square.
+    """
+    old, new = math.isqrt(x.size(1)), math.isqrt(length)
+    if old**2 != x.size(1) or new**2 != length:
+        raise ValueError(f'{x.size(1)} tokens cannot be resized to {length}: both must be squares')
+    x = x.transpose(1, 2).unflatten(2, (old, old))
+    x = F.interpolate(x, size=(new, new), mode='bilinear', align_corners=False)
+    return x.flatten(2).transpose(1, 2)

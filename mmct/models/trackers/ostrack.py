@@ -12,6 +12,8 @@ from torch import Tensor
 
 from mmct.runtime import geometry
 
+from ..layers import Tokens
+
 TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
 
 
@@ -60,16 +62,30 @@ class OSTrack(BaseSingleObjectTracker):
     # Training
 
     @staticmethod
-    def unpack(inputs: dict, data_samples: list) -> PairBatch:
+    def unpack(inputs: dict, data_samples: list, view: str = '') -> PairBatch:
         """MMTracking's training batch: ``inputs['img']`` (B, 1, 3, Sz, Sz), ``'search_img'``
-        (B, 1, 3, Sx, Sx), boxes xyxy in crop pixels."""
-        template, search = inputs['img'][:, 0], inputs['search_img'][:, 0]
+        (B, 1, 3, Sx, Sx), boxes xyxy in pixels of these.
+
+        Args:
+            view: 'student_' for crops of the same boxes at another size, ``'student_img'`` and
+                ``'student_search_img'``.
+        """
+        template, search = inputs[f'{view}img'][:, 0], inputs[f'{view}search_img'][:, 0]
         boxes = torch.cat([s.search_gt_instances.bboxes for s in data_samples]).to(search)
         template_boxes = torch.cat([s.gt_instances.bboxes for s in data_samples]).to(search)
         template_boxes = torch.cat(
             [template_boxes[:, :2], template_boxes[:, 2:] - template_boxes[:, :2]], dim=1)
-        gt_boxes = bbox_xyxy_to_cxcywh(boxes) / search.size(-1)
+        template_boxes = template_boxes * (template.size(-1) / inputs['img'].size(-1))
+        gt_boxes = bbox_xyxy_to_cxcywh(boxes) / inputs['search_img'].size(-1)
         return PairBatch(template, search, template_boxes, gt_boxes)
+
+    def embed(self, batch: PairBatch) -> Tokens:
+        """Tokens of a batch before the first layer."""
+        return self.backbone.embed(batch.template, batch.search, batch.template_boxes)
+
+    def read_out(self, tokens: Tokens):
+        """The head's maps of the tokens behind the last layer."""
+        return self.head(self.backbone.search_map(self.backbone.finalize(tokens)))
 
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict:
         """Tracking losses of a batch of pairs."""

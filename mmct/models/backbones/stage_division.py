@@ -1,0 +1,100 @@
+"""Stage division: which layers of a student stand for which of its teacher's (CompressTracker,
+section 3.2)."""
+from collections.abc import Sequence
+
+from torch import nn
+
+from ..initialise import children, copy_what_fits
+
+LAYER_INITS = ('last_of_stage', 'first_k', 'random')
+
+
+def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
+    """Sizes of the teacher's stages.
+
+    Args:
+        teacher_depth: layers of the teacher.
+        division: number of even stages, or the positive size of each stage.
+
+    Raises:
+        ValueError: the stages do not make up the teacher.
+    """
+    if isinstance(division, int):
+        if not 1 <= division <= teacher_depth:
+            raise ValueError(f'division={division}: a teacher of {teacher_depth} layers has 1 to '
+                             f'{teacher_depth} stages; change division in the config')
+        if teacher_depth % division:
+            raise ValueError(f'division={division} does not divide the {teacher_depth} layers of '
+                             'the teacher evenly; give the size of each stage as a list')
+        return [teacher_depth // division] * division
+    sizes = list(division)
+    if len(sizes) > teacher_depth:
+        raise ValueError(f'division={sizes} has {len(sizes)} stages, more than the '
+                         f'{teacher_depth} layers of the teacher')
+    if not sizes or any(not isinstance(size, int) or size < 1 for size in sizes):
+        raise ValueError(f'division={sizes} must hold positive integers')
+    if sum(sizes) != teacher_depth:
+        raise ValueError(f'division={sizes} sums to {sum(sizes)}, but the teacher has '
+                         f'{teacher_depth} layers; change division or teacher_depth')
+    return sizes
+
+
+class StageDivision:
+    """What makes a stageable backbone a student: its layers grouped by the teacher's stages.
+
+    A base for backbones, beside the one that has ``layers``.
+
+    Attributes:
+        division: layers of the teacher in each stage.
+        layers_per_stage: layers of the student in each stage.
+        layer_init: where a student layer's weights come from when training starts:
+            'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
+            layers) or 'random'.
+    """
+
+    def set_division(self, teacher_depth: int, division: int | Sequence[int],
+                     layers_per_stage: int = 1, layer_init: str = 'last_of_stage') -> int:
+        """Set the attributes; returns the student's depth.
+
+        Raises:
+            ValueError: the stages do not make up the teacher, or the student's are too long.
+        """
+        if layer_init not in LAYER_INITS:
+            raise ValueError(f'layer_init={layer_init!r} is not one of {LAYER_INITS}')
+        self.division = divide(teacher_depth, division)
+        if not 1 <= layers_per_stage <= min(self.division):
+            raise ValueError(f'layers_per_stage={layers_per_stage} of the student must be at least '
+                             f'1 and at most as many as the teacher has, {self.division}')
+        self.layers_per_stage = layers_per_stage
+        self.layer_init = layer_init
+        return len(self.division) * layers_per_stage
+
+    def teacher_stages(self) -> list[range]:
+        """Indices of the teacher's layers, stage by stage."""
+        stages, start = [], 0
+        for size in self.division:
+            stages.append(range(start, start + size))
+            start += size
+        return stages
+
+    def stage(self, index: int) -> nn.ModuleList:
+        """The student's layers of one stage."""
+        start = index * self.layers_per_stage
+        return self.layers[start:start + self.layers_per_stage]
+
+    def teacher_layer(self, layer: int) -> int:
+        """Which of the teacher's layers a student layer starts from."""
+        if self.layer_init == 'first_k':
+            return layer
+        stage, place = divmod(layer, self.layers_per_stage)
+        return self.teacher_stages()[stage][place - self.layers_per_stage]
+
+    def init_from_teacher(self, teacher: nn.Module) -> None:
+        """Start from the teacher: layers by ``layer_init``, all else by name, where it fits."""
+        names = {name: name for name in children(self, without='layers')}
+        if self.layer_init != 'random':
+            for i, layer in enumerate(self.layers):
+                source = self.teacher_layer(i)
+                names.update((f'layers.{i}.{name}', f'layers.{source}.{name}')
+                             for name in children(layer))
+        copy_what_fits(self, teacher, names, getattr(self, 'resize_parameter', None), 'backbone.')

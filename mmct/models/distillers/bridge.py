@@ -1,0 +1,87 @@
+"""How tokens cross between a student and a teacher of another width or resolution."""
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from ..layers import Tokens, resize_map
+
+
+class Bridge(nn.Module):
+    """Takes tokens from the student to the teacher or back, at the boundaries between stages.
+
+    Boundary 0 lies before the first stage, boundary i behind stage i. Where the widths differ,
+    each boundary has a projection of its own in either direction; where grids do, template and
+    search maps are resized bilinearly. Between two of a kind nothing happens. None of it belongs
+    to the student.
+
+    The projections start as one orthonormal basis and its transpose, at every boundary the same:
+    a transformer adds up its layers' outputs in one space, which a random basis for each boundary
+    would tear apart.
+
+    Args:
+        student_dims, teacher_dims: widths C.
+        num_stages: number of stages.
+    """
+
+    def __init__(self, student_dims: int, teacher_dims: int, num_stages: int) -> None:
+        super().__init__()
+        self.dims = student_dims, teacher_dims
+        basis = None
+        if student_dims != teacher_dims:
+            basis = nn.init.orthogonal_(torch.empty(teacher_dims, student_dims))
+        boundaries = range(num_stages + 1)
+        self.to_teacher = nn.ModuleList(_projection(basis) for _ in boundaries)
+        # A path begins with the student's embedding, so nothing enters it at boundary 0.
+        self.to_student = nn.ModuleList(
+            _projection(basis if basis is None else basis.T) for _ in boundaries[1:])
+        self.resized = {True: {}, False: {}}
+
+    def connect(self, student: nn.Module, teacher: nn.Module) -> None:
+        """Learn the token groups of both backbones, which are there only when training starts.
+
+        Raises:
+            ValueError: the two do not have the same groups, or not the widths of this bridge.
+        """
+        if (student.embed_dims, teacher.embed_dims) != self.dims:
+            raise ValueError(f'the teacher has embed_dims={teacher.embed_dims}, its config says '
+                             f'{self.dims[1]}; set embed_dims in teacher.backbone')
+        own, other = student.lengths, teacher.lengths
+        if list(own) != list(other):
+            raise ValueError(f'the student has token groups {list(own)}, the teacher '
+                             f'{list(other)}; only students of the same kind can be trained')
+        differing = [group for group in own if own[group] != other[group]]
+        self.resized = {True: {group: own[group] for group in differing},
+                        False: {group: other[group] for group in differing}}
+
+    def forward(self, tokens: Tokens, boundary: int, from_student: bool,
+                to_student: bool) -> Tokens:
+        """Tokens of one side as the other's; the same if both sides are one."""
+        if from_student == to_student:
+            return tokens
+        tokens = resize_groups(tokens, self.resized[to_student])
+        project = self.to_student[boundary - 1] if to_student else self.to_teacher[boundary]
+        return tokens.with_x(project(tokens.x))
+
+
+def resize_groups(tokens: Tokens, lengths: Mapping[str, int]) -> Tokens:
+    """Tokens with some groups resized to other lengths, see :func:`resize_map`."""
+    if not lengths:
+        return tokens
+    if tokens.kept is not None:
+        raise ValueError('a student of another resolution needs a teacher that keeps all tokens; '
+                         'leave out elimination')
+    x = torch.cat([resize_map(tokens.group(group), lengths[group]) if group in lengths
+                   else tokens.group(group) for group in tokens.lengths], dim=1)
+    return replace(tokens, x=x, lengths={**tokens.lengths, **lengths})
+
+
+def _projection(weight: torch.Tensor | None) -> nn.Module:
+    if weight is None:
+        return nn.Identity()
+    layer = nn.Linear(weight.size(1), weight.size(0))
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.zero_()
+    return layer

@@ -1,0 +1,358 @@
+"""Students of another width, other layers, another resolution; teachers of another kind."""
+import copy
+
+import numpy as np
+import pytest
+import torch
+from mmtrack.registry import MODELS
+from tiny import (
+    SEARCH,
+    TEMPLATE,
+    build,
+    distiller,
+    packed_pairs,
+    pair_batch,
+    same_weights,
+    save_teacher,
+    student,
+    tracker,
+)
+from toy import toy_batch, toy_student, toy_teacher
+
+from mmct.checkpoint import extract_student, load_weights, save_checkpoint, save_tracker
+from mmct.evaluation.complexity import count_macs, count_parameters
+from mmct.models.distillers.bridge import Bridge
+from mmct.models.layers import SeparableBlock, Tokens, resize_map
+from mmct.models.layers.separable_block import SeparableAttention
+
+PATTERNS = [[a, b] for a in (False, True) for b in (False, True)]
+WIDTHS = (16, 48)
+
+
+@pytest.fixture(scope='module')
+def teacher_file(tmp_path_factory):
+    return save_teacher(tmp_path_factory.mktemp('teacher') / 'teacher.pth')
+
+
+def compression(teacher_file, **options):
+    """A compression that has started, of a student with these options."""
+    model = build(distiller(teacher_file, student=student(**options)), seed=1).train()
+    model.build_teacher()
+    return model
+
+
+# Width
+
+
+@pytest.mark.parametrize('width', WIDTHS)
+@pytest.mark.parametrize('pattern', PATTERNS)
+def test_mixed_path_of_another_width(teacher_file, width, pattern):
+    """The path written out: which projection stands where (SPEC of the method, any student)."""
+    model = compression(teacher_file, width=width).eval()
+    with torch.no_grad():  # projections of their own, so that a wrong one is seen
+        for p in model.bridge.parameters():
+            p.add_(torch.randn_like(p), alpha=0.1)
+    batch, bridge = pair_batch(), model.bridge
+    own, other = model.student.backbone, model.teacher.backbone
+    x, at_student, expected = own.embed(*batch[:3]).x, True, []
+    for i, gate in enumerate(pattern):
+        if at_student and not gate:
+            x = bridge.to_teacher[i](x)
+        if gate and not at_student:
+            x = bridge.to_student[i - 1](x)
+        tokens = Tokens(x, own.lengths)
+        for layer in [own.layers[i]] if gate else other.layers[2 * i:2 * i + 2]:
+            tokens = layer(tokens)
+        x, at_student = tokens.x, gate
+        expected.append(x)
+    if not at_student:
+        x = bridge.to_student[1](x)
+    maps = model.student.head(own.search_map(own.finalize(Tokens(x, own.lengths))))
+    stages, ours = model.mixed_path(batch, pattern)
+    assert all(torch.equal(a.x, b) for a, b in zip(stages, expected, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(ours, maps, strict=True))
+
+
+@pytest.mark.parametrize('width', WIDTHS)
+def test_mimicking_compares_in_the_teachers_space(teacher_file, width):
+    model = compression(teacher_file, width=width).eval()
+    batch, pattern = pair_batch(), [True, False]
+    stages, _ = model.mixed_path(batch, pattern)
+    theirs, _ = model.run_teacher(batch)
+    projected = [stages[0].with_x(model.bridge.to_teacher[1](stages[0].x)), stages[1]]
+    expected = model.mimic_loss(projected, theirs)['loss_mimic']
+    assert torch.equal(model.losses(batch, pattern)['loss_mimic'], expected)
+
+
+@pytest.mark.parametrize('width', WIDTHS)
+@pytest.mark.parametrize('pattern', PATTERNS)
+def test_projections_that_a_path_uses_are_trained(teacher_file, width, pattern):
+    model = compression(teacher_file, width=width)
+    sum(model.losses(pair_batch(), pattern).values()).backward()
+    used = {name for name, p in model.bridge.named_parameters() if p.grad is not None}
+    first, second = pattern
+    crossings = {'to_teacher.0': not first, 'to_teacher.1': first, 'to_teacher.2': second,
+                 'to_student.0': second and not first, 'to_student.1': not second}
+    assert used == {f'{name}.{kind}' for name, there in crossings.items() if there
+                    for kind in ('weight', 'bias')}
+
+
+def test_projections_start_as_one_basis_and_its_transpose():
+    narrow, wide = Bridge(16, 32, 3), Bridge(48, 32, 3)
+    tokens = Tokens(torch.randn(2, 5, 16), {'search': 5})
+    there = narrow(tokens, 1, from_student=True, to_student=False)
+    back = narrow(there, 3, from_student=False, to_student=True)
+    torch.testing.assert_close(back.x, tokens.x)
+    tokens = Tokens(torch.randn(2, 5, 32), {'search': 5})
+    there = wide(tokens, 1, from_student=False, to_student=True)
+    torch.testing.assert_close(wide(there, 2, True, False).x, tokens.x)
+    same = Bridge(32, 32, 3)
+    assert not list(same.parameters())
+    assert same(tokens, 1, True, False).x is tokens.x
+
+
+@pytest.mark.parametrize('options', [
+    {'width': 16}, {'width': 48}, {'search_size': 96, 'template_size': 48},
+    {'block': {'type': 'SeparableBlock', 'mlp_ratio': 1.}}, {'layers_per_stage': 2},
+], ids=str)
+def test_extracted_student_holds_nothing_of_the_training(teacher_file, tmp_path, options):
+    """Weights and MACs are those of the student alone, and so, exactly, are its outputs."""
+    config = student(**options)
+    model = compression(teacher_file, **options)
+    save_checkpoint({'state_dict': model.state_dict()}, tmp_path / 'epoch_1.pth')
+    extract_student(tmp_path / 'epoch_1.pth', tmp_path / 'student.pth')
+    alone = MODELS.build(config).eval()
+    load_weights(alone, tmp_path / 'student.pth')
+    assert same_weights(alone, model.student)
+    width, layers = config['backbone']['embed_dims'], len(alone.backbone.layers)
+    tokens = sum(alone.backbone.lengths.values())
+    head = count_macs(alone) - tokens * width * 768
+    per_layer = {None: tokens * 12 * width**2 + 2 * tokens**2 * width,
+                 'SeparableBlock': tokens * (width * (2 * width + 1) + 3 * width**2 + width)}
+    head -= layers * per_layer[options.get('block', {}).get('type')]
+    cells = alone.backbone.lengths['search']
+    convs = [(width, 16), (16, 8), (8, 4), (4, 2)]
+    assert head == cells * (3 * 9 * sum(a * b for a, b in convs) + 5 * 2)
+    batch = pair_batch(template=config['backbone']['template_size'],
+                       search=config['backbone']['search_size'])
+    _, maps = model.eval().mixed_path(batch, [True, True])
+    ours = alone.head(alone.backbone(*batch[:3]))
+    assert all(torch.equal(a, b) for a, b in zip(maps, ours, strict=True))
+
+
+def test_width_of_the_teacher_must_be_in_its_config(teacher_file):
+    teacher = tracker()
+    del teacher['backbone']['embed_dims']
+    with pytest.raises(ValueError, match='has embed_dims=768, its config says 32; set embed_dims'):
+        build(distiller(None, teacher=teacher)).build_teacher()
+
+
+# Layers
+
+
+def test_separable_attention_written_out():
+    torch.manual_seed(0)
+    attention, x = SeparableAttention(8).double(), torch.randn(2, 5, 8).double()
+    weight, bias = attention.qkv.weight, attention.qkv.bias
+    expected = torch.zeros_like(x)
+    for b in range(2):
+        scores = torch.stack([x[b, n] @ weight[0] + bias[0] for n in range(5)])
+        share = scores.exp() / scores.exp().sum()
+        context = sum(share[n] * (weight[1:9] @ x[b, n] + bias[1:9]) for n in range(5))
+        for n in range(5):
+            value = (weight[9:] @ x[b, n] + bias[9:]).clamp(min=0)
+            expected[b, n] = attention.proj(value * context)
+    out, rows = attention(x)
+    assert rows is None
+    torch.testing.assert_close(out, expected)
+
+
+def test_separable_attention_is_linear_in_the_tokens():
+    def cost(side):
+        config = student(search_size=side, block={'type': 'SeparableBlock'})
+        model = MODELS.build(config).eval()
+        return count_macs(model), sum(model.backbone.lengths.values())
+
+    (small, few), (large, many), (huge, most) = cost(64), cost(128), cost(256)
+    assert (large - small) / (many - few) == (huge - large) / (most - many)
+
+
+def test_block_options_of_the_config():
+    model = build(student(mlp_ratio=3., block={'type': 'SeparableBlock', 'mlp_ratio': 1.}))
+    assert all(type(layer) is SeparableBlock for layer in model.backbone.layers)
+    assert model.backbone.layers[0].mlp.fc1.out_features == 32
+    assert build(student(mlp_ratio=3.)).backbone.layers[0].mlp.fc1.out_features == 96
+    with pytest.raises(ValueError, match='a SeparableBlock has none; leave out elimination'):
+        build(student(block={'type': 'SeparableBlock'},
+                      elimination={'layers': [1], 'template_range': 'ALL'}))
+
+
+def test_more_than_one_layer_a_stage(teacher_file):
+    model = compression(teacher_file, layers_per_stage=2).eval()
+    assert len(model.student.backbone.layers) == 4
+    batch = pair_batch()
+    stages, _ = model.mixed_path(batch, [True, False])
+    tokens = model.student.backbone.embed(*batch[:3])
+    for layer in model.student.backbone.layers[:2]:
+        tokens = layer(tokens)
+    assert torch.equal(stages[0].x, tokens.x)
+    # Two layers for each two of the teacher, in order: at the start it is the teacher.
+    assert all(same_weights(a, b) for a, b in zip(
+        model.student.backbone.layers, model.teacher.backbone.layers, strict=True))
+
+
+@pytest.mark.parametrize(('layer_init', 'sources'), [
+    ('last_of_stage', [1, 2, 4, 5]), ('first_k', [0, 1, 2, 3])])
+def test_where_two_layers_of_a_stage_start(layer_init, sources):
+    model = build(student(2, 6, layers_per_stage=2, layer_init=layer_init)).backbone
+    assert [model.teacher_layer(i) for i in range(4)] == sources
+    with pytest.raises(ValueError, match=r'layers_per_stage=3 .* has, \[2, 4\]'):
+        build(student([2, 4], 6, layers_per_stage=3))
+
+
+# Resolution
+
+
+def test_resize_map_is_bilinear_and_undone_by_its_inverse_on_planes():
+    rows, columns = torch.meshgrid(torch.arange(8.), torch.arange(8.), indexing='ij')
+    plane = (2 * rows - columns).flatten()[None, :, None]
+    small = resize_map(plane, 16)
+    at = torch.arange(4.) * 2 + 0.5
+    expected = (2 * at[:, None] - at).flatten()
+    torch.testing.assert_close(small[0, :, 0], expected)
+    with pytest.raises(ValueError, match='15 tokens cannot be resized to 16'):
+        resize_map(plane[:, :15], 16)
+
+
+@pytest.mark.parametrize('pattern', PATTERNS)
+def test_mixed_path_of_another_resolution(teacher_file, pattern):
+    model = compression(teacher_file, template_size=48, search_size=96, width=16)
+    batch = pair_batch(template=48, search=96)
+    stages, maps = model.mixed_path(batch, pattern)
+    for tokens, gate in zip(stages, pattern, strict=True):
+        assert tokens.lengths == ({'template': 9, 'search': 36} if gate else
+                                  {'template': 4, 'search': 16})
+        assert tokens.x.shape == ((2, 45, 16) if gate else (2, 20, 32))
+    assert maps.score.shape == (2, 1, 6, 6)
+    losses = model.losses(batch, pattern, pair_batch())
+    sum(losses.values()).backward()
+    assert model.student.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
+
+
+def test_student_sees_its_own_crops_of_the_same_boxes(teacher_file):
+    model = compression(teacher_file, template_size=48, search_size=96)
+    data = packed_pairs()
+    own = packed_pairs(template=48, search=96, seed=5)['inputs']
+    both = copy.deepcopy(data)
+    both['inputs'].update({f'student_{key}': value for key, value in own.items()})
+    both = model.data_preprocessor(both, True)
+    theirs = model.teacher.unpack(both['inputs'], both['data_samples'])
+    mine = model.student.unpack(both['inputs'], both['data_samples'], 'student_')
+    assert (mine.template.shape[-1], mine.search.shape[-1]) == (48, 96)
+    assert (theirs.template.shape[-1], theirs.search.shape[-1]) == (TEMPLATE, SEARCH)
+    assert torch.equal(mine.gt_boxes, theirs.gt_boxes)
+    torch.testing.assert_close(mine.template_boxes, theirs.template_boxes * 48 / TEMPLATE)
+    model.fixed_gates = [True, False]
+    losses = model(**both, mode='loss')
+    expected = model.losses(mine, [True, False], theirs)
+    assert all(torch.allclose(losses[key], expected[key]) for key in expected)
+
+
+def test_no_elimination_across_resolutions(tmp_path):
+    teacher = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
+    file = save_teacher(tmp_path / 'teacher.pth', teacher)
+    model = build(distiller(file, teacher, student=student(template_size=48, search_size=96)))
+    model.build_teacher()
+    with pytest.raises(ValueError, match='keeps all tokens; leave out elimination'):
+        model.mixed_path(pair_batch(template=48, search=96), [False, True])
+
+
+# Where weights start
+
+
+
+
+@pytest.mark.parametrize(('options', 'lines'), [
+    ({}, {"backbone.patch_embed: from the teacher's patch_embed",
+          "backbone.layers.0.attn: from the teacher's layers.1.attn",
+          "backbone.pos_embed_x: from the teacher's pos_embed_x",
+          "head.score: from the teacher's score"}),
+    ({'block': {'type': 'SeparableBlock'}},
+     {"backbone.layers.1.attn: from the teacher's layers.3.attn, random where that does not fit: "
+      'layers.1.attn.qkv', "backbone.layers.1.mlp: from the teacher's layers.3.mlp"}),
+    ({'mlp_ratio': 1.}, {'backbone.layers.0.mlp: random',
+                         "backbone.layers.0.attn: from the teacher's layers.1.attn"}),
+    ({'width': 16}, {'backbone.patch_embed: random', 'backbone.layers.0.norm1: random',
+                     'backbone.pos_embed_z: random',
+                     "head.score: from the teacher's score, random where that does not fit: "
+                     'score.0.conv'}),
+], ids=str)
+def test_one_line_a_group_says_where_it_starts(teacher_file, options, lines, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmct.models.initialise.print_log', lambda text, *_: said.append(text))
+    model = build(distiller(teacher_file, student=student(**options)), seed=1)
+    before = copy.deepcopy(model.student.state_dict())
+    model.build_teacher()
+    assert lines <= set(said)
+    groups = [line.split(':')[0] for line in said]
+    assert len(groups) == len(set(groups))
+    # Each parameter is in a group, and is random where its group says so.
+    for key, value in model.student.state_dict().items():
+        line, = [line for line in said if key.startswith(f'{line.split(":")[0]}.')
+                 or key == line.split(':')[0]]
+        module = key.split('.', 1)[1].rpartition('.')[0]
+        left = line.partition('does not fit: ')[2]
+        if line.endswith(': random') or left and module in left.split(', '):
+            assert torch.equal(value, before[key]), key
+        elif value.is_floating_point():
+            assert not torch.equal(value, before[key]), key
+
+
+def test_position_tables_of_another_grid_are_resized(teacher_file):
+    model = compression(teacher_file, template_size=48, search_size=96)
+    own, teacher = model.student.backbone, model.teacher.backbone
+    torch.testing.assert_close(own.pos_embed_x, resize_map(teacher.pos_embed_x, 36))
+    torch.testing.assert_close(own.pos_embed_z, resize_map(teacher.pos_embed_z, 9))
+
+
+# Another kind of teacher
+
+
+@pytest.mark.parametrize('width', [16, 12])
+def test_a_teacher_of_another_kind(tmp_path, width):
+    """Two templates, a query token, a head on that token: the distiller does not notice."""
+    file = tmp_path / 'toy.pth'
+    save_tracker(build(toy_teacher()).state_dict(), file, student=False)
+    torch.manual_seed(1)
+    model = MODELS.build(distiller(
+        file, toy_teacher(), student=toy_student(width), head_init='random')).train()
+    model.build_teacher()
+
+    def distance():
+        batch = toy_batch(16, seed=99)
+        with torch.no_grad():
+            _, boxes = model.run_teacher(batch)
+            _, out = model.mixed_path(batch, [True, True])
+        return (out.boxes - boxes).abs().mean().item()
+
+    before = distance()
+    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
+    rng = np.random.default_rng(0)
+    for i in range(100):
+        losses = model.losses(toy_batch(16, seed=i), rng.random(2) < 0.6)
+        assert losses.keys() == {'loss_track_l1', 'loss_guidance_giou', 'loss_guidance_l1',
+                                 'loss_mimic'}
+        optimizer.zero_grad()
+        (sum(losses.values()) - losses['loss_track_l1']).backward()
+        optimizer.step()
+    assert distance() < 0.5 * before
+
+
+def test_a_student_of_another_kind_is_refused(teacher_file):
+    with pytest.raises(ValueError, match=r"groups \['query', 'first', .*the teacher \['template'"):
+        build(distiller(teacher_file, student=toy_student(32))).build_teacher()
+
+
+def test_parameters_are_counted():
+    model = build(student())
+    assert count_parameters(model) == sum(v.numel() for v in model.parameters())
