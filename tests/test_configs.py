@@ -20,6 +20,12 @@ NAMES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob('*
 TRACK = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1'}
 GUIDANCE = {'loss_guidance_giou', 'loss_guidance_l1'}
 MIMIC = {'loss_mimic'}
+# What students do not share with their teachers.
+OTHERS = {f'{base}_{kind}.py': keys for base, kind, keys in (
+    ('ct_ostrack_4l', 'w384', {'embed_dims', 'num_heads'}),
+    ('ct_ostrack_4l', '224', {'template_size', 'search_size'}),
+    ('demo/ct_ostrack_tiny_4l', 'w32', {'embed_dims', 'num_heads'}),
+    ('demo/ct_ostrack_tiny_4l', '96', {'template_size', 'search_size'}))}
 
 
 @cache
@@ -44,12 +50,19 @@ def trackers(config) -> list:
 
 
 def narrow(config):
-    """The same config at a width of 24, in place."""
-    small = {'embed_dims': 24, 'num_heads': 2, 'in_channels': 24, 'channels': 32}
+    """The same config with a teacher that is 24 wide, in place."""
+    whole = trackers(config)[0].backbone.embed_dims
     for tracker in trackers(config):
+        width = 24 * tracker.backbone.embed_dims // whole
+        small = {'embed_dims': width, 'num_heads': 2, 'in_channels': width, 'channels': 32}
         for part in (tracker.backbone, tracker.head):
             part.update({key: value for key, value in small.items() if key in part})
     return config
+
+
+def crop_sizes(tracker) -> tuple:
+    """Sides of template and search."""
+    return tracker.backbone.template_size, tracker.backbone.search_size
 
 
 class Run:
@@ -75,8 +88,11 @@ def one_step(config, folder):
         for event in ('before_train', 'before_train_epoch', 'before_train_iter'):
             args = (0, ) if event.endswith('iter') else ()
             getattr(hook, event)(run, *args)
-    size = trackers(config)[0].backbone
-    data = packed_pairs(2, size.template_size, size.search_size)
+    size, other = (crop_sizes(trackers(config)[i]) for i in (0, -1))
+    data = packed_pairs(2, *size)
+    if other != size:
+        data['inputs'].update({f'student_{key}': value for key, value in
+                               packed_pairs(2, *other)['inputs'].items()})
     if compressions(config):
         model.build_teacher()  # so that what the step itself changes can be told
     before = {name: value.clone() for name, value in model.named_parameters()}
@@ -102,13 +118,15 @@ def test_reads_and_its_parts_fit(name):
     config = read(name)
     assert config.custom_imports == {'imports': ['mmct']}
     assert config.default_scope == 'mmtrack'
-    sizes = {(t.backbone.template_size, t.backbone.search_size) for t in trackers(config)}
-    size, = sizes
+    size, own = (crop_sizes(trackers(config)[i]) for i in (0, -1))
     for loader in (config.train_dataloader, config.val_dataloader):
         for cfg in loader.dataset.pipeline:
             TRANSFORMS.build(cfg)
         crop, = (cfg for cfg in loader.dataset.pipeline if cfg.type == 'CropPair')
-        assert tuple(crop.size) == size
+        # Validation sees the student alone, training both, if they differ.
+        assert tuple(crop.size) == (size if loader is config.train_dataloader else own)
+        if loader is config.train_dataloader:
+            assert tuple(crop.get('student_size', size)) == own
         for tracker in trackers(config):
             assert crop.factor == [tracker.test_cfg[f'{kind}_factor']
                                    for kind in ('template', 'search')]
@@ -128,10 +146,12 @@ def test_reads_and_its_parts_fit(name):
 @pytest.mark.parametrize('name', [n for n in NAMES if n.startswith('ct_') or 'ablation' in n])
 def test_students_fit_their_teacher(name):
     model = read(name).model
-    assert model.student.backbone.teacher_depth == model.teacher.backbone.depth
+    student, teacher = model.student.backbone, model.teacher.backbone
+    assert student.teacher_depth == teacher.depth
     for key in ('embed_dims', 'num_heads', 'template_size', 'search_size', 'drop_path_rate'):
-        assert model.student.backbone[key] == model.teacher.backbone[key]
-    assert model.student.head == model.teacher.head
+        assert student[key] == teacher[key] or key in OTHERS.get(name, ())
+    assert student.embed_dims // student.num_heads == teacher.embed_dims // teacher.num_heads
+    assert model.student.head == dict(model.teacher.head, in_channels=student.embed_dims)
 
 
 @pytest.mark.parametrize(('name', 'losses'), [
@@ -141,6 +161,11 @@ def test_students_fit_their_teacher(name):
     ('ct_ostrack_8l', TRACK | GUIDANCE | MIMIC),
     ('ct_ostrack_4l_8xb32', TRACK | GUIDANCE | MIMIC),
     ('demo/ostrack_tiny', TRACK), ('demo/ct_ostrack_tiny_4l', TRACK | GUIDANCE | MIMIC),
+    *((f'{base}_{kind}', TRACK | GUIDANCE | MIMIC) for base, kind in (
+        ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),
+        ('ct_ostrack_4l', '224'), ('demo/ct_ostrack_tiny_4l', 'smat'),
+        ('demo/ct_ostrack_tiny_4l', 'mlp1x'), ('demo/ct_ostrack_tiny_4l', 'w32'),
+        ('demo/ct_ostrack_tiny_4l', '96'))),
     ('demo/gt_ostrack_tiny_4l', TRACK), ('ablation/ground_truth_only', TRACK),
     ('ablation/replacement', TRACK), ('ablation/replacement_guidance', TRACK | GUIDANCE),
     ('ablation/replacement_mimicking', TRACK | MIMIC),

@@ -163,3 +163,49 @@ def test_frames_to_track_in_stay_as_they_are():
     data = PairDataPreprocessor()({'inputs': {'img': [frame]}, 'data_samples': [None]})
     assert data['inputs']['img'].dtype == torch.uint8
     assert torch.equal(data['inputs']['img'], frame[None])
+
+
+# Crops for a student of another resolution
+
+def student_crops(prob=1.):
+    return [build('CropPair', size=[32, 64], student_size=[16, 128], factor=[2, 4],
+                  center_jitter=[0, 3], scale_jitter=[0, 0.25]),
+            build('BrightenCrops', jitter=0.2), build('FlipCrops', prob=prob), build('PackPair')]
+
+
+def run(steps, seed=0):
+    results = pair(seed)
+    for step in steps:
+        results = step(results)
+    return results
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_both_sizes_show_the_same(seed):
+    """Same region, same brightness, same mirroring: one is the other, resized."""
+    inputs = run(student_crops(), seed)['inputs']
+    assert {key: tuple(value.shape) for key, value in inputs.items()} == {
+        'img': (1, 3, 32, 32), 'search_img': (1, 3, 64, 64),
+        'student_img': (1, 3, 16, 16), 'student_search_img': (1, 3, 128, 128)}
+    for name, side in (('img', 8), ('search_img', 32)):
+        one, other = (cv2.resize(inputs[key][0].permute(1, 2, 0).float().numpy(), (side, side),
+                                 interpolation=cv2.INTER_AREA)
+                      for key in (name, f'student_{name}'))
+        mirrored = np.abs(one[:, ::-1] - other).mean()
+        assert np.abs(one - other).mean() < 0.5 * mirrored
+
+
+def test_a_second_size_changes_nothing_else():
+    plain = [crop_pair(), *student_crops()[1:]]
+    one, both = run(plain), run(student_crops())
+    for key in one['inputs']:
+        assert torch.equal(one['inputs'][key], both['inputs'][key])
+    for key in ('gt_instances', 'search_gt_instances'):
+        a, b = (getattr(sample['data_samples'], key).bboxes for sample in (one, both))
+        np.testing.assert_array_equal(a, b)
+
+
+def test_number_of_student_sizes():
+    with pytest.raises(ValueError, match=r'student_size=\[16\] must have as many values as size'):
+        build('CropPair', size=[32, 64], student_size=[16], factor=[2, 4], center_jitter=[0, 3],
+              scale_jitter=[0, 0])

@@ -1,0 +1,5 @@
+# Four layers with MLPs as narrow as the tokens, as MixFormerV2-S has them (CompressTracker-M-S).
+_base_ = './ct_ostrack_4l.py'
+model = dict(student=dict(backbone=dict(mlp_ratio=1.)))
+# What starts anew learns as fast as a new head does in OSTrack's recipe.
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'.mlp.': dict(lr_mult=10.)}))
