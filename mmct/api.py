@@ -28,6 +28,11 @@ def load_tracker(config: str | Path, checkpoint: str | Path) -> OSTrack:
     model = Config.fromfile(config).model
     tracker = MODELS.build(model.get('student', model))
     load_weights(tracker, checkpoint)
+    return ready(tracker)
+
+
+def ready(tracker: OSTrack) -> OSTrack:
+    """Make a tracker ready for inference, and for that alone."""
     # Batch norm is a linear map at test; folded into the convs before it, it costs nothing.
     tracker.head = fuse_conv_bn(tracker.head.eval())
     return tracker.eval()

@@ -1,9 +1,12 @@
 """Students of another width, other layers, another resolution; teachers of another kind."""
 import copy
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from mmtrack.registry import MODELS
 from tiny import (
     SEARCH,
@@ -25,6 +28,7 @@ from mmct.models.distillers.bridge import Bridge
 from mmct.models.layers import SeparableBlock, Tokens, resize_map
 from mmct.models.layers.separable_block import SeparableAttention
 
+ROOT = Path(__file__).parents[2]
 PATTERNS = [[a, b] for a in (False, True) for b in (False, True)]
 WIDTHS = (16, 48)
 
@@ -356,3 +360,32 @@ def test_a_student_of_another_kind_is_refused(teacher_file):
 def test_parameters_are_counted():
     model = build(student())
     assert count_parameters(model) == sum(v.numel() for v in model.parameters())
+
+
+# The documentation's example
+
+
+def test_the_layer_of_the_documentation(tmp_path, monkeypatch):
+    text = (ROOT / 'docs' / 'students.md').read_text()
+    layers, config = re.findall(r'```python\n(# my_\w+.py\n.*?)```', text, re.DOTALL)
+    (tmp_path / 'my_layers.py').write_text(layers)
+    (tmp_path / 'my_student.py').write_text(config)
+    (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+    monkeypatch.syspath_prepend(tmp_path)
+    config = Config.fromfile(tmp_path / 'my_student.py').model
+    config.teacher_checkpoint = str(save_teacher(tmp_path / 'teacher.pth', config.teacher))
+    model = MODELS.build(config).train()
+    model.build_teacher()
+    own, teacher = model.student.backbone.layers[1], model.teacher.backbone.layers[5]
+    assert type(own).__name__ == 'PoolBlock'
+    assert same_weights(own.mlp, teacher.mlp)
+    losses = model.losses(pair_batch(2, 64, 128), [True, False, True, True])
+    sum(losses.values()).backward()
+    assert own.mix.weight.grad is None
+    assert model.student.backbone.layers[0].mix.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize('name', re.findall(
+    r'`((?:ct|ablation/)\w+\.py)`', (ROOT / 'docs' / 'students.md').read_text()))
+def test_configs_of_the_documentation(name):
+    assert (ROOT / 'configs' / name).is_file()

@@ -1,0 +1,106 @@
+import re
+
+import cv2
+import pytest
+import torch
+from conftest import ROOT, run_tool
+from tiny import save_teacher
+
+import mmct  # noqa: F401  before MMTracking
+
+# isort: split
+from mmengine.config import Config
+from mmtrack.registry import MODELS, TRANSFORMS
+
+from mmct.evaluation.complexity import count_macs
+from mmct.evaluation.student_search import default_choices, division, grid, student_config
+
+CONFIG = ROOT / 'configs' / 'demo' / 'ct_ostrack_tiny_4l.py'
+
+
+def search(folder, *options):
+    threads = torch.get_num_threads()
+    try:
+        return run_tool('search_student.py', CONFIG, '--out', folder, '--steps', 2, '--threads', 1,
+                        '--width', 32, '--mlp-ratio', 1, 2, *options)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_students_within_the_budget_are_ready_configs(tmp_path):
+    done = search(tmp_path, '--budget-ms', 1e6, '--layers', 2, 5, '--block', 'SeparableBlock',
+                  '--search-size', 96, 128, '--top', 5)
+    assert done.status == 0, done.err
+    assert '8 of 8 students take at most 1e+06 ms' in done.out
+    rows = re.findall(r'\| (\d)l_w32_mlp(\d)_separable_(\d+) *\| *([\d.e-]+)', done.out)
+    assert len(rows) == 8
+    macs = [float(row[3]) for row in rows]
+    assert macs == sorted(macs, reverse=True)
+    configs = sorted(tmp_path.glob('ct_*.py'))
+    assert len(configs) == 5
+    assert cv2.imread(str(tmp_path / 'latency.png')).std() > 10
+    for path in configs:
+        config = Config.fromfile(path)
+        layers, ratio, size = map(int, re.match(r'ct_(\d)l_w32_mlp(\d)_separable_(\d+)',
+                                                path.stem).groups())
+        assert config.custom_imports == {'imports': ['mmct']}
+        config.model.teacher_checkpoint = str(
+            save_teacher(tmp_path / 'teacher.pth', config.model.teacher))
+        model = MODELS.build(config.model)
+        model.build_teacher()
+        backbone = model.student.backbone
+        assert (len(backbone.layers), sum(backbone.division)) == (layers, 12)
+        assert (backbone.embed_dims, backbone.search_size, backbone.template_size) == (
+            32, size, size // 2)
+        assert backbone.layers[0].mlp.fc1.out_features == 32 * ratio
+        assert f'{count_macs(model.student) / 1e9:.3g} GMACs' in path.read_text().split('\n')[0]
+        train, val = (next(step for step in loader.dataset.pipeline if step.type == 'CropPair')
+                      for loader in (config.train_dataloader, config.val_dataloader))
+        assert train.get('student_size', train.size) == [size // 2, size] == val.size
+        TRANSFORMS.build(train)
+
+
+def test_no_student_within_the_budget(tmp_path):
+    done = search(tmp_path, '--budget-ms', 1e-3, '--layers', 2, '--block', 'TransformerBlock',
+                  '--search-size', 128)
+    assert done.status == 2
+    assert re.search(r'no student within 0.001 ms: the fastest of the grid, 2l_w32_mlp\d_'
+                     r'transformer_128, takes .* ms; raise --budget-ms', done.err)
+    assert (tmp_path / 'latency.png').is_file()
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (('--layers', 13), 'layers=13: the teacher has 1 to 12'),
+    (('--width', 40), 'width=40 is not a multiple of 32'),
+    (('--search-size', 112), r'search size 112 with template size 56: both must be multiples'),
+    (('--budget-ms', 0), '--budget-ms 0 and --steps 2 must be positive'),
+])
+def test_what_cannot_be_searched(tmp_path, options, message):
+    done = search(tmp_path, '--budget-ms', 10, *options)
+    assert (done.status, done.out) == (2, '')
+    assert message in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tracker_is_no_compression(tmp_path):
+    done = run_tool('search_student.py', ROOT / 'configs' / 'ostrack_256.py', '--budget-ms', 9)
+    assert 'ostrack_256.py is not the config of a compression: its model is a OSTrack' in done.err
+
+
+@pytest.mark.parametrize(('layers', 'sizes'), [
+    (1, 1), (4, 4), (5, [3, 3, 2, 2, 2]), (8, [2, 2, 2, 2, 1, 1, 1, 1]), (12, 12)])
+def test_even_as_can_be(layers, sizes):
+    assert division(12, layers) == sizes
+
+
+def test_default_grid_of_the_full_size():
+    config = Config.fromfile(ROOT / 'configs' / 'ct_ostrack_4l.py')
+    choices = default_choices(config)
+    assert choices == {'layers': [2, 3, 4, 6], 'width': [384, 576, 768], 'mlp_ratio': [1., 2., 4.],
+                       'block': ['TransformerBlock', 'SeparableBlock'], 'search_size': [256, 224]}
+    shapes = grid(config, choices)
+    assert len(shapes) == 144
+    plain, = (s for s in shapes if s.name == '4l_w768_mlp4_transformer_256')
+    same = student_config(config, plain)
+    del same.model.student.backbone['block'], same.model.student.backbone['mlp_ratio']
+    assert same.model.to_dict() == config.model.to_dict()

@@ -1,0 +1,89 @@
+"""Find the students that fit a budget: a grid of them is built with random weights and timed here.
+
+Those within the budget are listed by MACs, highest first, and written as ready configs, with a
+picture of latency over MACs: more arithmetic at the same time mostly means a better tracker.
+"""
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tabulate import tabulate
+
+from mmct.cli import run
+from mmct.evaluation import student_search as search
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', type=Path, help='config of a compression')
+    parser.add_argument('--budget-ms', type=float, required=True, metavar='T',
+                        help='milliseconds of a tracking step, crop to box')
+    parser.add_argument('--layers', type=int, nargs='+', metavar='N')
+    parser.add_argument('--width', type=int, nargs='+', metavar='C')
+    parser.add_argument('--mlp-ratio', type=float, nargs='+', metavar='R')
+    parser.add_argument('--block', nargs='+', metavar='TYPE', help='registered layer types')
+    parser.add_argument('--search-size', type=int, nargs='+', metavar='PIXELS')
+    parser.add_argument('--top', type=int, default=10, metavar='N',
+                        help='how many configs are written (default %(default)s)')
+    parser.add_argument('--steps', type=int, default=15, metavar='N',
+                        help='tracking steps that are timed for each (default %(default)s)')
+    parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER')
+    args = parser.parse_args()
+    if not args.config.is_file():
+        raise FileNotFoundError(f'config {args.config} does not exist')
+    if not args.budget_ms > 0 or args.steps < 1:
+        raise ValueError(f'--budget-ms {args.budget_ms:g} and --steps {args.steps} must be '
+                         'positive')
+    config = Config.fromfile(args.config)
+    if config.model.type != 'ReplacementDistiller':
+        raise ValueError(f'{args.config} is not the config of a compression: its model is a '
+                         f'{config.model.type}, not a ReplacementDistiller')
+    torch.set_num_threads(args.threads)
+    choices = search.default_choices(config)
+    choices.update({key: getattr(args, key) for key in choices if getattr(args, key)})
+    shapes = search.grid(config, choices)
+    with Progress(TextColumn('students timed'), BarColumn(), MofNCompleteColumn(),
+                  TextColumn('left'), TimeRemainingColumn()) as progress:
+        configs = {None: config.model.teacher}
+        configs.update({s: search.student_config(config, s).model.student for s in shapes})
+        task = progress.add_task('', total=2 * len(configs))
+        teacher, *students = search.measure(
+            configs, args.steps, lambda: progress.advance(task), rounds=2)
+    students.sort(key=lambda s: -s.macs)
+    within = [s for s in students if s.milliseconds <= args.budget_ms]
+    picture = args.out / 'latency.png'
+    search.draw(students, teacher, args.budget_ms, picture)
+    written = [search.write_config(config, s, args.out).name for s in within[:args.top]]
+    print(table(within, teacher, written))
+    print(f'\n{len(within)} of {len(students)} students take at most {args.budget_ms:g} ms '
+          f'({args.threads} threads, eager PyTorch, fp32); the first {len(written)} are written '
+          f'to {args.out}, all are drawn in {picture}')
+    if not within:
+        fastest = min(students, key=lambda s: s.milliseconds)
+        raise ValueError(f'no student within {args.budget_ms:g} ms: the fastest of the grid, '
+                         f'{fastest.shape.name}, takes {fastest.milliseconds:.3g} ms; raise '
+                         '--budget-ms or give smaller shapes')
+
+
+def table(students, teacher, written) -> str:
+    rows = [dict(student='teacher', **columns(teacher, teacher))]
+    for i, student in enumerate(students):
+        rows.append(dict(student=student.shape.name, **columns(student, teacher),
+                         config=written[i] if i < len(written) else ''))
+    return tabulate(rows, headers='keys', tablefmt='github')
+
+
+def columns(student, teacher) -> dict:
+    return {'GMACs': f'{student.macs / 1e9:.3g}',
+            'parameters': f'{student.parameters / 1e6:.3g} M',
+            'ms': f'{student.milliseconds:.2f}',
+            'speed-up': f'{teacher.milliseconds / student.milliseconds:.2f} x'}
+
+
+if __name__ == '__main__':
+    run(main)
