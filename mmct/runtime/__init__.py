@@ -1,1 +1,5 @@
-"""What tracking needs beside the network: crop, window, decode, map back. numpy and OpenCV only."""
+"""Tracking without training: numpy, OpenCV and one of ONNX Runtime, OpenVINO or PyTorch."""
+from .backends import open_network
+from .tracker import Tracker, update_many
+
+__all__ = ['Tracker', 'open_network', 'update_many']

@@ -14,7 +14,7 @@ MAX_SIDE = 1 << 14
 STRIDE = 16  # pixels per token in every one-stream tracker
 
 
-def crop_square(frame, box, factor, size):
+def crop_square(frame, box, factor, size, out=None):
     """Cut a square around the centre of a box and resize it.
 
     Args:
@@ -22,6 +22,7 @@ def crop_square(frame, box, factor, size):
         box: x, y, w, h in frame pixels; may reach out of the frame, which is padded with zeros.
         factor: side of the square in units of sqrt(w * h).
         size: side of the result in pixels.
+        out: (size, size, 3) uint8 array to put the crop into; a new one if None.
 
     Returns:
         The (size, size, 3) uint8 crop and ``scale``, crop pixels per frame pixel.
@@ -41,7 +42,7 @@ def crop_square(frame, box, factor, size):
         padded = np.zeros((side, side, 3), np.uint8)
         padded[top - y1:bottom - y1, left - x1:right - x1] = patch
         patch = padded
-    return cv2.resize(patch, (size, size)), size / side
+    return cv2.resize(patch, (size, size), dst=out), size / side
 
 
 def only_padding(frame_shape, box, factor, size):

@@ -49,7 +49,8 @@ def test_one_step_reads_the_windowed_map():
     center, window = head('CenterHead'), hann_window(6)
     for i in range(4):
         maps = CenterMaps(*(m[i:i + 1] for m in random_maps()))
-        box, score = center.predict(maps, window)
+        outputs = {key: m[0].numpy() for key, m in center.outputs(maps).items()}
+        box, score = decode_center(**outputs, window=window)
         cell = int((maps.score[0, 0] * torch.from_numpy(window)).argmax())
         row, column = divmod(cell, 6)
         dx, dy = maps.offset[0, :, row, column].tolist()
@@ -103,7 +104,7 @@ def test_a_sure_corner_is_its_cell():
     corner = head('CornerHead')
     maps = CornerMaps(top_left, bottom_right)
     assert corner.decode(maps).tolist() == [[0.25, 0.5, 0.5, 0.5]]
-    box, score = corner.predict(maps, None)
+    box, score = (value[0] for value in corner.outputs(maps).values())
     assert np.asarray(box).tolist() == [0.25, 0.5, 0.5, 0.5]
     assert score == 1
 

@@ -119,7 +119,8 @@ def test_template_box_of_the_first_frame():
     elimination = {'layers': [1], 'keep_ratio': [0.5], 'template_range': 'GT_BOX'}
     model = build(tracker(elimination=elimination)).eval()
     model.init(frame(), (30., 20., 16., 16.))
-    assert model._template_box.tolist() == [[7.5, 7.5, 16, 16]]
+    _, box = model._tracking._template
+    assert box.tolist() == [[7.5, 7.5, 16, 16]]
     model.track(frame(1))
 
 

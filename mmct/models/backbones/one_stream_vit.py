@@ -138,19 +138,29 @@ class OneStreamViT(BaseModule):
             template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop; needed
                 by ``GT_BOX`` elimination alone.
         """
-        for name, crop, size in (('template', template, self.template_size),
-                                 ('search', search, self.search_size)):
-            if tuple(crop.shape[-2:]) != (size, size):
-                raise ValueError(f'{name} crops are {tuple(crop.shape[-2:])} pixels, the backbone '
-                                 f'takes {name}_size={size}; make CropPair.size (student_size for '
-                                 'a student of another resolution) and the config of the backbone '
-                                 'agree')
-        z = self.patch_embed(template) + self.pos_embed_z
-        x = self.patch_embed(search) + self.pos_embed_x
+        return self._join(self.embed_template(template), self.embed_search(search),
+                          template_boxes)
+
+    def embed_template(self, template: Tensor) -> Tensor:
+        """(B, 3, Sz, Sz) normalised RGB -> (B, Lz, C)."""
+        self._check_size('template', template, self.template_size)
+        return self.patch_embed(template) + self.pos_embed_z
+
+    def embed_search(self, search: Tensor) -> Tensor:
+        """(B, 3, Sx, Sx) normalised RGB -> (B, Lx, C)."""
+        self._check_size('search', search, self.search_size)
+        return self.patch_embed(search) + self.pos_embed_x
+
+    @staticmethod
+    def _check_size(name: str, crop: Tensor, size: int) -> None:
+        if tuple(crop.shape[-2:]) != (size, size):
+            raise ValueError(f'{name} crops are {tuple(crop.shape[-2:])} pixels, the backbone '
+                             f'takes {name}_size={size}; make CropPair.size (student_size for a '
+                             'student of another resolution) and the config of the backbone agree')
+
+    def _join(self, z: Tensor, x: Tensor, template_boxes: Tensor | None) -> Tokens:
         return Tokens(
-            torch.cat([z, x], dim=1),
-            lengths=self.lengths,
-            template_boxes=template_boxes)
+            torch.cat([z, x], dim=1), lengths=self.lengths, template_boxes=template_boxes)
 
     def finalize(self, tokens: Tokens) -> Tokens:
         """The last LayerNorm."""
@@ -168,7 +178,14 @@ class OneStreamViT(BaseModule):
                 search: Tensor,
                 template_boxes: Tensor | None = None) -> Tensor:
         """Crops to the (B, C, n, n) search map; arguments as in :meth:`embed`."""
-        tokens = self.embed(template, search, template_boxes)
+        return self.track(self.embed_template(template), search, template_boxes)
+
+    def track(self,
+              template_tokens: Tensor,
+              search: Tensor,
+              template_boxes: Tensor | None = None) -> Tensor:
+        """The search map of targets that were embedded before (B, Lz, C)."""
+        tokens = self._join(template_tokens, self.embed_search(search), template_boxes)
         for layer in self.layers:
             tokens = layer(tokens)
         return self.search_map(self.finalize(tokens))

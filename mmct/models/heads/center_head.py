@@ -1,15 +1,11 @@
 """OSTrack's centre head."""
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
-
-from mmct.runtime.geometry import decode_center
 
 
 class CenterMaps(NamedTuple):
@@ -42,6 +38,7 @@ class CenterHead(BaseModule):
         channels: width of the first conv of each branch, a multiple of 8.
         loss: config of the tracking loss.
     """
+    kind = 'center'
 
     def __init__(self,
                  in_channels: int = 768,
@@ -79,8 +76,6 @@ class CenterHead(BaseModule):
         return self.track_loss(maps.score, self.decode(maps), gt_boxes)
 
     @staticmethod
-    def predict(maps: CenterMaps, window: np.ndarray) -> tuple[Sequence[float], float]:
-        """One tracking step: the box (4,) cx, cy, w, h in [0, 1] at the best cell of the
-        windowed map, and the unwindowed score; maps of batch size 1."""
-        score, offset, size = (m[0].float().cpu().numpy() for m in maps)
-        return decode_center(score[0], size, offset, window)
+    def outputs(maps: CenterMaps) -> dict[str, Tensor]:
+        """What a tracking step reads, by the names of ``NetworkInfo.head``."""
+        return dict(score=maps.score, size=maps.size, offset=maps.offset)

@@ -1,8 +1,6 @@
 """The corner head of OSTrack's family."""
-from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 from mmengine.model import BaseModule
@@ -27,6 +25,7 @@ class CornerHead(BaseModule):
         channels: width of the first conv of each branch.
         loss: config of the tracking loss; its focal term is never used.
     """
+    kind = 'corner'
 
     def __init__(self,
                  in_channels: int = 768,
@@ -50,12 +49,11 @@ class CornerHead(BaseModule):
         """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
         return self.track_loss(None, self.decode(maps), gt_boxes)
 
-    def predict(self, maps: CornerMaps, window: np.ndarray) -> tuple[Sequence[float], float]:
-        """One tracking step: the box (4,) cx, cy, w, h in [0, 1], and the mean probability of
-        the two best cells. A window has no meaning for corners and is not used."""
-        peaks = [logits.flatten(1).softmax(dim=1).max() for logits in maps[:2]]
-        box = self.decode(maps)[0].float().cpu().numpy()
-        return box, float(sum(peaks) / 2)
+    def outputs(self, maps: CornerMaps) -> dict[str, Tensor]:
+        """What a tracking step reads: ``box`` (B, 4), and as ``score`` (B,) the mean probability
+        of the two best cells. A window has no meaning for corners."""
+        peaks = [logits.flatten(1).softmax(dim=1).amax(dim=1) for logits in maps[:2]]
+        return dict(box=self.decode(maps), score=(peaks[0] + peaks[1]) / 2)
 
 
 def expected_cell(logits: Tensor) -> Tensor:

@@ -10,7 +10,9 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from mmct.runtime import geometry
+from mmct.runtime import Tracker
+from mmct.runtime.backends.pytorch import TorchNetwork
+from mmct.runtime.network import NetworkInfo
 
 from ..layers import Tokens
 
@@ -56,8 +58,8 @@ class OSTrack(BaseSingleObjectTracker):
         self.head = MODELS.build(head)
         self.train_cfg = train_cfg
         self.test_cfg = {**TEST_CFG, **(test_cfg or {})}
-        self._window = geometry.hann_window(self.backbone.search_grid)
         self._failed = None
+        self._tracking = Tracker(TorchNetwork(self))
 
     # Training
 
@@ -135,7 +137,7 @@ class OSTrack(BaseSingleObjectTracker):
                 if frame_id == 0:
                     x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
                     self.init(frame, (x1, y1, x2 - x1, y2 - y1))
-                    return self._box, -1.
+                    return self._tracking.box, -1.
                 return self.track(frame)
         except ValueError as error:
             if self._failed is None:
@@ -145,46 +147,24 @@ class OSTrack(BaseSingleObjectTracker):
         return [0., 0., 0., 0.], 0.
 
     def init(self, frame, box) -> None:
-        """Take the target in the first frame.
+        """Take the target in the first frame, see :class:`mmct.runtime.Tracker`."""
+        self._tracking.init(frame, box)
 
-        Args:
-            frame: (H, W, 3) uint8 BGR.
-            box: x, y, w, h in pixels of the frame.
-
-        Raises:
-            ValueError: the box is not finite, empty, or outside the frame.
-        """
-        geometry.check_first_box(box, frame.shape)
-        crop, scale = geometry.crop_square(
-            frame, box, self.test_cfg['template_factor'], self.backbone.template_size)
-        self._template = self._normalize(crop)
-        target = geometry.box_to_crop(box, box, scale, self.backbone.template_size)
-        self._template_box = self._template.new_tensor([target]) * self.backbone.template_size
-        self._box = [float(v) for v in box]
-
-    @torch.inference_mode()
     def track(self, frame) -> tuple[list[float], float]:
-        """Follow the target into the next frame.
+        """Follow the target into the next frame, see :class:`mmct.runtime.Tracker`."""
+        return self._tracking.update(frame)
 
-        Args:
-            frame: (H, W, 3) uint8 BGR.
-
-        Returns:
-            x, y, w, h in pixels of the frame, and the network's score before the window.
-        """
-        size = self.backbone.search_size
-        crop, scale = geometry.crop_square(frame, self._box, self.test_cfg['search_factor'], size)
-        maps = self.head(
-            self.backbone(self._template, self._normalize(crop), self._template_box))
-        box, score = self.head.predict(maps, self._window)
-        box = geometry.map_back(box, self._box, scale, size)
-        self._box = list(geometry.clip_box(box, *frame.shape[:2], self.test_cfg['margin']))
-        return self._box, score
-
-    def _normalize(self, crop) -> Tensor:
-        """(S, S, 3) uint8 BGR -> (1, 3, S, S) normalised RGB on the model's device."""
-        image = torch.from_numpy(crop).to(self.data_preprocessor.mean.device)
-        return self.data_preprocessor.normalize(image.permute(2, 0, 1)[None])
+    @property
+    def info(self) -> NetworkInfo:
+        """What the tracking loop needs to know of this network."""
+        backbone, preprocessor = self.backbone, self.data_preprocessor
+        mean, std = ((values.flatten() / 255).tolist()
+                     for values in (preprocessor.mean, preprocessor.std))
+        return NetworkInfo(
+            template_size=backbone.template_size, search_size=backbone.search_size,
+            template_factor=self.test_cfg['template_factor'],
+            search_factor=self.test_cfg['search_factor'], margin=self.test_cfg['margin'],
+            grid=backbone.search_grid, head=self.head.kind, mean=tuple(mean), std=tuple(std))
 
     def _predict_pairs(self, inputs: dict, data_samples: list) -> list:
         maps = self._forward(inputs, data_samples)

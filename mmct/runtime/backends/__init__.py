@@ -1,0 +1,66 @@
+"""What runs a network; one file each, imported when asked for."""
+import importlib
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Backend(NamedTuple):
+    """Module of this package, ending of its files, precisions it can compute in, the extra that
+    installs it."""
+    module: str
+    suffix: str
+    precisions: tuple
+    extra: str
+
+
+BACKENDS = {
+    'onnxruntime': Backend('onnxruntime', '.onnx', ('fp32', ), 'onnxruntime'),
+    'openvino': Backend('openvino', '.xml', ('fp32', 'bf16'), 'openvino'),
+    'torch': Backend('pytorch', '.py', ('fp32', 'bf16', 'fp16'), 'lite'),
+    'compile': Backend('pytorch', '.py', ('fp32', 'bf16', 'fp16'), 'lite'),
+}
+
+
+def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,
+                 backend: str | None = None, precision: str | None = None,
+                 threads: int | None = None):
+    """Load a network; arguments and errors as of :class:`mmct.runtime.Tracker`."""
+    path = Path(path)
+    if backend is None:
+        backend = next((name for name, b in BACKENDS.items() if b.suffix == path.suffix), None)
+        if backend is None:
+            raise ValueError(f'{path}: no backend for files {path.suffix!r}; known are '
+                             f'{sorted({b.suffix for b in BACKENDS.values()})}')
+    if backend not in BACKENDS:
+        raise ValueError(f'backend={backend!r} is not one of {list(BACKENDS)}')
+    chosen = BACKENDS[backend]
+    if path.suffix != chosen.suffix and not (backend == 'openvino' and path.suffix == '.onnx'):
+        raise ValueError(f'backend {backend} runs files {chosen.suffix}, got {path}')
+    if precision not in (None, *chosen.precisions):
+        others = [name for name, b in BACKENDS.items() if precision in b.precisions]
+        raise ValueError(f'backend {backend} computes in {", ".join(chosen.precisions)}, not in '
+                         f'{precision}; backends that do: {", ".join(others) or "none"}')
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist')
+    try:
+        module = importlib.import_module(f'.{chosen.module}', __name__)
+    except ImportError as error:
+        raise ImportError(f'backend {backend} needs {error.name}; install it by '
+                          f"pip install 'mmct[{chosen.extra}]'") from None
+    if chosen.suffix == '.py':
+        return module.open_config(path, checkpoint, backend == 'compile', precision, threads)
+    return module.open_file(path, precision, threads)
+
+
+def template_file(path: Path) -> Path:
+    """The file beside ``path`` with the network that embeds templates.
+
+    Raises:
+        FileNotFoundError: it is missing.
+    """
+    template = path.with_suffix(f'.template{path.suffix}')
+    if not template.is_file():
+        raise FileNotFoundError(f'{template} does not exist; it is written beside {path.name} by '
+                                'tools/export.py and has to be kept with it')
+    return template

@@ -1,0 +1,59 @@
+"""OpenVINO, on the CPU."""
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+
+from ..network import METADATA, NetworkInfo
+from . import template_file
+
+
+class OpenVinoNetwork:
+    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size."""
+
+    def __init__(self, path: Path, precision: str | None, threads: int | None) -> None:
+        self._core = ov.Core()
+        # Without a hint OpenVINO takes the lowest precision that the processor has.
+        self._options = {'PERFORMANCE_HINT': 'LATENCY',
+                         'INFERENCE_PRECISION_HINT': 'bf16' if precision == 'bf16' else 'f32'}
+        if threads:
+            self._options['INFERENCE_NUM_THREADS'] = threads
+        self._model = self._read(path)
+        self.info = NetworkInfo.from_json(metadata(self._model), path)
+        self._template = self._compile(self._read(template_file(path)), 1)
+        self._outputs = [output.get_any_name() for output in self._model.outputs]
+        self._requests = {}
+
+    def embed(self, crop, box):
+        return next(iter(self._template.infer([crop[None]]).values())).copy()
+
+    def run(self, templates, crops):
+        request = self._requests.get(len(crops))
+        if request is None:
+            request = self._requests[len(crops)] = self._compile(self._model.clone(), len(crops))
+        tokens = templates[0] if len(templates) == 1 else np.concatenate(templates)
+        request.infer({'template_tokens': tokens, 'search': crops}, share_inputs=True)
+        return {name: request.get_tensor(name).data for name in self._outputs}
+
+    def _read(self, path: Path) -> ov.Model:
+        try:
+            return self._core.read_model(path)
+        except Exception as error:  # OpenVINO raises RuntimeError and others
+            reason = str(error).strip().splitlines()[-1]
+            raise ValueError(f'{path} cannot be read by OpenVINO: {reason}') from None
+
+    def _compile(self, model: ov.Model, batch: int) -> ov.InferRequest:
+        model.reshape({port: [batch, *list(port.partial_shape)[1:]] for port in model.inputs})
+        return self._core.compile_model(model, 'CPU', self._options).create_infer_request()
+
+
+def metadata(model: ov.Model) -> str | None:
+    if model.has_rt_info([METADATA]):
+        return model.get_rt_info([METADATA]).astype(str)
+    if model.has_rt_info(['framework', METADATA]):  # of an ONNX file
+        return model.get_rt_info(['framework', METADATA]).astype(str)
+    return None
+
+
+def open_file(path: Path, precision: str | None, threads: int | None) -> OpenVinoNetwork:
+    return OpenVinoNetwork(path, precision, threads)

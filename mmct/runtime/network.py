@@ -1,0 +1,83 @@
+"""What a tracker asks of its network, and what a file says of itself."""
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol
+
+import numpy as np
+
+# Name of the entry in the metadata of an exported file.
+METADATA = 'mmct'
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """What tracking needs to know of a network.
+
+    Attributes:
+        template_size, search_size: sides of the crops in pixels.
+        template_factor, search_factor: sides of the crops over sqrt(w * h) of the box.
+        margin: pixels of a box that stay inside the frame.
+        grid: the search map has grid * grid cells.
+        head: 'center' (maps ``score``, ``size``, ``offset``, and a Hann window) or 'corner'
+            (``box`` and ``score``).
+        precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
+        mean, std: of R, G, B in [0, 1]; the network itself normalises its crops by them.
+    """
+    template_size: int
+    search_size: int
+    template_factor: float
+    search_factor: float
+    margin: float
+    grid: int
+    head: str
+    precision: str = 'fp32'
+    mean: tuple = (0.485, 0.456, 0.406)
+    std: tuple = (0.229, 0.224, 0.225)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | None, path) -> 'NetworkInfo':
+        """Raises:
+            ValueError: the file has no such entry, or one that is not understood.
+        """
+        try:
+            values = json.loads(text)
+            info = cls(**{field.name: values[field.name] for field in fields(cls)})
+            numbers = (info.template_size, info.search_size, info.template_factor,
+                       info.search_factor, info.grid)
+            if not all(number > 0 for number in numbers) or info.head not in ('center', 'corner'):
+                raise ValueError(text)
+            return info
+        except (TypeError, ValueError, KeyError):
+            raise ValueError(f'{path} does not say what tracking needs to know; give a file '
+                             'written by tools/export.py') from None
+
+
+class Network(Protocol):
+    """A network, loaded by some backend. Several trackers may share one."""
+
+    info: NetworkInfo
+
+    def embed(self, crop: np.ndarray, box: tuple) -> Any:
+        """Take up a target.
+
+        Args:
+            crop: (Sz, Sz, 3) uint8 BGR, the template.
+            box: x, y, w, h of the target in pixels of the crop.
+
+        Returns:
+            what :meth:`run` needs of the template, in the backend's own form.
+        """
+
+    def run(self, templates: list, crops: np.ndarray) -> dict[str, np.ndarray]:
+        """Find targets in search crops.
+
+        Args:
+            templates: N results of :meth:`embed`.
+            crops: (N, Sx, Sx, 3) uint8 BGR.
+
+        Returns:
+            float32 (N, ...), by the names that ``info.head`` stands for.
+        """

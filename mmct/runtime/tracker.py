@@ -1,0 +1,116 @@
+"""The tracking loop: crop, network, window, decode, map back. The one place of the hot path."""
+from collections.abc import Sequence
+from os import PathLike
+
+import numpy as np
+
+from . import geometry
+from .backends import open_network
+
+
+class Tracker:
+    """Follows one target through a video.
+
+    Args:
+        model: an exported file; or the config of a tracker or compression, with ``checkpoint``;
+            or a loaded network (see :func:`open_network`, or ``network`` of another tracker),
+            which trackers may share.
+        checkpoint: weights for a config.
+        backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; what the file is for if None.
+        precision: of the arithmetic: 'fp32', or 'bf16' where the backend can; as the file if None.
+        threads: of the backend; its own choice if None.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: the file is not an exported tracker, or the backend cannot run it so.
+        ImportError: the backend is not installed; says which extra has it.
+    """
+
+    def __init__(self, model, checkpoint: str | PathLike | None = None, *,
+                 backend: str | None = None, precision: str | None = None,
+                 threads: int | None = None) -> None:
+        if isinstance(model, (str, PathLike)):
+            model = open_network(model, checkpoint, backend=backend, precision=precision,
+                                 threads=threads)
+        self.network = model
+        info = model.info
+        self._window = geometry.hann_window(info.grid)
+        self._crops = np.empty((1, info.search_size, info.search_size, 3), np.uint8)
+        self._template = None
+
+    def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
+        """Take up the target in the first frame.
+
+        Args:
+            frame: (H, W, 3) uint8 BGR.
+            box: x, y, w, h in pixels of the frame.
+
+        Raises:
+            ValueError: the box is not finite, empty, or outside the frame.
+        """
+        info, box = self.network.info, [float(value) for value in box]
+        geometry.check_first_box(box, frame.shape)
+        size = info.template_size
+        crop, scale = geometry.crop_square(frame, box, info.template_factor, size)
+        target = geometry.box_to_crop(box, box, scale, size)
+        self._template = self.network.embed(crop, tuple(value * size for value in target))
+        self.box = box
+
+    def update(self, frame: np.ndarray) -> tuple[list[float], float]:
+        """Follow the target into the next frame.
+
+        Args:
+            frame: (H, W, 3) uint8 BGR, of any size.
+
+        Returns:
+            x, y, w, h in pixels of the frame, and the network's score in [0, 1], before the
+            window, at the place of that box.
+        """
+        scale = self._crop(frame, self._crops[0])
+        outputs = self.network.run([self._template], self._crops)
+        return self._finish(frame, scale, {key: value[0] for key, value in outputs.items()})
+
+    def _crop(self, frame: np.ndarray, out: np.ndarray) -> float:
+        if self._template is None:
+            raise ValueError('a tracker needs init(frame, box) before update(frame)')
+        info = self.network.info
+        return geometry.crop_square(
+            frame, self.box, info.search_factor, info.search_size, out)[1]
+
+    def _finish(self, frame: np.ndarray, scale: float, outputs: dict) -> tuple[list[float], float]:
+        info = self.network.info
+        if info.head == 'center':
+            box, score = geometry.decode_center(
+                outputs['score'], outputs['size'], outputs['offset'], self._window)
+        else:
+            box, score = outputs['box'], float(outputs['score'])
+        box = geometry.map_back(box, self.box, scale, info.search_size)
+        self.box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
+        return self.box, score
+
+
+def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
+    """Follow several targets into the next frame, in one batch.
+
+    Args:
+        trackers: share one network, each with a target of its own.
+        frame: (H, W, 3) uint8 BGR.
+
+    Returns:
+        what ``update`` of each would return.
+
+    Raises:
+        ValueError: they do not share one network.
+    """
+    if not trackers:
+        return []
+    network = trackers[0].network
+    if any(tracker.network is not network for tracker in trackers):
+        raise ValueError('update_many needs trackers of one network: make the others with '
+                         'Tracker(first.network)')
+    size = network.info.search_size
+    crops = np.empty((len(trackers), size, size, 3), np.uint8)
+    scales = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
+    outputs = network.run([tracker._template for tracker in trackers], crops)
+    return [tracker._finish(frame, scale, {key: value[i] for key, value in outputs.items()})
+            for i, (tracker, scale) in enumerate(zip(trackers, scales))]
