@@ -121,8 +121,9 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
             path: Path) -> None:
     needed('onnx')
     with torch.inference_mode():
+        # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
-            network, inputs, str(path), input_names=list(names), output_names=list(outputs),
+            network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
             opset_version=OPSET, dynamo=False,
             dynamic_axes={name: {0: 'batch'} for name in (*names, *outputs)})
 
