@@ -21,7 +21,7 @@ install: .venv/.installed
 	@start=$$(date +%s) && set -e -x && \
 	$(PYTHON) -m venv .venv && \
 	$(PIP_INSTALL) setuptools wheel && \
-	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,dev]' && \
+	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy,dev]' && \
 	$(PIP_INSTALL) --no-deps mmtrack && \
 	touch $@ && \
 	{ set +x; } 2> /dev/null && \

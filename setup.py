@@ -61,6 +61,7 @@ setup(
     extras_require={
         'lite': ['mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
         'demo': ['scikit-image'],
+        'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'dev': ['hypothesis', 'pytest', 'ruff', 'setuptools', 'wheel'],
     },
 )

@@ -1,5 +1,5 @@
 """A tracker as two ONNX or OpenVINO files: one embeds a template, the other follows it."""
-import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +13,18 @@ from torch import Tensor, nn
 from ..models import OSTrack
 from ..runtime import open_network
 from ..runtime.backends.pytorch import TorchNetwork
+from ..runtime.geometry import decode_center
 from ..runtime.network import METADATA, Network, NetworkInfo
+from .calibration import Sample
 from .extra import needed
+from .quantize import quantize
 
 OPSET = 20  # the first with GELU and LayerNorm
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Largest error of an output against PyTorch, over the largest value of that output.
 TOLERANCE = {'fp32': 1e-4, 'fp16': 2e-2}
+# Smallest mean IoU of int8's boxes with PyTorch's on the crops it was calibrated with.
+INT8_IOU = 0.7
 
 
 class TemplateNetwork(nn.Module):
@@ -54,24 +59,26 @@ def images(tracker: OSTrack, crops: Tensor) -> Tensor:
 
 
 class Written(NamedTuple):
-    """The file, and the largest errors against PyTorch by output."""
+    """The file, and how it compares with PyTorch: the largest error of each output over its
+    largest value on noise; for int8, the mean IoU of boxes on the samples, under 'IoU'."""
     path: Path
-    errors: dict[str, float]
+    agreement: dict[str, float]
 
 
-def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx',
-                   precision: str = 'fp32') -> Written:
+def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision: str = 'fp32',
+                   samples: Sequence[Sample] = ()) -> Written:
     """Write a tracker as files, after they have been run and compared with PyTorch.
 
     Args:
         tracker: from :func:`mmct.load_tracker`.
         path: of the file; one for templates goes beside it.
         format: 'onnx' or 'openvino'.
-        precision: of the weights, 'fp32' or 'fp16'.
+        precision: of the weights, 'fp32', 'fp16' or 'int8'.
+        samples: crops to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
 
     Raises:
         ImportError: a package of the extra ``deploy`` is missing.
-        ValueError: the path does not fit the format; the tracker cannot be exported; the file
+        ValueError: the path does not fit the format; the tracker cannot be exported so; the file
             does not do what the tracker does, and is not written.
     """
     path = Path(path)
@@ -80,47 +87,47 @@ def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx',
     if any(getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers):
         raise ValueError('a tracker with candidate elimination cannot be exported: which tokens '
                          'stay differs from frame to frame; leave out backbone.elimination')
+    if precision == 'int8' and not samples:
+        raise ValueError('int8 needs crops to calibrate with; give a data set or a video')
     tracker = tracker.cpu().eval()
     info = replace(tracker.info, precision=precision)
-    with TemporaryDirectory(dir=_parent(path)) as folder:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
-        _write(tracker, part, info)
-        errors = compare(open_network(part), TorchNetwork(tracker))
-        limit = TOLERANCE[precision]
-        if max(errors.values()) > limit:
-            raise ValueError(f'the exported {path.name} does not do what the tracker does: '
-                             f'relative errors {errors}, allowed {limit}; nothing was written')
+        _write(tracker, part, info, samples)
+        agreement = check(open_network(part), TorchNetwork(tracker), samples)
         for file in sorted(Path(folder).iterdir()):
             file.replace(path.parent / file.name)
-    return Written(path, errors)
+    return Written(path, agreement)
 
 
-def _parent(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.parent
-
-
-def _write(tracker: OSTrack, path: Path, info: NetworkInfo) -> None:
+def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sample]) -> None:
     backbone = tracker.backbone
     template = torch.zeros(2, info.template_size, info.template_size, 3, dtype=torch.uint8)
     search = torch.zeros(2, info.search_size, info.search_size, 3, dtype=torch.uint8)
     tokens = torch.zeros(2, backbone.lengths['template'], backbone.embed_dims)
     outputs = {'center': ['score', 'size', 'offset'], 'corner': ['box', 'score']}[info.head]
-    for network, inputs, names, results, target in (
-        (TemplateNetwork(tracker), (template, ), ['template'], ['template_tokens'],
-         path.with_suffix(f'.template{path.suffix}')),
-        (SearchNetwork(tracker), (tokens, search), ['template_tokens', 'search'], outputs, path),
-    ):
-        onnx_file = target.with_suffix('.onnx')
-        to_onnx(network, inputs, names, results, onnx_file)
-        finish = finish_openvino if path.suffix == '.xml' else finish_onnx
-        finish(onnx_file, target, info)
+    finish = finish_openvino if path.suffix == '.xml' else finish_onnx
+    # Templates are embedded once a target, so nothing is gained there.
+    target = path.with_suffix(f'.template{path.suffix}')
+    source = target.with_suffix('.onnx')
+    to_onnx(TemplateNetwork(tracker), (template, ), ['template'], ['template_tokens'], source)
+    finish(source, target, None, [])
+    source = path.with_suffix('.onnx')
+    to_onnx(SearchNetwork(tracker), (tokens, search), ['template_tokens', 'search'], outputs,
+            source)
+    network = TorchNetwork(tracker)
+    inputs = [{'template_tokens': network.embed(z, (0, 0, 1, 1))[0].numpy(), 'search': x[None]}
+              for z, x in samples] if info.precision == 'int8' else []
+    finish(source, path, info, inputs)
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
             path: Path) -> None:
     needed('onnx')
-    with torch.inference_mode():
+    with torch.inference_mode(), warnings.catch_warnings():
+        # Shapes are fixed but for the batch, and so may be all that tracing fixes.
+        warnings.simplefilter('ignore')
         # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
             network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
@@ -128,26 +135,58 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
             dynamic_axes={name: {0: 'batch'} for name in (*names, *outputs)})
 
 
-def finish_onnx(source: Path, target: Path, info: NetworkInfo) -> None:
-    """Metadata, and half precision where asked for."""
+def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, inputs: list) -> None:
+    """Metadata, and fewer bits where asked for; ``info`` is None for templates."""
     onnx = needed('onnx')
     model = onnx.load(source)
-    if info.precision == 'fp16':
-        float16 = needed('onnxruntime.transformers.float16')
+    if info and info.precision == 'fp16':
         # Inputs and outputs stay float32, so that every caller can be the same.
-        model = float16.convert_float_to_float16(model, keep_io_types=True)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = METADATA, info.to_json()
+        model = needed('onnxruntime.transformers.float16').convert_float_to_float16(
+            model, keep_io_types=True)
+    if info and info.precision == 'int8':
+        model = quantize(model, inputs)
+    if info:
+        entry = model.metadata_props.add()
+        entry.key, entry.value = METADATA, info.to_json()
     onnx.save(model, target)
 
 
-def finish_openvino(source: Path, target: Path, info: NetworkInfo) -> None:
-    """From ONNX to OpenVINO's own format, with metadata."""
+def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, inputs: list) -> None:
+    """From ONNX to OpenVINO's own format; the rest as :func:`finish_onnx`."""
     openvino = needed('openvino')
     model = openvino.convert_model(source)
-    model.set_rt_info(info.to_json(), [METADATA])
-    openvino.save_model(model, target, compress_to_fp16=info.precision == 'fp16')
+    if info and info.precision == 'int8':
+        model = quantize(model, inputs)
+    if info:
+        model.set_rt_info(info.to_json(), [METADATA])
+    openvino.save_model(
+        model, target, compress_to_fp16=bool(info) and info.precision == 'fp16')
     source.unlink()
+
+
+def check(network: Network, reference: Network, samples: Sequence[Sample]) -> dict[str, float]:
+    """See that a network does what another does.
+
+    Returns:
+        see :class:`Written`.
+
+    Raises:
+        ValueError: it does not.
+    """
+    info = network.info
+    if info.precision == 'int8':
+        agreement = {'IoU': float(np.mean([box_iou(*(predict(net, *sample) for net in (
+            network, reference))) for sample in samples]))}
+        if agreement['IoU'] >= INT8_IOU:
+            return agreement
+        limit = f'at least {INT8_IOU} is needed; more or other calibration crops may help'
+    else:
+        agreement = compare(network, reference)
+        if max(agreement.values()) <= TOLERANCE[info.precision]:
+            return agreement
+        limit = f'at most {TOLERANCE[info.precision]} of the largest value is allowed'
+    raise ValueError(f'the exported network does not do what the tracker does: {agreement}, '
+                     f'{limit}; nothing was written')
 
 
 def compare(network: Network, reference: Network, count: int = 4) -> dict[str, float]:
@@ -164,6 +203,18 @@ def compare(network: Network, reference: Network, count: int = 4) -> dict[str, f
             for name, value in results[0].items()}
 
 
-def read_info(path: Path) -> dict:
-    """What a file says of itself, for printing."""
-    return json.loads(open_network(path).info.to_json())
+def predict(network: Network, template: np.ndarray, search: np.ndarray) -> Sequence[float]:
+    """Box cx, cy, w, h in [0, 1] of one search crop."""
+    outputs = network.run([network.embed(template, (0, 0, 1, 1))], search[None])
+    outputs = {name: value[0] for name, value in outputs.items()}
+    if network.info.head == 'corner':
+        return outputs['box']
+    return decode_center(outputs['score'], outputs['size'], outputs['offset'])[0]
+
+
+def box_iou(one: Sequence[float], other: Sequence[float]) -> float:
+    """IoU of two boxes cx, cy, w, h."""
+    spans = [min(a + u / 2, b + v / 2) - max(a - u / 2, b - v / 2)
+             for a, u, b, v in zip(one[:2], one[2:], other[:2], other[2:])]
+    common = max(spans[0], 0) * max(spans[1], 0)
+    return common / max(one[2] * one[3] + other[2] * other[3] - common, 1e-12)

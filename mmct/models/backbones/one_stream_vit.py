@@ -171,7 +171,7 @@ class OneStreamViT(BaseModule):
         search = tokens.scatter_search(self.search_grid**2)
         # Contiguous, because batch statistics of a channels-last map sum up less exactly.
         search = search.transpose(1, 2).contiguous()
-        return search.unflatten(2, (self.search_grid, self.search_grid))
+        return search.view(-1, search.size(1), self.search_grid, self.search_grid)
 
     def forward(self,
                 template: Tensor,

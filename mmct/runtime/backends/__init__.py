@@ -15,8 +15,8 @@ class Backend(NamedTuple):
 
 
 BACKENDS = {
-    'onnxruntime': Backend('onnxruntime', '.onnx', ('fp32', ), 'onnxruntime'),
-    'openvino': Backend('openvino', '.xml', ('fp32', 'bf16'), 'openvino'),
+    'onnxruntime': Backend('onnxruntime', '.onnx', ('fp32', ), 'deploy'),
+    'openvino': Backend('openvino', '.xml', ('fp32', 'bf16'), 'deploy'),
     'torch': Backend('pytorch', '.py', ('fp32', 'bf16', 'fp16'), 'lite'),
     'compile': Backend('pytorch', '.py', ('fp32', 'bf16', 'fp16'), 'lite'),
 }
@@ -46,8 +46,8 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
     try:
         module = importlib.import_module(f'.{chosen.module}', __name__)
     except ImportError as error:
-        raise ImportError(f'backend {backend} needs {error.name}; install it by '
-                          f"pip install 'mmct[{chosen.extra}]'") from None
+        raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
+                          f"or with pip install 'mmct[{chosen.extra}]'") from None
     if chosen.suffix == '.py':
         return module.open_config(path, checkpoint, backend == 'compile', precision, threads)
     return module.open_file(path, precision, threads)

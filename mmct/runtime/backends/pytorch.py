@@ -4,8 +4,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..network import NetworkInfo
-
 DTYPES = {None: None, 'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 

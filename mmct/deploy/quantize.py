@@ -1,0 +1,31 @@
+"""Post-training quantization to int8."""
+import re
+from collections.abc import Iterable
+
+import numpy as np
+
+from .extra import needed
+
+# Stay as precise as they are: the convolutions that give the box, and the one that sees pixels.
+SENSITIVE = re.compile(r'/head/.*\.4/Conv|/patch_embed/|/proj/Conv')
+
+
+def quantize(model, samples: Iterable[dict[str, np.ndarray]]):
+    """An ONNX or OpenVINO model with int8 products.
+
+    Args:
+        model: of either package.
+        samples: inputs by name, to calibrate with.
+
+    Raises:
+        ImportError: NNCF is missing.
+    """
+    nncf = needed('nncf')
+    samples = list(samples)
+    names = [node.name for node in model.graph.node] if hasattr(model, 'graph') else [
+        op.get_friendly_name() for op in model.get_ops()]
+    return nncf.quantize(
+        model, nncf.Dataset(samples), model_type=nncf.ModelType.TRANSFORMER,
+        preset=nncf.QuantizationPreset.MIXED, subset_size=len(samples),
+        ignored_scope=nncf.IgnoredScope(
+            names=[name for name in names if SENSITIVE.search(name)], validate=False))

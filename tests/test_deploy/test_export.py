@@ -1,0 +1,281 @@
+"""Exported trackers do what PyTorch does, on every backend."""
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest_video import BOX, moving_disc
+from tiny import build, save_teacher, student, tracker
+
+from mmct.api import ready
+from mmct.deploy import export_tracker
+from mmct.deploy.export import box_iou, check, compare
+from mmct.runtime import Tracker, open_network, update_many
+from mmct.runtime.backends.pytorch import TorchNetwork
+
+onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
+pytest.importorskip('openvino', reason='the extra deploy is not installed')
+
+ROOT = Path(__file__).parents[2]
+FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
+STUDENTS = {
+    'plain': student(), 'drop path': student(drop_path_rate=0.5),
+    'separable': student(block={'type': 'SeparableBlock'}), 'corner': tracker('CornerHead')}
+
+
+@pytest.fixture(scope='module')
+def model():
+    return ready(build(tracker()))
+
+
+@pytest.fixture(scope='module')
+def files(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('exported')
+    for kind, suffix in FORMATS.items():
+        export_tracker(model, folder / f'tracker{suffix}', kind)
+    return folder
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+@pytest.mark.parametrize('name', STUDENTS)
+def test_outputs_are_pytorchs(name, kind, tmp_path):
+    network = ready(build(STUDENTS[name]))
+    written = export_tracker(network, tmp_path / f'x{FORMATS[kind]}', kind)
+    assert max(written.agreement.values()) < 1e-5
+    assert not any(module.training for module in network.modules())
+    errors = compare(open_network(written.path), TorchNetwork(network), count=3)
+    assert errors.keys() == (
+        {'box', 'score'} if name == 'corner' else {'score', 'size', 'offset'})
+    assert max(errors.values()) < 1e-5
+
+
+@pytest.mark.parametrize('suffix', FORMATS.values())
+def test_boxes_of_a_video_are_pytorchs(model, files, suffix):
+    frames = moving_disc(12)
+    boxes = []
+    for source in (TorchNetwork(model), files / f'tracker{suffix}'):
+        follower = Tracker(source)
+        follower.init(frames[0], BOX)
+        boxes.append([follower.update(frame) for frame in frames[1:]])
+    for (box, score), (expected, expected_score) in zip(*boxes, strict=True):
+        assert box == pytest.approx(expected, abs=0.01)
+        assert score == pytest.approx(expected_score, abs=1e-4)
+
+
+def test_openvino_runs_onnx_files_too(files):
+    frames = moving_disc(3)
+    boxes = []
+    for backend in ('onnxruntime', 'openvino'):
+        follower = Tracker(files / 'tracker.onnx', backend=backend)
+        follower.init(frames[0], BOX)
+        boxes.append([follower.update(frame)[0] for frame in frames[1:]])
+    assert np.allclose(*boxes, atol=0.01)
+
+
+@pytest.mark.parametrize('source', ['torch', '.onnx', '.xml'])
+def test_several_targets_in_one_batch(model, files, source):
+    network = TorchNetwork(model) if source == 'torch' else open_network(
+        files / f'tracker{source}')
+    frames = moving_disc(6)
+    boxes = [BOX, (20., 30., 30., 18.), (90., 60., 12., 30.)]
+    alone, together = ([Tracker(network) for _ in boxes] for _ in range(2))
+    for one, other, box in zip(alone, together, boxes, strict=True):
+        one.init(frames[0], box)
+        other.init(frames[0], box)
+    for frame in frames[1:]:
+        expected = [follower.update(frame) for follower in alone]
+        for (box, score), (other, other_score) in zip(
+                expected, update_many(together, frame), strict=True):
+            assert box == pytest.approx(other, abs=0.01)
+            assert score == pytest.approx(other_score, abs=1e-4)
+    assert update_many([], frames[0]) == []
+    with pytest.raises(ValueError, match=r'needs trackers of one network.*Tracker\(first.network'):
+        update_many([alone[0], Tracker(TorchNetwork(model))], frames[0])
+
+
+def test_what_the_file_says(model, files):
+    for suffix in FORMATS.values():
+        info = open_network(files / f'tracker{suffix}').info
+        assert info.to_json() == model.info.to_json()
+    assert (model.info.template_size, model.info.search_size, model.info.grid) == (32, 64, 4)
+
+
+def test_bf16_is_openvinos_to_choose(files):
+    frames = moving_disc(4)
+    follower = Tracker(files / 'tracker.xml', precision='bf16', threads=1)
+    follower.init(frames[0], BOX)
+    assert np.isfinite(follower.update(frames[1])[0]).all()
+    with pytest.raises(ValueError, match='onnxruntime computes in fp32, not in bf16; backends '
+                                         'that do: openvino, torch, compile'):
+        Tracker(files / 'tracker.onnx', precision='bf16')
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_half_precision(model, kind, tmp_path):
+    path = tmp_path / f'half{FORMATS[kind]}'
+    whole = tmp_path / f'whole{FORMATS[kind]}'
+    assert 0 < max(export_tracker(model, path, kind, 'fp16').agreement.values()) < 2e-2
+    export_tracker(model, whole, kind)
+    weights = [p.with_suffix('.bin') if kind == 'openvino' else p for p in (path, whole)]
+    assert weights[0].stat().st_size < 0.75 * weights[1].stat().st_size
+    assert open_network(path).info.precision == 'fp16'
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_int8(kind, tmp_path):
+    pytest.importorskip('nncf')
+    network = ready(build(student()))
+    rng = np.random.default_rng(0)
+    samples = [tuple(cv2.resize(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8), (size, size))
+                     for size in (32, 64)) for _ in range(12)]
+    path = tmp_path / f'int8{FORMATS[kind]}'
+    written = export_tracker(network, path, kind, 'int8', samples)
+    assert 0.7 <= written.agreement['IoU'] < 1
+    text = path.read_bytes()
+    assert b'QuantizeLinear' in text or b'FakeQuantize' in text
+    with pytest.raises(ValueError, match='int8 needs crops to calibrate with'):
+        export_tracker(network, path, kind, 'int8')
+
+
+def test_a_file_that_is_wrong_is_not_written(model, tmp_path, monkeypatch):
+    path = tmp_path / 'x.onnx'
+    path.write_text('what was there before')
+    other = ready(build(tracker(), seed=9))
+    monkeypatch.setattr('mmct.deploy.export.TorchNetwork', lambda _: TorchNetwork(other))
+    with pytest.raises(ValueError, match='does not do what the tracker does: .* nothing was writ'):
+        export_tracker(model, path)
+    assert path.read_text() == 'what was there before'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_int8_that_strays_is_refused(model, monkeypatch):
+    other = TorchNetwork(ready(build(tracker(), seed=9)))
+    other.info = other.info.__class__(**{**vars(other.info), 'precision': 'int8'})
+    rng = np.random.default_rng(0)
+    samples = [tuple(rng.integers(0, 256, (s, s, 3), dtype=np.uint8) for s in (32, 64))
+               for _ in range(3)]
+    with pytest.raises(ValueError, match=r'at least 0.7 is needed; more or other calibration'):
+        check(other, TorchNetwork(model), samples)
+
+
+@pytest.mark.parametrize(('one', 'other', 'expected'), [
+    ((0.5, 0.5, 0.2, 0.2), (0.5, 0.5, 0.2, 0.2), 1),
+    ((0.5, 0.5, 0.2, 0.2), (0.6, 0.5, 0.2, 0.2), 1 / 3),
+    ((0.2, 0.2, 0.1, 0.1), (0.8, 0.8, 0.1, 0.1), 0)])
+def test_iou(one, other, expected):
+    assert box_iou(one, other) == pytest.approx(expected)
+
+
+# What cannot be
+
+
+def test_elimination_cannot_be_exported(tmp_path):
+    config = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
+    with pytest.raises(ValueError, match='candidate elimination cannot be exported'):
+        export_tracker(ready(build(config)), tmp_path / 'x.onnx')
+
+
+@pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [
+    ('none.onnx', {}, FileNotFoundError, 'none.onnx does not exist'),
+    ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', "),
+    ('tracker.onnx', {'backend': 'tensorflow'}, ValueError, "backend='tensorflow' is not one of"),
+    ('tracker.xml', {'backend': 'onnxruntime'}, ValueError, 'runs files .onnx, got .*tracker.xml'),
+    ('other.onnx', {}, ValueError, 'other.onnx cannot be read by ONNX Runtime: '),
+    ('other.xml', {}, ValueError, 'other.xml cannot be read by OpenVINO: '),
+    ('alone.onnx', {}, FileNotFoundError, 'alone.template.onnx does not exist; it is written besi'),
+    ('tracker.template.onnx', {}, ValueError, 'does not say what tracking needs to know'),
+    ('tracker.template.xml', {}, ValueError, 'does not say what tracking needs to know'),
+])
+def test_files_that_cannot_be_run(files, tmp_path, name, kwargs, error, message):
+    for path in files.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / 'other.onnx').write_text('no network')
+    (tmp_path / 'other.xml').write_text('no network')
+    (tmp_path / 'alone.onnx').write_bytes((files / 'tracker.onnx').read_bytes())
+    with pytest.raises(error, match=message) as caught:
+        Tracker(tmp_path / name, **kwargs)
+    assert '\n' not in str(caught.value)
+
+
+def test_update_before_init(model):
+    with pytest.raises(ValueError, match=r'needs init\(frame, box\) before update'):
+        Tracker(TorchNetwork(model)).update(moving_disc(1)[0])
+
+
+def test_config_and_checkpoint(tmp_path):
+    config = tmp_path / 'config.py'
+    config.write_text(f'custom_imports = dict(imports=["mmct"])\nmodel = {tracker()}\n')
+    file = save_teacher(tmp_path / 'tracker.pth')
+    frames = moving_disc(3)
+    follower, reference = Tracker(config, file), Tracker(TorchNetwork(build(tracker()).eval()))
+    for one in (follower, reference):
+        one.init(frames[0], BOX)
+    assert follower.update(frames[1])[0] == pytest.approx(reference.update(frames[1])[0], abs=1e-3)
+    with pytest.raises(ValueError, match='needs a checkpoint beside it'):
+        Tracker(config)
+
+
+# A device without PyTorch
+
+LIGHT = """
+import sys
+import numpy as np
+from mmct.runtime import Tracker
+frames = np.load(sys.argv[1])
+for path in sys.argv[2:]:
+    tracker = Tracker(path)
+    tracker.init(frames[0], (48, 48, 24, 24))
+    print(*(value for frame in frames[1:] for value in tracker.update(frame)[0]))
+try:
+    Tracker(sys.argv[0], 'weights.pth')
+except ImportError as error:
+    print(error)
+"""
+
+
+def light_packages(folder):
+    """A folder of packages with numpy, OpenCV and the backends alone."""
+    folder.mkdir()
+    for package in ('numpy', 'cv2', 'onnxruntime', 'openvino'):
+        home = Path(importlib.util.find_spec(package).origin).parent
+        for path in (home, *home.parent.glob(f'{package}*.libs'),
+                     *home.parent.glob('opencv_python*.libs')):
+            if not (folder / path.name).exists():
+                (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_runs_without_pytorch(model, files, tmp_path):
+    frames = np.stack(moving_disc(5))
+    np.save(tmp_path / 'frames.npy', frames)
+    paths = [files / f'tracker{suffix}' for suffix in FORMATS.values()]
+    (tmp_path / 'light.py').write_text(LIGHT)
+    done = subprocess.run(
+        [sys.executable, '-S', tmp_path / 'light.py', tmp_path / 'frames.npy', *paths],
+        env={'PYTHONPATH': f'{light_packages(tmp_path / "packages")}:{ROOT}'},
+        capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    reference = Tracker(TorchNetwork(model))
+    reference.init(frames[0], (48, 48, 24, 24))
+    expected = [value for frame in frames[1:] for value in reference.update(frame)[0]]
+    *boxes, last = done.stdout.strip().split('\n')
+    assert len(boxes) == 2
+    for line in boxes:
+        assert [float(value) for value in line.split()] == pytest.approx(expected, abs=0.01)
+    assert last == ("backend torch needs the package torch; install it alone, or with pip install "
+                    "'mmct[lite]'")
+
+
+def test_precision_of_autocast(model):
+    frames = moving_disc(2)
+    boxes = []
+    for dtype in (None, torch.bfloat16):
+        follower = Tracker(TorchNetwork(model, dtype=dtype))
+        follower.init(frames[0], BOX)
+        boxes.append(follower.update(frames[1]))
+    assert boxes[0] != boxes[1]
+    assert np.isfinite(boxes[1][0]).all()

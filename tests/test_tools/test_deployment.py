@@ -1,0 +1,138 @@
+"""tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT, run_tool
+
+from mmct.runtime import Tracker
+from mmct.runtime.frames import Frames
+from mmct.runtime.video import VideoFile
+
+pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
+pytest.importorskip('openvino', reason='the extra deploy is not installed')
+
+CONFIG = ROOT / 'configs' / 'demo' / 'ostrack_tiny.py'
+WEIGHTS = ROOT / 'configs' / 'demo' / 'ostrack_tiny.pth'
+BOX = (60, 50, 40, 30)
+
+
+@pytest.fixture(scope='module')
+def pictures(tmp_path_factory):
+    """A folder of frames: a red rectangle moves over a soft background."""
+    folder = tmp_path_factory.mktemp('frames')
+    rng = np.random.default_rng(0)
+    background = cv2.resize(rng.integers(60, 200, (6, 8, 3), dtype=np.uint8), (240, 180))
+    for i in range(8):
+        frame = background.copy()
+        x, y, w, h = BOX
+        cv2.rectangle(frame, (x + 3 * i, y), (x + 3 * i + w, y + h), (30, 30, 220), -1)
+        cv2.imwrite(str(folder / f'{i:04d}.png'), frame)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory):
+    out = tmp_path_factory.mktemp('exported') / 'tracker.onnx'
+    done = run_tool('export.py', CONFIG, WEIGHTS, out)
+    assert done.status == 0, done.err
+    assert 'tracker.onnx and tracker.template.onnx, fp32; largest error against PyTorch' in done.out
+    return out
+
+
+def draw(*args):
+    return run_tool('demo_video.py', *args)
+
+
+@pytest.mark.parametrize('name', ['out.mp4', 'out.avi'])
+def test_video_of_a_folder(exported, pictures, tmp_path, name):
+    box = ','.join(map(str, BOX))
+    done = draw(pictures, exported, '--box', box, '--out', tmp_path / name, '--boxes',
+                tmp_path / 'boxes.txt')
+    assert done.status == 0, done.err
+    assert '8 frames, ' in done.out
+    boxes = np.loadtxt(tmp_path / 'boxes.txt', delimiter=',')
+    assert boxes.shape == (8, 4)
+    assert boxes[0].tolist() == list(BOX)
+    # The box follows, and is drawn.
+    assert abs(boxes[-1, 0] + boxes[-1, 2] / 2 - (BOX[0] + 21 + 20)) < 12
+    frames = list(Frames(tmp_path / name))
+    assert len(frames) == 8
+    x, y, w, h = boxes[-1].round().astype(int)
+    edge = frames[-1][y + h // 2, max(x - 1, 0):x + 2].astype(int)
+    assert (edge[:, 1] - edge[:, 2]).max() > 60
+    assert [path.name for path in sorted(tmp_path.iterdir())] == sorted(['boxes.txt', name])
+
+
+def test_config_and_checkpoint_give_the_same(exported, pictures, tmp_path):
+    files = [tmp_path / 'one.txt', tmp_path / 'other.txt']
+    box = ','.join(map(str, BOX))
+    for file, model in zip(files, ((exported, ), (CONFIG, '--checkpoint', WEIGHTS)), strict=True):
+        done = draw(pictures, *model, '--box', box, '--boxes', file, '--out', tmp_path / 'o.avi')
+        assert done.status == 0, done.err
+    assert np.allclose(*(np.loadtxt(file, delimiter=',') for file in files), atol=0.01)
+
+
+@pytest.mark.parametrize('name', ['int8.onnx', 'int8.xml'])
+def test_int8_of_a_video(pictures, tmp_path, name):
+    box = ','.join(map(str, BOX))
+    done = run_tool('export.py', CONFIG, WEIGHTS, tmp_path / name, '--precision', 'int8',
+                    '--calibration', pictures, '--box', box, '--samples', 4)
+    assert done.status == 0, done.err
+    assert 'int8; mean IoU with PyTorch on the calibration crops: IoU' in done.out
+    follower = Tracker(tmp_path / name)
+    frames = list(Frames(pictures))
+    follower.init(frames[0], BOX)
+    for frame in frames[1:]:
+        (x, _, w, _), score = follower.update(frame)
+    assert abs(x + w / 2 - (BOX[0] + 21 + 20)) < 12
+    assert 0 < score < 1
+
+
+@pytest.mark.parametrize(('args', 'message'), [
+    (('nowhere.mp4', '{model}', '--box', '1,2,3,4'), 'nowhere.mp4 does not exist; give a video'),
+    (('{empty}', '{model}', '--box', '1,2,3,4'), 'has no images (.jpg, '),
+    (('{text}', '{model}', '--box', '1,2,3,4'), 'video {text} cannot be opened'),
+    (('{pictures}', '{model}', '--box', '1,2,3'), "expected X,Y,W,H in pixels, got '1,2,3'"),
+    (('{pictures}', '{model}', '--box', '500,2,30,30'), 'lies outside the frame'),
+    (('{pictures}', '{model}'), 'one of the arguments --box --select is required'),
+    (('{pictures}', '{model}', '--box', '1,2,30,40', '--out', '{empty}/x.gif'),
+     'x.gif: a video ends in .mp4 or .avi'),
+    (('{pictures}', '{model}', '--box', '1,2,30,40', '--precision', 'bf16'), 'not in bf16'),
+    (('{pictures}', 'none.onnx', '--box', '1,2,30,40'), 'none.onnx does not exist'),
+])
+def test_what_cannot_be_drawn(exported, pictures, tmp_path, args, message):
+    places = dict(model=exported, pictures=pictures, empty=tmp_path / 'empty',
+                  text=tmp_path / 'text.mp4')
+    places['empty'].mkdir()
+    places['text'].write_text('no video')
+    done = draw(*(arg.format(**places) for arg in args))
+    assert done.status == 2
+    assert message.format(**places) in done.err
+    assert not list(places['empty'].iterdir())
+
+
+def test_a_frame_that_cannot_be_read(exported, pictures, tmp_path):
+    for i, path in enumerate(sorted(pictures.iterdir())):
+        (tmp_path / path.name).write_bytes(path.read_bytes()[:None if i < 3 else 40])
+    done = draw(tmp_path, exported, '--box', '60,50,40,30', '--out', tmp_path / 'out' / 'o.mp4')
+    assert done.status == 2
+    assert '0003.png cannot be read' in done.err
+    assert not list((tmp_path / 'out').iterdir())
+
+
+@pytest.mark.parametrize(('args', 'message'), [
+    (('x.xml', '--format', 'onnx'), 'x.xml: a file of format onnx ends in .onnx'),
+    (('x.onnx', '--precision', 'int8', '--calibration', '.'), 'needs the box of a target in its'),
+])
+def test_what_cannot_be_exported(tmp_path, args, message):
+    done = run_tool('export.py', CONFIG, WEIGHTS, tmp_path / args[0], *args[1:])
+    assert done.status == 2
+    assert message in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_frames_of_another_size_fit_the_video(tmp_path):
+    with VideoFile(tmp_path / 'x.avi', 10) as video:
+        for size in ((40, 60), (80, 100)):
+            video.write(np.full((*size, 3), 128, np.uint8))
+    assert [frame.shape for frame in Frames(tmp_path / 'x.avi')] == [(40, 60, 3)] * 2

@@ -1,0 +1,98 @@
+"""Track a target through a video, a camera or a folder of images, and draw what is found.
+
+MODEL is a file written by tools/export.py, or a config with --checkpoint. Without --out and
+--show, the result goes beside the video as NAME.tracked.mp4.
+"""
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from mmct.cli import run
+from mmct.runtime import Tracker
+from mmct.runtime.boxes import parse_box
+from mmct.runtime.draw import draw_target
+from mmct.runtime.frames import Frames
+from mmct.runtime.video import VideoFile
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('video', metavar='VIDEO|CAMERA|FOLDER')
+    parser.add_argument('model', type=Path, metavar='MODEL')
+    parser.add_argument('--checkpoint', type=Path, help='weights, where MODEL is a config')
+    first = parser.add_mutually_exclusive_group(required=True)
+    first.add_argument('--box', type=parse_box, metavar='X,Y,W,H',
+                       help='of the target in the first frame, in pixels')
+    first.add_argument('--select', action='store_true',
+                       help='draw the box into the first frame, with the mouse')
+    parser.add_argument('--out', type=Path, metavar='OUT.mp4')
+    parser.add_argument('--boxes', type=Path, metavar='FILE',
+                        help='write x,y,w,h of each frame, a line each')
+    parser.add_argument('--show', action='store_true', help='in a window; Escape ends')
+    parser.add_argument('--backend')
+    parser.add_argument('--precision')
+    parser.add_argument('--threads', type=int)
+    args = parser.parse_args()
+    frames = Frames(args.video)
+    tracker = Tracker(args.model, args.checkpoint, backend=args.backend,
+                      precision=args.precision, threads=args.threads)
+    out = args.out
+    if out is None and not args.show:
+        source = Path(args.video)
+        out = Path(f'{source.with_suffix("") if source.is_file() else source}.tracked.mp4')
+    boxes, seconds = [], 0.
+    with Progress(TextColumn('tracking'), BarColumn(), MofNCompleteColumn(), TextColumn('left'),
+                  TimeRemainingColumn()) as progress, VideoFile(out, frames.fps or 30) as video:
+        task = progress.add_task('', total=frames.length)
+        for frame in frames:
+            if not boxes:
+                box, score = args.box or select(frame), 1.
+                tracker.init(frame, box)
+            else:
+                start = time.perf_counter()
+                box, score = tracker.update(frame)
+                seconds += time.perf_counter() - start
+            boxes.append(box)
+            fps = (len(boxes) - 1) / seconds if seconds else None
+            draw_target(frame, box, score, fps)
+            video.write(frame)
+            progress.advance(task)
+            if args.show:
+                cv2.imshow('mmct', frame)
+                if cv2.waitKey(1) == 27:
+                    break
+    if not boxes:
+        raise ValueError(f'{args.video} has no frame that can be read')
+    if args.boxes:
+        args.boxes.write_text(''.join(f'{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n'
+                                      for x, y, w, h in boxes))
+    speed = f', {(len(boxes) - 1) / seconds:.0f} frames a second (tracking alone)' \
+        if seconds else ''
+    print(f'{len(boxes)} frames{speed}{f"; written to {out}" if out else ""}')
+
+
+def select(frame) -> tuple:
+    """Ask for the box with the mouse."""
+    try:
+        box = cv2.selectROI('drag a box, then press Enter', frame, showCrosshair=False)
+        cv2.destroyAllWindows()
+    except cv2.error:
+        raise ValueError('--select needs a screen, and an OpenCV with windows (opencv-python, not '
+                         'its headless build); give the box with --box X,Y,W,H') from None
+    if not (box[2] and box[3]):
+        raise ValueError('no box was drawn; drag one in the window, then press Enter')
+    return box
+
+
+if __name__ == '__main__':
+    run(main)

@@ -1,0 +1,56 @@
+"""Write a tracker as files for devices without PyTorch, checked against PyTorch before it is done.
+
+OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
+"""
+import argparse
+from pathlib import Path
+
+from mmengine.config import Config
+from rich.progress import track
+
+from mmct import load_tracker
+from mmct.cli import run
+from mmct.deploy import export_tracker
+from mmct.deploy.calibration import crops_of_video, pairs_of_config
+from mmct.runtime.boxes import parse_box
+from mmct.runtime.frames import Frames
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', type=Path, help='of a tracker, or of a compression')
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('out', type=Path, metavar='OUT')
+    parser.add_argument('--format', choices=['onnx', 'openvino'],
+                        help='default: openvino if OUT ends in .xml, else onnx')
+    parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
+                        help='of the weights (default %(default)s)')
+    parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
+                        'frames, tracked from --box; default: the validation pairs of the config')
+    parser.add_argument('--box', type=parse_box, metavar='X,Y,W,H')
+    parser.add_argument('--samples', type=int, default=128, metavar='N',
+                        help='calibration crops (default %(default)s)')
+    args = parser.parse_args()
+    if args.calibration and args.box is None:
+        raise ValueError('--calibration needs the box of a target in its first frame: --box '
+                         'X,Y,W,H')
+    tracker = load_tracker(args.config, args.checkpoint)
+    samples = []
+    if args.precision == 'int8' and args.calibration:
+        frames = Frames(args.calibration)
+        samples = crops_of_video(
+            tracker, track(frames, 'calibration', total=frames.length), args.box, args.samples)
+    elif args.precision == 'int8':
+        pairs = pairs_of_config(Config.fromfile(args.config), args.samples)
+        samples = list(track(pairs, 'calibration', total=args.samples))
+    kind = args.format or ('openvino' if args.out.suffix == '.xml' else 'onnx')
+    written = export_tracker(tracker, args.out, kind, args.precision, samples)
+    what = 'mean IoU with PyTorch on the calibration crops' if args.precision == 'int8' else \
+        'largest error against PyTorch, of the largest value'
+    figures = ', '.join(f'{name} {value:.2g}' for name, value in written.agreement.items())
+    print(f'{written.path} and {written.path.stem}.template{written.path.suffix}, '
+          f'{args.precision}; {what}: {figures}')
+
+
+if __name__ == '__main__':
+    run(main)
