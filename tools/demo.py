@@ -2,9 +2,11 @@
 
 Makes the videos, compresses the small teacher that comes with mmct into four layers, trains the
 same student from ground truth only on the same pairs, tests all three, and ends with a table and
-a picture. Logs and results go to the work folder.
+a picture. Logs and results go to the work folder. Several students, each with and without the
+teacher, are compared by --students.
 """
 import argparse
+import itertools
 import json
 import re
 import subprocess
@@ -20,13 +22,20 @@ from tabulate import tabulate
 
 from mmct import load_tracker
 from mmct.cli import run
+from mmct.evaluation.complexity import count_macs, count_parameters
 from mmct.evaluation.contact_sheet import draw_contact_sheet, read_boxes
 from mmct.evaluation.speed import interleaved_latency
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs' / 'demo'
 TEACHER = 'teacher, 12 layers'
-STUDENTS = {'compressed, 4 layers': 'ct_ostrack_tiny_4l', 'ground truth only': 'gt_ostrack_tiny_4l'}
+# Ways to train a student: settings on top of its config.
+WAYS = {
+    'compressed': [],
+    'ground truth only': ['model.replace_prob=1.0', 'model.guidance_loss=None',
+                          'model.mimic_loss=None', 'custom_hooks.1.mode=constant',
+                          'custom_hooks.1.init=1.0'],
+}
 # Seconds that a step takes on two cores, so that the end of the whole can be told from the start.
 TRAIN_COST, TEST_COST = 220, 60
 PROGRESS_LINE = re.compile(r'Epoch\((train|test)\)\s+(?:\[\s*(\d+)\])?\[\s*(\d+)/(\d+)\]')
@@ -92,35 +101,40 @@ def main() -> None:
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--data', type=Path, default=Path('data/demo'), help='folder of the videos')
     parser.add_argument('--teacher', type=Path, default=CONFIGS / 'ostrack_tiny.pth')
+    parser.add_argument('--students', nargs='+', default=['ct_ostrack_tiny_4l'], metavar='CONFIG',
+                        choices=sorted(file.stem for file in CONFIGS.glob('ct_*.py')),
+                        help='names of configs in configs/demo (default ct_ostrack_tiny_4l)')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0],
-                        help='train both students once with each')
+                        help='train all students once with each')
     parser.add_argument('--cfg-options', nargs='+', default=[],
                         help='settings for both trainings that replace those of the configs')
     args = parser.parse_args()
     if not (args.data / 'annotations/lasot_test_infos.txt').is_file():
         subprocess.run([sys.executable, str(ROOT / 'tools/make_demo_videos.py'), str(args.data)],
                        check=True)
-    steps = Steps(TEST_COST + len(args.seeds) * 2 * (TRAIN_COST + TEST_COST))
+    runs = len(args.students) * len(args.seeds) * len(WAYS)
+    steps = Steps(TEST_COST + runs * (TRAIN_COST + TEST_COST))
     with steps.progress:
         results, minutes = compress_and_test(args, steps)
     report(args, results, minutes)
 
 
 def compress_and_test(args, steps: Steps):
-    """Metrics of the teacher and, for each seed, of both students; minutes of training."""
+    """Metrics of the teacher and, for each seed, of all students; minutes of training."""
     data = [f'{loader}_dataloader.dataset.{key}data_root={args.data}/' for loader, key in
             (('train', 'datasets.0.'), ('val', 'datasets.0.'), ('test', ''))]
     results = {TEACHER: [test(args, steps, TEACHER, 'ostrack_tiny', args.teacher, data)]}
     minutes = {}
     for seed in args.seeds:
-        for name, config in STUDENTS.items():
-            folder = args.work_dir / f'{config}-seed{seed}'
+        for config, way in itertools.product(args.students, WAYS):
+            name = f'{config.removeprefix("ct_ostrack_tiny_")} {way}'
             label = f'{name}, seed {seed}'
+            folder = args.work_dir / label.replace(', ', '-').replace(' ', '_')
             seconds = steps.run(
                 f'train: {label}', TRAIN_COST, 'train.py', str(CONFIGS / f'{config}.py'),
                 '--work-dir', str(folder), '--cfg-options', *data, f'randomness.seed={seed}',
                 f'model.seed={seed}', f'model.teacher_checkpoint={args.teacher}',
-                *args.cfg_options, log=folder / 'train.log')
+                *WAYS[way], *args.cfg_options, log=folder / 'train.log')
             minutes.setdefault(name, []).append(seconds / 60)
             student = folder / 'student.pth'
             last = Path((folder / 'last_checkpoint').read_text())
@@ -164,7 +178,8 @@ def report(args, results: dict, minutes: dict) -> None:
             '% of teacher': spread(share),
             'ms a frame': f'{latency[name]:.2f}',
             'speed-up': f'{latency[TEACHER] / latency[name]:.2f} x',
-            'parameters': f'{sum(p.numel() for p in trackers[name].parameters()) / 1e6:.2f} M',
+            'MMACs': f'{count_macs(trackers[name]) / 1e6:.1f}',
+            'parameters': f'{count_parameters(trackers[name]) / 1e6:.2f} M',
             'training': spread(minutes[name]) + ' min' if name in minutes else 'given',
         })
     table = tabulate(rows, headers='keys', tablefmt='github')
@@ -173,7 +188,7 @@ def report(args, results: dict, minutes: dict) -> None:
     draw_contact_sheet(
         {name: frames for name, (frames, _) in list(videos.items())[::max(len(videos) // 7, 1)]},
         {'ground truth': {name: boxes for name, (_, boxes) in videos.items()},
-         **{name: BoxFiles(runs[0]['boxes']) for name, runs in results.items()}},
+         **{name: BoxFiles(runs[0]['boxes']) for name, runs in list(results.items())[:3]}},
         sheet, title='Teacher and students on test videos')
     print(f'\n{table}\n\nAUC, precision in % over {len(videos)} test videos; table: '
           f'{args.work_dir / "results.md"}, tracked frames: {sheet}')

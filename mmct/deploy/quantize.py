@@ -1,4 +1,5 @@
 """Post-training quantization to int8."""
+import logging
 import re
 from collections.abc import Iterable
 
@@ -21,6 +22,7 @@ def quantize(model, samples: Iterable[dict[str, np.ndarray]]):
         ImportError: NNCF is missing.
     """
     nncf = needed('nncf')
+    nncf.set_log_level(logging.ERROR)
     samples = list(samples)
     names = [node.name for node in model.graph.node] if hasattr(model, 'graph') else [
         op.get_friendly_name() for op in model.get_ops()]

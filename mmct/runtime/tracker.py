@@ -1,5 +1,5 @@
 """The tracking loop: crop, network, window, decode, map back. The one place of the hot path."""
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 
 import numpy as np
@@ -56,18 +56,22 @@ class Tracker:
         self._template = self.network.embed(crop, tuple(value * size for value in target))
         self.box = box
 
-    def update(self, frame: np.ndarray) -> tuple[list[float], float]:
+    def update(self, frame: np.ndarray, on_part: Callable[[], None] = lambda: None
+               ) -> tuple[list[float], float]:
         """Follow the target into the next frame.
 
         Args:
             frame: (H, W, 3) uint8 BGR, of any size.
+            on_part: called after the crop and after the network, for whoever times them.
 
         Returns:
             x, y, w, h in pixels of the frame, and the network's score in [0, 1], before the
             window, at the place of that box.
         """
         scale = self._crop(frame, self._crops[0])
+        on_part()
         outputs = self.network.run([self._template], self._crops)
+        on_part()
         return self._finish(frame, scale, {key: value[0] for key, value in outputs.items()})
 
     def _crop(self, frame: np.ndarray, out: np.ndarray) -> float:

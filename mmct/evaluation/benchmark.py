@@ -1,0 +1,196 @@
+"""Latency of trackers by backend and precision, teacher beside student, in one run."""
+import multiprocessing
+import platform
+import re
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmtrack.registry import MODELS
+
+from ..api import ready
+from ..checkpoint import load_weights, save_tracker
+from ..deploy import export_tracker
+from ..models import OSTrack
+from ..runtime import Tracker, open_network
+from ..runtime.backends.pytorch import DTYPES, TorchNetwork
+from .complexity import count_macs, count_parameters
+from .published_step import PublishedStep
+
+FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
+# (backend, precision, file or None for PyTorch)
+KINDS = {
+    ('published', 'fp32'): None, ('torch', 'fp32'): None, ('torch', 'bf16'): None,
+    ('compile', 'fp32'): None, ('compile', 'bf16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
+    ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
+    ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
+DEFAULT = tuple(kind for kind in KINDS if kind[0] != 'compile')  # compiling takes minutes
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A network to time.
+
+    Attributes:
+        role: 'teacher' or 'student'.
+        backend, precision: see ``KINDS``.
+        config: of the tracker.
+        folder: with its weights and exported files.
+    """
+    role: str
+    backend: str
+    precision: str
+    config: dict
+    folder: Path
+
+    def open(self, threads: int):
+        """Load the network."""
+        torch.set_num_threads(threads)
+        file = KINDS[self.backend, self.precision]
+        if file:
+            precision = self.precision if self.precision == 'bf16' else None
+            return open_network(self.folder / f'{self.role}.{file}', backend=self.backend,
+                                precision=precision, threads=threads)
+        tracker = MODELS.build(self.config)
+        load_weights(tracker, self.folder / f'{self.role}.pth')
+        if self.backend == 'published':
+            return PublishedStep(tracker)
+        return TorchNetwork(ready(tracker), self.backend == 'compile', DTYPES[self.precision])
+
+
+@dataclass(frozen=True)
+class Row:
+    """Milliseconds, median and 10 to 90 % range of the whole step; megabytes at the most."""
+    contestant: Contestant
+    macs: int
+    parameters: int
+    crop: float
+    network: float
+    decode: float
+    update: float
+    spread: tuple[float, float]
+    memory: float | None
+
+
+def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequence[tuple],
+            samples: Sequence = ()) -> tuple[list[Contestant], dict[str, tuple[int, int]]]:
+    """Weights and exported files of teacher and student, and their MACs and parameters.
+
+    Without a checkpoint weights are random, as are the teacher's always: they take as long.
+
+    Args:
+        checkpoint: of the student, or of the tracker, if it is one; None for random weights.
+        samples: crops that int8 is calibrated with; noise if there are none, enough for timing.
+    """
+    model = config.model
+    trackers = {'tracker': model} if 'student' not in model else {
+        'teacher': model.teacher, 'student': model.student}
+    contestants, costs = [], {}
+    for role, cfg in trackers.items():
+        cfg = without_elimination(cfg)
+        tracker = MODELS.build(cfg)
+        if checkpoint and role != 'teacher':
+            load_weights(tracker, checkpoint)
+        save_tracker(tracker.state_dict(), folder / f'{role}.pth', student=role == 'student')
+        tracker = ready(tracker)
+        costs[role] = count_macs(tracker), count_parameters(tracker)
+        for file in {KINDS[kind] for kind in kinds} - {None}:
+            precision, _, suffix = file.partition('.')
+            export_tracker(tracker, folder / f'{role}.{file}',
+                           'openvino' if suffix == 'xml' else 'onnx', precision,
+                           samples or noise(tracker), strict=bool(samples))
+        contestants += [Contestant(role, *kind, cfg, folder) for kind in kinds]
+    return contestants, costs
+
+
+def without_elimination(cfg: dict) -> dict:
+    """Exported files keep all tokens, so all others do."""
+    return dict(cfg, backbone={k: v for k, v in cfg['backbone'].items() if k != 'elimination'})
+
+
+def noise(tracker: OSTrack, count: int = 8) -> list:
+    rng = np.random.default_rng(0)
+    return [tuple(rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in (
+        tracker.backbone.template_size, tracker.backbone.search_size)) for _ in range(count)]
+
+
+def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps: int,
+            progress: Callable[[str], None] = lambda text: None) -> list[Row]:
+    """Time all, taking turns step by step, so that a busy moment of the machine hits all alike."""
+    frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
+    trackers = []
+    for contestant in contestants:
+        trackers.append(Tracker(contestant.open(threads)))
+        trackers[-1].init(frames[0], BOX)
+        trackers[-1].update(frames[1])
+        progress('load')
+    times = np.zeros((steps + 2, len(trackers), 3))
+    for step in range(steps + 2):  # the first two are not counted
+        for i, tracker in enumerate(trackers):
+            tracker.box = list(BOX)  # random weights lead anywhere
+            times[step, i] = timed_step(tracker, frames[step % len(frames)])
+        progress('step')
+    memories = []
+    for contestant in contestants:
+        memories.append(peak_memory(contestant, threads))
+        progress('memory')
+    rows = []
+    for i, contestant in enumerate(contestants):
+        parts = 1e3 * times[2:, i]
+        whole = parts.sum(axis=1)
+        rows.append(Row(contestant, *costs[contestant.role], *np.median(parts, axis=0).tolist(),
+                        float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),
+                        memories[i]))
+    return rows
+
+
+def timed_step(tracker: Tracker, frame: np.ndarray) -> list[float]:
+    """Seconds of crop, network and decoding of one ``update``."""
+    marks = [time.perf_counter()]
+    tracker.update(frame, on_part=lambda: marks.append(time.perf_counter()))
+    marks.append(time.perf_counter())
+    return np.diff(marks).tolist()
+
+
+def peak_memory(contestant: Contestant, threads: int) -> float | None:
+    """Megabytes that loading and tracking take at the most, in a process of its own, beyond what
+    the imports take; None where Linux does not tell."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+        return pool.submit(_peak_memory, contestant, threads).result()
+
+
+def _peak_memory(contestant: Contestant, threads: int) -> float | None:
+    try:
+        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
+    except OSError:
+        return None
+    before = _memory('VmRSS')
+    tracker = Tracker(contestant.open(threads))
+    frame = np.zeros((*FRAME_SIZE, 3), np.uint8)
+    tracker.init(frame, BOX)
+    for _ in range(3):
+        tracker.box = list(BOX)
+        tracker.update(frame)
+    return _memory('VmHWM') - before
+
+
+def _memory(entry: str) -> float:
+    """Megabytes, of this process."""
+    status = Path('/proc/self/status').read_text()
+    return int(re.search(rf'{entry}:\s*(\d+) kB', status)[1]) / 1024
+
+
+def processor() -> str:
+    """Name of the processor, and those of its flags that matter here."""
+    info = Path('/proc/cpuinfo')
+    text = info.read_text() if info.is_file() else ''
+    name = re.search(r'model name\s*:\s*(.+)', text)
+    flags = re.search(r'flags\s*:\s*(.+)', text)
+    known = ('avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_bf16', 'amx_int8')
+    own = [flag for flag in known if flags and flag in flags[1].split()]
+    return f'{name[1] if name else platform.processor() or "unknown processor"} ({" ".join(own)})'
