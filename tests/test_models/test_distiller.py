@@ -256,6 +256,12 @@ def test_trained_head_has_batch_statistics(model):
         assert not torch.equal(own.running_mean, old.running_mean)
 
 
+def test_a_teacher_is_no_student_to_start_from(model, teacher_file):
+    state = torch.load(teacher_file)['state_dict']
+    with pytest.raises(ValueError, match='has 4 layers, the student 2; a teacher is given as'):
+        model.load_state_dict(state, strict=False)
+
+
 def test_extracted_student_can_be_loaded(started, teacher_file, tmp_path):
     save_tracker(started.student.state_dict(), tmp_path / 'student.pth', student=True)
     other = build(distiller(teacher_file), seed=5).train()

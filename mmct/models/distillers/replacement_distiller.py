@@ -113,7 +113,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         # must not start the student from the teacher again.
         self.register_buffer('iteration', torch.tensor(0))
         self.register_buffer('started', torch.tensor(False))
-        self._register_load_state_dict_pre_hook(accept_plain_student)
+        self._register_load_state_dict_pre_hook(accept_plain_student, with_module=True)
 
     # The teacher
 
@@ -262,10 +262,20 @@ def run_layers(layers: Sequence[nn.Module], tokens: Tokens) -> Tokens:
     return tokens
 
 
-def accept_plain_student(state_dict: dict, prefix: str, *_) -> None:
-    """Let a distiller load the checkpoint of an extracted student, too, and go on from it."""
+def accept_plain_student(distiller: ReplacementDistiller, state_dict: dict, prefix: str,
+                         *_) -> None:
+    """Let a distiller load the checkpoint of an extracted student, too, and go on from it.
+
+    Raises:
+        ValueError: it is a tracker of another depth, such as the teacher.
+    """
     if any(key.startswith(f'{prefix}student.') for key in state_dict):
         return
+    layers = len({key.split('.')[2] for key in state_dict if key.startswith('backbone.layers.')})
+    expected = len(distiller.student.backbone.layers)
+    if layers not in (0, expected):
+        raise ValueError(f'the checkpoint has {layers} layers, the student {expected}; a teacher '
+                         'is given as model.teacher_checkpoint, not as load_from')
     for key in list(state_dict):
         if key.startswith((f'{prefix}backbone.', f'{prefix}head.')):
             state_dict[f'{prefix}student.{key[len(prefix):]}'] = state_dict.pop(key)
