@@ -25,7 +25,7 @@ def size(text: str) -> tuple:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
-    for split, videos, frames in (('train', 600, 40), ('val', 24, 40), ('test', 24, 150)):
+    for split, videos, frames in (('train', 400, 40), ('val', 24, 40), ('test', 24, 150)):
         parser.add_argument(f'--{split}', type=int, default=videos, metavar='N',
                             help=f'{split} videos (default {videos})')
         parser.add_argument(f'--{split}-frames', type=int, default=frames, metavar='N',

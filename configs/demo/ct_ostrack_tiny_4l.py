@@ -29,7 +29,6 @@ train_dataloader = dict(batch_size=32, dataset=dict(datasets=[_base_.train_video
 
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)
-optim_wrapper = dict(optimizer=dict(lr=5e-4))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=100),
     dict(
