@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest_video import BOX, moving_disc
+from disc import BOX, moving_disc
 from tiny import build, save_teacher, student, tracker
 
 from mmct.api import ready

@@ -1,55 +1,15 @@
 """Small data, a small compression, and the tools run as from a command line."""
-import contextlib
-import io
 import json
-import runpy
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from commands import ROOT, run_tool
 from tiny import save_teacher, student, tracker
 
-import mmct  # noqa: F401  before the tests import MMTracking
-
-# isort: split
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.registry import DefaultScope
-from mmtrack.visualization import TrackLocalVisualizer
-
-ROOT = Path(__file__).parents[2]
 SHAPE = {'width': 32, 'depth': 4, 'template_size': 64, 'search_size': 128}
-
-
-class Done(NamedTuple):
-    """How a tool ended."""
-    status: int
-    out: str
-    err: str
-
-
-def run_tool(name: str, *args) -> Done:
-    """A tool, as if in a process of its own."""
-    forget_runs()
-    before, sys.argv = sys.argv, [str(ROOT / 'tools' / name), *map(str, args)]
-    status, out, err = 0, io.StringIO(), io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            runpy.run_path(sys.argv[0], run_name='__main__')
-    except SystemExit as end:
-        status = end.code or 0
-    finally:
-        sys.argv = before
-        forget_runs()
-    return Done(status, out.getvalue(), err.getvalue())
-
-
-def forget_runs() -> None:
-    """MMEngine keeps what a process has one of by name."""
-    for single in (MMLogger, MessageHub, DefaultScope, TrackLocalVisualizer):
-        single._instance_dict.clear()
 
 
 def metrics(folder: Path) -> dict:

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from commands import ROOT, run_tool
 from tiny import build, pair_batch, tracker
 
 from mmct.api import ready

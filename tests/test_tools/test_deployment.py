@@ -2,7 +2,7 @@
 import cv2
 import numpy as np
 import pytest
-from conftest import ROOT, run_tool
+from commands import ROOT, run_tool
 
 from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames

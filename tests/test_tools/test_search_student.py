@@ -3,7 +3,7 @@ import re
 import cv2
 import pytest
 import torch
-from conftest import ROOT, run_tool
+from commands import ROOT, run_tool
 from tiny import save_teacher
 
 import mmct  # noqa: F401  before MMTracking
