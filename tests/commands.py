@@ -2,6 +2,7 @@
 import contextlib
 import io
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,13 @@ def run_tool(name: str, *args) -> Done:
         sys.argv = before
         forget_runs()
     return Done(status, out.getvalue(), err.getvalue())
+
+
+def run_process(name: str, *args) -> Done:
+    """A tool in a process of its own, as those need that set the number of threads."""
+    done = subprocess.run([sys.executable, str(ROOT / 'tools' / name), *map(str, args)],
+                          capture_output=True, text=True, check=False, cwd=ROOT)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 def forget_runs() -> None:

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from commands import ROOT, run_tool
+from commands import ROOT, run_process, run_tool
 from tiny import build, pair_batch, tracker
 
 from mmct.api import ready
@@ -15,17 +15,10 @@ from mmct.runtime.backends.pytorch import TorchNetwork
 CONFIG = ROOT / 'configs' / 'demo' / 'ct_ostrack_tiny_4l.py'
 
 
-@pytest.fixture(autouse=True)
-def threads():
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
 def test_rows_of_one_run(tmp_path):
     pytest.importorskip('openvino', reason='the extra deploy is not installed')
     out = tmp_path / 'rows.json'
-    done = run_tool('benchmark.py', CONFIG, '--rows', 'openvino:bf16', '--steps', 5,
+    done = run_process('benchmark.py', CONFIG, '--rows', 'openvino:bf16', '--steps', 5,
                     '--threads', 1, '--json', out)
     assert done.status == 0, done.err
     content = json.loads(out.read_text())

@@ -2,8 +2,7 @@ import re
 
 import cv2
 import pytest
-import torch
-from commands import ROOT, run_tool
+from commands import ROOT, run_process, run_tool
 from tiny import save_teacher
 
 import mmct  # noqa: F401  before MMTracking
@@ -18,13 +17,9 @@ from mmct.evaluation.student_search import default_choices, division, grid, stud
 CONFIG = ROOT / 'configs' / 'demo' / 'ct_ostrack_tiny_4l.py'
 
 
-def search(folder, *options):
-    threads = torch.get_num_threads()
-    try:
-        return run_tool('search_student.py', CONFIG, '--out', folder, '--steps', 2, '--threads', 1,
-                        '--width', 32, '--mlp-ratio', 1, 2, *options)
-    finally:
-        torch.set_num_threads(threads)
+def search(folder, *options, run=run_process):
+    return run('search_student.py', CONFIG, '--out', folder, '--steps', 2, '--threads', 1,
+               '--width', 32, '--mlp-ratio', 1, 2, *options)
 
 
 def test_students_within_the_budget_are_ready_configs(tmp_path):
@@ -76,7 +71,7 @@ def test_no_student_within_the_budget(tmp_path):
     (('--budget-ms', 0), '--budget-ms 0 and --steps 2 must be positive'),
 ])
 def test_what_cannot_be_searched(tmp_path, options, message):
-    done = search(tmp_path, '--budget-ms', 10, *options)
+    done = search(tmp_path, '--budget-ms', 10, *options, run=run_tool)
     assert (done.status, done.out) == (2, '')
     assert message in done.err
     assert not list(tmp_path.iterdir())
