@@ -92,9 +92,9 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 raise ValueError(f'{name}={value!r} is not one of {known}')
         self.student = MODELS.build(student)
         backbone = self.student.backbone
-        self.bridge = Bridge(
-            backbone.embed_dims, teacher['backbone'].get('embed_dims', backbone.embed_dims),
-            len(backbone.division))
+        # Testing needs no teacher, not even its config.
+        teacher_dims = (teacher or {}).get('backbone', {}).get('embed_dims', backbone.embed_dims)
+        self.bridge = Bridge(backbone.embed_dims, teacher_dims, len(backbone.division))
         self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
         self.set_replace_prob(replace_prob)
