@@ -17,6 +17,7 @@ from rich.progress import (
 )
 
 from mmct.cli import run
+from mmct.files import write_text
 from mmct.runtime import Tracker
 from mmct.runtime.boxes import parse_box
 from mmct.runtime.draw import draw_target
@@ -74,8 +75,8 @@ def main() -> None:
     if not boxes:
         raise ValueError(f'{args.video} has no frame that can be read')
     if args.boxes:
-        args.boxes.write_text(''.join(f'{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n'
-                                      for x, y, w, h in boxes))
+        write_text(args.boxes, ''.join(f'{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n'
+                                       for x, y, w, h in boxes))
     speed = f', {(len(boxes) - 1) / seconds:.0f} frames a second (tracking alone)' \
         if seconds else ''
     print(f'{len(boxes)} frames{speed}{f"; written to {out}" if out else ""}')

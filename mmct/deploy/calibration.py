@@ -14,11 +14,7 @@ Sample = tuple[np.ndarray, np.ndarray]  # (S, S, 3) uint8 BGR: template, search
 
 
 def pairs_of_config(config: Config, count: int) -> Iterator[Sample]:
-    """Pairs of the validation set of a config.
-
-    Raises:
-        ValueError: its crops are not those of the tracker.
-    """
+    """Pairs of the validation set of a config."""
     init_default_scope('mmtrack')
     dataset = DATASETS.build(config.val_dataloader.dataset)
     for i in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist():

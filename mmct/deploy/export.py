@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ..models import OSTrack
 from ..runtime import open_network
 from ..runtime.backends.pytorch import TorchNetwork
-from ..runtime.geometry import decode_center
 from ..runtime.network import METADATA, Network, NetworkInfo
 from .calibration import Sample
 from .extra import needed
@@ -209,10 +208,7 @@ def compare(network: Network, reference: Network, count: int = 4) -> dict[str, f
 def predict(network: Network, template: np.ndarray, search: np.ndarray) -> Sequence[float]:
     """Box cx, cy, w, h in [0, 1] of one search crop."""
     outputs = network.run([network.embed(template, (0, 0, 1, 1))], search[None])
-    outputs = {name: value[0] for name, value in outputs.items()}
-    if network.info.head == 'corner':
-        return outputs['box']
-    return decode_center(outputs['score'], outputs['size'], outputs['offset'])[0]
+    return network.info.decode({name: value[0] for name, value in outputs.items()})[0]
 
 
 def box_iou(one: Sequence[float], other: Sequence[float]) -> float:

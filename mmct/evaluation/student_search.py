@@ -132,7 +132,8 @@ def measure(configs: dict, steps: int = 15, progress: Callable[[], None] = lambd
     for _ in range(rounds):
         for shape, cfg in configs.items():
             tracker = ready(MODELS.build(cfg))
-            costs[shape] = count_macs(tracker), count_parameters(tracker)
+            if shape not in costs:
+                costs[shape] = count_macs(tracker), count_parameters(tracker)
             times[shape] += step_times(tracker, steps)
             progress()
     return [Student(shape, *costs[shape], 1e3 * float(np.median(times[shape])))

@@ -41,11 +41,11 @@ def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str
             print_log(f"{prefix}{name}: from the teacher's {other}", 'current')
 
 
-def children(module: nn.Module, prefix: str = '', without: str = '') -> list[str]:
+def children(module: nn.Module, without: str = '') -> list[str]:
     """Names of the groups in a module: its submodules and its own parameters."""
     names = [name for name, child in module.named_children() if child.state_dict()]
     names += [name for name, _ in module.named_parameters(recurse=False)]
-    return [prefix + name for name in names if name != without]
+    return [name for name in names if name != without]
 
 
 def _units(target: nn.Module, source: nn.Module, name: str,

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .geometry import decode_center
+
 # Name of the entry in the metadata of an exported file.
 METADATA = 'mmct'
 
@@ -33,6 +35,13 @@ class NetworkInfo:
     precision: str = 'fp32'
     mean: tuple = (0.485, 0.456, 0.406)
     std: tuple = (0.229, 0.224, 0.225)
+
+    def decode(self, outputs: dict[str, np.ndarray], window: np.ndarray | None = None):
+        """Box cx, cy, w, h in [0, 1] of the search crop, and its score, of one crop's outputs;
+        see ``decode_center``, a window has no meaning for corners."""
+        if self.head == 'corner':
+            return outputs['box'], float(outputs['score'])
+        return decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -83,11 +83,7 @@ class Tracker:
 
     def _finish(self, frame: np.ndarray, scale: float, outputs: dict) -> tuple[list[float], float]:
         info = self.network.info
-        if info.head == 'center':
-            box, score = geometry.decode_center(
-                outputs['score'], outputs['size'], outputs['offset'], self._window)
-        else:
-            box, score = outputs['box'], float(outputs['score'])
+        box, score = info.decode(outputs, self._window)
         box = geometry.map_back(box, self.box, scale, info.search_size)
         self.box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
         return self.box, score

@@ -38,10 +38,15 @@ class Block(nn.Module):
                  drop_path: float = 0.) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
-        self.attn = Attention(embed_dims, num_heads)
+        self.attn = self.make_attention(embed_dims, num_heads)
         self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)
         self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio))
         self.drop_path = DropPath(drop_path)
+
+    @staticmethod
+    def make_attention(embed_dims: int, num_heads: int) -> nn.Module:
+        """What mixes the tokens: (B, N, C) -> (B, N, C) and an attention map or None."""
+        return Attention(embed_dims, num_heads)
 
     def forward(self, tokens: Tokens) -> Tokens:
         x = tokens.x

@@ -34,17 +34,9 @@ class SeparableAttention(nn.Module):
 class SeparableBlock(Block):
     """A pre-norm block with separable attention, as in the student CompressTracker-SMAT.
 
-    Args:
-        embed_dims: C.
-        num_heads: not used; every layer type takes the same arguments.
-        mlp_ratio: hidden width of the MLP over C.
-        drop_path: rate of stochastic depth of both residual branches.
+    Arguments as of :class:`Block`; ``num_heads`` is not used.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_heads: int,
-                 mlp_ratio: float = 4.,
-                 drop_path: float = 0.) -> None:
-        super().__init__(embed_dims, num_heads, mlp_ratio, drop_path)
-        self.attn = SeparableAttention(embed_dims)
+    @staticmethod
+    def make_attention(embed_dims: int, num_heads: int) -> nn.Module:
+        return SeparableAttention(embed_dims)
