@@ -6,6 +6,7 @@ random, which takes as long.
 """
 import argparse
 import json
+import math
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,7 +44,8 @@ def main() -> None:
         contestants, costs = benchmark.prepare(config, args.checkpoint, Path(folder), kinds)
         progress.advance(export)
         tasks = {name: progress.add_task(name, total=total) for name, total in (
-            ('load', len(contestants)), ('step', args.steps + 2), ('memory', len(contestants)))}
+            ('load', len(contestants)), ('turn', math.ceil(args.steps / benchmark.TURN)),
+            ('memory', len(contestants)))}
         rows = benchmark.measure(contestants, costs, args.threads, args.steps,
                                  lambda name: progress.advance(tasks[name]))
     print(table(rows))

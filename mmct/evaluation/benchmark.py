@@ -1,4 +1,5 @@
 """Latency of trackers by backend and precision, teacher beside student, in one run."""
+import math
 import multiprocessing
 import platform
 import re
@@ -29,6 +30,8 @@ KINDS = {
     ('compile', 'fp32'): None, ('compile', 'bf16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
     ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
     ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
+TURN = 5  # steps
+REST = 0.1  # seconds before a turn: threads of the one before wait for work by spinning
 DEFAULT = tuple(kind for kind in KINDS if kind[0] != 'compile')  # compiling takes minutes
 
 
@@ -121,7 +124,7 @@ def noise(tracker: OSTrack, count: int = 8) -> list:
 
 def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps: int,
             progress: Callable[[str], None] = lambda text: None) -> list[Row]:
-    """Time all, taking turns step by step, so that a busy moment of the machine hits all alike."""
+    """Time all in turns of a few steps, so that a busy moment of the machine hits all alike."""
     frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
     trackers = []
     for contestant in contestants:
@@ -129,19 +132,23 @@ def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps:
         trackers[-1].init(frames[0], BOX)
         trackers[-1].update(frames[1])
         progress('load')
-    times = np.zeros((steps + 2, len(trackers), 3))
-    for step in range(steps + 2):  # the first two are not counted
-        for i, tracker in enumerate(trackers):
-            tracker.box = list(BOX)  # random weights lead anywhere
-            times[step, i] = timed_step(tracker, frames[step % len(frames)])
-        progress('step')
+    times = [[] for _ in trackers]
+    for turn in range(math.ceil(steps / TURN)):
+        for tracker, own in zip(trackers, times):
+            time.sleep(REST)
+            for step in range(1 + min(TURN, steps - turn * TURN)):
+                tracker.box = list(BOX)  # random weights lead anywhere
+                parts = timed_step(tracker, frames[step % len(frames)])
+                if step:  # the first of a turn finds another network's weights in the caches
+                    own.append(parts)
+        progress('turn')
     memories = []
     for contestant in contestants:
         memories.append(peak_memory(contestant, threads))
         progress('memory')
     rows = []
     for i, contestant in enumerate(contestants):
-        parts = 1e3 * times[2:, i]
+        parts = 1e3 * np.array(times[i])
         whole = parts.sum(axis=1)
         rows.append(Row(contestant, *costs[contestant.role], *np.median(parts, axis=0).tolist(),
                         float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),

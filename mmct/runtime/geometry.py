@@ -31,18 +31,31 @@ def crop_square(frame, box, factor, size, out=None):
         ValueError: the box is not finite, has no area, or gives a square wider than ``MAX_SIDE``;
             the frame is not (H, W, 3) uint8.
     """
+    patch = cut_square(frame, box, factor)
+    return cv2.resize(patch, (size, size), dst=out), size / len(patch)
+
+
+def cut_square(frame, box, factor):
+    """The square of ``crop_square`` at the frame's own resolution, padded with zeros.
+
+    Returns:
+        (side, side, 3) uint8; a view of the frame where nothing had to be padded.
+
+    Raises:
+        ValueError: as ``crop_square``.
+    """
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
         raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
     x1, y1, side = _square(box, factor)
     left, right = _inside(x1, side, frame.shape[1])
     top, bottom = _inside(y1, side, frame.shape[0])
     patch = frame[top:bottom, left:right]
-    if patch.shape[:2] != (side, side):
-        # Zero pages that nobody writes take no memory, so a wide margin costs nothing.
-        padded = np.zeros((side, side, 3), np.uint8)
-        padded[top - y1:bottom - y1, left - x1:right - x1] = patch
-        patch = padded
-    return cv2.resize(patch, (size, size), dst=out), size / side
+    if patch.shape[:2] == (side, side):
+        return patch
+    # Zero pages that nobody writes take no memory, so a wide margin costs nothing.
+    padded = np.zeros((side, side, 3), np.uint8)
+    padded[top - y1:bottom - y1, left - x1:right - x1] = patch
+    return padded
 
 
 def only_padding(frame_shape, box, factor, size):

@@ -1,9 +1,10 @@
 import math
 
+import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...runtime.geometry import box_to_crop, crop_square, only_padding
+from ...runtime.geometry import box_to_crop, cut_square, only_padding
 
 
 @TRANSFORMS.register_module()
@@ -11,7 +12,8 @@ class CropPair(BaseTransform):
     """Crop each frame around a jittered copy of the target's box.
 
     Each argument has one value per frame: template, search. A pair whose crop has no area, or
-    shows nothing but padding, is given up (None).
+    shows nothing but padding, is given up (None). With ``gray`` in the results (``GrayPair``)
+    the crops have no colour.
 
     Changes ``img`` to (size, size, 3) uint8 crops, ``boxes`` to x, y, w, h in units of the crop's
     side. With ``student_size``, adds ``student_img``: crops of the same boxes at that size.
@@ -44,14 +46,15 @@ class CropPair(BaseTransform):
             try:
                 if only_padding(frame.shape, jittered, factor, size):
                     return None
-                crop, ratio = crop_square(frame, jittered, factor, size)
-                if self.student_size:
-                    student_crops.append(
-                        crop_square(frame, jittered, factor, self.student_size[i])[0])
+                patch = cut_square(frame, jittered, factor)
             except ValueError:  # no area, or a jitter beyond all measure
                 return None
-            crops.append(crop)
-            boxes.append(box_to_crop(box, jittered, ratio, size))
+            if results.get('gray'):
+                patch = cv2.cvtColor(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+            crops.append(cv2.resize(patch, (size, size)))
+            if self.student_size:
+                student_crops.append(cv2.resize(patch, (self.student_size[i], ) * 2))
+            boxes.append(box_to_crop(box, jittered, size / len(patch), size))
         results['img'], results['boxes'] = crops, boxes
         if self.student_size:
             results['student_img'] = student_crops
