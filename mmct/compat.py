@@ -1,17 +1,19 @@
 """MMTracking 1.x on current PyTorch, NumPy and mmcv-lite: all that mmct knows of versions.
 
 MMTracking 1.0.0rc1 was written for PyTorch 1 and mmcv 2.0.0rc. :func:`bridge` imports it on a
-later stack without an edit of any installed package. Four things stand in the way, and each mend
+later stack without an edit of any installed package. Five things stand in the way, and each mend
 acts only where its obstacle is, so on a machine of the right age nothing is changed:
 
 1. ``import mmtrack`` asserts an mmcv version: :func:`accepted_mmcv_version`;
 2. ``mmcv.ops`` is imported, which mmcv-lite cannot: :func:`placeholders`;
 3. so are packages for multi-object tracking and ReID: :func:`placeholders`;
-4. ``torch.load`` refuses classes in MMEngine's checkpoints: :func:`allow_mmengine_checkpoints`.
+4. ``torch.load`` refuses classes in MMEngine's checkpoints: :func:`allow_mmengine_checkpoints`;
+5. MMEngine's ``activation_checkpointing`` loses gradients: :func:`checkpoint_any_arguments`.
 """
 import importlib
 import sys
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pickle import UnpicklingError
@@ -34,6 +36,7 @@ def bridge() -> bool:
     if not all(installed(name) for name in REQUIRED):
         return False
     allow_mmengine_checkpoints()
+    checkpoint_any_arguments()
     with accepted_mmcv_version(), placeholders(missing_packages()):
         # The placeholders go afterwards, so all that imports them is imported here.
         importlib.import_module('mmtrack.utils').register_all_modules(init_default_scope=False)
@@ -168,3 +171,17 @@ def history_statistic(owner, name: str):
     if owner is not HistoryBuffer or name.startswith('_'):
         raise UnpicklingError(f'{name!r} of {owner!r} is not a statistic of HistoryBuffer')
     return getattr(owner, name)
+
+
+def checkpoint_any_arguments():
+    """Let MMEngine's option ``activation_checkpointing`` be used on layers that take no tensors.
+
+    It asks PyTorch for the reentrant kind, which, where the arguments hold their tensors inside
+    (``Tokens``), gives such layers and all before them no gradient, with a warning at most.
+    """
+    if not installed('mmengine.runner.activation_checkpointing'):  # MMEngine before 0.8
+        return
+    from mmengine.runner import activation_checkpointing
+    from torch.utils.checkpoint import checkpoint
+
+    activation_checkpointing.checkpoint = partial(checkpoint, use_reentrant=False)

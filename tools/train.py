@@ -1,4 +1,5 @@
 """Train a tracker, or compress one."""
+import torch
 from mmengine.runner import Runner
 
 from mmct.cli import run
@@ -9,13 +10,19 @@ def main() -> None:
     parser = base_parser(__doc__)
     parser.add_argument('--resume', action='store_true',
                         help='go on from the latest checkpoint in the work folder')
-    parser.add_argument('--amp', action='store_true', help='automatic mixed precision')
+    parser.add_argument('--amp', nargs='?', const='fp16', choices=['fp16', 'bf16'],
+                        help='mixed precision: fp16 with loss scaling, which needs a GPU (default '
+                        'if nothing is named), or bf16')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate with the total batch size')
     args = parser.parse_args()
     cfg = load_config(args)
     cfg.resume = args.resume
-    if args.amp:
+    if args.amp == 'bf16':
+        cfg.optim_wrapper.update(type='Bf16OptimWrapper')
+    elif args.amp:
+        if not torch.cuda.is_available():
+            raise ValueError('--amp fp16 needs a GPU, none is found; use --amp bf16')
         cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):

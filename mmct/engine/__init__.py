@@ -1,1 +1,2 @@
+from .bf16_optim_wrapper import Bf16OptimWrapper  # noqa: F401
 from .hooks import *  # noqa: F401, F403

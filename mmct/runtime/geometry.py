@@ -39,7 +39,7 @@ def cut_square(frame, box, factor):
     """The square of ``crop_square`` at the frame's own resolution, padded with zeros.
 
     Returns:
-        (side, side, 3) uint8; a view of the frame where nothing had to be padded.
+        (side, side, 3) uint8; a view of the frame where nothing has to be padded.
 
     Raises:
         ValueError: as ``crop_square``.
@@ -50,6 +50,8 @@ def cut_square(frame, box, factor):
     left, right = _inside(x1, side, frame.shape[1])
     top, bottom = _inside(y1, side, frame.shape[0])
     patch = frame[top:bottom, left:right]
+    if patch.size and patch.strides[1] < 0:  # of a mirrored frame; NumPy copies that slowly
+        patch = cv2.flip(patch[:, ::-1], 1)
     if patch.shape[:2] == (side, side):
         return patch
     # Zero pages that nobody writes take no memory, so a wide margin costs nothing.

@@ -152,3 +152,22 @@ def test_learning_rate_follows_the_batch_on_demand(setup, tool, tmp_path):
     assert done.status == 2
     assert done.err == ('error: --auto-scale-lr needs auto_scale_lr.base_batch_size in the '
                         'config\n')
+
+
+def test_bfloat16_accumulation_and_checkpointing_together(setup, tool, tmp_path):
+    done = tool('train.py', setup.config, '--work-dir', tmp_path, '--amp', 'bf16',
+                '--cfg-options', 'train_cfg.max_epochs=1', 'optim_wrapper.accumulative_counts=2',
+                'activation_checkpointing=[student.backbone.layers.0]',
+                'model.freeze_embedding=True')
+    assert (done.status, done.err) == (0, '')
+    state = load(tmp_path / 'epoch_1.pth')
+    assert all(value.dtype in (torch.float32, torch.int64, torch.bool)
+               for value in state['state_dict'].values())
+
+
+def test_fp16_needs_a_gpu(setup, tool, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip('there is a GPU')
+    done = tool('train.py', setup.config, '--work-dir', tmp_path, '--amp')
+    assert (done.status, done.err) == (
+        2, 'error: --amp fp16 needs a GPU, none is found; use --amp bf16\n')

@@ -126,6 +126,11 @@ class OneStreamViT(BaseModule):
             if isinstance(layer, EliminatingBlock):
                 layer.scheduled_ratio = ratio
 
+    def freeze_embedding(self) -> None:
+        """Keep all that comes before the first layer as it is."""
+        for part in (self.patch_embed, self.pos_embed_z, self.pos_embed_x):
+            part.requires_grad_(False)
+
     def embed(self,
               template: Tensor,
               search: Tensor,

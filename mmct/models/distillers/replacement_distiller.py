@@ -1,5 +1,6 @@
 """Replacement training: student and teacher stages, randomly swapped (CompressTracker)."""
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -68,6 +69,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         low_prob: see :func:`draw_gates`.
         head_init: the student's head starts from the 'teacher', where that fits, or 'random'.
         freeze_head: keep the student's head as it is initialised.
+        freeze_embedding: keep the student's embedding as the teacher's (its backbone has
+            ``freeze_embedding()``). Stages of the teacher before the first of the student's are
+            then no other in the mixed path than in the teacher's own pass, and taken from there.
+        teacher_bf16: run the teacher's own pass in bfloat16.
         seed: key of the gates, with the iteration and the process.
     """
 
@@ -81,6 +86,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                  low_prob: str = AT_LEAST_ONE,
                  head_init: str = 'teacher',
                  freeze_head: bool = False,
+                 freeze_embedding: bool = False,
+                 teacher_bf16: bool = False,
                  seed: int = 0,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
@@ -104,6 +111,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         if freeze_head:
             self.student.head.requires_grad_(False)
         self.freeze_head = freeze_head
+        if freeze_embedding:
+            backbone.freeze_embedding()
+        self.freeze_embedding = freeze_embedding
+        self.teacher_bf16 = teacher_bf16
         # Set by a hook that decides the gates itself.
         self.fixed_gates = None
         self._teacher_cfg = teacher
@@ -144,6 +155,21 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 copy_what_fits(self.student.head, teacher.head, dict(zip(names, names)),
                                prefix='head.')
             self.started.fill_(True)
+        if self.freeze_embedding:
+            self._check_embedding()
+
+    def _check_embedding(self) -> None:
+        """Raises:
+            ValueError: the frozen embedding is not the teacher's.
+        """
+        theirs = dict(self.teacher.backbone.named_parameters())
+        differing = [name for name, own in self.student.backbone.named_parameters()
+                     if not own.requires_grad and not (
+                         name in theirs and torch.equal(own, theirs[name]))]
+        if differing:
+            raise ValueError("freeze_embedding=True needs a student whose embedding is the "
+                             f"teacher's; {', '.join(differing)} differ: leave freeze_embedding "
+                             'out, or start a new run with a student of the same width and crops')
 
     def _apply(self, fn, *args, **kwargs) -> nn.Module:
         super()._apply(fn, *args, **kwargs)
@@ -190,10 +216,13 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             batch: as the student sees it.
             teacher_batch: the same pairs as the teacher sees them; None for the same crops.
         """
-        stages, out = self.mixed_path(batch, gates)
-        losses = self.student.head.loss(out, batch.gt_boxes)
+        known = []
         if self.guidance_loss or self.mimic_loss:
             teacher_stages, teacher_boxes = self.run_teacher(teacher_batch or batch)
+            if self.freeze_embedding:
+                known = teacher_stages[:gates.index(True)]
+        stages, out = self.mixed_path(batch, gates, known)
+        losses = self.student.head.loss(out, batch.gt_boxes)
         if self.guidance_loss:
             boxes = self.student.head.decode(out)
             losses.update(self.guidance_loss(out.score, boxes, teacher_boxes))
@@ -203,18 +232,21 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             losses.update(self.mimic_loss(stages, teacher_stages))
         return losses
 
-    def mixed_path(self, batch, gates: Sequence[bool]):
+    def mixed_path(self, batch, gates: Sequence[bool], known: Sequence[Tokens] = ()):
         """From the student's embedding to its head, through stages of either.
 
         Gradients flow through the teacher's frozen stages to what lies before them.
+
+        Args:
+            known: tokens after each of the first stages, all of them the teacher's, to go on from.
 
         Returns:
             tokens after each stage, each as its own side has them, and what the student's head
             makes of the last.
         """
-        stages, at_student = [], True
-        tokens = self.student.embed(batch)
-        for i, gate in enumerate(gates):
+        stages, at_student = list(known), not known
+        tokens = stages[-1] if known else self.student.embed(batch)
+        for i, gate in enumerate(gates[len(known):], len(known)):
             tokens = self.bridge(tokens, i, at_student, gate)
             tokens = run_layers(self.student_stage(i) if gate else self.teacher_stage(i), tokens)
             stages.append(tokens)
@@ -226,11 +258,14 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     def run_teacher(self, batch):
         """The teacher's tokens after each stage, and its boxes (B, 4) cx, cy, w, h in [0, 1]."""
         stages = []
-        tokens = self.teacher.embed(batch)
-        for i in range(len(self.student.backbone.division)):
-            tokens = run_layers(self.teacher_stage(i), tokens)
-            stages.append(tokens)
-        return stages, self.teacher.head.decode(self.teacher.read_out(tokens))
+        # Not autocast(enabled=...): False would end the autocast of mixed precision training.
+        with torch.autocast(self.iteration.device.type, torch.bfloat16) \
+                if self.teacher_bf16 else nullcontext():
+            tokens = self.teacher.embed(batch)
+            for i in range(len(self.student.backbone.division)):
+                tokens = run_layers(self.teacher_stage(i), tokens)
+                stages.append(tokens)
+            return stages, self.teacher.head.decode(self.teacher.read_out(tokens))
 
     def student_stage(self, stage: int) -> Sequence[nn.Module]:
         """Layers of one of the student's stages."""

@@ -54,11 +54,11 @@ class CenterHead(BaseModule):
         self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 
     def forward(self, search_map: Tensor) -> CenterMaps:
-        """(B, C, n, n) -> maps."""
+        """(B, C, n, n) -> maps, float32 also under autocast: 1 − 1e-4 is 1 in bfloat16."""
         return CenterMaps(
-            score=self.score(search_map).sigmoid().clamp(1e-4, 1 - 1e-4),
-            offset=self.offset(search_map),
-            size=self.size(search_map).sigmoid().clamp(1e-4, 1 - 1e-4))
+            score=self.score(search_map).float().sigmoid().clamp(1e-4, 1 - 1e-4),
+            offset=self.offset(search_map).float(),
+            size=self.size(search_map).float().sigmoid().clamp(1e-4, 1 - 1e-4))
 
     def decode(self, maps: CenterMaps) -> Tensor:
         """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""

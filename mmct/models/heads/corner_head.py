@@ -37,8 +37,8 @@ class CornerHead(BaseModule):
         self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 
     def forward(self, search_map: Tensor) -> CornerMaps:
-        """(B, C, n, n) -> maps."""
-        return CornerMaps(*self.predictor.get_score_map(search_map))
+        """(B, C, n, n) -> maps, float32 also under autocast."""
+        return CornerMaps(*(logits.float() for logits in self.predictor.get_score_map(search_map)))
 
     def decode(self, maps: CornerMaps) -> Tensor:
         """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
