@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from cli import runner_config, runner_parser
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
 from tiny import HOOKS, METRICS, MODELS, TRANSFORMS, build, packed_pairs, same_weights
 
 from mmct.checkpoint import save_tracker
-from mmct.engine.launch import base_parser, load_config
 from mmct.models.distillers import ReplacementDistiller
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -320,7 +320,8 @@ def test_frozen_head_keeps_the_teachers(tmp_path):
 # The command line on top
 
 def parse(*args):
-    return load_config(base_parser('').parse_args([str(CONFIGS / 'ct_ostrack_4l.py'), *args]))
+    args = runner_parser('').parse_args([str(CONFIGS / 'ct_ostrack_4l.py'), *args])
+    return runner_config(args)
 
 
 def test_options_replace_settings():
@@ -346,4 +347,4 @@ def test_work_folder():
 
 def test_no_config():
     with pytest.raises(FileNotFoundError, match='config none.py does not exist'):
-        load_config(base_parser('').parse_args(['none.py']))
+        runner_config(runner_parser('').parse_args(['none.py']))

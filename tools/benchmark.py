@@ -1,8 +1,10 @@
-"""Milliseconds of a tracking step, by backend and precision, teacher beside student, in one run.
+"""What a tracker costs: milliseconds of a tracking step, by backend and precision, teacher beside
+student; or, by --train, seconds of a training step; or, by --data, pairs per second of a worker.
 
-The first row is the step as the published code has it (eager fp32, attention maps kept, template
-embedded in every frame, batch norm not folded); ratios are to it. Weights that are not given are
-random, which takes as long.
+The first row is the step as the published code has it (eager fp32, attention multiplied out; in
+tracking its maps kept, the template embedded in every frame and batch norm not folded; in training
+the teacher twice in memory), or MMTracking's own pipeline; ratios are to it. All take turns in one
+run. Weights that are not given are random, which takes as long.
 """
 import argparse
 import json
@@ -11,58 +13,118 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mmengine.config import Config
+from cli import existing_config, run
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tabulate import tabulate
 
-from mmct.cli import run
-from mmct.evaluation import benchmark
-from mmct.files import write_text
+STEPS = dict(latency=30, train=3, data=100)
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', type=Path, help='of a compression, or of a tracker')
     parser.add_argument('checkpoint', type=Path, nargs='?', help='of the student, or the tracker')
-    parser.add_argument('--rows', nargs='+', metavar='BACKEND:PRECISION', type=kind,
-                        default=list(benchmark.DEFAULT),
-                        help='one or more of ' + ' '.join(map(':'.join, benchmark.KINDS)))
-    parser.add_argument('--steps', type=int, default=30, metavar='N',
-                        help='tracking steps that are timed (default %(default)s)')
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument('--train', dest='what', action='store_const', const='train',
+                      default='latency', help='measure training steps of a compression')
+    what.add_argument('--data', dest='what', action='store_const', const='data',
+                      help='measure the making of training pairs')
+    parser.add_argument('--rows', nargs='+', metavar='BACKEND:PRECISION',
+                        help='of tracking, such as openvino:bf16 (default: all but compile:...)')
+    parser.add_argument('--batch-size', type=int, default=8, metavar='N',
+                        help='of training (default %(default)s)')
+    parser.add_argument('--steps', type=int, metavar='N', help='what is timed: tracking steps '
+                        '(default 30), training steps at each p (3), or pairs (100)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N')
     parser.add_argument('--json', type=Path, metavar='OUT')
-    args = parser.parse_args()
-    if not args.config.is_file():
-        raise FileNotFoundError(f'config {args.config} does not exist')
-    config = Config.fromfile(args.config)
-    kinds = list(dict.fromkeys([('published', 'fp32'), *args.rows]))
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmengine.registry import init_default_scope
+
+    from mmct.evaluation.machine import processor
+    from mmct.files import write_text
+
+    config = existing_config(args.config)
+    args.steps = args.steps or STEPS[args.what]
+    init_default_scope('mmtrack')
     with TemporaryDirectory() as folder, Progress(
             TextColumn('{task.description:<8}'), BarColumn(), MofNCompleteColumn(),
             TextColumn('left'), TimeRemainingColumn()) as progress:
-        export = progress.add_task('export', total=1)
-        contestants, costs = benchmark.prepare(config, args.checkpoint, Path(folder), kinds)
-        progress.advance(export)
-        tasks = {name: progress.add_task(name, total=total) for name, total in (
-            ('load', len(contestants)), ('turn', math.ceil(args.steps / benchmark.TURN)),
-            ('memory', len(contestants)))}
-        rows = benchmark.measure(contestants, costs, args.threads, args.steps,
-                                 lambda name: progress.advance(tasks[name]))
-    print(table(rows))
-    print(f'\n{benchmark.processor()}, {args.threads} threads, medians of {args.steps} steps in '
-          f'turns, frames of {"x".join(map(str, benchmark.FRAME_SIZE[::-1]))}')
+        lines, content, note = dict(latency=latency, train=training, data=data)[args.what](
+            config, args, Path(folder), progress)
+    print(tabulate(lines, headers='keys', tablefmt='github'))
+    print(f'\n{processor()}, {note}')
     if args.json:
         write_text(args.json, json.dumps(dict(
-            processor=benchmark.processor(), threads=args.threads, steps=args.steps,
-            rows=[record(row) for row in rows]), indent=1))
+            processor=processor(), threads=args.threads, steps=args.steps, rows=content), indent=1))
 
 
-def kind(text: str) -> tuple:
-    pair = tuple(text.split(':'))
-    if pair not in benchmark.KINDS:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is none of {" ".join(map(":".join, benchmark.KINDS))}')
-    return pair
+def latency(config, args, folder: Path, progress: Progress):
+    from mmct.evaluation import benchmark
+
+    chosen = map(benchmark.kind, args.rows) if args.rows else benchmark.DEFAULT
+    kinds = list(dict.fromkeys([('published', 'fp32'), *chosen]))
+    export = progress.add_task('export', total=1)
+    contestants, costs = benchmark.prepare(config, args.checkpoint, folder, kinds)
+    progress.advance(export)
+    tasks = {name: progress.add_task(name, total=total) for name, total in (
+        ('load', len(contestants)), ('turn', math.ceil(args.steps / benchmark.TURN)),
+        ('memory', len(contestants)))}
+    rows = benchmark.measure(contestants, costs, args.threads, args.steps,
+                             lambda name: progress.advance(tasks[name]))
+    frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
+    note = f'{args.threads} threads, medians of {args.steps} steps in turns, frames of {frame}'
+    return table(rows), [record(row) for row in rows], note
+
+
+def training(config, args, folder: Path, progress: Progress):
+    from mmct.evaluation import benchmark_train
+
+    steps = progress.add_task('steps', total=len(benchmark_train.PROBS) * (args.steps + 1))
+    rows = benchmark_train.measure(config, folder, args.threads, args.batch_size, args.steps,
+                                   lambda: progress.advance(steps))
+    memory = progress.add_task('memory', total=len(benchmark_train.CONTESTANTS))
+    peaks = benchmark_train.measure_memory(config, folder, args.threads, args.batch_size,
+                                           lambda: progress.advance(memory))
+    by = {(row.name, row.prob): row for row in rows}
+    lines, content = [], []
+    for row in rows:
+        base, plain = by['published', row.prob], by['student alone', row.prob]
+        demanded = plain.seconds * row.macs / plain.macs
+        peak, base_peak = peaks[row.name], peaks['published']
+        content.append(dict(vars(row), seconds_demanded=demanded, peak_memory_mb=peak))
+        lines.append({
+            'training': row.name, 'p': row.prob, 's': f'{row.seconds:.2f}',
+            'of published': f'{row.seconds / base.seconds:.2f}', 'GMACs': f'{row.macs / 1e9:.0f}',
+            'demand s': f'{demanded:.2f}', 'of demand': f'{row.seconds / demanded:.2f}',
+            'loss': f'{row.loss:.4f}', 'memory MB': '' if peak is None else f'{peak:.0f}',
+            'of published ': '' if peak is None else f'{peak / base_peak:.2f}'})
+    note = (f'{args.threads} threads, batches of {args.batch_size}, means of {args.steps} steps in '
+            'turns; demand: what the multiply-accumulates would take at the rate of the student '
+            'alone')
+    return lines, content, note
+
+
+def data(config, args, folder: Path, progress: Progress):
+    from mmct.evaluation import benchmark_data
+
+    videos = benchmark_data.make_frames(folder)
+    task = progress.add_task('pairs', total=math.ceil(args.steps / benchmark_data.TURN))
+    rows = benchmark_data.measure(benchmark_data.prepare(config, videos), args.steps,
+                                  lambda: progress.advance(task))
+    lines = [{
+        'pipeline': row.name, 'ms a pair': f'{row.ms:.1f}',
+        'pairs/s a worker': f'{row.pairs_per_second:.1f}',
+        'to the first': f'{rows[0].ms / row.ms:.2f} x', 'decoding': f'{row.decoding:.0%}',
+        'change of the search crop': f'{row.change:.2f}'} for row in rows]
+    frame = 'x'.join(map(str, benchmark_data.FRAME_SIZE[::-1]))
+    note = (f'medians of {args.steps} pairs in turns, JPEG frames of {frame} in videos of '
+            f"{benchmark_data.LENGTH}; MMTracking's reads three frames, the others two; change: "
+            'mean difference to whole decoding, of 255')
+    return lines, [vars(row) for row in rows], note
 
 
 def record(row) -> dict:
@@ -73,7 +135,7 @@ def record(row) -> dict:
                 update_10_90_ms=row.spread, fps=1e3 / row.update, peak_memory_mb=row.memory)
 
 
-def table(rows) -> str:
+def table(rows) -> list[dict]:
     by = {(r.contestant.role, r.contestant.backend, r.contestant.precision): r for r in rows}
     lines = []
     for row in rows:
@@ -89,8 +151,8 @@ def table(rows) -> str:
             'to teacher': f'{teacher.update / row.update:.2f} x' if teacher else '',
             'GMACs': f'{row.macs / 1e9:.3g}', 'parameters': f'{row.parameters / 1e6:.3g} M',
             'memory MB': '' if row.memory is None else f'{row.memory:.0f}'})
-    return tabulate(lines, headers='keys', tablefmt='github')
+    return lines
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -1,19 +1,23 @@
 """Bring annotations of LaSOT's evaluation toolkit into LaSOT's own layout."""
 import argparse
 
-from mmct.cli import run
-from mmct.datasets.lasot_layout import convert_lasot_annotations
+from cli import run
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='archive or folder with NAME.txt and absent/NAME.txt')
     parser.add_argument('target', help='root of LaSOT, such as data/lasot')
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmct.datasets.lasot_layout import convert_lasot_annotations
+
     count = convert_lasot_annotations(args.source, args.target)
     print(f'{count} videos written to {args.target}/LaSOTBenchmark, listed in '
           f'{args.target}/annotations/lasot_test_infos.txt')
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -6,11 +6,10 @@ MAE-pretrained ViT, or a checkpoint of mmct.
 import argparse
 from pathlib import Path
 
-from mmct.checkpoint import convert
-from mmct.cli import run
+from cli import run
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', metavar='SRC', type=Path)
     parser.add_argument('target', metavar='DST', type=Path)
@@ -19,10 +18,15 @@ def main() -> None:
                         help='pixels, for a pretrained ViT alone')
     parser.add_argument('--search-size', type=int, default=256,
                         help='pixels, for a pretrained ViT alone')
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmct.checkpoint import convert
+
     found = convert(args.source, args.target, args.to, args.template_size, args.search_size)
     print(f'{args.source}: {found}, written to {args.target} ({args.to} layout)')
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -16,15 +16,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cli import run
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from tabulate import tabulate
-
-from mmct import load_tracker
-from mmct.cli import run
-from mmct.evaluation.complexity import count_macs, count_parameters
-from mmct.evaluation.contact_sheet import draw_contact_sheet, read_boxes
-from mmct.evaluation.speed import interleaved_latency
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / 'configs' / 'demo'
@@ -95,7 +90,7 @@ class Steps:
         return f'{int(seconds // 60)}:{int(seconds % 60):02d}'
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
@@ -108,7 +103,10 @@ def main() -> None:
                         help='train all students once with each')
     parser.add_argument('--cfg-options', nargs='+', default=[],
                         help='settings for both trainings that replace those of the configs')
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
     if not (args.data / 'annotations/lasot_test_infos.txt').is_file():
         subprocess.run([sys.executable, str(ROOT / 'tools/make_demo_videos.py'), str(args.data)],
                        check=True)
@@ -157,6 +155,11 @@ def test(args, steps: Steps, label: str, config: str, checkpoint: Path, data: li
 
 def report(args, results: dict, minutes: dict) -> None:
     """The table and the picture."""
+    from mmct import load_tracker
+    from mmct.evaluation.complexity import count_macs, count_parameters
+    from mmct.evaluation.contact_sheet import draw_contact_sheet
+    from mmct.evaluation.speed import interleaved_latency
+
     videos = test_videos(args.data)
     trackers = {
         name: load_tracker(CONFIGS / f'{runs[0]["config"]}.py', runs[0]['checkpoint'])
@@ -202,11 +205,13 @@ class BoxFiles(dict):
         self.folder = folder
 
     def __missing__(self, name: str) -> np.ndarray:
+        from mmct.evaluation.contact_sheet import read_boxes
         return read_boxes(self.folder / f'{name}.txt')
 
 
 def test_videos(data: Path) -> dict:
     """{name: (frame files, ground truth boxes)} of the test set."""
+    from mmct.evaluation.contact_sheet import read_boxes
     lines = (data / 'annotations/lasot_test_infos.txt').read_text().split('\n')[1:]
     videos = {}
     for folder, annotation, *_ in (line.split(',') for line in lines if line):
@@ -223,4 +228,4 @@ def spread(values: list) -> str:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -8,31 +8,18 @@ import time
 from pathlib import Path
 
 import cv2
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
-
-from mmct.cli import run
-from mmct.files import write_text
-from mmct.runtime import Tracker
-from mmct.runtime.boxes import parse_box
-from mmct.runtime.draw import draw_target
-from mmct.runtime.frames import Frames
-from mmct.runtime.video import VideoFile
+from cli import box, run
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('video', metavar='VIDEO|CAMERA|FOLDER')
     parser.add_argument('model', type=Path, metavar='MODEL')
     parser.add_argument('--checkpoint', type=Path, help='weights, where MODEL is a config')
     first = parser.add_mutually_exclusive_group(required=True)
-    first.add_argument('--box', type=parse_box, metavar='X,Y,W,H',
+    first.add_argument('--box', type=box, metavar='X,Y,W,H',
                        help='of the target in the first frame, in pixels')
     first.add_argument('--select', action='store_true',
                        help='draw the box into the first frame, with the mouse')
@@ -43,7 +30,16 @@ def main() -> None:
     parser.add_argument('--backend')
     parser.add_argument('--precision')
     parser.add_argument('--threads', type=int)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmct.files import write_text
+    from mmct.runtime import Tracker
+    from mmct.runtime.draw import draw_target
+    from mmct.runtime.frames import Frames
+    from mmct.runtime.video import VideoFile
+
     frames = Frames(args.video)
     tracker = Tracker(args.model, args.checkpoint, backend=args.backend,
                       precision=args.precision, threads=args.threads)
@@ -96,4 +92,4 @@ def select(frame) -> tuple:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

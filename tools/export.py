@@ -5,18 +5,11 @@ OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
 import argparse
 from pathlib import Path
 
-from mmengine.config import Config
+from cli import box, existing_config, run
 from rich.progress import track
 
-from mmct import load_tracker
-from mmct.cli import run
-from mmct.deploy import export_tracker
-from mmct.deploy.calibration import crops_of_video, pairs_of_config
-from mmct.runtime.boxes import parse_box
-from mmct.runtime.frames import Frames
 
-
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', type=Path, help='of a tracker, or of a compression')
     parser.add_argument('checkpoint', type=Path)
@@ -27,10 +20,18 @@ def main() -> None:
                         help='of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
                         'frames, tracked from --box; default: the validation pairs of the config')
-    parser.add_argument('--box', type=parse_box, metavar='X,Y,W,H')
+    parser.add_argument('--box', type=box, metavar='X,Y,W,H')
     parser.add_argument('--samples', type=int, default=128, metavar='N',
                         help='calibration crops (default %(default)s)')
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmct import load_tracker
+    from mmct.deploy import export_tracker
+    from mmct.deploy.calibration import crops_of_video, pairs_of_config
+    from mmct.runtime.frames import Frames
+
     if args.calibration and args.box is None:
         raise ValueError('--calibration needs the box of a target in its first frame: --box '
                          'X,Y,W,H')
@@ -41,7 +42,7 @@ def main() -> None:
         samples = crops_of_video(
             tracker, track(frames, 'calibration', total=frames.length), args.box, args.samples)
     elif args.precision == 'int8':
-        pairs = pairs_of_config(Config.fromfile(args.config), args.samples)
+        pairs = pairs_of_config(existing_config(args.config), args.samples)
         samples = list(track(pairs, 'calibration', total=args.samples))
     kind = args.format or ('openvino' if args.out.suffix == '.xml' else 'onnx')
     written = export_tracker(tracker, args.out, kind, args.precision, samples)
@@ -53,4 +54,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

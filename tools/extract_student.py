@@ -2,18 +2,22 @@
 import argparse
 from pathlib import Path
 
-from mmct.checkpoint import extract_student
-from mmct.cli import run
+from cli import run
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', metavar='SRC', type=Path)
     parser.add_argument('target', metavar='DST', type=Path)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmct.checkpoint import extract_student
+
     extract_student(args.source, args.target)
     print(f'student of {args.source} written to {args.target}')
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -6,10 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from cli import run
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from mmct.cli import run
-from mmct.datasets.generated import SPLITS, write_videos
 
 
 def size(text: str) -> tuple:
@@ -22,7 +20,7 @@ def size(text: str) -> tuple:
     return width, height
 
 
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
     for split, videos, frames in (('train', 400, 40), ('val', 24, 40), ('test', 24, 150)):
@@ -33,7 +31,12 @@ def main() -> None:
     parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N')
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    from mmct.datasets.generated import SPLITS, write_videos
+
     with Progress(TextColumn('{task.description:<14}'), BarColumn(), MofNCompleteColumn(),
                   TextColumn('left'), TimeRemainingColumn()) as progress:
         splits = {split: (getattr(args, split), getattr(args, f'{split}_frames'))
@@ -45,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -7,16 +7,12 @@ import argparse
 import os
 from pathlib import Path
 
-import torch
-from mmengine.config import Config
+from cli import existing_config, run
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tabulate import tabulate
 
-from mmct.cli import run
-from mmct.evaluation import student_search as search
 
-
-def main() -> None:
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', type=Path, help='config of a compression')
@@ -33,13 +29,18 @@ def main() -> None:
                         help='tracking steps that are timed for each (default %(default)s)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER')
-    args = parser.parse_args()
-    if not args.config.is_file():
-        raise FileNotFoundError(f'config {args.config} does not exist')
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    import torch
+
+    from mmct.evaluation import student_search as search
+
+    config = existing_config(args.config)
     if not args.budget_ms > 0 or args.steps < 1:
         raise ValueError(f'--budget-ms {args.budget_ms:g} and --steps {args.steps} must be '
                          'positive')
-    config = Config.fromfile(args.config)
     if config.model.type != 'ReplacementDistiller':
         raise ValueError(f'{args.config} is not the config of a compression: its model is a '
                          f'{config.model.type}, not a ReplacementDistiller')
@@ -86,4 +87,4 @@ def columns(student, teacher) -> dict:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

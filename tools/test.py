@@ -6,23 +6,26 @@ Exit status 1: some sequences could not be tracked; they are named, the others a
 import json
 from pathlib import Path
 
-from mmengine.runner import Runner
-
-from mmct.checkpoint import load_weights
-from mmct.cli import run
-from mmct.datasets.sources import build_checked
-from mmct.engine.hooks import unwrapped
-from mmct.engine.launch import base_parser, load_config
+from cli import run, runner_config, runner_parser
 
 
-def main() -> int:
-    parser = base_parser(__doc__)
+def parse_args():
+    parser = runner_parser(__doc__)
     parser.add_argument('checkpoint', help='weights to test')
     parser.add_argument('--boxes', metavar='FOLDER',
                         help='also write the boxes of each sequence, NAME.txt, x,y,w,h a line')
     parser.add_argument('--json', type=Path, help='also write the metrics to this file')
-    args = parser.parse_args()
-    cfg = load_config(args)
+    return parser.parse_args()
+
+
+def main(args) -> int:
+    from mmengine.runner import Runner
+
+    from mmct.checkpoint import load_weights
+    from mmct.datasets.sources import build_checked
+    from mmct.engine.hooks import unwrapped
+
+    cfg = runner_config(args)
     if args.boxes:
         cfg.test_evaluator.saved_track_res_path = args.boxes
     # Loaded here, because MMEngine only warns where weights and network differ.
@@ -39,4 +42,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

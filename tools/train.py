@@ -1,13 +1,9 @@
 """Train a tracker, or compress one."""
-import torch
-from mmengine.runner import Runner
-
-from mmct.cli import run
-from mmct.engine.launch import base_parser, load_config
+from cli import run, runner_config, runner_parser
 
 
-def main() -> None:
-    parser = base_parser(__doc__)
+def parse_args():
+    parser = runner_parser(__doc__)
     parser.add_argument('--resume', action='store_true',
                         help='go on from the latest checkpoint in the work folder')
     parser.add_argument('--amp', nargs='?', const='fp16', choices=['fp16', 'bf16'],
@@ -15,8 +11,16 @@ def main() -> None:
                         'if nothing is named), or bf16')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate with the total batch size')
-    args = parser.parse_args()
-    cfg = load_config(args)
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    import torch
+    from mmengine.runner import Runner
+
+    import mmct  # noqa: F401  registers all that configs name
+
+    cfg = runner_config(args)
     cfg.resume = args.resume
     if args.amp == 'bf16':
         cfg.optim_wrapper.update(type='Bf16OptimWrapper')
@@ -32,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -2,10 +2,8 @@
 import argparse
 from pathlib import Path
 
+from cli import run
 from tabulate import tabulate
-
-from mmct.cli import run
-from mmct.evaluation.parity import verify_folder
 
 
 def parse_args():
@@ -18,8 +16,9 @@ def parse_args():
     return parser.parse_args()
 
 
-def main() -> int:
-    args = parse_args()
+def main(args) -> int:
+    from mmct.evaluation.parity import verify_folder
+
     folders = [args.folder]
     if args.folder.is_dir() and not (args.folder / 'meta.json').is_file():
         folders = sorted(meta.parent for meta in args.folder.glob('*/meta.json')) or folders
@@ -39,4 +38,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-    run(main)
+    run(parse_args, main)

@@ -1,11 +1,7 @@
 """Latency of trackers by backend and precision, teacher beside student, in one run."""
 import math
-import multiprocessing
-import platform
-import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from ..models import OSTrack
 from ..runtime import Tracker, open_network
 from ..runtime.backends.pytorch import DTYPES, TorchNetwork
 from .complexity import count_macs, count_parameters
+from .machine import peak_memory
 from .published_step import PublishedStep
 
 FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
@@ -33,6 +30,18 @@ KINDS = {
 TURN = 5  # steps
 REST = 0.1  # seconds before a turn: threads of the one before wait for work by spinning
 DEFAULT = tuple(kind for kind in KINDS if kind[0] != 'compile')  # compiling takes minutes
+
+
+def kind(text: str) -> tuple[str, str]:
+    """'BACKEND:PRECISION' of a command line.
+
+    Raises:
+        ValueError: there is none such.
+    """
+    pair = tuple(text.split(':'))
+    if pair not in KINDS:
+        raise ValueError(f'{text!r} is none of {" ".join(map(":".join, KINDS))}')
+    return pair
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps:
         progress('turn')
     memories = []
     for contestant in contestants:
-        memories.append(peak_memory(contestant, threads))
+        memories.append(peak_memory(load_and_track, contestant, threads))
         progress('memory')
     rows = []
     for i, contestant in enumerate(contestants):
@@ -164,40 +173,11 @@ def timed_step(tracker: Tracker, frame: np.ndarray) -> list[float]:
     return np.diff(marks).tolist()
 
 
-def peak_memory(contestant: Contestant, threads: int) -> float | None:
-    """Megabytes that loading and tracking take at the most, in a process of its own, beyond what
-    the imports take; None where Linux does not tell."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
-        return pool.submit(_peak_memory, contestant, threads).result()
-
-
-def _peak_memory(contestant: Contestant, threads: int) -> float | None:
-    try:
-        Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew
-    except OSError:
-        return None
-    before = _memory('VmRSS')
+def load_and_track(contestant: Contestant, threads: int) -> None:
+    """What the peak of memory is taken over."""
     tracker = Tracker(contestant.open(threads))
     frame = np.zeros((*FRAME_SIZE, 3), np.uint8)
     tracker.init(frame, BOX)
     for _ in range(3):
         tracker.box = list(BOX)
         tracker.update(frame)
-    return _memory('VmHWM') - before
-
-
-def _memory(entry: str) -> float:
-    """Megabytes, of this process."""
-    status = Path('/proc/self/status').read_text()
-    return int(re.search(rf'{entry}:\s*(\d+) kB', status)[1]) / 1024
-
-
-def processor() -> str:
-    """Name of the processor, and those of its flags that matter here."""
-    info = Path('/proc/cpuinfo')
-    text = info.read_text() if info.is_file() else ''
-    name = re.search(r'model name\s*:\s*(.+)', text)
-    flags = re.search(r'flags\s*:\s*(.+)', text)
-    known = ('avx2', 'avx512f', 'avx512_vnni', 'avx512_bf16', 'amx_bf16', 'amx_int8')
-    own = [flag for flag in known if flags and flag in flags[1].split()]
-    return f'{name[1] if name else platform.processor() or "unknown processor"} ({" ".join(own)})'

@@ -3,7 +3,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,7 @@ from mmtrack.registry import DATASETS
 FRAME_SIZE, LENGTH, SEQUENCES, DISTINCT = (720, 1280), 2500, 2, 16
 STOCK = 'sot/stark/stark-st1_r50_8xb16-500e_got10k-lasot-trackingnet-coco_base.py'
 TURN = 5  # pairs
+COMPARED = 30  # pairs
 
 
 class Timed:
@@ -38,21 +39,31 @@ class Contestant:
         name: for the table.
         draw: gives one sample.
         load: its step that reads frames.
+        at: gives the sample of a place, the same pair in all data sets that have this.
         times: seconds of each sample.
     """
     name: str
     draw: Callable
     load: Timed
+    at: Callable | None = None
     times: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Row:
-    """``ms``: median milliseconds of a pair; ``decoding``: share of reading frames, in [0, 1]."""
+    """A pipeline.
+
+    Attributes:
+        ms: median milliseconds of a pair.
+        decoding: share of reading frames, in [0, 1].
+        change: mean difference of the search crop to that of whole frames, in levels of 255;
+            0 where the frames are whole.
+    """
     name: str
     ms: float
     pairs_per_second: float
     decoding: float
+    change: float
 
 
 def make_frames(folder: Path) -> dict:
@@ -105,7 +116,8 @@ def prepare(config: Config, videos: dict) -> list[Contestant]:
         timed, = (step for step in dataset.pipeline if isinstance(step, Timed))
         draws = iter(range(10**6))
         contestants.append(Contestant(
-            name, lambda dataset=dataset, draws=draws: dataset[0, 0, next(draws)], timed))
+            name, lambda dataset=dataset, draws=draws: dataset[0, 0, next(draws)], timed,
+            lambda i, dataset=dataset: dataset[1, 0, i]))
     return contestants
 
 
@@ -142,5 +154,14 @@ def measure(contestants: list[Contestant], pairs: int,
                 contestant.draw()
                 contestant.times.append(time.perf_counter() - start)
         progress()
-    return [Row(c.name, 1e3 * float(np.median(c.times)), len(c.times) / sum(c.times),
-                c.load.seconds / sum(c.times)) for c in contestants]
+    rows = [Row(c.name, 1e3 * float(np.median(c.times)), len(c.times) / sum(c.times),
+                c.load.seconds / sum(c.times), 0.) for c in contestants]
+    whole, reduced = contestants[1:]
+    change = np.mean([difference(whole.at(i), reduced.at(i)) for i in range(COMPARED)])
+    return [*rows[:2], replace(rows[2], change=float(change))]
+
+
+def difference(one: dict, other: dict) -> float:
+    """Mean absolute difference of two search crops."""
+    crops = [sample['inputs']['search_img'].float() for sample in (one, other)]
+    return float((crops[0] - crops[1]).abs().mean())

@@ -36,10 +36,11 @@ class PublishedStep:
 
 
 class KeptAttention(nn.Module):
-    """Attention with its map written out, and kept."""
+    """Attention with its map written out and, where ``keep``, kept."""
 
-    def __init__(self, attention: nn.Module) -> None:
+    def __init__(self, attention: nn.Module, keep: bool = True) -> None:
         super().__init__()
+        self.keep, self.map = keep, None
         self.num_heads, self.qkv, self.proj = (
             attention.num_heads, attention.qkv, attention.proj)
 
@@ -48,5 +49,7 @@ class KeptAttention(nn.Module):
         qkv = self.qkv(x).reshape(batch, num, 3, self.num_heads, dims // self.num_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         attention = (query @ key.transpose(-2, -1)) * query.size(-1)**-0.5
-        self.map = attention = attention.softmax(dim=-1)
+        attention = attention.softmax(dim=-1)
+        if self.keep:
+            self.map = attention
         return self.proj((attention @ value).transpose(1, 2).reshape(batch, num, dims)), attention

@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 import torch
 from commands import ROOT, run_process, run_tool
+from mmengine.config import Config
 from tiny import build, pair_batch, tracker
 
 from mmct.api import ready
+from mmct.checkpoint import save_tracker
+from mmct.evaluation.benchmark_train import CONTESTANTS, Step, noise, patterns
 from mmct.evaluation.published_step import PublishedStep
 from mmct.runtime import Tracker
 from mmct.runtime.backends.pytorch import TorchNetwork
@@ -68,3 +71,69 @@ def test_attention_written_out_is_the_fused_one():
     PublishedStep(plain)
     batch = pair_batch()
     torch.testing.assert_close(plain.backbone(*batch[:2]), fused.backbone(*batch[:2]))
+
+
+@pytest.mark.slow
+def test_training_rows(tmp_path):
+    out = tmp_path / 'rows.json'
+    done = run_process('benchmark.py', CONFIG, '--train', '--steps', 2, '--batch-size', 2,
+                       '--threads', 1, '--json', out)
+    assert done.status == 0, done.err
+    rows = {(row['name'], row['prob']): row for row in json.loads(out.read_text())['rows']}
+    assert len(rows) == 7 * 3
+    for prob in (0.5, 0.775, 1.):
+        alone = rows['student alone', prob]
+        assert alone['seconds_demanded'] == pytest.approx(alone['seconds'])
+        assert rows['mmct', prob]['macs'] == rows['published', prob]['macs'] > alone['macs']
+    assert rows['published', 1.]['peak_memory_mb'] > 2 * 4 * 0.85e6 / 2**20  # two teachers
+    assert 'of demand' in done.out
+
+
+@pytest.mark.parametrize('gates', [[True] * 4, [False, True, False, False]])
+def test_the_published_training_step_computes_the_same(tmp_path, gates):
+    config = Config.fromfile(CONFIG)
+    teacher = tmp_path / 'teacher.pth'
+    save_tracker(build(config.model.teacher).state_dict(), teacher, student=False)
+    model, batch = config.model.to_dict(), noise(config, 2)
+    steps = {way.name: Step(way, model, teacher) for way in CONTESTANTS}
+    first = {name: step.run(batch, gates) for name, step in steps.items()}
+    assert first['mmct'] == pytest.approx(first['published'], rel=1e-4)
+    assert first['mmct, teacher bf16'] == pytest.approx(first['mmct'], rel=0.02)
+    assert first['mmct, bf16'] == pytest.approx(first['mmct'], rel=0.05)
+    second = {name: step.run(batch, gates) for name, step in steps.items()}
+    assert second['mmct'] == pytest.approx(second['published'], rel=1e-4)
+    assert second['mmct'] != first['mmct']
+    # At p = 1 the teacher's own pass is all that is added: three times the student's layers.
+    macs = {name: step.count_macs(batch, gates) for name, step in steps.items()}
+    assert macs['mmct'] == macs['published'] == macs['mmct, bf16']
+    if all(gates):
+        assert 1.5 < macs['mmct'] / macs['student alone'] < 2
+    else:
+        assert macs['mmct, embedding frozen'] < 0.9 * macs['mmct']
+
+
+def test_patterns_have_the_share_of_p():
+    for prob, steps, total in ((0.5, 3, 6), (0.775, 10, 31), (1., 2, 8), (0.01, 4, 4)):
+        drawn = patterns(prob, 4, steps)
+        assert len(drawn) == steps
+        assert sum(map(sum, drawn)) == total
+        assert all(map(any, drawn))
+
+
+def test_training_rows_need_a_compression():
+    done = run_tool('benchmark.py', ROOT / 'configs/demo/ostrack_tiny.py', '--train')
+    assert done.status == 2
+    assert '--train needs the config of a compression; model.type is OSTrack' in done.err
+
+
+def test_data_rows(tmp_path):
+    out = tmp_path / 'rows.json'
+    done = run_tool('benchmark.py', CONFIG, '--data', '--steps', 10, '--json', out)
+    assert done.status == 0, done.err
+    stock, ours, reduced = json.loads(out.read_text())['rows']
+    assert stock['name'] == "MMTracking's Stark"
+    for row in (stock, ours, reduced):
+        assert row['ms'] > 1
+        assert 0 < row['decoding'] < 1
+    assert ours['change'] == 0 < reduced['change'] < 20
+    assert "MMTracking's reads three frames" in done.out

@@ -1,0 +1,89 @@
+"""How every tool begins and ends.
+
+Tools parse their command line before they import anything of mmct, which takes seconds.
+"""
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+TRACEBACK = '--traceback'
+
+
+def run(parse_args: Callable[[], argparse.Namespace],
+        main: Callable[[argparse.Namespace], int | None]) -> None:
+    """Call ``main`` and exit with what it returns; bad input ends in one line, exit status 2.
+
+    ``--traceback`` on any tool's command line shows where the error came from.
+    """
+    debug = TRACEBACK in sys.argv
+    if debug:
+        sys.argv.remove(TRACEBACK)
+    args = parse_args()
+    try:
+        sys.exit(main(args))
+    except (ValueError, OSError, ImportError) as error:
+        # Python names the module it could not import; our own errors name the extra instead.
+        if debug or getattr(error, 'name', None):
+            raise
+        # An error in a worker of a data loader carries its traceback; its last line says it all.
+        print(f'error: {str(error).strip().splitlines()[-1]}', file=sys.stderr)
+        sys.exit(2)
+
+
+def existing_config(path: Path):
+    """Read a config.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'config {path} does not exist')
+    from mmengine.config import Config
+    return Config.fromfile(path)
+
+
+def box(text: str) -> tuple:
+    """X,Y,W,H of a command line."""
+    from mmct.runtime.boxes import parse_box
+    return parse_box(text)
+
+
+class Settings(argparse.Action):
+    """MMEngine's ``DictAction``, imported when there is something to parse."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        from mmengine.config import DictAction
+        DictAction(self.option_strings, self.dest, self.nargs)(
+            parser, namespace, values, option_string)
+
+
+def runner_parser(description: str) -> argparse.ArgumentParser:
+    """The options that MMEngine's tools have in common."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', type=Path, help='config file')
+    parser.add_argument('--work-dir', help='folder for logs and results '
+                        '(default: work_dirs/NAME of the config)')
+    parser.add_argument('--cfg-options', nargs='+', action=Settings, default={},
+                        help='settings that replace those of the config, key=value')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
+                        help='how the processes of a distributed run are started')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
+                        help=argparse.SUPPRESS)
+    return parser
+
+
+def runner_config(args: argparse.Namespace):
+    """The config with what the command line says on top.
+
+    Raises:
+        FileNotFoundError: there is no such config.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = existing_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    cfg.launcher = args.launcher
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{args.config.stem}'
+    return cfg
