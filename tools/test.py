@@ -1,6 +1,7 @@
 """Test a tracker or the student of a compression.
 
-CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one.
+CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one, or a
+file written by tools/export.py (.onnx, .xml).
 Exit status 1: some sequences could not be tracked; they are named, the others are evaluated.
 """
 import json
@@ -11,7 +12,11 @@ from cli import run, runner_config, runner_parser
 
 def parse_args():
     parser = runner_parser(__doc__)
-    parser.add_argument('checkpoint', help='weights to test')
+    parser.add_argument('checkpoint', type=Path, help='weights to test')
+    parser.add_argument('--backend', help='of an exported file; default: what it is for')
+    parser.add_argument('--precision', help='of the arithmetic with an exported file; bf16 where '
+                        'the backend can')
+    parser.add_argument('--threads', type=int, help='of the backend of an exported file')
     parser.add_argument('--boxes', metavar='FOLDER',
                         help='also write the boxes of each sequence, NAME.txt, x,y,w,h a line')
     parser.add_argument('--json', type=Path, help='also write the metrics to this file')
@@ -24,6 +29,7 @@ def main(args) -> int:
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
     from mmct.engine.hooks import unwrapped
+    from mmct.runtime import open_network
 
     cfg = runner_config(args)
     if args.boxes:
@@ -32,7 +38,12 @@ def main(args) -> int:
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
     model = unwrapped(runner.model)
-    load_weights(getattr(model, 'student', model), args.checkpoint)
+    tracker = getattr(model, 'student', model)
+    if args.checkpoint.suffix in ('.onnx', '.xml'):
+        tracker.track_by(open_network(args.checkpoint, backend=args.backend,
+                                      precision=args.precision, threads=args.threads))
+    else:
+        load_weights(tracker, args.checkpoint)
     build_checked(cfg.test_dataloader.dataset)
     metrics = runner.test()
     if args.json:

@@ -136,3 +136,29 @@ def test_frames_of_another_size_fit_the_video(tmp_path):
         for size in ((40, 60), (80, 100)):
             video.write(np.full((*size, 3), 128, np.uint8))
     assert [frame.shape for frame in Frames(tmp_path / 'x.avi')] == [(40, 60, 3)] * 2
+
+
+# The test of a tracker by an exported file
+
+@pytest.mark.parametrize('name', ['student.onnx', 'student.xml'])
+def test_evaluation_of_an_exported_file(setup, tmp_path, name):
+    file = tmp_path / name
+    done = run_tool('export.py', setup.config, setup.student, file)
+    assert done.status == 0, done.err
+    boxes = []
+    for i, weights in enumerate((setup.student, file)):
+        done = run_tool('test.py', setup.config, weights, '--work-dir', tmp_path / f'work{i}',
+                        '--boxes', tmp_path / f'boxes{i}')
+        assert (done.status, done.err) == (0, '')
+        boxes.append(np.loadtxt(tmp_path / f'boxes{i}' / 'cat-1.txt', delimiter=','))
+    np.testing.assert_allclose(*boxes, atol=0.1)
+
+
+def test_evaluation_of_a_file_of_another_tracker(exported, setup, tmp_path):
+    done = run_tool('test.py', setup.config, exported, '--work-dir', tmp_path, '--cfg-options',
+                    'model.student.test_cfg.search_factor=3.')
+    assert done.status == 2
+    assert done.err == ("error: the file is not of the tracker of this config; (file, config) "
+                        "differ in {'search_factor': (4.0, 3.0)}\n")
+    done = run_tool('test.py', setup.config, exported, '--precision', 'bf16')
+    assert 'backend onnxruntime computes in fp32, not in bf16' in done.err

@@ -1,5 +1,6 @@
 """OSTrack inside MMTracking: crop, forward, window, map back."""
 import logging
+from dataclasses import asdict
 from typing import NamedTuple
 
 import torch
@@ -145,6 +146,21 @@ class OSTrack(BaseSingleObjectTracker):
                 name = sample.metainfo.get('img_path', '')
                 print_log(f'sequence failed at {name}: {error}', 'current', logging.ERROR)
         return [0., 0., 0., 0.], 0.
+
+    def track_by(self, network) -> None:
+        """Track by another network than the own one, such as an exported file
+        (:func:`mmct.runtime.open_network`).
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        own, other = (asdict(info) for info in (self.info, network.info))
+        differing = {key: (other[key], own[key]) for key in own
+                     if own[key] != other[key] and key not in ('precision', 'mean', 'std')}
+        if differing:
+            raise ValueError('the file is not of the tracker of this config; (file, config) '
+                             f'differ in {differing}')
+        self._tracking = Tracker(network)
 
     def init(self, frame, box) -> None:
         """Take the target in the first frame, see :class:`mmct.runtime.Tracker`."""
