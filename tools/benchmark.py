@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli import existing_config, run
+from cli import box, existing_config, run
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tabulate import tabulate
 
@@ -32,6 +32,12 @@ def parse_args():
                       help='measure the making of training pairs')
     parser.add_argument('--rows', nargs='+', metavar='BACKEND:PRECISION',
                         help='of tracking, such as openvino:bf16 (default: all but compile:...)')
+    parser.add_argument('--device', default='cpu', help='of PyTorch, such as cuda (default cpu)')
+    parser.add_argument('--targets', type=int, nargs='+', default=[], metavar='N',
+                        help='also follow so many targets at once')
+    parser.add_argument('--video', type=Path, help='also follow a video, reading it included, a '
+                        'file or a folder of frames, from --box on')
+    parser.add_argument('--box', type=box, metavar='X,Y,W,H')
     parser.add_argument('--batch-size', type=int, default=8, metavar='N',
                         help='of training (default %(default)s)')
     parser.add_argument('--steps', type=int, metavar='N', help='what is timed: tracking steps '
@@ -65,16 +71,20 @@ def main(args) -> None:
 def latency(config, args, folder: Path, progress: Progress):
     from mmct.evaluation import benchmark
 
+    if args.video and args.box is None:
+        raise ValueError('--video needs the box of a target in its first frame: --box X,Y,W,H')
     chosen = map(benchmark.kind, args.rows) if args.rows else benchmark.DEFAULT
     kinds = list(dict.fromkeys([('published', 'fp32'), *chosen]))
     export = progress.add_task('export', total=1)
-    contestants, costs = benchmark.prepare(config, args.checkpoint, folder, kinds)
+    contestants, costs = benchmark.prepare(
+        config, args.checkpoint, folder, kinds, device=args.device)
     progress.advance(export)
     tasks = {name: progress.add_task(name, total=total) for name, total in (
         ('load', len(contestants)), ('turn', math.ceil(args.steps / benchmark.TURN)),
         ('memory', len(contestants)))}
     rows = benchmark.measure(contestants, costs, args.threads, args.steps,
-                             lambda name: progress.advance(tasks[name]))
+                             lambda name: progress.advance(tasks[name]), args.video, args.box,
+                             args.targets)
     frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
     note = f'{args.threads} threads, medians of {args.steps} steps in turns, frames of {frame}'
     return table(rows), [record(row) for row in rows], note
@@ -132,7 +142,8 @@ def record(row) -> dict:
     return dict(role=contestant.role, backend=contestant.backend, precision=contestant.precision,
                 macs=row.macs, parameters=row.parameters, crop_ms=row.crop,
                 network_ms=row.network, decode_ms=row.decode, update_ms=row.update,
-                update_10_90_ms=row.spread, fps=1e3 / row.update, peak_memory_mb=row.memory)
+                update_10_90_ms=row.spread, fps=1e3 / row.update, peak_memory_mb=row.memory,
+                video_ms=row.video, many_ms=row.many)
 
 
 def table(rows) -> list[dict]:
@@ -150,7 +161,9 @@ def table(rows) -> list[dict]:
             'to published': f'{base.update / row.update:.2f} x',
             'to teacher': f'{teacher.update / row.update:.2f} x' if teacher else '',
             'GMACs': f'{row.macs / 1e9:.3g}', 'parameters': f'{row.parameters / 1e6:.3g} M',
-            'memory MB': '' if row.memory is None else f'{row.memory:.0f}'})
+            'memory MB': '' if row.memory is None else f'{row.memory:.0f}',
+            **({'video FPS': f'{1e3 / row.video:.0f}'} if row.video else {}),
+            **{f'{count} targets/s': f'{1e3 * count / ms:.0f}' for count, ms in row.many.items()}})
     return lines
 
 

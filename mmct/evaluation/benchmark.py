@@ -14,8 +14,9 @@ from ..api import ready
 from ..checkpoint import load_weights, save_tracker
 from ..deploy import export_tracker
 from ..models import OSTrack
-from ..runtime import Tracker, open_network
+from ..runtime import Tracker, open_network, update_many
 from ..runtime.backends.pytorch import DTYPES, TorchNetwork
+from ..runtime.frames import Frames
 from .complexity import count_macs, count_parameters
 from .machine import peak_memory
 from .published_step import PublishedStep
@@ -28,6 +29,7 @@ KINDS = {
     ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
     ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
 TURN = 5  # steps
+VIDEO_FRAMES = 200  # of a video, at the most
 REST = 0.1  # seconds before a turn: threads of the one before wait for work by spinning
 DEFAULT = tuple(kind for kind in KINDS if kind[0] != 'compile')  # compiling takes minutes
 
@@ -53,12 +55,14 @@ class Contestant:
         backend, precision: see ``KINDS``.
         config: of the tracker.
         folder: with its weights and exported files.
+        device: what PyTorch runs on.
     """
     role: str
     backend: str
     precision: str
     config: dict
     folder: Path
+    device: str = 'cpu'
 
     def open(self, threads: int):
         """Load the network."""
@@ -71,13 +75,22 @@ class Contestant:
         tracker = MODELS.build(self.config)
         load_weights(tracker, self.folder / f'{self.role}.pth')
         if self.backend == 'published':
-            return PublishedStep(tracker)
-        return TorchNetwork(ready(tracker), self.backend == 'compile', DTYPES[self.precision])
+            return PublishedStep(tracker.to(self.device))
+        return TorchNetwork(ready(tracker).to(self.device), self.backend == 'compile',
+                            DTYPES[self.precision])
 
 
 @dataclass(frozen=True)
 class Row:
-    """Milliseconds, median and 10 to 90 % range of the whole step; megabytes at the most."""
+    """What was measured of a network.
+
+    Attributes:
+        crop, network, decode, update: median milliseconds of the parts of a step, and the whole.
+        spread: 10 to 90 % range of the whole.
+        memory: megabytes at the most.
+        video: milliseconds a frame with reading the video, or None.
+        many: {number of targets: median milliseconds of a step that follows them all}.
+    """
     contestant: Contestant
     macs: int
     parameters: int
@@ -87,10 +100,13 @@ class Row:
     update: float
     spread: tuple[float, float]
     memory: float | None
+    video: float | None
+    many: dict[int, float]
 
 
 def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequence[tuple],
-            samples: Sequence = ()) -> tuple[list[Contestant], dict[str, tuple[int, int]]]:
+            samples: Sequence = (), device: str = 'cpu'
+            ) -> tuple[list[Contestant], dict[str, tuple[int, int]]]:
     """Weights and exported files of teacher and student, and their MACs and parameters.
 
     Without a checkpoint weights are random, as are the teacher's always: they take as long.
@@ -116,7 +132,7 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
             export_tracker(tracker, folder / f'{role}.{file}',
                            'openvino' if suffix == 'xml' else 'onnx', precision,
                            samples or noise(tracker), strict=bool(samples))
-        contestants += [Contestant(role, *kind, cfg, folder) for kind in kinds]
+        contestants += [Contestant(role, *kind, cfg, folder, device) for kind in kinds]
     return contestants, costs
 
 
@@ -132,8 +148,14 @@ def noise(tracker: OSTrack, count: int = 8) -> list:
 
 
 def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps: int,
-            progress: Callable[[str], None] = lambda text: None) -> list[Row]:
-    """Time all in turns of a few steps, so that a busy moment of the machine hits all alike."""
+            progress: Callable[[str], None] = lambda text: None, video: Path | None = None,
+            box: Sequence[float] | None = None, targets: Sequence[int] = ()) -> list[Row]:
+    """Time all in turns of a few steps, so that a busy moment of the machine hits all alike.
+
+    Args:
+        video: a video file or folder of frames that each also follows from the first ``box`` on.
+        targets: numbers of targets that each also follows at once.
+    """
     frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
     trackers = []
     for contestant in contestants:
@@ -142,15 +164,19 @@ def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps:
         trackers[-1].update(frames[1])
         progress('load')
     times = [[] for _ in trackers]
+    many = [{count: [] for count in targets} for _ in trackers]
     for turn in range(math.ceil(steps / TURN)):
-        for tracker, own in zip(trackers, times):
+        for tracker, own, own_many in zip(trackers, times, many):
             time.sleep(REST)
             for step in range(1 + min(TURN, steps - turn * TURN)):
                 tracker.box = list(BOX)  # random weights lead anywhere
                 parts = timed_step(tracker, frames[step % len(frames)])
                 if step:  # the first of a turn finds another network's weights in the caches
                     own.append(parts)
+            for count, own_times in own_many.items():
+                own_times.append(timed_steps_of_many(tracker, frames, count))
         progress('turn')
+    videos = [video and frame_time(tracker, video, box) for tracker in trackers]
     memories = []
     for contestant in contestants:
         memories.append(peak_memory(load_and_track, contestant, threads))
@@ -159,10 +185,37 @@ def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps:
     for i, contestant in enumerate(contestants):
         parts = 1e3 * np.array(times[i])
         whole = parts.sum(axis=1)
-        rows.append(Row(contestant, *costs[contestant.role], *np.median(parts, axis=0).tolist(),
-                        float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),
-                        memories[i]))
+        rows.append(Row(
+            contestant, *costs[contestant.role], *np.median(parts, axis=0).tolist(),
+            float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()), memories[i],
+            videos[i], {count: 1e3 * float(np.median(own)) for count, own in many[i].items()}))
     return rows
+
+
+def timed_steps_of_many(tracker: Tracker, frames: np.ndarray, count: int) -> float:
+    """Seconds of a step of ``count`` targets in one batch; the second of two, as the first may
+    compile."""
+    trackers = [Tracker(tracker.network) for _ in range(count)]
+    for own in trackers:
+        own.init(frames[0], BOX)
+    update_many(trackers, frames[1])
+    start = time.perf_counter()
+    update_many(trackers, frames[2])
+    return time.perf_counter() - start
+
+
+def frame_time(tracker: Tracker, video: Path, box: Sequence[float]) -> float:
+    """Milliseconds a frame of a video, read and followed one after the other."""
+    start, count = time.perf_counter(), 0
+    for frame in Frames(video):
+        if count:
+            tracker.update(frame)
+        else:
+            tracker.init(frame, box)
+        count += 1
+        if count > VIDEO_FRAMES:
+            break
+    return 1e3 * (time.perf_counter() - start) / max(count, 1)
 
 
 def timed_step(tracker: Tracker, frame: np.ndarray) -> list[float]:

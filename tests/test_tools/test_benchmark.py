@@ -1,6 +1,7 @@
 import json
 import re
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -21,8 +22,12 @@ CONFIG = ROOT / 'configs' / 'demo' / 'ct_ostrack_tiny_4l.py'
 def test_rows_of_one_run(tmp_path):
     pytest.importorskip('openvino', reason='the extra deploy is not installed')
     out = tmp_path / 'rows.json'
+    frame = np.zeros((60, 80, 3), np.uint8)
+    for i in range(5):
+        cv2.imwrite(str(tmp_path / f'{i}.jpg'), frame)
     done = run_process('benchmark.py', CONFIG, '--rows', 'openvino:bf16', '--steps', 5,
-                    '--threads', 1, '--json', out)
+                       '--threads', 1, '--json', out, '--targets', 1, 3, '--video', tmp_path,
+                       '--box', '30,20,20,20')
     assert done.status == 0, done.err
     content = json.loads(out.read_text())
     rows = {(r['role'], r['backend'], r['precision']): r for r in content['rows']}
@@ -35,16 +40,21 @@ def test_rows_of_one_run(tmp_path):
         assert row['fps'] == pytest.approx(1e3 / row['update_ms'])
         assert row['macs'] > 3e7
         assert row['peak_memory_mb'] > 0.5
+        assert row['many_ms']['3'] > row['many_ms']['1'] > 0
+        assert row['video_ms'] > 0
     assert 'PublishedStep' not in done.out
     assert len(re.findall(r'\| (?:teacher|student) ', done.out)) == 4
-    assert 'to published' in done.out
+    assert all(name in done.out for name in ('to published', '3 targets/s', 'video FPS'))
     assert '1 threads, medians of 5 steps in turns, frames of 1280x720' in done.out
 
 
 def test_unknown_rows_and_configs(tmp_path):
     done = run_tool('benchmark.py', CONFIG, '--rows', 'onnxruntime:bf16')
     assert done.status == 2
-    assert "'onnxruntime:bf16' is none of published:fp32 torch:fp32" in done.err
+    assert done.err.startswith(
+        "error: 'onnxruntime:bf16' is none of published:fp32 torch:fp32 torch:bf16 ")
+    done = run_tool('benchmark.py', CONFIG, '--video', tmp_path)
+    assert done.err.startswith('error: --video needs the box of a target in its first frame')
     done = run_tool('benchmark.py', tmp_path / 'none.py')
     assert done.err == f'error: config {tmp_path / "none.py"} does not exist\n'
 

@@ -29,6 +29,12 @@ def conv_layer(in_channels: int, out_channels: int) -> nn.Sequential:
         OrderedDict(conv=conv, bn=nn.BatchNorm2d(out_channels), relu=nn.ReLU(inplace=True)))
 
 
+def at_least_float32(x: Tensor) -> Tensor:
+    """As it is, or in float32 if that is more precise."""
+    # Asked for first, because a conversion to what it is already stays in exported files.
+    return x.float() if x.dtype.itemsize < 4 else x
+
+
 @MODELS.register_module()
 class CenterHead(BaseModule):
     """Score, offset and size maps; the box at the best cell (OSTrack, section 3.3).
@@ -56,9 +62,9 @@ class CenterHead(BaseModule):
     def forward(self, search_map: Tensor) -> CenterMaps:
         """(B, C, n, n) -> maps, float32 also under autocast: 1 − 1e-4 is 1 in bfloat16."""
         return CenterMaps(
-            score=self.score(search_map).float().sigmoid().clamp(1e-4, 1 - 1e-4),
-            offset=self.offset(search_map).float(),
-            size=self.size(search_map).float().sigmoid().clamp(1e-4, 1 - 1e-4))
+            score=at_least_float32(self.score(search_map)).sigmoid().clamp(1e-4, 1 - 1e-4),
+            offset=at_least_float32(self.offset(search_map)),
+            size=at_least_float32(self.size(search_map)).sigmoid().clamp(1e-4, 1 - 1e-4))
 
     def decode(self, maps: CenterMaps) -> Tensor:
         """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""

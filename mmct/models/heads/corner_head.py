@@ -8,6 +8,8 @@ from mmtrack.models import CornerPredictorHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from .center_head import at_least_float32
+
 
 class CornerMaps(NamedTuple):
     """Logits (B, 1, n, n) of the top left and the bottom right corner; no score map."""
@@ -38,7 +40,7 @@ class CornerHead(BaseModule):
 
     def forward(self, search_map: Tensor) -> CornerMaps:
         """(B, C, n, n) -> maps, float32 also under autocast."""
-        return CornerMaps(*(logits.float() for logits in self.predictor.get_score_map(search_map)))
+        return CornerMaps(*map(at_least_float32, self.predictor.get_score_map(search_map)))
 
     def decode(self, maps: CornerMaps) -> Tensor:
         """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
