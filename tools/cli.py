@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 
 TRACEBACK = '--traceback'
@@ -48,6 +49,16 @@ def box(text: str) -> tuple:
     """X,Y,W,H of a command line."""
     from mmct.runtime.boxes import parse_box
     return parse_box(text)
+
+
+@contextmanager
+def without_mmtracking():
+    """Import of mmct what needs no MMTracking, at once."""
+    os.environ['MMCT_BRIDGE'] = '0'
+    try:
+        yield
+    finally:
+        del os.environ['MMCT_BRIDGE']
 
 
 class Settings(argparse.Action):

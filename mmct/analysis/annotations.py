@@ -1,0 +1,113 @@
+"""Ground truth: LaSOT's own layout, its evaluation toolkit's, or an archive of that."""
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from .results import parse_boxes
+
+# Of LaSOT, in the order of its att files.
+ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
+              'ARC')
+
+
+class Annotation(NamedTuple):
+    """Ground truth of a sequence.
+
+    Attributes:
+        boxes: (N, 4) x, y, w, h in pixels.
+        absent: (N,) bool, the target is not to be seen.
+        attributes: codes of ``ATTRIBUTES`` that hold; empty where nobody says.
+    """
+    boxes: np.ndarray
+    absent: np.ndarray
+    attributes: frozenset
+
+
+def read_annotations(source: Path) -> dict[str, Annotation]:
+    """The annotations of all sequences, by name, in the order of the names.
+
+    Args:
+        source: a folder in LaSOT's layout (``…/NAME/groundtruth.txt`` with ``full_occlusion.txt``
+            and ``out_of_view.txt``), or in its toolkit's (``annos/NAME.txt``,
+            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the latter.
+
+    Raises:
+        FileNotFoundError: there is nothing, or no annotation in it.
+        ValueError: a file cannot be understood; it is named.
+    """
+    if source.is_dir():
+        ground_truth = sorted(source.rglob('groundtruth.txt'))
+        if ground_truth:
+            return {path.parent.name: lasot_annotation(path) for path in ground_truth}
+        files = {path.relative_to(source).as_posix(): path for path in source.rglob('*.txt')}
+        return toolkit_annotations(files, lambda path: path.read_text(), source)
+    if not source.is_file():
+        raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '
+                                'archive of it')
+    if tarfile.is_tarfile(source):
+        # Read in order, once: going back in a compressed archive starts from its beginning.
+        with tarfile.open(source) as archive:
+            texts = {member.name: archive.extractfile(member).read().decode()
+                     for member in archive if member.isfile() and member.name.endswith('.txt')}
+        return toolkit_annotations({name: name for name in texts}, texts.get, source)
+    if zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            texts = {name: archive.read(name).decode() for name in archive.namelist()
+                     if name.endswith('.txt')}
+        return toolkit_annotations({name: name for name in texts}, texts.get, source)
+    raise ValueError(f'{source} is no folder, .tar or .zip of annotations')
+
+
+def lasot_annotation(path: Path) -> Annotation:
+    """Of one sequence in LaSOT's own layout, from its groundtruth.txt."""
+    boxes = parse_boxes(path.read_text(), path)
+    absent = np.zeros(len(boxes), bool)
+    for name in ('full_occlusion', 'out_of_view'):
+        file = path.with_name(f'{name}.txt')
+        if file.is_file():
+            absent |= flags(file.read_text(), file, len(boxes))
+    return Annotation(boxes, absent, frozenset())
+
+
+def toolkit_annotations(files: dict, read: Callable, source: Path) -> dict[str, Annotation]:
+    """Of all sequences in the toolkit's layout.
+
+    Args:
+        files: {path within ``source``: what ``read`` gives its text for}.
+    """
+    groups = {}
+    for path, file in files.items():
+        parts = PurePosixPath(path)
+        kind = parts.parent.name if parts.parent.name in ('absent', 'att') else 'boxes'
+        groups.setdefault(kind, {})[parts.stem] = file
+    if not groups.get('boxes'):
+        raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
+                                'NAME.txt')
+    annotations = {}
+    for name in sorted(groups['boxes']):
+        boxes = parse_boxes(read(groups['boxes'][name]), f'{source}: {name}.txt')
+        absent, codes = np.zeros(len(boxes), bool), frozenset()
+        if name in groups.get('absent', {}):
+            absent = flags(read(groups['absent'][name]), f'{source}: absent/{name}.txt',
+                           len(boxes))
+        if name in groups.get('att', {}):
+            holds = flags(read(groups['att'][name]), f'{source}: att/{name}.txt', len(ATTRIBUTES))
+            codes = frozenset(code for code, own in zip(ATTRIBUTES, holds) if own)
+        annotations[name] = Annotation(boxes, absent, codes)
+    return annotations
+
+
+def flags(text: str, source, length: int) -> np.ndarray:
+    """(length,) bool of 0s and 1s apart by commas, spaces or lines.
+
+    Raises:
+        ValueError: there are others, or not so many; ``source`` is named.
+    """
+    values = text.replace(',', ' ').split()
+    if len(values) != length or not set(values) <= {'0', '1'}:
+        raise ValueError(f'{source}: expected {length} flags 0 or 1, got {len(values)} values')
+    return np.array(values) == '1'

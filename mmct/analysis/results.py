@@ -1,0 +1,76 @@
+"""Box files: one sequence each, x,y,w,h a line, as all toolkits write and read them."""
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+
+def parse_boxes(text: str, source) -> np.ndarray:
+    """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
+
+    Raises:
+        ValueError: a line has not four numbers; ``source`` and the line are named.
+    """
+    lines = text.splitlines()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)  # of a file without any number
+            boxes = np.loadtxt(lines, delimiter=',' if lines and ',' in lines[0] else None,
+                               comments=None, ndmin=2)
+    except ValueError as error:  # names the row
+        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; {error}') from None
+    if boxes.shape[1] != 4 or not len(boxes):
+        raise ValueError(f'{source}: expected a line x,y,w,h for each frame, got {len(boxes)} '
+                         f'lines of {boxes.shape[1]} numbers')
+    return boxes
+
+
+def read_boxes(path: Path) -> np.ndarray:
+    """Boxes (N, 4) of a file; errors as :func:`parse_boxes`, and OSError if it cannot be read."""
+    try:
+        return parse_boxes(path.read_text(), path)
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} is not a text file of boxes') from None
+
+
+def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None
+                 ) -> dict[str, np.ndarray]:
+    """The box files NAME.txt of a tracker, of the same lengths as the annotations.
+
+    Args:
+        lengths: {name of a sequence: number of its frames}.
+        names: sequences that must be there; None for all of ``lengths``.
+
+    Raises:
+        FileNotFoundError: the folder or files of sequences are missing.
+        ValueError: a file cannot be read, is too short, or too long by more than one frame.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
+    names = list(lengths if names is None else names)
+    missing = [name for name in names if not (folder / f'{name}.txt').is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f'{folder} lacks the result files of {len(missing)} of {len(names)} sequences '
+            f'({", ".join(missing[:5])}{", …" if len(missing) > 5 else ""}); run the test again, '
+            'it adds what is missing, or name what there is with --sequences')
+    results = {}
+    for name in names:
+        path = folder / f'{name}.txt'
+        boxes, length = read_boxes(path), lengths[name]
+        # As published: a few trackers write one frame more for some sequences.
+        if len(boxes) < length:
+            raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: the run was '
+                             'broken off; delete the file and test this sequence again')
+        if len(boxes) > length + 1:
+            raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: it is of '
+                             'another version of the data set; test this sequence again')
+        boxes = boxes[:length]
+        bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+        if bad.any():
+            line = int(np.argmax(bad)) + 1
+            raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '
+                             'finite x,y,w,h with w, h >= 0')
+        results[name] = boxes
+    return results
