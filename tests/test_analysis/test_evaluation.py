@@ -1,12 +1,14 @@
 """tools/evaluate.py and what it is made of, against plain loops and recorded metrics."""
 import json
 import math
+import subprocess
+import sys
 import tarfile
 import zipfile
 
 import numpy as np
 import pytest
-from commands import run_tool
+from commands import ROOT, run_tool
 
 from mmct.analysis import ATTRIBUTES, Annotation, evaluate, read_annotations, read_boxes
 from mmct.analysis.results import parse_boxes
@@ -225,3 +227,22 @@ def test_bad_annotations(results, tmp_path):
     (tmp_path / 'toolkit/annos/absent/cat-1.txt').write_text('0\n1\n')
     done = evaluated(results)
     assert 'absent/cat-1.txt: expected 60 flags 0 or 1, got 2 values' in done.err
+
+
+def test_nothing_heavy_is_loaded(results):
+    """Importing MMTracking would take longer than all of LaSOT does."""
+    code = f"""
+import runpy, sys
+sys.path.insert(0, {str(ROOT / 'tools')!r})
+sys.argv = ['evaluate.py', {str(results / 'results')!r}, '--annotations',
+            {str(results / 'toolkit')!r}]
+try:
+    runpy.run_path({str(ROOT / 'tools/evaluate.py')!r}, run_name='__main__')
+except SystemExit as end:
+    assert not end.code
+import os
+print('loaded', sorted({{'torch', 'mmengine', 'mmtrack'}} & sys.modules.keys()),
+      'MMCT_BRIDGE' in os.environ)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith('loaded [] False\n')
