@@ -91,8 +91,12 @@ def latency(config, args, folder: Path, progress: Progress):
 
 
 def training(config, args, folder: Path, progress: Progress):
+    from mmengine.logging import MMLogger
+
     from mmct.evaluation import benchmark_train
 
+    # Not where each student starts from.
+    MMLogger.get_instance('benchmark', log_level='WARNING')
     steps = progress.add_task('steps', total=len(benchmark_train.PROBS) * (args.steps + 1))
     rows = benchmark_train.measure(config, folder, args.threads, args.batch_size, args.steps,
                                    lambda: progress.advance(steps))
