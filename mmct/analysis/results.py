@@ -54,7 +54,7 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
         raise FileNotFoundError(
             f'{folder} lacks the result files of {len(missing)} of {len(names)} sequences '
             f'({", ".join(missing[:5])}{", …" if len(missing) > 5 else ""}); run the test again, '
-            'it adds what is missing, or name what there is with --sequences')
+            'or name the sequences that there are with --sequences')
     results = {}
     for name in names:
         path = folder / f'{name}.txt'
