@@ -160,5 +160,6 @@ def test_evaluation_of_a_file_of_another_tracker(exported, setup, tmp_path):
     assert done.status == 2
     assert done.err == ("error: the file is not of the tracker of this config; (file, config) "
                         "differ in {'search_factor': (4.0, 3.0)}\n")
-    done = run_tool('test.py', setup.config, exported, '--precision', 'bf16')
+    done = run_tool('test.py', setup.config, exported, '--precision', 'bf16', '--work-dir',
+                    tmp_path)
     assert 'backend onnxruntime computes in fp32, not in bf16' in done.err
