@@ -1,5 +1,6 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all, and archives read without being unpacked."""
 import os
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,3 +19,16 @@ def whole(path: str | Path) -> Iterator[Path]:
 def write_text(path: str | Path, text: str) -> None:
     with whole(path) as part:
         part.write_text(text)
+
+
+def texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Name and content of every .txt of an archive, in order: going back in a compressed one
+    starts from its beginning.
+
+    Raises:
+        tarfile.TarError: it is no tar archive.
+    """
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and member.name.endswith('.txt'):
+                yield member.name, archive.extractfile(member).read().decode()

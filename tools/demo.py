@@ -205,13 +205,13 @@ class BoxFiles(dict):
         self.folder = folder
 
     def __missing__(self, name: str) -> np.ndarray:
-        from mmct.evaluation.contact_sheet import read_boxes
+        from mmct.analysis import read_boxes
         return read_boxes(self.folder / f'{name}.txt')
 
 
 def test_videos(data: Path) -> dict:
     """{name: (frame files, ground truth boxes)} of the test set."""
-    from mmct.evaluation.contact_sheet import read_boxes
+    from mmct.analysis import read_boxes
     lines = (data / 'annotations/lasot_test_infos.txt').read_text().split('\n')[1:]
     videos = {}
     for folder, annotation, *_ in (line.split(',') for line in lines if line):

@@ -1,12 +1,12 @@
 """Ground truth: LaSOT's own layout, its evaluation toolkit's, or an archive of that."""
 import tarfile
 import zipfile
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
+from ..files import texts_of_tar
 from .results import parse_boxes
 
 # Of LaSOT, in the order of its att files.
@@ -43,22 +43,18 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
         ground_truth = sorted(source.rglob('groundtruth.txt'))
         if ground_truth:
             return {path.parent.name: lasot_annotation(path) for path in ground_truth}
-        files = {path.relative_to(source).as_posix(): path for path in source.rglob('*.txt')}
-        return toolkit_annotations(files, lambda path: path.read_text(), source)
+        return toolkit_annotations({path.relative_to(source).as_posix(): path.read_text()
+                                    for path in source.rglob('*.txt')}, source)
     if not source.is_file():
         raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '
                                 'archive of it')
     if tarfile.is_tarfile(source):
-        # Read in order, once: going back in a compressed archive starts from its beginning.
-        with tarfile.open(source) as archive:
-            texts = {member.name: archive.extractfile(member).read().decode()
-                     for member in archive if member.isfile() and member.name.endswith('.txt')}
-        return toolkit_annotations({name: name for name in texts}, texts.get, source)
+        return toolkit_annotations(dict(texts_of_tar(source)), source)
     if zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             texts = {name: archive.read(name).decode() for name in archive.namelist()
                      if name.endswith('.txt')}
-        return toolkit_annotations({name: name for name in texts}, texts.get, source)
+        return toolkit_annotations(texts, source)
     raise ValueError(f'{source} is no folder, .tar or .zip of annotations')
 
 
@@ -73,29 +69,28 @@ def lasot_annotation(path: Path) -> Annotation:
     return Annotation(boxes, absent, frozenset())
 
 
-def toolkit_annotations(files: dict, read: Callable, source: Path) -> dict[str, Annotation]:
+def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annotation]:
     """Of all sequences in the toolkit's layout.
 
     Args:
-        files: {path within ``source``: what ``read`` gives its text for}.
+        texts: {path within ``source``: content}.
     """
     groups = {}
-    for path, file in files.items():
+    for path, text in texts.items():
         parts = PurePosixPath(path)
         kind = parts.parent.name if parts.parent.name in ('absent', 'att') else 'boxes'
-        groups.setdefault(kind, {})[parts.stem] = file
+        groups.setdefault(kind, {})[parts.stem] = text
     if not groups.get('boxes'):
         raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
                                 'NAME.txt')
     annotations = {}
     for name in sorted(groups['boxes']):
-        boxes = parse_boxes(read(groups['boxes'][name]), f'{source}: {name}.txt')
+        boxes = parse_boxes(groups['boxes'][name], f'{source}: {name}.txt')
         absent, codes = np.zeros(len(boxes), bool), frozenset()
         if name in groups.get('absent', {}):
-            absent = flags(read(groups['absent'][name]), f'{source}: absent/{name}.txt',
-                           len(boxes))
+            absent = flags(groups['absent'][name], f'{source}: absent/{name}.txt', len(boxes))
         if name in groups.get('att', {}):
-            holds = flags(read(groups['att'][name]), f'{source}: att/{name}.txt', len(ATTRIBUTES))
+            holds = flags(groups['att'][name], f'{source}: att/{name}.txt', len(ATTRIBUTES))
             codes = frozenset(code for code, own in zip(ATTRIBUTES, holds) if own)
         annotations[name] = Annotation(boxes, absent, codes)
     return annotations

@@ -14,7 +14,7 @@ import tarfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from ..files import write_text
+from ..files import texts_of_tar, write_text
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')
@@ -71,10 +71,7 @@ def texts(source):
             yield path.as_posix(), path.read_text()
     elif source.is_file():
         try:
-            with tarfile.open(source) as archive:
-                for member in archive:
-                    if member.isfile() and member.name.endswith('.txt'):
-                        yield member.name, archive.extractfile(member).read().decode()
+            yield from texts_of_tar(source)
         except tarfile.TarError as error:
             raise ValueError(f'{source} is not a tar archive: {error}') from error
     else:

@@ -11,13 +11,12 @@ import torch
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from ..checkpoint import save_tracker
 from ..models import ReplacementDistiller
 from ..models.trackers import PairBatch
 from .benchmark import without_elimination
+from .complexity import macs_of
 from .machine import peak_memory
 from .published_step import KeptAttention
 
@@ -131,9 +130,7 @@ class Step:
 
     def count_macs(self, batch: PairBatch, gates: list[bool]) -> int:
         """Multiply-accumulates of a step, forward and backward."""
-        with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-            self.run(batch, gates, update=False)
-        return counter.get_total_flops() // 2
+        return macs_of(lambda: self.run(batch, gates, update=False))
 
 
 def noise(config: Config, size: int) -> PairBatch:
@@ -212,5 +209,6 @@ def two_steps(contestant: Contestant, config: Config, teacher: Path, batch_size:
               threads: int) -> None:
     torch.set_num_threads(threads)
     step = Step(contestant, config.model.to_dict(), teacher)
+    batch = noise(config, batch_size)
     for gates in patterns(0.5, step.stages, 2):
-        step.run(noise(config, batch_size), gates)
+        step.run(batch, gates)

@@ -1,4 +1,6 @@
 """What a tracker costs, counted rather than timed."""
+from collections.abc import Callable
+
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
@@ -19,8 +21,14 @@ def count_macs(tracker: OSTrack) -> int:
     crops = (torch.zeros(1, 3, size, size) for size in (
         tracker.backbone.template_size, tracker.backbone.search_size))
     device = next(tracker.parameters()).device
+    with torch.inference_mode():
+        return macs_of(lambda: tracker.head(
+            tracker.backbone(*(crop.to(device) for crop in crops))))
+
+
+def macs_of(function: Callable[[], object]) -> int:
+    """Multiply-accumulates of a call, backward passes in it included."""
     # The counter does not know every fused attention; in its plain form it sees the products.
-    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH), \
-            torch.inference_mode():
-        tracker.head(tracker.backbone(*(crop.to(device) for crop in crops)))
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        function()
     return counter.get_total_flops() // 2

@@ -48,8 +48,3 @@ def draw_contact_sheet(sequences: dict[str, list[Path]], boxes: dict[str, dict[s
     target.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({'savefig.dpi': 110}):
         figure.savefig(target)
-
-
-def read_boxes(path: Path) -> np.ndarray:
-    """(T, 4) x, y, w, h of a box file, one box a line, separated by commas."""
-    return np.loadtxt(path, delimiter=',', ndmin=2)

@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 from tiny import build, tracker
 
-from mmct.evaluation.contact_sheet import draw_contact_sheet, read_boxes
+from mmct.analysis import read_boxes
+from mmct.evaluation.contact_sheet import draw_contact_sheet
 from mmct.evaluation.speed import interleaved_latency
 
 
