@@ -24,14 +24,20 @@ class PairDataPreprocessor(BaseDataPreprocessor):
 
     def forward(self, data, training=False):
         samples = data.get('data_samples')
-        inputs = {key: images if isinstance(images, torch.Tensor) else torch.stack(images)
-                  for key, images in data['inputs'].items()}
+        inputs = {key: self.batch(images) for key, images in data['inputs'].items()}
         if 'search_img' in inputs:
             inputs = {key: self.normalize(self.cast_data(images))
                       for key, images in inputs.items()}
             for key in ('gt_instances', 'search_gt_instances'):
                 self.cast_boxes([getattr(sample, key) for sample in samples])
         return {'inputs': inputs, 'data_samples': samples}
+
+    @staticmethod
+    def batch(images):
+        """Stack a list; a frame to track in comes alone and is not copied."""
+        if isinstance(images, torch.Tensor):
+            return images
+        return images[0][None] if len(images) == 1 else torch.stack(images)
 
     def normalize(self, images):
         """(..., 3, H, W) BGR, 0 to 255, to float32 RGB of mean 0 and deviation 1."""

@@ -246,3 +246,29 @@ def test_number_of_student_sizes():
     with pytest.raises(ValueError, match=r'student_size=\[16\] must have as many values as size'):
         build('CropPair', size=[32, 64], student_size=[16], factor=[2, 4], center_jitter=[0, 3],
               scale_jitter=[0, 0])
+
+
+def test_frame_is_packed_as_mmtracking_packs_it():
+    frame = np.random.default_rng(1).integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    results = {
+        'img': frame, 'frame_id': 3, 'video_id': 1, 'video_length': 5, 'img_path': 'a.jpg',
+        'ori_shape': (9, 7), 'img_shape': (9, 7), 'load_error': 'why',
+        'instances': [{'bbox': np.array([1., 2, 4, 6]), 'visible': True,
+                       'bbox_label': np.array([0], np.int32)}]}
+    ours = build('PackFrame')(dict(results))
+    loaded = build('LoadTrackAnnotations', with_instance_id=False)(dict(results))
+    theirs = build('PackTrackInputs', pack_single_img=True, meta_keys=('load_error', ))(loaded)
+    assert torch.equal(ours['inputs']['img'], theirs['inputs']['img'])
+    assert np.shares_memory(ours['inputs']['img'].numpy(), frame)
+    mine, other = ours['data_samples'], theirs['data_samples']
+    np.testing.assert_array_equal(mine.gt_instances.bboxes, other.gt_instances.bboxes.numpy())
+    assert set(mine.metainfo) == set(other.metainfo)
+    assert all(repr(mine.get(key)) == repr(other.get(key)) for key in mine.metainfo)
+
+    # Without ground truth there are no boxes, and the preprocessor adds the batch without a copy.
+    bare = build('PackFrame')({**results, 'instances': [{'visible': True}]})
+    assert bare['data_samples'].gt_instances.bboxes.shape == (0, 4)
+    image = ours['inputs']['img']
+    batch = PairDataPreprocessor()({'inputs': {'img': [image]}, 'data_samples': [mine]})
+    assert batch['inputs']['img'].shape == (1, 1, 3, 9, 7)
+    assert batch['inputs']['img'].data_ptr() == image.data_ptr()

@@ -49,10 +49,11 @@ val_dataloader = dict(
 val_evaluator = dict(type='PairIoU')
 val_cfg = dict(type='ValLoop')
 
+# No worker: it would take more from the network's threads on two cores than so small frames cost.
 test_dataloader = dict(
     batch_size=1,
-    num_workers=1,
-    persistent_workers=True,
+    num_workers=0,
+    persistent_workers=False,
     drop_last=False,
     sampler=dict(type='VideoSampler'),
     dataset=dict(
@@ -60,11 +61,7 @@ test_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/lasot_test_infos.txt',
         data_prefix=dict(img_path='LaSOTBenchmark'),
-        pipeline=[
-            dict(type='LoadFrame'),
-            dict(type='LoadTrackAnnotations', with_instance_id=False),
-            dict(type='PackTrackInputs', pack_single_img=True, meta_keys=('load_error', ))
-        ],
+        pipeline=[dict(type='LoadFrame'), dict(type='PackFrame')],
         test_mode=True))
 test_evaluator = dict(
     type='OnePassMetric', metric='OPE', metric_options=dict(only_eval_visible=True))

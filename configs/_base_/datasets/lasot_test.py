@@ -1,9 +1,5 @@
 # Tracking through LaSOT's 280 test videos, one pass.
-test_pipeline = [
-    dict(type='LoadFrame'),
-    dict(type='LoadTrackAnnotations', with_instance_id=False),
-    dict(type='PackTrackInputs', pack_single_img=True, meta_keys=('load_error', ))
-]
+test_pipeline = [dict(type='LoadFrame'), dict(type='PackFrame')]
 
 test_dataloader = dict(
     batch_size=1,

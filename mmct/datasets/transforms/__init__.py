@@ -5,7 +5,7 @@ from .flip import FlipCrops, FlipPair
 from .gray import GrayPair
 from .load import LoadPair
 from .load_frame import LoadFrame
-from .pack import PackPair
+from .pack import PackFrame, PackPair
 
 __all__ = ['BrightenCrops', 'CropPair', 'FlipCrops', 'FlipPair', 'GrayPair', 'LoadFrame',
-           'LoadPair', 'PackPair']
+           'LoadPair', 'PackFrame', 'PackPair']

@@ -35,3 +35,25 @@ class PackPair(BaseTransform):
                 image = torch.from_numpy(crop.transpose(2, 0, 1)[None].copy())
                 inputs[f'{view}{prefix}img'] = image
         return {'inputs': inputs, 'data_samples': sample}
+
+
+@TRANSFORMS.register_module()
+class PackFrame(BaseTransform):
+    """Pack a frame to track in, in the layout of MMTracking's ``PackTrackInputs``.
+
+    Gives ``inputs`` with ``img`` (1, 3, H, W) BGR uint8, a view of the frame as OpenCV has it, and
+    a ``TrackDataSample`` whose ``gt_instances`` holds the box (1, 4), x1, y1, x2, y2 in pixels of
+    the frame. The box is a NumPy array, as those of :class:`PackPair` and for the same reason.
+    """
+
+    META = ('frame_id', 'video_id', 'video_length', 'img_path', 'ori_shape', 'img_shape',
+            'instances', 'load_error')
+
+    def transform(self, results):
+        sample = TrackDataSample(metainfo={key: results[key] for key in self.META
+                                           if key in results})
+        boxes = [instance['bbox'] for instance in results['instances'] if 'bbox' in instance]
+        sample.gt_instances = InstanceData(
+            bboxes=np.array(boxes, np.float32).reshape(-1, 4))
+        return {'inputs': {'img': torch.from_numpy(results['img']).permute(2, 0, 1)[None]},
+                'data_samples': sample}
