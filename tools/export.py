@@ -23,6 +23,8 @@ def parse_args():
     parser.add_argument('--box', type=box, metavar='X,Y,W,H')
     parser.add_argument('--samples', type=int, default=128, metavar='N',
                         help='calibration crops (default %(default)s)')
+    parser.add_argument('--bias-correction', choices=['exact', 'fast'], default='exact',
+                        help='how int8 is calibrated (default %(default)s, which takes minutes)')
     return parser.parse_args()
 
 
@@ -45,7 +47,8 @@ def main(args) -> None:
         pairs = pairs_of_config(existing_config(args.config), args.samples)
         samples = list(track(pairs, 'calibration', total=args.samples))
     kind = args.format or ('openvino' if args.out.suffix == '.xml' else 'onnx')
-    written = export_tracker(tracker, args.out, kind, args.precision, samples)
+    written = export_tracker(tracker, args.out, kind, args.precision, samples,
+                             bias=args.bias_correction)
     what = 'mean IoU with PyTorch on the calibration crops' if args.precision == 'int8' else \
         'largest error against PyTorch, of the largest value'
     figures = ', '.join(f'{name} {value:.2g}' for name, value in written.agreement.items())

@@ -2,6 +2,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -65,7 +66,8 @@ class Written(NamedTuple):
 
 
 def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision: str = 'fp32',
-                   samples: Sequence[Sample] = (), strict: bool = True) -> Written:
+                   samples: Sequence[Sample] = (), strict: bool = True,
+                   bias: str = 'exact') -> Written:
     """Write a tracker as files, after they have been run and compared with PyTorch.
 
     Args:
@@ -74,6 +76,7 @@ def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision
         format: 'onnx' or 'openvino'.
         precision: of the weights, 'fp32', 'fp16' or 'int8'.
         samples: crops to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
+        bias: how int8 is calibrated, see :func:`mmct.deploy.quantize.quantize`.
         strict: see that int8 agrees with PyTorch; without, it may be calibrated on noise.
 
     Raises:
@@ -94,7 +97,7 @@ def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
-        _write(tracker, part, info, samples)
+        _write(tracker, part, info, samples, bias)
         agreement = {}
         if strict or precision != 'int8':
             agreement = check(open_network(part), TorchNetwork(tracker), samples)
@@ -103,7 +106,8 @@ def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision
     return Written(path, agreement)
 
 
-def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sample]) -> None:
+def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sample],
+           bias: str) -> None:
     backbone = tracker.backbone
     template = torch.zeros(2, info.template_size, info.template_size, 3, dtype=torch.uint8)
     search = torch.zeros(2, info.search_size, info.search_size, 3, dtype=torch.uint8)
@@ -114,14 +118,14 @@ def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sa
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
     to_onnx(TemplateNetwork(tracker), (template, ), ['template'], ['template_tokens'], source)
-    finish(source, target, None, [])
+    finish(source, target, None)
     source = path.with_suffix('.onnx')
     to_onnx(SearchNetwork(tracker), (tokens, search), ['template_tokens', 'search'], outputs,
             source)
     network = TorchNetwork(tracker)
     inputs = [{'template_tokens': network.embed(z, (0, 0, 1, 1))[0].numpy(), 'search': x[None]}
               for z, x in samples] if info.precision == 'int8' else []
-    finish(source, path, info, inputs)
+    finish(source, path, info, partial(quantize, samples=inputs, bias=bias))
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
@@ -137,8 +141,9 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
             dynamic_axes={name: {0: 'batch'} for name in (*names, *outputs)})
 
 
-def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, inputs: list) -> None:
-    """Metadata, and fewer bits where asked for; ``info`` is None for templates."""
+def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
+    """Metadata, and fewer bits where asked for, int8 by ``to_int8``; ``info`` is None for
+    templates."""
     onnx = needed('onnx')
     model = onnx.load(source)
     if info and info.precision == 'fp16':
@@ -146,19 +151,19 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, inputs: li
         model = needed('onnxruntime.transformers.float16').convert_float_to_float16(
             model, keep_io_types=True)
     if info and info.precision == 'int8':
-        model = quantize(model, inputs)
+        model = to_int8(model)
     if info:
         entry = model.metadata_props.add()
         entry.key, entry.value = METADATA, info.to_json()
     onnx.save(model, target)
 
 
-def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, inputs: list) -> None:
+def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
     """From ONNX to OpenVINO's own format; the rest as :func:`finish_onnx`."""
     openvino = needed('openvino')
     model = openvino.convert_model(source)
     if info and info.precision == 'int8':
-        model = quantize(model, inputs)
+        model = to_int8(model)
     if info:
         model.set_rt_info(info.to_json(), [METADATA])
     openvino.save_model(

@@ -11,12 +11,14 @@ from .extra import needed
 SENSITIVE = re.compile(r'/head/.*\.4/Conv|/patch_embed/|/proj/Conv')
 
 
-def quantize(model, samples: Iterable[dict[str, np.ndarray]]):
+def quantize(model, samples: Iterable[dict[str, np.ndarray]], bias: str = 'exact'):
     """An ONNX or OpenVINO model with int8 products.
 
     Args:
         model: of either package.
         samples: inputs by name, to calibrate with.
+        bias: 'exact' corrects the mean of each layer's output with all layers before it in int8;
+            'fast' takes each layer alone, in a fraction of the time.
 
     Raises:
         ImportError: NNCF is missing.
@@ -29,5 +31,6 @@ def quantize(model, samples: Iterable[dict[str, np.ndarray]]):
     return nncf.quantize(
         model, nncf.Dataset(samples), model_type=nncf.ModelType.TRANSFORMER,
         preset=nncf.QuantizationPreset.MIXED, subset_size=len(samples),
+        fast_bias_correction=bias == 'fast',
         ignored_scope=nncf.IgnoredScope(
             names=[name for name in names if SENSITIVE.search(name)], validate=False))

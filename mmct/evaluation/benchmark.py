@@ -131,7 +131,7 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
             precision, _, suffix = file.partition('.')
             export_tracker(tracker, folder / f'{role}.{file}',
                            'openvino' if suffix == 'xml' else 'onnx', precision,
-                           samples or noise(tracker), strict=bool(samples))
+                           samples or noise(tracker), strict=bool(samples), bias='fast')
         contestants += [Contestant(role, *kind, cfg, folder, device) for kind in kinds]
     return contestants, costs
 

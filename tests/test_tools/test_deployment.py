@@ -76,7 +76,8 @@ def test_config_and_checkpoint_give_the_same(exported, pictures, tmp_path):
 def test_int8_of_a_video(pictures, tmp_path, name):
     box = ','.join(map(str, BOX))
     done = run_tool('export.py', CONFIG, WEIGHTS, tmp_path / name, '--precision', 'int8',
-                    '--calibration', pictures, '--box', box, '--samples', 4)
+                    '--bias-correction', 'fast', '--calibration', pictures, '--box', box,
+                    '--samples', 4)
     assert done.status == 0, done.err
     assert 'int8; mean IoU with PyTorch on the calibration crops: IoU' in done.out
     follower = Tracker(tmp_path / name)
@@ -122,7 +123,7 @@ def test_a_frame_that_cannot_be_read(exported, pictures, tmp_path):
 
 @pytest.mark.parametrize(('args', 'message'), [
     (('x.xml', '--format', 'onnx'), 'x.xml: a file of format onnx ends in .onnx'),
-    (('x.onnx', '--precision', 'int8', '--calibration', '.'), 'needs the box of a target in its'),
+    (('x.onnx', '--precision', 'int8', '--bias-correction', 'fast', '--calibration', '.'), 'needs the box of a target in its'),
 ])
 def test_what_cannot_be_exported(tmp_path, args, message):
     done = run_tool('export.py', CONFIG, WEIGHTS, tmp_path / args[0], *args[1:])
