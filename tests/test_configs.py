@@ -286,7 +286,7 @@ def test_validation_and_testing_sets():
     assert [cfg.ann_file for cfg in val.datasets] == ['annotations/got10k_val_vot_infos.txt']
     assert (test.type, test.test_mode) == ('LaSOTDataset', True)
     assert config.test_evaluator.type == 'OnePassMetric'
-    assert config.test_dataloader.sampler.type == 'VideoSampler'
+    assert config.test_dataloader.sampler.type == 'SequenceSampler'
 
 
 def test_ablations_differ_from_the_method_in_one_thing():

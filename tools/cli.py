@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TRACEBACK = '--traceback'
+DATASETS = Path(__file__).parents[1] / 'configs/_base_/datasets'
 
 
 def run(parse_args: Callable[[], argparse.Namespace],
@@ -91,10 +92,23 @@ def runner_config(args: argparse.Namespace):
 
     Raises:
         FileNotFoundError: there is no such config.
+        ValueError: there is no such data set.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = existing_config(args.config)
+    if getattr(args, 'dataset', None):
+        use_test_set(cfg, args.dataset)
     cfg.merge_from_dict(args.cfg_options)
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{args.config.stem}'
     return cfg
+
+
+def use_test_set(cfg, name: str) -> None:
+    """Let a config test on another data set, one of ``configs/_base_/datasets/NAME_test.py``."""
+    files = {file.stem.removesuffix('_test'): file for file in sorted(DATASETS.glob('*_test.py'))}
+    if name not in files:
+        raise ValueError(f'--dataset {name} is none of {", ".join(files)}')
+    own = existing_config(files[name])
+    cfg.test_dataloader.dataset = own.test_dataloader.dataset
+    cfg.test_evaluator, cfg.test_cfg = own.test_evaluator, own.test_cfg

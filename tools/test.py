@@ -2,8 +2,12 @@
 
 CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one, or a
 file written by tools/export.py (.onnx, .xml).
+The boxes of each sequence are written when it is done: NAME.txt, x,y,w,h a line, and NAME_time.txt,
+seconds a line. --resume goes on with those that are missing; without it, results that are there are
+moved aside.
 Exit status 1: some sequences could not be tracked; they are named, the others are evaluated.
 """
+import hashlib
 import json
 from pathlib import Path
 
@@ -17,8 +21,13 @@ def parse_args():
     parser.add_argument('--precision', help='of the arithmetic with an exported file; bf16 where '
                         'the backend can')
     parser.add_argument('--threads', type=int, help='of the backend of an exported file')
-    parser.add_argument('--boxes', metavar='FOLDER',
-                        help='also write the boxes of each sequence, NAME.txt, x,y,w,h a line')
+    parser.add_argument('--dataset', metavar='NAME',
+                        help='test on another data set, configs/_base_/datasets/NAME_test.py')
+    parser.add_argument('--results', '--boxes', metavar='FOLDER',
+                        help='where to write the boxes (default: results/DATASET in the work '
+                        'folder)')
+    parser.add_argument('--resume', action='store_true',
+                        help='do not track the sequences again whose boxes are written')
     parser.add_argument('--json', type=Path, help='also write the metrics to this file')
     return parser.parse_args()
 
@@ -28,17 +37,19 @@ def main(args) -> int:
 
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
-    from mmct.engine.hooks import unwrapped
+    from mmct.engine.processes import join_processes
+    from mmct.files import write_text
     from mmct.runtime import open_network
 
     cfg = runner_config(args)
-    if args.boxes:
-        cfg.test_evaluator.saved_track_res_path = args.boxes
+    join_processes(args.launcher)
+    cfg.launcher = 'none'  # for MMEngine: no gradient is shared
+    cfg.test_cfg.update(type='SequenceTestLoop', results=args.results, resume=args.resume,
+                        tracker=f'{fingerprint(args.checkpoint)} {args.checkpoint}')
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
-    model = unwrapped(runner.model)
-    tracker = getattr(model, 'student', model)
+    tracker = getattr(runner.model, 'student', runner.model)
     if args.checkpoint.suffix in ('.onnx', '.xml'):
         tracker.track_by(open_network(args.checkpoint, backend=args.backend,
                                       precision=args.precision, threads=args.threads))
@@ -46,10 +57,18 @@ def main(args) -> int:
         load_weights(tracker, args.checkpoint)
     build_checked(cfg.test_dataloader.dataset)
     metrics = runner.test()
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(metrics, indent=1))
+    if args.json and runner.rank == 0:
+        write_text(args.json, json.dumps(metrics, indent=1))
     return 1 if metrics.get('sot/failed_sequences') else 0
+
+
+def fingerprint(checkpoint: Path) -> str:
+    """Of what is tested; OpenVINO keeps the weights in a file of their own."""
+    found = hashlib.sha256()
+    for file in sorted({checkpoint, checkpoint.with_suffix('.bin')}):
+        if file.is_file():
+            found.update(file.read_bytes())
+    return found.hexdigest()
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 from . import transforms
 from .collate import collate_pairs
 from .pairs import PairDataset
-from .sampler import EpochIndexSampler
+from .sampler import EpochIndexSampler, SequenceSampler
 
-__all__ = ['EpochIndexSampler', 'PairDataset', 'collate_pairs', 'transforms']
+__all__ = ['EpochIndexSampler', 'PairDataset', 'SequenceSampler', 'collate_pairs', 'transforms']

@@ -34,3 +34,38 @@ class EpochIndexSampler(Sampler):
 
     def __len__(self):
         return self.samples
+
+
+@DATA_SAMPLERS.register_module()
+class SequenceSampler(Sampler):
+    """The frames of whole sequences, in order: (sequence, frame).
+
+    Like MMTracking's ``VideoSampler``, but processes get about as many frames, not sequences,
+    each; there may be fewer sequences than processes; and some can be left out.
+
+    Args:
+        dataset: one of MMTracking's single-object data sets in test mode.
+    """
+
+    def __init__(self, dataset, seed=None):
+        self.lengths = [dataset.get_len_per_video(i) for i in range(dataset.num_videos)]
+        self.leave_out(())
+
+    def leave_out(self, done):
+        """Share out the sequences that are not in ``done`` (numbers), the longest first."""
+        rank, world_size = get_dist_info()
+        frames, shares = [0] * world_size, [[] for _ in range(world_size)]
+        left = set(range(len(self.lengths))) - set(done)
+        for sequence in sorted(left, key=lambda i: (-self.lengths[i], i)):
+            least = frames.index(min(frames))
+            frames[least] += self.lengths[sequence]
+            shares[least].append(sequence)
+        self.sequences = sorted(shares[rank])
+
+    def __iter__(self):
+        for sequence in self.sequences:
+            for frame in range(self.lengths[sequence]):
+                yield sequence, frame
+
+    def __len__(self):
+        return sum(self.lengths[sequence] for sequence in self.sequences)

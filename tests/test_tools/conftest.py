@@ -106,6 +106,12 @@ def read_metrics():
     return metrics
 
 
+@pytest.fixture(scope='session')
+def new_videos():
+    """The class :class:`Videos`."""
+    return Videos
+
+
 @pytest.fixture
 def videos(tmp_path):
     """An empty data set of its own for a test."""

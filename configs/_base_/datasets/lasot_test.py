@@ -6,7 +6,7 @@ test_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=False,
-    sampler=dict(type='VideoSampler'),
+    sampler=dict(type='SequenceSampler'),
     dataset=dict(
         type='LaSOTDataset',
         data_root='data/lasot/',
@@ -16,4 +16,4 @@ test_dataloader = dict(
         test_mode=True))
 test_evaluator = dict(
     type='OnePassMetric', metric='OPE', metric_options=dict(only_eval_visible=True))
-test_cfg = dict(type='TestLoop')
+test_cfg = dict(type='SequenceTestLoop')

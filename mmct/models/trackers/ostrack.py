@@ -1,5 +1,6 @@
 """OSTrack inside MMTracking: crop, forward, window, map back."""
 import logging
+import time
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -115,6 +116,7 @@ class OSTrack(BaseSingleObjectTracker):
         if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
             raise ValueError(f'test_mode={self.test_cfg["test_mode"]!r}: OSTrack runs OPE alone')
         sample = data_samples[0]
+        self._seconds = 0.
         box, score = self._step(inputs['img'], sample)
         x, y, w, h = box
         pred = InstanceData()
@@ -122,7 +124,7 @@ class OSTrack(BaseSingleObjectTracker):
         pred.bboxes = torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64)
         pred.scores = torch.tensor([score])
         sample.pred_track_instances = pred
-        sample.set_metainfo(dict(failure=self._failed))
+        sample.set_metainfo(dict(failure=self._failed, seconds=self._seconds))
         return [sample]
 
     def _step(self, frames: Tensor, sample) -> tuple[list[float], float]:
@@ -135,11 +137,15 @@ class OSTrack(BaseSingleObjectTracker):
                 raise ValueError(sample.metainfo['load_error'])
             if self._failed is None:
                 frame = frames[0, 0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+                start = time.perf_counter()
                 if frame_id == 0:
                     x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
                     self.init(frame, (x1, y1, x2 - x1, y2 - y1))
-                    return self._tracking.box, -1.
-                return self.track(frame)
+                    found = self._tracking.box, -1.
+                else:
+                    found = self.track(frame)
+                self._seconds = time.perf_counter() - start
+                return found
         except ValueError as error:
             if self._failed is None:
                 self._failed = f'frame {frame_id}: {error}'

@@ -1,0 +1,3 @@
+from .sequence_test_loop import SequenceTestLoop
+
+__all__ = ['SequenceTestLoop']

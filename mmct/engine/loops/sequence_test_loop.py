@@ -1,0 +1,142 @@
+"""Testing that can be interrupted, and shared by several processes."""
+import copy
+import itertools
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.runner import TestLoop
+from mmengine.runner.amp import autocast
+from mmtrack.registry import LOOPS
+
+from ...datasets.names import sequence_names
+from ...evaluation.result_files import SERVERS, finished_boxes, write_sequence, write_submission
+from ...files import write_text
+
+
+@LOOPS.register_module()
+class SequenceTestLoop(TestLoop):
+    """MMEngine's test loop, which writes the results of a sequence as soon as it is done.
+
+    A sequence that fails is not written. The metrics of a resumed run are those of an
+    uninterrupted one: what is there is handed to the evaluator as if it had been tracked now.
+
+    Args:
+        results: folder of NAME.txt and NAME_time.txt (:mod:`mmct.evaluation.result_files`); None
+            for ``results/NAME`` in the work folder, by the annotation file.
+        resume: do not track the sequences that are in ``results``; otherwise, what is there is
+            moved aside.
+        tracker: what is tested, an identity and perhaps a name, such as a checkpoint's hash and
+            path. Results of another one are not resumed.
+        submission: 'got10k' or 'trackingnet', to pack the results for that server.
+    """
+
+    def __init__(self, runner, dataloader, evaluator, results: str | None = None,
+                 resume: bool = False, tracker: str = '', submission: str | None = None,
+                 fp16: bool = False) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16)
+        self.dataset = self.dataloader.dataset
+        self.names = sequence_names(self.dataset)
+        self.evaluator.dataset_meta = {**self.dataset.metainfo, 'sequences': self.names}
+        self.folder = Path(results or default_folder(runner.work_dir, self.dataset))
+        self.resume, self.tracker, self.submission = resume, tracker, submission
+        self.boxes, self.seconds = [], []
+
+    def run(self) -> dict:
+        """Raises:
+            ValueError: the results to resume are those of another tracker.
+        """
+        done, error = self.open_folder() if is_main_process() else ({}, None)
+        message = [list(done), error]
+        broadcast_object_list(message)
+        numbers, error = message
+        if error:
+            raise ValueError(error)
+        if numbers:
+            self.dataloader.sampler.leave_out(numbers)
+            self.runner.logger.info(
+                f'{len(numbers)} of {len(self.names)} sequences are done already')
+        for sequence, boxes in done.items():
+            self.replay(sequence, boxes)
+        metrics = super().run()
+        self.runner.logger.info(f'results in {self.folder}')
+        if self.submission and is_main_process():
+            self.pack()
+        return metrics
+
+    def open_folder(self) -> tuple[dict[int, np.ndarray], str | None]:
+        """Sequences that are done, with their boxes (N, 4), and what speaks against resuming."""
+        stamp = self.folder / '.tracker'
+        if self.resume:
+            before = stamp.read_text() if stamp.is_file() else self.tracker
+            if before.split()[:1] != self.tracker.split()[:1]:
+                return {}, (f'{self.folder} has results of another tracker, {before}; leave out '
+                            '--resume to start again, or name another folder')
+            done = {i: finished_boxes(self.folder, name, self.dataset.get_len_per_video(i))
+                    for i, name in enumerate(self.names)}
+            done = {i: boxes for i, boxes in done.items() if boxes is not None}
+        else:
+            done = {}
+            if any((self.folder / f'{name}.txt').is_file() for name in self.names):
+                aside = free_name(self.folder)
+                self.folder.rename(aside)
+                self.runner.logger.info(f'earlier results are in {aside}')
+        write_text(stamp, self.tracker)
+        return done, None
+
+    def replay(self, sequence: int, boxes: np.ndarray) -> None:
+        """Hand the frames of a finished sequence to the evaluator, without reading an image."""
+        dataset = copy.copy(self.dataset)
+        dataset.pipeline = Compose([])
+        boxes = torch.from_numpy(np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1))
+        for frame, box in enumerate(boxes):
+            sample = dataset.prepare_test_data(sequence, frame)
+            sample.update(ori_shape=(0, 0), pred_track_instances={'bboxes': box[None]})
+            self.evaluator.process(data_samples=[sample], data_batch=None)
+
+    @torch.no_grad()
+    def run_iter(self, idx, data_batch) -> None:
+        self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
+        start = time.perf_counter()
+        with autocast(enabled=self.fp16):
+            outputs = self.runner.model.test_step(data_batch)
+        elapsed = time.perf_counter() - start
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        self.keep(outputs[0], elapsed)
+        self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=data_batch,
+                              outputs=outputs)
+
+    def keep(self, sample, elapsed: float) -> None:
+        """Collect the box of a frame; write the sequence after its last one."""
+        x1, y1, x2, y2 = sample.pred_track_instances.bboxes[0].tolist()
+        self.boxes.append((x1, y1, x2 - x1, y2 - y1))
+        # A tracker may know better what of this was its own work.
+        self.seconds.append(sample.metainfo.get('seconds', elapsed))
+        if sample.frame_id == sample.video_length - 1:
+            if not sample.metainfo.get('failure'):
+                write_sequence(self.folder, self.names[sample.video_id], np.array(self.boxes),
+                               self.seconds)
+            self.boxes, self.seconds = [], []
+
+    def pack(self) -> None:
+        missing = [name for name in self.names if not (self.folder / f'{name}.txt').is_file()]
+        if missing:
+            self.runner.logger.error(f'nothing to submit: no results of {", ".join(missing)}')
+        else:
+            file = write_submission(self.folder, self.names, self.submission)
+            self.runner.logger.info(f'the ground truth is secret: submit {file} at '
+                                    f'{SERVERS[self.submission]} for the metrics')
+
+
+def default_folder(work_dir: str, dataset) -> Path:
+    """Named by the annotation file: lasot_test_infos.txt gives lasot_test."""
+    return Path(work_dir, 'results', Path(dataset.ann_file).stem.removesuffix('_infos'))
+
+
+def free_name(folder: Path) -> Path:
+    """FOLDER.1, or the first number that is free."""
+    names = (folder.with_name(f'{folder.name}.{number}') for number in itertools.count(1))
+    return next(name for name in names if not name.exists())

@@ -1,0 +1,59 @@
+"""Raw results: NAME.txt with the box x,y,w,h of each frame, NAME_time.txt with its seconds."""
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..analysis import read_boxes
+from ..files import whole, write_text
+
+DIGITS = 4
+# Where to hand in the results of sets whose annotations are kept secret.
+SERVERS = {'got10k': 'http://got-10k.aitestunit.com',
+           'trackingnet': 'https://eval.tracking-net.org'}
+
+
+def write_sequence(folder: Path, name: str, boxes: np.ndarray, seconds: Sequence[float]) -> None:
+    """Both files of a sequence. Whoever finds the boxes finds the times.
+
+    Args:
+        boxes: (N, 4) x, y, w, h in pixels.
+    """
+    write_text(folder / f'{name}_time.txt', ''.join(f'{second:.6f}\n' for second in seconds))
+    write_text(folder / f'{name}.txt', ''.join(
+        ','.join(f'{value:.{DIGITS}f}' for value in box) + '\n'
+        for box in np.round(boxes, DIGITS).tolist()))
+
+
+def finished_boxes(folder: Path, name: str, length: int) -> np.ndarray | None:
+    """Boxes (length, 4) of a sequence that is done, None if it is not."""
+    path = folder / f'{name}.txt'
+    if not path.is_file():
+        return None
+    try:
+        boxes = read_boxes(path)
+    except ValueError:
+        return None
+    return boxes if len(boxes) == length else None
+
+
+def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:
+    """Pack the results of all sequences as a server wants them, FOLDER.zip; gives its path.
+
+    GOT-10k's has a folder NAME with NAME_001.txt and NAME_time.txt, TrackingNet's NAME.txt alone.
+
+    Raises:
+        ValueError: there is no such server.
+    """
+    if server not in SERVERS:
+        raise ValueError(f'submission={server!r} is none of {", ".join(SERVERS)}')
+    path = folder.with_name(f'{folder.name}.zip')
+    with whole(path) as part, zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            if server == 'got10k':
+                archive.write(folder / f'{name}.txt', f'{name}/{name}_001.txt')
+                archive.write(folder / f'{name}_time.txt', f'{name}/{name}_time.txt')
+            else:
+                archive.write(folder / f'{name}.txt', f'{name}.txt')
+    return path

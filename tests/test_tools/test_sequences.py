@@ -1,0 +1,202 @@
+"""What a test run writes, how it is resumed, and how processes share it."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from commands import ROOT
+
+from mmct.analysis import read_annotations, read_results
+from mmct.datasets import SequenceSampler
+
+ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+NAMES = ['cat-1', 'cat-2', 'dog-1', 'dog-2']
+
+
+def contents(folder) -> dict:
+    """{name of a box file: its bytes}"""
+    return {f.name: f.read_bytes() for f in sorted(folder.glob('*.txt'))
+            if not f.name.endswith('_time.txt')}
+
+
+def times(folder) -> dict:
+    return {f.name: f.read_bytes() for f in sorted(folder.glob('*_time.txt'))}
+
+
+class Run:
+    """The arguments of a test on four videos, and what came out."""
+
+    def __init__(self, setup, tool, data, folder):
+        self.tool, self.folder = tool, folder
+        self.json = folder / 'metrics.json'
+        self.args = [setup.config, setup.student, '--work-dir', folder, '--json', self.json,
+                     '--cfg-options', f'test_dataloader.dataset.data_root={data}']
+
+    def __call__(self, *args):
+        return self.tool('test.py', *self.args[:-2], *args, *self.args[-2:])
+
+    @property
+    def results(self):
+        return self.folder / 'results/lasot_test'
+
+    @property
+    def metrics(self):
+        return json.loads(self.json.read_text())
+
+
+@pytest.fixture(scope='module')
+def four(tmp_path_factory, new_videos):
+    data = new_videos(tmp_path_factory.mktemp('four'))
+    for name, length in zip(NAMES, (20, 35, 15, 25)):
+        data.add(name, length)
+    return data
+
+
+@pytest.fixture(scope='module')
+def whole(setup, tool, four, tmp_path_factory):
+    """An uninterrupted run."""
+    run = Run(setup, tool, four.root, tmp_path_factory.mktemp('whole'))
+    assert run().status == 0
+    return run
+
+
+def test_results_are_as_toolkits_read_them(whole, four, tool):
+    assert sorted(times(whole.results)) == [f'{name}_time.txt' for name in NAMES]
+    seconds = np.loadtxt(whole.results / 'cat-2_time.txt')
+    assert seconds.shape == (35, )
+    assert (seconds > 0).all()
+    assert seconds.max() < 10
+    annotations = read_annotations(four.root / 'LaSOTBenchmark')
+    lengths = {name: len(own.boxes) for name, own in annotations.items()}
+    boxes = read_results(whole.results, lengths)
+    for name, own in annotations.items():
+        np.testing.assert_array_equal(boxes[name][0], own.boxes[0])
+    done = tool('evaluate.py', whole.results, '--annotations', four.root / 'LaSOTBenchmark')
+    assert done.status == 0
+    assert 'all 4 sequences' in done.out
+
+
+def test_resuming_gives_what_an_uninterrupted_run_gives(whole, setup, tool, four, tmp_path):
+    run = Run(setup, tool, four.root, tmp_path)
+    shutil.copytree(whole.results, run.results)
+    (run.results / 'cat-2.txt').unlink()
+    lines = (run.results / 'dog-1.txt').read_text().splitlines()
+    (run.results / 'dog-1.txt').write_text('\n'.join(lines[:9]))  # of another version
+    before = times(run.results)
+    done = run('--resume')
+    assert done.status == 0
+    assert '2 of 4 sequences are done already' in done.out
+    assert contents(run.results) == contents(whole.results)
+    assert run.metrics == whole.metrics
+    after = times(run.results)
+    assert [name for name in before if before[name] != after[name]] == [
+        'cat-2_time.txt', 'dog-1_time.txt']
+    run.json.unlink()
+    done = run('--resume')  # nothing is left to do
+    assert done.status == 0
+    assert run.metrics == whole.metrics
+    assert times(run.results) == after
+
+
+def test_starting_again_moves_results_aside(whole, setup, tool, four, tmp_path):
+    run = Run(setup, tool, four.root, tmp_path)
+    shutil.copytree(whole.results, run.results)
+    (run.results / 'cat-1.txt').write_text('1,2,3,4\n')
+    done = run()
+    assert done.status == 0
+    aside = run.results.with_name('lasot_test.1')
+    assert f'earlier results are in {aside}' in done.out
+    assert (aside / 'cat-1.txt').read_text() == '1,2,3,4\n'
+    assert contents(run.results) == contents(whole.results)
+
+
+def test_results_of_another_tracker_are_not_resumed(whole, setup, tool, four, tmp_path):
+    run = Run(setup, tool, four.root, tmp_path)
+    shutil.copytree(whole.results, run.results)
+    state = torch.load(setup.student, weights_only=True)
+    state['state_dict'] = {key: value + 1 for key, value in state['state_dict'].items()}
+    other = tmp_path / 'other.pth'
+    torch.save(state, other)
+    run.args[1] = other
+    done = run('--resume')
+    assert done.status == 2
+    line, = done.err.splitlines()
+    assert f'{run.results} has results of another tracker' in line
+    assert f'{setup.student}; leave out --resume to start again' in line
+    assert contents(run.results) == contents(whole.results)
+
+
+@pytest.mark.slow
+def test_killed_in_a_sequence(whole, setup, tool, four, tmp_path):
+    run = Run(setup, tool, four.root, tmp_path)
+    process = subprocess.Popen([sys.executable, ROOT / 'tools/test.py', *map(str, run.args)],
+                               env=ENV, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 120
+        while not (run.results / 'cat-1.txt').is_file() and time.monotonic() < end:
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    left = contents(run.results)
+    assert 'cat-1.txt' in left
+    assert all(contents(whole.results)[name] == text for name, text in left.items())
+    assert run('--resume').status == 0
+    assert contents(run.results) == contents(whole.results)
+    assert run.metrics == whole.metrics
+
+
+def test_two_processes_write_what_one_does(whole, setup, tool, four, tmp_path):
+    run = Run(setup, tool, four.root, tmp_path)
+    one = Run(setup, tool, four.root, tmp_path / 'one')
+    (four.root / 'LaSOTBenchmark/dog/dog-2/img/00000009.jpg').rename(tmp_path / 'away.jpg')
+    try:
+        done = subprocess.run(
+            [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
+             ROOT / 'tools/test.py', *map(str, run.args[:-2]), '--launcher', 'pytorch',
+             *run.args[-2:]],
+            env=ENV, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert one().status == 1
+    finally:
+        (tmp_path / 'away.jpg').rename(
+            four.root / 'LaSOTBenchmark/dog/dog-2/img/00000009.jpg')
+    assert done.returncode == 1, done.stderr
+    assert 'sequence dog-2 failed: frame 8: frame' in done.stdout + done.stderr
+    assert sorted(contents(run.results)) == [f'{name}.txt' for name in NAMES[:3]]
+    assert contents(run.results) == contents(one.results)
+    assert contents(run.results).items() <= contents(whole.results).items()
+    assert run.metrics == one.metrics
+    assert run.metrics['sot/failed_sequences'] == 1
+    assert not (tmp_path / '.dist_test').exists()
+
+
+class Lengths:
+    """A data set as the sampler sees it."""
+
+    def __init__(self, *lengths):
+        self.lengths, self.num_videos = lengths, len(lengths)
+
+    def get_len_per_video(self, index):
+        return self.lengths[index]
+
+
+@pytest.mark.parametrize('world', [1, 2, 3, 7])
+def test_every_frame_is_tracked_once_in_order(monkeypatch, world):
+    lengths, shares = (5, 30, 10, 20, 5), []
+    for rank in range(world):
+        monkeypatch.setattr('mmct.datasets.sampler.get_dist_info',
+                            lambda rank=rank: (rank, world))
+        sampler = SequenceSampler(Lengths(*lengths))
+        sampler.leave_out([2])
+        shares.append(list(sampler))
+        assert len(sampler) == len(shares[-1])
+    assert all(share == sorted(share) for share in shares)
+    assert sorted(frame for share in shares for frame in share) == [
+        (i, frame) for i in (0, 1, 3, 4) for frame in range(lengths[i])]
+    assert max(map(len, shares)) == {1: 60, 2: 30, 3: 30, 7: 30}[world]
