@@ -6,6 +6,8 @@ import numpy as np
 from mmengine.logging import print_log
 from mmtrack.registry import DATASETS
 
+from .listed import FolderDataset
+
 # A video is used if it has this many frames, this many of them visible.
 MIN_FRAMES = 20
 MIN_VISIBLE = 5
@@ -29,10 +31,13 @@ def build_checked(cfg):
     """
     dataset = DATASETS.build(dict(cfg, lazy_init=True))
     name = type(dataset).__name__
+    if isinstance(dataset, FolderDataset):
+        dataset.full_init()  # checks for itself
+        return dataset
     if not osp.isfile(dataset.ann_file):
         raise FileNotFoundError(
             f'{name}: annotation file {dataset.ann_file} is missing; set data_root and ann_file '
-            'of the data set, or write the file with dataset_converters of MMTracking')
+            'of the data set, or write the file with tools/convert_dataset.py')
     folder = dataset.data_prefix['img_path']
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{name}: data folder {folder} is missing; set data_root and '

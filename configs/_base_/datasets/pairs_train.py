@@ -1,7 +1,7 @@
 # Pairs of the four training sets of OSTrack, drawn equally often.
 #
-# The info files are written by MMTracking's tools/dataset_converters; those of GOT-10k's vot
-# split need got10k_vot_{train,val}_split.txt of pytracking in data/got10k/train.
+# The info files are written by tools/convert_dataset.py; those of GOT-10k's vot split need
+# got10k_vot_{train,val}_split.txt of pytracking in data/got10k/train.
 lasot_root = 'data/lasot/'
 got10k_root = 'data/got10k/'
 coco_root = 'data/coco/'

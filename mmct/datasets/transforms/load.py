@@ -4,13 +4,16 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...layouts.own import frame_of_video
+from .video_frames import VideoFrames
+
 REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
            8: cv2.IMREAD_REDUCED_COLOR_8}
 
 
 @TRANSFORMS.register_module()
 class LoadPair(BaseTransform):
-    """Read the frames of a pair; an image paired with itself is read once.
+    """Read the frames of a pair, images or VIDEO#NUMBER; an image paired with itself is read once.
 
     Adds ``img``: a list of (H, W, 3) uint8 BGR frames. Where a target is large, decoding a JPEG
     at half, a quarter or an eighth of its size is faster and leaves its crop enough pixels; with
@@ -30,6 +33,7 @@ class LoadPair(BaseTransform):
         if reduce_to is not None and (factor is None or len(factor) != len(reduce_to)):
             raise ValueError(f'LoadPair.reduce_to={reduce_to} needs as many values of factor, got '
                              f'{factor}; give both those of CropPair')
+        self.videos = VideoFrames()
         self.settings = reduce_to and list(zip(reduce_to, factor))
 
     def transform(self, results):
@@ -54,7 +58,11 @@ class LoadPair(BaseTransform):
         return max((scale for scale in REDUCED if side / scale >= size), default=1)
 
     def read(self, path, scale=1):
-        frame = cv2.imread(path, REDUCED[scale])
+        video = frame_of_video(path) is not None
+        frame = self.videos.read(path) if video else cv2.imread(path, REDUCED[scale])
         if frame is None:
             raise OSError(f'frame {path} cannot be read')
+        if video and scale > 1:
+            frame = cv2.resize(frame, None, fx=1 / scale, fy=1 / scale,
+                               interpolation=cv2.INTER_AREA)
         return frame

@@ -12,9 +12,9 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 from mmtrack.registry import LOOPS
 
-from ...datasets.names import sequence_names
 from ...evaluation.result_files import SERVERS, finished_boxes, write_sequence, write_submission
 from ...files import write_text
+from ...layouts.names import sequence_names
 
 
 @LOOPS.register_module()

@@ -1,0 +1,114 @@
+"""Test sets that MMTracking lacks, and own data."""
+import logging
+import os.path as osp
+from pathlib import Path
+
+import numpy as np
+from mmengine.logging import print_log
+from mmtrack.datasets import BaseSOTDataset
+from mmtrack.registry import DATASETS
+
+from ..analysis import read_boxes
+from ..layouts.check import frames_of_video
+from ..layouts.own import VIDEOS, in_order, own_items
+from ..layouts.sequences import image_names
+
+
+@DATASETS.register_module()
+class ListedSOTDataset(BaseSOTDataset):
+    """Sequences whose frames have any names, such as TNL2K's: the order of the names counts,
+    numbers as numbers.
+
+    ``ann_file`` has a comment, then a line ``folder of frames,annotation,start,end`` each
+    (tools/convert_dataset.py writes it), where start and end are places in that order, from 0.
+    Boxes may be apart by commas, tabs or spaces.
+    """
+
+    def __init__(self, *args, **kwargs):
+        self._names = {}  # listed once; pairs are drawn again and again
+        super().__init__(*args, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        lines = self._loadtxt(self.ann_file, return_ndarray=False).splitlines()[1:]
+        return [dict(video_path=video, ann_path=annotation, start_frame_id=int(start),
+                     end_frame_id=int(end))
+                for video, annotation, start, end in (line.split(',') for line in lines)]
+
+    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
+        path = osp.join(self.data_prefix['img_path'], self.get_data_info(video_idx)['ann_path'])
+        return read_boxes(Path(path))
+
+    def get_img_infos_from_video(self, video_idx: int) -> dict:
+        info = self.get_data_info(video_idx)
+        path = osp.join(self.data_prefix['img_path'], info['video_path'])
+        start, stop = info['start_frame_id'], info['end_frame_id'] + 1
+        if osp.splitext(path)[1].lower() in VIDEOS:
+            paths = [f'{path}#{number}' for number in range(start, stop)]
+        else:
+            if video_idx not in self._names:
+                self._names[video_idx] = sorted(image_names(Path(path)), key=in_order)
+            names = self._names[video_idx][start:stop]
+            # Those that are missing fail where they are read, with their sequence alone.
+            names += [f'(number {number} of {stop} is missing)'
+                      for number in range(start + len(names) + 1, stop + 1)]
+            paths = [osp.join(path, name) for name in names]
+        return dict(video_id=video_idx, frame_ids=np.arange(stop - start), img_paths=paths,
+                    video_length=stop - start)
+
+
+@DATASETS.register_module()
+class FolderDataset(ListedSOTDataset):
+    """Own data: a folder with a folder of frames, or a video file, a sequence, and NAME.txt with
+    the boxes x,y,w,h beside it.
+
+    A box without area, or of NaN, stands for an absent target. Of a sequence to test on the first
+    box is enough; it is tracked and not scored.
+
+    Args:
+        data_root: the folder.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        ValueError: it has no sequence, or boxes cannot be read.
+    """
+
+    def __init__(self, data_root: str, **kwargs):
+        super().__init__(data_root=data_root, **{'data_prefix': dict(img_path=''), **kwargs})
+        self.ann_file = data_root
+
+    def load_data_list(self) -> list[dict]:
+        root, infos, bare = Path(self.data_root), [], []
+        if not root.is_dir():
+            raise FileNotFoundError(f'FolderDataset: folder {root} is missing; set data_root')
+        for path in own_items(root):
+            file = path.with_name(f'{path.stem}.txt')
+            if not file.is_file():
+                bare.append(path.name)
+                continue
+            boxes = len(read_boxes(file))
+            # The first box alone: as long as there are frames.
+            length = boxes if boxes > 1 else frames_of_video(path) if path.is_file() \
+                else len(image_names(path))
+            infos.append(dict(video_path=path.name, ann_path=file.name, start_frame_id=0,
+                              end_frame_id=max(length, 1) - 1))
+        if not infos:
+            raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
+                             'or video files, each with its boxes in NAME.txt beside it')
+        if bare:
+            print_log(f'FolderDataset: left out, for there is no NAME.txt in {root}: '
+                      f'{", ".join(bare)}', 'current', logging.WARNING)
+        return infos
+
+    def prepare_test_data(self, video_idx: int, frame_idx: int) -> dict:
+        memo = self.test_memo
+        if memo.get('video_idx') != video_idx:
+            memo.video_idx = video_idx
+            memo.video_infos = dict(**self.get_ann_infos_from_video(video_idx),
+                                    **self.get_img_infos_from_video(video_idx))
+        infos = memo.video_infos
+        instance = dict(visible=infos['visible'][frame_idx], bbox_label=np.zeros(1, np.int32))
+        if frame_idx < len(infos['bboxes']):
+            instance['bbox'] = infos['bboxes'][frame_idx]
+        return self.pipeline(dict(
+            img_path=infos['img_paths'][frame_idx], frame_id=frame_idx, video_id=video_idx,
+            video_length=infos['video_length'], instances=[instance]))

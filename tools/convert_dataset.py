@@ -1,0 +1,42 @@
+"""Write the info files that a data set is read from, annotations/*_infos.txt, by what is on disk.
+
+Of UAV123, NfS and OTB100 also the annotations as tools/evaluate.py reads them,
+annotations/NAME/SEQUENCE.txt. Folders are expected as docs/datasets.md shows them.
+Exit status 1: sequences were left out, because they are incomplete.
+"""
+import argparse
+from pathlib import Path
+
+from cli import run, without_mmtracking
+from rich.progress import track
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
+                        'got10k, uav123, nfs, otb100')
+    parser.add_argument('folder', type=Path, metavar='FOLDER', help='such as data/lasot')
+    return parser.parse_args()
+
+
+def main(args) -> int:
+    with without_mmtracking():
+        from mmct.layouts import layout_of, write_infos
+
+    if args.name == 'own':
+        raise ValueError('own data needs no info file: give its folder to FolderDataset')
+    layout = layout_of(args.name)
+    total = sum(map(len, layout.present(args.folder).values()))
+    steps = iter(track(range(total), args.name))
+    written = write_infos(args.folder, args.name, layout, lambda: next(steps))
+    next(steps, None)
+    for file, (count, left_out) in written.items():
+        print(f'{count} sequences written to {file}')
+        for problem in left_out:
+            print(f'  left out: {problem}')
+    return int(any(left_out for _, left_out in written.values()))
+
+
+if __name__ == '__main__':
+    run(parse_args, main)
