@@ -146,7 +146,7 @@ def compress_and_test(args, steps: Steps):
 def test(args, steps: Steps, label: str, config: str, checkpoint: Path, data: list) -> dict:
     folder = args.work_dir / 'tests' / label.replace(', ', '-').replace(' ', '_')
     steps.run(f'test: {label}', TEST_COST, 'test.py', str(CONFIGS / f'{config}.py'),
-              str(checkpoint), '--work-dir', str(folder), '--boxes', str(folder / 'boxes'),
+              str(checkpoint), '--work-dir', str(folder), '--results', str(folder / 'boxes'),
               '--json', str(folder / 'metrics.json'), '--cfg-options', *data,
               log=folder / 'test.log')
     metrics = json.loads((folder / 'metrics.json').read_text())

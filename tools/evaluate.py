@@ -1,7 +1,7 @@
 """Evaluate box files: success, precision and normalised precision, as papers quote them.
 
-RESULTS holds NAME.txt for each sequence, x,y,w,h a line, as tools/test.py --boxes and the usual
-toolkits write them.
+RESULTS holds NAME.txt for each sequence, x,y,w,h a line, as tools/test.py and the usual toolkits
+write them.
 """
 import argparse
 import json

@@ -5,7 +5,10 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', interval=10, max_keep_ckpts=3),
+    # The best is that of the validation pairs, never of a test set.
+    checkpoint=dict(
+        type='CheckpointHook', interval=10, max_keep_ckpts=3, save_best='pair/iou',
+        rule='greater'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='TrackVisualizationHook', draw=False))
 # With the data sets keyed by (seed, epoch, index), all that is random is a function of place.

@@ -99,6 +99,10 @@ class FolderDataset(ListedSOTDataset):
                       f'{", ".join(bare)}', 'current', logging.WARNING)
         return infos
 
+    def get_ann_infos_from_video(self, video_idx: int) -> dict:
+        infos = super().get_ann_infos_from_video(video_idx)
+        return {**infos, 'visible': infos['visible'][:len(infos['bboxes'])]}
+
     def prepare_test_data(self, video_idx: int, frame_idx: int) -> dict:
         memo = self.test_memo
         if memo.get('video_idx') != video_idx:
@@ -106,9 +110,10 @@ class FolderDataset(ListedSOTDataset):
             memo.video_infos = dict(**self.get_ann_infos_from_video(video_idx),
                                     **self.get_img_infos_from_video(video_idx))
         infos = memo.video_infos
-        instance = dict(visible=infos['visible'][frame_idx], bbox_label=np.zeros(1, np.int32))
+        instance = dict(visible=True, bbox_label=np.zeros(1, np.int32))
         if frame_idx < len(infos['bboxes']):
-            instance['bbox'] = infos['bboxes'][frame_idx]
+            instance.update({'bbox': infos['bboxes'][frame_idx],
+                             'visible': infos['visible'][frame_idx]})
         return self.pipeline(dict(
             img_path=infos['img_paths'][frame_idx], frame_id=frame_idx, video_id=video_idx,
             video_length=infos['video_length'], instances=[instance]))

@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
 from mmct.analysis import read_annotations
-from mmct.layouts import (LAYOUTS, check_sequence, layout_of, sequence_name, sequence_names,
-                          write_infos)
-from mmct.layouts.sequences import names_of
+from mmct.layouts import check_sequence, layout_of, write_infos
+from mmct.layouts.names import sequence_name, sequence_names
+from mmct.layouts.sequences import LAYOUTS, names_of
 
 FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
 SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100']
@@ -187,7 +187,7 @@ def test_lists_of_sequences():
 
 def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
     assert sorted(names_of('lasot_test')) == sorted(
-        read_annotations(reference('lasot') / 'annos_test.tar.xz'))
+        read_annotations(reference / 'lasot/annos_test.tar.xz'))
 
 
 @pytest.mark.parametrize(('path', 'name'), [

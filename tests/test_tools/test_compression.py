@@ -109,7 +109,7 @@ def test_every_kind_of_checkpoint_gives_the_same_metrics(
     found = []
     for i, checkpoint in enumerate((whole, student, released)):
         work, boxes, file = tmp_path / str(i), tmp_path / f'boxes{i}', tmp_path / f'{i}.json'
-        done = tool('test.py', setup.config, checkpoint, '--work-dir', work, '--boxes', boxes,
+        done = tool('test.py', setup.config, checkpoint, '--work-dir', work, '--results', boxes,
                     '--json', file)
         assert (done.status, done.err) == (0, '')
         found.append(json.loads(file.read_text()))

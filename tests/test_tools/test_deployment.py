@@ -149,7 +149,7 @@ def test_evaluation_of_an_exported_file(setup, tmp_path, name):
     boxes = []
     for i, weights in enumerate((setup.student, file)):
         done = run_tool('test.py', setup.config, weights, '--work-dir', tmp_path / f'work{i}',
-                        '--boxes', tmp_path / f'boxes{i}')
+                        '--results', tmp_path / f'boxes{i}')
         assert (done.status, done.err) == (0, '')
         boxes.append(np.loadtxt(tmp_path / f'boxes{i}' / 'cat-1.txt', delimiter=','))
     np.testing.assert_allclose(*boxes, atol=0.1)

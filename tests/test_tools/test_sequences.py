@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
@@ -200,3 +201,63 @@ def test_every_frame_is_tracked_once_in_order(monkeypatch, world):
     assert sorted(frame for share in shares for frame in share) == [
         (i, frame) for i in (0, 1, 3, 4) for frame in range(lengths[i])]
     assert max(map(len, shares)) == {1: 60, 2: 30, 3: 30, 7: 30}[world]
+
+
+# Other data sets
+
+def test_own_data_is_scored_where_it_can_be(setup, tool, four, tmp_path):
+    own = tmp_path / 'own'
+    for name, lines in (('x', None), ('y', 1)):
+        source = four.root / 'LaSOTBenchmark/cat/cat-1'
+        shutil.copytree(source / 'img', own / name)
+        text = (source / 'groundtruth.txt').read_text().splitlines()[:lines]
+        (own / f'{name}.txt').write_text('\n'.join(text))
+    args = ['test.py', setup.config, setup.student, '--work-dir', tmp_path / 'work', '--dataset',
+            'own', '--json', tmp_path / 'a.json']
+    change = ['--cfg-options', f'test_dataloader.dataset.data_root={own}']
+    done = tool(*args, *change)
+    assert done.status == 0
+    assert '1 of 2 sequences are tracked and not scored' in done.out
+    results = tmp_path / 'work/results/own'
+    assert sorted(contents(results)) == ['x.txt', 'y.txt']
+    assert contents(results)['x.txt'] == contents(results)['y.txt']
+    found = json.loads((tmp_path / 'a.json').read_text())
+    assert found['sot/success'] > 0
+    (results / 'x.txt').unlink()
+    done = tool(*args, '--resume', *change)
+    assert '1 of 2 sequences are tracked and not scored' in done.out
+    assert json.loads((tmp_path / 'a.json').read_text()) == found
+
+
+@pytest.mark.parametrize(('server', 'inside'), [
+    ('got10k', ['v-1/v-1_001.txt', 'v-1/v-1_time.txt']), ('trackingnet', ['v-1.txt'])])
+def test_submissions(setup, tool, four, tmp_path, server, inside):
+    source, root = four.root / 'LaSOTBenchmark/cat/cat-1', tmp_path / 'data'
+    test = root / ('test/v-1' if server == 'got10k' else 'TEST/frames/v-1')
+    test.mkdir(parents=True)
+    for i, frame in enumerate(sorted((source / 'img').iterdir())[:6]):
+        name = f'{i + 1:08d}.jpg' if server == 'got10k' else f'{i}.jpg'
+        shutil.copy(frame, test / name)
+    first = (source / 'groundtruth.txt').read_text().splitlines()[0]
+    file = test / 'groundtruth.txt' if server == 'got10k' else root / 'TEST/anno/v-1.txt'
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(first + '\n')
+    assert tool('convert_dataset.py', server, root).status == 0
+    done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path / 'work',
+                '--dataset', server, '--json', tmp_path / 'a.json', '--cfg-options',
+                f'test_dataloader.dataset.data_root={root}')
+    assert (done.status, done.err) == (0, '')
+    assert '1 of 1 sequences are tracked and not scored' in done.out
+    assert json.loads((tmp_path / 'a.json').read_text()) == {'sot/failed_sequences': 0}
+    packed = tmp_path / f'work/results/{server}_test.zip'
+    assert f'the ground truth is secret: submit {packed} at http' in done.out
+    with zipfile.ZipFile(packed) as archive:
+        assert archive.namelist() == inside
+        assert len(archive.read(inside[0]).splitlines()) == 6
+
+
+def test_unknown_data_set(setup, tool, tmp_path):
+    done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path, '--dataset', 'uav')
+    assert (done.status, done.err) == (
+        2, 'error: --dataset uav is none of got10k, lasot, lasot_ext, nfs, otb100, own, tnl2k, '
+        'trackingnet, uav123\n')
