@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli import runner_config, runner_parser
+from cli import DATASETS, runner_config, runner_parser
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
@@ -348,3 +348,49 @@ def test_work_folder():
 def test_no_config():
     with pytest.raises(FileNotFoundError, match='config none.py does not exist'):
         runner_config(runner_parser('').parse_args(['none.py']))
+
+
+# Data sets
+
+TESTS = sorted(path.name for path in DATASETS.glob('*_test.py'))
+
+
+def with_datasets(folder, *files) -> Config:
+    """ct_ostrack_4l.py with other data sets in its list of base files."""
+    bases = ['models/ct_ostrack_256.py', 'schedules/ct_500e.py', 'default_runtime.py',
+             *(f'datasets/{file}' for file in files)]
+    (folder / 'config.py').write_text(f'_base_ = {[str(CONFIGS / "_base_" / b) for b in bases]}')
+    return Config.fromfile(folder / 'config.py')
+
+
+@pytest.mark.parametrize('file', TESTS)
+def test_a_test_set_is_one_line_of_a_config(tmp_path, file):
+    config = with_datasets(tmp_path, 'pairs_train.py', 'got10k_val.py', file)
+    lasot, own = read('ct_ostrack_4l.py').test_dataloader, config.test_dataloader
+    assert own.sampler == lasot.sampler
+    assert own.dataset.pipeline == lasot.dataset.pipeline
+    assert own.dataset.test_mode
+    assert config.test_cfg.type == 'SequenceTestLoop'
+    assert (own == lasot) == (file == 'lasot_test.py')
+    # As the command line has it.
+    args = runner_parser('').parse_args([str(CONFIGS / 'ct_ostrack_4l.py')])
+    args.dataset = file.removesuffix('_test.py')
+    assert runner_config(args).test_dataloader.dataset == own.dataset
+    assert runner_config(args).test_cfg == config.test_cfg
+
+
+def test_own_data_is_one_line_of_a_config(tmp_path):
+    config = with_datasets(tmp_path, 'own.py')
+    for split, dataset in (('train', config.train_dataloader.dataset.datasets[0]),
+                           ('val', config.val_dataloader.dataset.datasets[0]),
+                           ('test', config.test_dataloader.dataset)):
+        assert (dataset.type, dataset.data_root) == ('FolderDataset', f'data/own/{split}/')
+    assert config.train_dataloader.dataset.weights == [1]
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_best_is_not_chosen_on_a_test_set(name):
+    config = read(name)
+    assert config.default_hooks.checkpoint.save_best == 'pair/iou'
+    tested = config.test_dataloader.dataset.ann_file
+    assert all(own.ann_file != tested for own in config.val_dataloader.dataset.datasets)
