@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+TENSORBOARD = 'tensorboard>=2.14,<3'
 
 
 class BuildWithMim(build_py):
@@ -45,7 +46,7 @@ setup(
         # MMTracking uses np.bool, which 1.24 to 1.26 lack; 2.4 no longer turns arrays of one
         # element into numbers, on which it relies too.
         'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
-        'mmengine>=0.6.0,<0.11',
+        'mmengine>=0.7.3,<0.11',  # earlier ones cannot choose what a log averages
         'mmdet>=3.0.0rc5,<=3.0.0rc6',  # 3.0.0 moved names that MMTracking imports
         'matplotlib',
         'opencv-python',
@@ -62,6 +63,7 @@ setup(
         'lite': ['mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
         'demo': ['scikit-image'],
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
-        'dev': ['hypothesis', 'pytest', 'ruff', 'setuptools', 'wheel'],
+        'tensorboard': [TENSORBOARD],
+        'dev': ['hypothesis', 'pytest', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
     },
 )

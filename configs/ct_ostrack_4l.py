@@ -2,7 +2,7 @@
 _base_ = [
     '_base_/models/ct_ostrack_256.py', '_base_/datasets/pairs_train.py',
     '_base_/datasets/got10k_val.py', '_base_/datasets/lasot_test.py',
-    '_base_/schedules/ct_500e.py', '_base_/default_runtime.py'
+    '_base_/schedules/ct_500e.py', '_base_/compression_runtime.py'
 ]
 custom_hooks = [
     dict(type='IterationSeedHook'),

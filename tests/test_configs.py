@@ -103,6 +103,17 @@ def one_step(config, folder):
     return model, logged, trained
 
 
+def scalars(model) -> set:
+    """What a step logs beside its losses."""
+    if not isinstance(model, ReplacementDistiller):
+        return set()
+    names = {'iou_mixed'}
+    if model.guidance_loss or model.mimic_loss:
+        names.add('iou_teacher')
+    stages = len(model.student.backbone.division) if model.mimic_loss else 0
+    return names | {f'mimic_error_{i + 1}' for i in range(stages)}
+
+
 def test_all_are_found():
     expected = {'ostrack_256.py', 'ostrack_384.py', 'ct_ostrack_4l_8xb32.py',
                 'demo/ostrack_tiny.py', 'demo/ct_ostrack_tiny_4l.py'}
@@ -138,6 +149,10 @@ def test_reads_and_its_parts_fit(name):
         METRICS.build(evaluator)
     for cfg in config.custom_hooks:
         assert isinstance(HOOKS.build(cfg), Hook)
+    assert ('batch_picture' in config.default_hooks) == compressions(config)
+    for key in ('batch_picture', 'student_iou'):
+        if key in config.default_hooks:
+            assert isinstance(HOOKS.build(config.default_hooks[key]), Hook)
     assert 'IterationSeedHook' in [cfg.type for cfg in config.custom_hooks]
     assert config.train_dataloader.sampler.type == 'EpochIndexSampler'
     assert config.resume is False
@@ -178,7 +193,8 @@ def test_students_fit_their_teacher(name):
 ])
 def test_first_step(name, losses, tmp_path):
     model, logged, trained = one_step(read(f'{name}.py'), tmp_path)
-    assert set(logged) - {'loss', 'grad_norm'} == losses
+    assert {name for name in logged if name.startswith('loss_')} == losses
+    assert set(logged) - losses - {'loss', 'grad_norm'} == scalars(model)
     student = getattr(model, 'student', model)
     prefix = 'student.' if student is not model else ''
     assert (f'{prefix}head.size.4.bias' in trained) == (name != 'ablation/frozen_head')

@@ -18,9 +18,15 @@ env_cfg = dict(
     cudnn_benchmark=False,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
     dist_cfg=dict(backend='nccl'))
+# Add dict(type='TensorboardVisBackend') for TensorBoard.
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(type='TrackLocalVisualizer', vis_backends=vis_backends, name='visualizer')
-log_processor = dict(type='LogProcessor', window_size=50, by_epoch=True)
+log_processor = dict(
+    type='LogProcessor',
+    window_size=50,
+    by_epoch=True,
+    # What every iteration logs is averaged over the window, the rest (lr, p, …) as it is.
+    mean_pattern=r'.*(loss|time|data_time|grad_norm|iou_mixed|iou_teacher|mimic_error).*')
 log_level = 'INFO'
 randomness = dict(seed=0)
 load_from = None

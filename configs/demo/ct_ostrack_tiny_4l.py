@@ -43,3 +43,6 @@ custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
 ]
+default_hooks = dict(
+    student_iou=dict(type='StudentIoUHook', interval=50),
+    batch_picture=dict(type='BatchPictureHook', interval=200))

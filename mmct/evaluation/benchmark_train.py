@@ -121,7 +121,7 @@ class Step:
             else:
                 maps = self.model.head(self.model.backbone(*batch[:3]))
                 losses = self.model.head.loss(maps, batch.gt_boxes)
-        total = sum(losses.values())
+        total, _ = self.model.parse_losses(losses)
         total.backward()
         if update:
             nn.utils.clip_grad_norm_(self.model.parameters(), 0.1)

@@ -3,6 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 from mmtrack.registry import MODELS
 from tiny import (
     build,
@@ -22,6 +23,7 @@ from mmct.models.distillers import draw_gates
 
 ALL_LOSSES = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
               'loss_guidance_l1', 'loss_mimic'}
+SCALARS = {'iou_mixed', 'iou_teacher', 'mimic_error_1', 'mimic_error_2'}
 
 
 @pytest.fixture(scope='module')
@@ -311,13 +313,14 @@ def test_embedding_learns_through_the_teacher_alone(started):
 
 
 @pytest.mark.parametrize(('off', 'prefix'), [
-    (('guidance_loss', ), ('loss_track', 'loss_mimic')),
-    (('mimic_loss', ), ('loss_track', 'loss_guidance')),
-    (('guidance_loss', 'mimic_loss'), ('loss_track', )),
+    (('guidance_loss', ), ('loss_track', 'loss_mimic', 'mimic_error', 'iou')),
+    (('mimic_loss', ), ('loss_track', 'loss_guidance', 'iou')),
+    (('guidance_loss', 'mimic_loss'), ('loss_track', 'iou_mixed')),
 ])
 def test_terms_are_switched_off_by_config(teacher_file, off, prefix):
     model = build(distiller(teacher_file, **dict.fromkeys(off)), seed=1).train()
-    assert set(step(model)) == {name for name in ALL_LOSSES if name.startswith(prefix)}
+    assert set(step(model)) == {
+        name for name in ALL_LOSSES | SCALARS if name.startswith(prefix)}
 
 
 def test_replacement_is_switched_off_by_config(teacher_file):
@@ -329,14 +332,32 @@ def test_replacement_is_switched_off_by_config(teacher_file):
     data = packed_pairs()
     losses = step(model, data)
     expected = plain(**plain.data_preprocessor(copy.deepcopy(data), True), mode='loss')
-    assert set(losses) == set(expected)
-    assert all(torch.equal(losses[name], expected[name]) for name in losses)
+    assert set(losses) == set(expected) | {'iou_mixed'}
+    assert all(torch.equal(losses[name], expected[name]) for name in expected)
 
 
 def test_all_terms_of_the_whole_method(model):
     losses = step(model)
-    assert set(losses) == ALL_LOSSES
+    assert set(losses) == ALL_LOSSES | SCALARS
     assert all(loss.isfinite() for loss in losses.values())
+
+
+def test_scalars_are_logged_and_not_learned_from(started):
+    batch = pair_batch()
+    losses = started.losses(batch, [True, False])
+    assert not any(losses[name].requires_grad for name in SCALARS)
+    total, logged = started.parse_losses(losses)
+    assert torch.equal(total, sum(losses[name] for name in ALL_LOSSES))
+    assert set(logged) == ALL_LOSSES | SCALARS | {'loss'}
+    with torch.no_grad():
+        _, boxes = started.run_teacher(batch)
+        _, out = started.mixed_path(batch, [True, False])
+    for name, predicted in (('teacher', boxes), ('mixed', started.student.head.decode(out))):
+        pairs = zip(*(bbox_cxcywh_to_xyxy(b) for b in (predicted, batch.gt_boxes)), strict=True)
+        expected = [bbox_overlaps(one[None], other[None]).item() for one, other in pairs]
+        assert logged[f'iou_{name}'].item() == pytest.approx(np.mean(expected), rel=1e-5)
+    error = sum(losses[f'mimic_error_{stage}'] for stage in (1, 2)) / 2
+    assert losses['loss_mimic'].item() == pytest.approx(0.2 * error.item(), rel=1e-6)
 
 
 def test_student_equal_to_the_teacher_mimics_without_error(teacher_file):
@@ -352,7 +373,7 @@ def test_teacher_that_eliminates_candidates(tmp_path):
     teacher = tracker(elimination=elimination)
     model = build(distiller(save_teacher(tmp_path / 't.pth', teacher), teacher=teacher), seed=1)
     losses = step(model.train())
-    assert set(losses) == ALL_LOSSES
+    assert set(losses) == ALL_LOSSES | SCALARS
     model.eval()
     stages, _ = model.mixed_path(pair_batch(), [True, False])
     assert [s.lengths['search'] for s in stages] == [16, 12]

@@ -14,6 +14,7 @@ from mmct.models.losses import (
     focal_loss,
     gaussian_heatmap,
 )
+from mmct.models.losses.stage_mimic_loss import stage_error
 
 PLACES, SIZES = st.floats(-0.5, 1.5), st.floats(0, 1.2)
 
@@ -165,7 +166,9 @@ def test_template_and_search_count_half_each_and_stages_alike():
     for stage in range(2):
         error = (mixed[stage] - teacher[stage])**2
         expected += 0.2 / 2 * (error[:, :2].mean() / 2 + error[:, 2:].mean() / 2)
-    assert set(loss) == {'loss_mimic'}
+        assert loss[f'mimic_error_{stage + 1}'] == stage_error(
+            tokens(mixed[stage]), tokens(teacher[stage]))
+    assert set(loss) == {'loss_mimic', 'mimic_error_1', 'mimic_error_2'}
     assert loss['loss_mimic'].item() == pytest.approx(expected.item(), rel=1e-6)
 
 

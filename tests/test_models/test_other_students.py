@@ -345,7 +345,8 @@ def test_a_teacher_of_another_kind(tmp_path, width):
     for i in range(100):
         losses = model.losses(toy_batch(16, seed=i), rng.random(2) < 0.6)
         assert losses.keys() == {'loss_track_l1', 'loss_guidance_giou', 'loss_guidance_l1',
-                                 'loss_mimic'}
+                                 'loss_mimic', 'iou_mixed', 'iou_teacher', 'mimic_error_1',
+                                 'mimic_error_2'}
         optimizer.zero_grad()
         (sum(losses.values()) - losses['loss_track_l1']).backward()
         optimizer.step()

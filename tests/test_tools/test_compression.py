@@ -94,7 +94,32 @@ def test_what_is_logged(trained):
     for name in ('loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
                  'loss_guidance_l1', 'loss_mimic', 'grad_norm', 'lr'):
         assert all(line[name] > 0 for line in train)
+    for name in ('iou_mixed', 'iou_teacher', 'iou_student'):
+        assert all(0 <= line[name] <= 1 for line in train)
+    for line in train:
+        error = (line['mimic_error_1'] + line['mimic_error_2']) / 2
+        assert line['loss_mimic'] == pytest.approx(0.2 * error)
     assert [0 <= line['pair/iou'] <= 1 for line in lines if 'pair/iou' in line] == [True] * 3
+
+
+def test_looking_changes_nothing(setup, trained, tool, tmp_path):
+    """Pictures and the IoU of the student alone, which are on by default."""
+    done = tool('train.py', setup.config, '--work-dir', tmp_path, '--cfg-options',
+                'default_hooks.student_iou.interval=0', 'default_hooks.batch_picture.interval=0')
+    assert (done.status, done.err) == (0, '')
+    lines = []
+    for folder, expected in ((trained, ['train_batch_0.png', 'train_batch_8.png']),
+                             (tmp_path, [])):
+        assert sorted(path.name for path in folder.glob('*/vis_data/vis_image/*')) == expected
+        file, = folder.glob('*/vis_data/scalars.json')
+        lines.append([json.loads(line) for line in file.read_text().splitlines()])
+    for looking, plain in zip(*lines, strict=True):
+        assert looking.pop('iou_student', 0) <= 1
+        assert looking.keys() == plain.keys()
+        assert all(looking[key] == plain[key] for key in plain if 'time' not in key)
+    one, other = (load(folder / 'epoch_3.pth') for folder in (trained, tmp_path))
+    for key in ('state_dict', 'optimizer'):
+        assert equal(one[key], other[key])
 
 
 def test_every_kind_of_checkpoint_gives_the_same_metrics(

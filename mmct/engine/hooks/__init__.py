@@ -1,11 +1,13 @@
+from .batch_picture_hook import BatchPictureHook
 from .elimination_schedule_hook import EliminationScheduleHook, scheduled_keep_ratio
 from .iteration_seed_hook import IterationSeedHook
 from .one_stage_at_a_time_hook import OneStageAtATimeHook
 from .replacement_schedule_hook import ReplacementScheduleHook, progressive_prob
+from .student_iou_hook import StudentIoUHook
 from .unwrapped import unwrapped
 
 __all__ = [
-    'EliminationScheduleHook', 'IterationSeedHook', 'OneStageAtATimeHook',
-    'ReplacementScheduleHook', 'progressive_prob', 'scheduled_keep_ratio',
+    'BatchPictureHook', 'EliminationScheduleHook', 'IterationSeedHook', 'OneStageAtATimeHook',
+    'ReplacementScheduleHook', 'StudentIoUHook', 'progressive_prob', 'scheduled_keep_ratio',
     'unwrapped'
 ]

@@ -14,6 +14,7 @@ from mmct.checkpoint import load_weights
 from ..backbones import divide
 from ..initialise import children, copy_what_fits
 from ..layers import Tokens
+from ..losses import mean_iou
 from .bridge import Bridge
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
@@ -215,6 +216,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         Args:
             batch: as the student sees it.
             teacher_batch: the same pairs as the teacher sees them; None for the same crops.
+
+        Returns:
+            losses, named ``loss…``, and scalars that MMEngine logs without adding them up: mean
+            IoU with ground truth of the mixed path and, where it runs, of the teacher, and the
+            mimic error of each stage.
         """
         known = []
         if self.guidance_loss or self.mimic_loss:
@@ -223,8 +229,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 known = teacher_stages[:gates.index(True)]
         stages, out = self.mixed_path(batch, gates, known)
         losses = self.student.head.loss(out, batch.gt_boxes)
+        boxes = self.student.head.decode(out)
+        losses['iou_mixed'] = mean_iou(boxes, batch.gt_boxes)
+        if self.guidance_loss or self.mimic_loss:
+            losses['iou_teacher'] = mean_iou(teacher_boxes, batch.gt_boxes)
         if self.guidance_loss:
-            boxes = self.student.head.decode(out)
             losses.update(self.guidance_loss(out.score, boxes, teacher_boxes))
         if self.mimic_loss:
             stages = [self.bridge(tokens, i, from_student=gate, to_student=False)

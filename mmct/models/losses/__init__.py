@@ -1,4 +1,4 @@
-from .box_loss import BoxLoss
+from .box_loss import BoxLoss, mean_iou
 from .heatmap import gaussian_heatmap, gaussian_radius
 from .prediction_guidance_loss import PredictionGuidanceLoss
 from .stage_mimic_loss import StageMimicLoss
@@ -6,5 +6,5 @@ from .track_loss import TrackLoss, focal_loss
 
 __all__ = [
     'BoxLoss', 'PredictionGuidanceLoss', 'StageMimicLoss', 'TrackLoss', 'focal_loss',
-    'gaussian_heatmap', 'gaussian_radius'
+    'gaussian_heatmap', 'gaussian_radius', 'mean_iou'
 ]

@@ -1,8 +1,9 @@
 """GIoU and L1 between boxes."""
 
+import torch
 import torch.nn.functional as F
 from mmdet.models.losses.iou_loss import giou_loss
-from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 from torch import Tensor, nn
 
 
@@ -36,3 +37,10 @@ class BoxLoss(nn.Module):
         return dict(
             giou=self.giou_weight * giou_loss(boxes, target, eps=1e-12),
             l1=self.l1_weight * F.l1_loss(boxes, target))
+
+
+@torch.no_grad()
+def mean_iou(boxes: Tensor, target: Tensor) -> Tensor:
+    """Mean IoU, in [0, 1], of two sets of boxes (B, 4) cx, cy, w, h."""
+    return bbox_overlaps(bbox_cxcywh_to_xyxy(boxes), bbox_cxcywh_to_xyxy(target),
+                         is_aligned=True, eps=1e-12).mean()

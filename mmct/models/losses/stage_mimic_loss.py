@@ -30,10 +30,11 @@ class StageMimicLoss(nn.Module):
             teacher: the teacher's, without gradient.
 
         Returns:
-            ``loss_mimic``.
+            ``loss_mimic`` and, to be logged, the unweighted ``mimic_error_1``, … of each stage.
         """
-        stages = [stage_error(m, t) for m, t in zip(mixed, teacher)]
-        return dict(loss_mimic=self.loss_weight * torch.stack(stages).mean())
+        stages = torch.stack([stage_error(m, t) for m, t in zip(mixed, teacher)])
+        errors = {f'mimic_error_{i}': error for i, error in enumerate(stages.detach(), 1)}
+        return dict(loss_mimic=self.loss_weight * stages.mean(), **errors)
 
 
 def stage_error(mixed: Tokens, teacher: Tokens) -> Tensor:

@@ -1,0 +1,58 @@
+"""A picture of what is trained on, and of what teacher and student make of it."""
+import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmtrack.registry import HOOKS
+
+from mmct.evaluation.batch_picture import Answer, draw_pairs
+
+from .undisturbed import answer, undisturbed, views
+from .unwrapped import unwrapped
+
+
+@HOOKS.register_module()
+class BatchPictureHook(Hook):
+    """Gives MMEngine's visualizer a picture now and then: some of the pairs of the next iteration,
+    with ground truth, boxes and score maps of the teacher and the student alone.
+
+    It takes a forward pass of both on these pairs and changes nothing of the training.
+
+    Args:
+        interval: iterations from one picture to the next, beginning with the first; the last has
+            one, too. 0 for never.
+        samples: pairs in a picture.
+    """
+
+    def __init__(self, interval: int = 5000, samples: int = 4) -> None:
+        if samples < 1:
+            raise ValueError(f'samples={samples} of BatchPictureHook must be at least 1')
+        self.interval = interval
+        self.samples = samples
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        if self.interval < 1 or not is_main_process():
+            return
+        if runner.iter % self.interval and runner.iter + 1 < runner.max_iters:
+            return
+        model = unwrapped(runner.model)
+        size = data_batch['inputs']['search_img'][0].shape[-1]
+        with undisturbed(model):
+            own, theirs = views(model, data_batch, self.samples)
+            answers = {}
+            for name, tracker, batch in (('teacher', model.teacher, theirs),
+                                         ('student', model.student, own)):
+                out = answer(tracker, batch)
+                boxes = bbox_cxcywh_to_xyxy(tracker.head.decode(out)) * size
+                answers[name] = Answer(boxes.cpu().numpy(),
+                                       None if out.score is None else out.score[:, 0].cpu().numpy())
+        count = len(own.gt_boxes)
+        crops = [torch.stack([pair[0] for pair in data_batch['inputs'][key][:count]])
+                 .permute(0, 2, 3, 1).flip(-1).byte().numpy() for key in ('img', 'search_img')]
+        boxes = [torch.cat([torch.as_tensor(getattr(sample, key).bboxes)
+                            for sample in data_batch['data_samples'][:count]]).numpy()
+                 for key in ('gt_instances', 'search_gt_instances')]
+        title = (f'epoch {runner.epoch + 1}, iteration {runner.iter}, '
+                 f'p = {model.replace_prob:.2f}')
+        runner.visualizer.add_image('train_batch', draw_pairs(*crops, *boxes, answers, title),
+                                    step=runner.iter)

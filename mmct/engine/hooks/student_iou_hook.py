@@ -1,0 +1,33 @@
+"""How well the student tracks by itself while it is still trained in a mixed path."""
+from mmengine.hooks import Hook
+from mmtrack.registry import HOOKS
+
+from mmct.models.losses import mean_iou
+
+from .undisturbed import answer, undisturbed, views
+from .unwrapped import unwrapped
+
+
+@HOOKS.register_module()
+class StudentIoUHook(Hook):
+    """Logs ``iou_student`` now and then: the mean IoU with ground truth of the student alone, as
+    it will be used, on the pairs that it is about to be trained on.
+
+    It takes a forward pass of the student and changes nothing of the training.
+
+    Args:
+        interval: iterations from one time to the next, beginning with the first; 0 for never.
+    """
+
+    def __init__(self, interval: int = 500) -> None:
+        self.interval = interval
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        if self.interval < 1 or runner.iter % self.interval:
+            return
+        model = unwrapped(runner.model)
+        with undisturbed(model):
+            batch, _ = views(model, data_batch)
+            boxes = model.student.head.decode(answer(model.student, batch))
+            iou = mean_iou(boxes, batch.gt_boxes)
+        runner.message_hub.update_scalar('train/iou_student', iou)
