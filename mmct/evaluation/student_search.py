@@ -17,6 +17,7 @@ from ..api import ready
 from ..files import whole, write_text
 from ..models import OSTrack
 from .complexity import count_macs, count_parameters
+from .stage_analysis import even_division
 
 FRAME_SIZE = 480, 640  # height, width of the frames that are tracked in
 
@@ -93,8 +94,7 @@ def template_size(config: Config, shape: Shape) -> int:
 
 def division(depth: int, layers: int) -> int | list[int]:
     """Stages as even as can be, the longer ones first."""
-    size, longer = divmod(depth, layers)
-    return layers if not longer else [size + 1] * longer + [size] * (layers - longer)
+    return even_division(depth, layers) if depth % layers else layers
 
 
 def student_config(config: Config, shape: Shape) -> Config:

@@ -1,0 +1,59 @@
+"""From a teacher to a student that is divided as the teacher's layers suggest."""
+import json
+
+import numpy as np
+import pytest
+
+
+def test_analysis_divides_a_student(setup, tool, tmp_path):
+    out = tmp_path / 'stages'
+    done = tool('analyze_stages.py', setup.config, setup.teacher, '--stages', 2, '--samples', 9,
+                '--batch-size', 2, '--pairs', 'train', '--out', out)
+    assert (done.status, done.err) == (0, '')
+    assert '6/6' in done.out  # the config has no more
+    assert sorted(path.name for path in out.iterdir()) == ['stages_2.json', 'stages_2.png']
+    content = json.loads((out / 'stages_2.json').read_text())
+    division = content.pop('division')
+    assert (len(division), sum(division)) == (2, 4)
+    similarity = np.array(content.pop('similarity'))
+    assert similarity.shape == (5, 5)
+    assert similarity == pytest.approx(similarity.T)
+    assert content == {'teacher_depth': 4, 'config': str(setup.config), 'metric': 'cka',
+                       'checkpoint': str(setup.teacher), 'pairs': 'train', 'samples': 6}
+    assert f'| suggested | {division}' in done.out
+
+    def train(file, number=2):
+        return tool(
+            'train.py', setup.config, '--work-dir', tmp_path / 'work', '--cfg-options',
+            'model.student.backbone.division=auto', f'model.student.backbone.division_file={file}',
+            f'model.student.backbone.num_stages={number}', 'train_cfg.max_epochs=1',
+            'default_hooks.batch_picture.interval=0')
+
+    done = train(out / 'stages_2.json')
+    assert (done.status, done.err) == (0, '')
+    first, second = np.cumsum(division) - 1
+    assert f"backbone.layers.0.attn: from the teacher's layers.{first}.attn" in done.out
+    assert f"backbone.layers.1.attn: from the teacher's layers.{second}.attn" in done.out
+    for name, number, message in (
+            ('stages_2.json', 3, 'stages_2.json has 2 stages, num_stages=3 asks for 3'),
+            ('none.json', 2, 'none.json does not exist; write one with')):
+        done = train(out / name, number)
+        assert done.status == 2
+        line, = done.err.splitlines()
+        assert message in line
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (('--stages', 5), 'error: 5 stages: a teacher of 4 layers has 1 to 4\n'),
+    (('--samples', 0), 'error: --samples 0 and --batch-size 8 must be positive\n'),
+])
+def test_what_cannot_be_analysed(setup, tool, tmp_path, options, message):
+    done = tool('analyze_stages.py', setup.config, setup.teacher, '--out', tmp_path, *options)
+    assert (done.status, done.err) == (2, message)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_a_student(setup, tool, tmp_path):
+    done = tool('analyze_stages.py', setup.config, setup.student, '--out', tmp_path)
+    assert done.status == 2
+    assert 'has layers: 2, the teacher of the config: 4' in done.err
