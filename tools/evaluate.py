@@ -1,7 +1,7 @@
 """Evaluate box files: success, precision and normalised precision, as papers quote them.
 
-RESULTS holds NAME.txt for each sequence, x,y,w,h a line, as tools/test.py and the usual toolkits
-write them.
+RESULTS holds NAME.txt for each sequence (or GOT-10k's NAME/NAME_001.txt), x,y,w,h a line, as
+tools/test.py and the usual toolkits write them. docs/evaluation.md says how the metrics differ.
 """
 import argparse
 import json
@@ -10,16 +10,21 @@ from pathlib import Path
 from cli import run, without_mmtracking
 from tabulate import tabulate
 
+TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
+              norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
+
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
-                        help="in LaSOT's own layout or in its toolkit's")
-    parser.add_argument('--metric', choices=['published', 'official'], default='published',
+                        help="in LaSOT's own layout, in its toolkit's or in GOT-10k's")
+    parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
+                        default='published',
                         help='frames where the target is absent are failures (published, the '
-                        "figures of papers), or left out (official, LaSOT's toolkit)")
+                        "figures of papers), or left out (official, LaSOT's toolkit); or as "
+                        "MMTracking's SOTMetric (sot); or AO and SR as GOT-10k's toolkit (got10k)")
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='these alone; default: all of the annotations')
     parser.add_argument('--json', type=Path, metavar='OUT')
@@ -28,7 +33,12 @@ def parse_args():
 
 def main(args) -> None:
     with without_mmtracking():
-        from mmct.analysis import evaluate, read_annotations, read_results
+        from mmct.analysis import (
+            evaluate,
+            evaluate_got10k,
+            read_annotations,
+            read_results,
+        )
         from mmct.files import write_text
 
     annotations = read_annotations(args.annotations)
@@ -36,21 +46,21 @@ def main(args) -> None:
     if unknown:
         raise ValueError(f'{args.annotations} has no sequences {", ".join(unknown)}')
     lengths = {name: len(annotation.boxes) for name, annotation in annotations.items()}
-    found = evaluate(read_results(args.results, lengths, args.sequences), annotations, args.metric)
+    results = read_results(args.results, lengths, args.sequences)
+    found = evaluate_got10k(results, annotations) if args.metric == 'got10k' else \
+        evaluate(results, annotations, args.metric)
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     total = found['total']
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
-             for code, own in found['per_attribute'].items()]
+             for code, own in found.get('per_attribute', {}).items()]
     print(tabulate(rows, headers='keys', tablefmt='github'))
-    print(f'\nin percent, {total["frames"]} frames, {args.metric} convention; OP50 '
-          f'{total["op50"]:.2f}, OP75 {total["op75"]:.2f}')
+    print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
 
 
 def columns(found: dict) -> dict:
-    return {'AUC': f'{found["auc"]:.2f}', 'precision': f'{found["precision"]:.2f}',
-            'norm. precision': f'{found["norm_precision"]:.2f}'}
+    return {title: f'{found[key]:.2f}' for key, title in TITLES.items() if key in found}
 
 
 if __name__ == '__main__':

@@ -1,4 +1,5 @@
-"""Ground truth: LaSOT's own layout, its evaluation toolkit's, or an archive of that."""
+"""Ground truth: LaSOT's own layout or GOT-10k's, LaSOT's toolkit's, or an archive of that."""
+import re
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from .results import parse_boxes
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
               'ARC')
+RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
 
 class Annotation(NamedTuple):
@@ -21,10 +23,12 @@ class Annotation(NamedTuple):
         boxes: (N, 4) x, y, w, h in pixels.
         absent: (N,) bool, the target is not to be seen.
         attributes: codes of ``ATTRIBUTES`` that hold; empty where nobody says.
+        size: width and height of the frames in pixels; None where nobody says.
     """
     boxes: np.ndarray
     absent: np.ndarray
-    attributes: frozenset
+    attributes: frozenset = frozenset()
+    size: tuple[int, int] | None = None
 
 
 def read_annotations(source: Path) -> dict[str, Annotation]:
@@ -32,8 +36,9 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
 
     Args:
         source: a folder in LaSOT's layout (``…/NAME/groundtruth.txt`` with ``full_occlusion.txt``
-            and ``out_of_view.txt``), or in its toolkit's (``annos/NAME.txt``,
-            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the latter.
+            and ``out_of_view.txt``), in GOT-10k's (with ``cover.label`` or ``absence.label``, and
+            ``meta_info.ini``), or in LaSOT's toolkit's (``annos/NAME.txt``,
+            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the last.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
@@ -42,7 +47,7 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     if source.is_dir():
         ground_truth = sorted(source.rglob('groundtruth.txt'))
         if ground_truth:
-            return {path.parent.name: lasot_annotation(path) for path in ground_truth}
+            return {path.parent.name: folder_annotation(path) for path in ground_truth}
         return toolkit_annotations({path.relative_to(source).as_posix(): path.read_text()
                                     for path in source.rglob('*.txt')}, source)
     if not source.is_file():
@@ -58,15 +63,22 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     raise ValueError(f'{source} is no folder, .tar or .zip of annotations')
 
 
-def lasot_annotation(path: Path) -> Annotation:
-    """Of one sequence in LaSOT's own layout, from its groundtruth.txt."""
+def folder_annotation(path: Path) -> Annotation:
+    """Of one sequence in LaSOT's own layout or GOT-10k's, from its groundtruth.txt."""
     boxes = parse_boxes(path.read_text(), path)
     absent = np.zeros(len(boxes), bool)
     for name in ('full_occlusion', 'out_of_view'):
         file = path.with_name(f'{name}.txt')
         if file.is_file():
             absent |= flags(file.read_text(), file, len(boxes))
-    return Annotation(boxes, absent, frozenset())
+    absence, cover = path.with_name('absence.label'), path.with_name('cover.label')
+    if cover.is_file():  # how much of the target is seen, in eighths
+        absent |= ~flags(cover.read_text(), cover, len(boxes), '012345678')
+    elif absence.is_file():
+        absent |= flags(absence.read_text(), absence, len(boxes))
+    meta = path.with_name('meta_info.ini')
+    size = RESOLUTION.search(meta.read_text()) if meta.is_file() else None
+    return Annotation(boxes, absent, size=size and (int(size[1]), int(size[2])))
 
 
 def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annotation]:
@@ -96,13 +108,14 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
     return annotations
 
 
-def flags(text: str, source, length: int) -> np.ndarray:
-    """(length,) bool of 0s and 1s apart by commas, spaces or lines.
+def flags(text: str, source, length: int, known: str = '01') -> np.ndarray:
+    """(length,) bool, False for 0, of digits apart by commas, spaces or lines.
 
     Raises:
         ValueError: there are others, or not so many; ``source`` is named.
     """
     values = text.replace(',', ' ').split()
-    if len(values) != length or not set(values) <= {'0', '1'}:
-        raise ValueError(f'{source}: expected {length} flags 0 or 1, got {len(values)} values')
-    return np.array(values) == '1'
+    if len(values) != length or not set(values) <= set(known):
+        raise ValueError(f'{source}: expected {length} flags {known[0]} to {known[-1]}, got '
+                         f'{len(values)} values')
+    return np.array(values) != '0'

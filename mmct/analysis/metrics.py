@@ -6,7 +6,7 @@ import numpy as np
 
 from .annotations import ATTRIBUTES, Annotation
 
-CONVENTIONS = ('published', 'official')
+CONVENTIONS = ('published', 'official', 'sot')
 OVERLAPS = np.arange(21) * 0.05
 PIXELS = np.arange(51.)
 RELATIVE = np.arange(51) / 100  # of the target's size
@@ -33,18 +33,32 @@ def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annota
         results: {sequence: (N, 4) boxes x, y, w, h in pixels}.
         annotations: of these sequences, and perhaps of others.
         convention: 'published', as the analysis that papers quote: frames where the target is
-            absent count as failures; or 'official', as LaSOT's toolkit: they are left out.
+            absent count as failures; 'official', as LaSOT's toolkit: they are left out; or 'sot',
+            as MMTracking's ``SOTMetric``.
 
     Raises:
         ValueError: there is no such convention, or nothing to evaluate.
     """
+    return scores(all_curves(results, annotations, convention), annotations)
+
+
+def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
+               convention: str = 'published') -> dict[str, Curves]:
+    """The curves of each sequence; arguments and errors as :func:`evaluate`."""
     if convention not in CONVENTIONS:
         raise ValueError(f'convention={convention!r} is not one of {CONVENTIONS}')
     if not results:
         raise ValueError('no sequence to evaluate')
-    curves = {name: sequence_curves(boxes, annotations[name], convention)
-              for name, boxes in results.items()}
-    frames = {name: len(boxes) for name, boxes in results.items()}
+    if convention == 'sot':
+        return {name: sot_curves(boxes, annotations[name].boxes)
+                for name, boxes in results.items()}
+    return {name: sequence_curves(boxes, annotations[name], convention)
+            for name, boxes in results.items()}
+
+
+def scores(curves: Mapping[str, Curves], annotations: Mapping[str, Annotation]) -> dict:
+    """What :func:`evaluate` gives, of curves by sequence."""
+    frames = {name: len(annotations[name].boxes) for name in curves}
     per_attribute = {}
     for code in ATTRIBUTES:
         own = [curves[name] for name in curves if code in annotations[name].attributes]
@@ -68,7 +82,7 @@ def summary(curves: list[Curves]) -> dict[str, float]:
 
 
 def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str) -> Curves:
-    """Curves of one sequence, pixels counted inclusively."""
+    """Curves of one sequence, published or official, pixels counted inclusively."""
     truth, absent = annotation.boxes, annotation.absent
     boxes = last_good(boxes)
     boxes[0] = truth[0]
@@ -84,6 +98,33 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str) 
     relative = np.where(seen, relative, np.where(absent, np.inf, -1))
     return Curves(share_above(overlap, OVERLAPS), share_at_most(pixels, PIXELS),
                   share_at_most(relative, RELATIVE))
+
+
+def sot_curves(boxes: np.ndarray, truth: np.ndarray) -> Curves:
+    """Curves of one sequence as MMTracking's ``SOTMetric`` has them, in its single precision.
+
+    It knows of no absent frames, takes boxes as they are, and gives a centre error of -1, which is
+    within any distance, where the centre of the ground truth is not inside the frame.
+    """
+    boxes, truth = (np.float32(kind) for kind in (boxes, truth))
+    low, target = boxes[:, :2], truth[:, :2]
+    high, target_high = low + boxes[:, 2:], target + truth[:, 2:]
+    size, target_size = high - low, target_high - target
+    shared = np.clip(np.minimum(high, target_high) - np.maximum(low, target), 0, None).prod(axis=1)
+    union = size.prod(axis=1) + target_size.prod(axis=1) - shared
+    overlap = np.where((target_size > 0).all(axis=1), shared / np.maximum(union, np.float32(1e-6)),
+                       -1)
+    centre, target_centre = 0.5 * (high + low), 0.5 * (target_high + target)
+
+    def error(unit):
+        inside = (target_centre / unit > 0).all(axis=1)
+        apart = np.sqrt(np.sum((target_centre / unit - centre / unit) ** 2, axis=1))
+        return np.where(inside, apart, -1)
+
+    with np.errstate(over='ignore', invalid='ignore'):
+        return Curves(share_above(overlap.astype(float), OVERLAPS),
+                      share_at_most(error(np.float32(1)).astype(float), PIXELS),
+                      share_at_most(error(target_size + np.float32(1e-16)).astype(float), RELATIVE))
 
 
 def last_good(boxes: np.ndarray) -> np.ndarray:

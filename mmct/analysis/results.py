@@ -1,4 +1,8 @@
-"""Box files: one sequence each, x,y,w,h a line, as all toolkits write and read them."""
+"""Box files, one sequence each, x,y,w,h a line, and the times beside them.
+
+Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the latter may be in a
+folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``.
+"""
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +40,7 @@ def read_boxes(path: Path) -> np.ndarray:
 
 def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None
                  ) -> dict[str, np.ndarray]:
-    """The box files NAME.txt of a tracker, of the same lengths as the annotations.
+    """The boxes of a tracker, of the same lengths as the annotations.
 
     Args:
         lengths: {name of a sequence: number of its frames}.
@@ -49,7 +53,7 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
     names = list(lengths if names is None else names)
-    missing = [name for name in names if not (folder / f'{name}.txt').is_file()]
+    missing = [name for name in names if not box_file(folder, name).is_file()]
     if missing:
         raise FileNotFoundError(
             f'{folder} lacks the result files of {len(missing)} of {len(names)} sequences '
@@ -57,7 +61,7 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
             'or name the sequences that there are with --sequences')
     results = {}
     for name in names:
-        path = folder / f'{name}.txt'
+        path = box_file(folder, name)
         boxes, length = read_boxes(path), lengths[name]
         # As published: a few trackers write one frame more for some sequences.
         if len(boxes) < length:
@@ -74,3 +78,31 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
                              'finite x,y,w,h with w, h >= 0')
         results[name] = boxes
     return results
+
+
+def box_file(folder: Path, name: str) -> Path:
+    """Where the boxes of a sequence are; of several runs the first."""
+    run = folder / name / f'{name}_001.txt'
+    return run if run.is_file() else folder / f'{name}.txt'
+
+
+def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Seconds a frame (N,) of each sequence that has a file of them.
+
+    Raises:
+        ValueError: a file holds something else.
+    """
+    seconds = {}
+    for name in names:
+        for path in (folder / f'{name}_time.txt', folder / 'times' / f'{name}_time.txt',
+                     folder / name / f'{name}_time.txt'):
+            if path.is_file():
+                try:
+                    # A column for each run.
+                    seconds[name] = np.loadtxt(
+                        path.read_text().replace(',', ' ').splitlines(), ndmin=2)[:, 0]
+                except ValueError as error:
+                    raise ValueError(f'{path}: expected the seconds of a frame a line; {error}'
+                                     ) from None
+                break
+    return seconds

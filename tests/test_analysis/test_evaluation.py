@@ -115,7 +115,7 @@ def write(path, values):
 def layouts(tmp_path):
     """The same two annotations in each layout."""
     for i, name in enumerate(('cat-1', 'dog-2')):
-        _, (boxes, absent, codes) = sequence(i)
+        _, (boxes, absent, codes, _) = sequence(i)
         own = tmp_path / 'lasot' / name.split('-')[0] / name
         write(own / 'groundtruth.txt', boxes)
         write(own / 'full_occlusion.txt', [absent.astype(int)])
@@ -226,7 +226,7 @@ def test_bad_annotations(results, tmp_path):
         assert (done.status, message in done.err) == (2, True)
     (tmp_path / 'toolkit/annos/absent/cat-1.txt').write_text('0\n1\n')
     done = evaluated(results)
-    assert 'absent/cat-1.txt: expected 60 flags 0 or 1, got 2 values' in done.err
+    assert 'absent/cat-1.txt: expected 60 flags 0 to 1, got 2 values' in done.err
 
 
 def test_nothing_heavy_is_loaded(results):
