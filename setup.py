@@ -35,7 +35,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmct', 'mmct.*']),
-    package_data={'mmct': ['**/*.pth', 'layouts/splits/*.txt']},
+    package_data={'mmct': ['**/*.pth', 'layouts/splits/*.txt', 'report/page.*']},
     cmdclass={'build_py': BuildWithMim},
     # MMTracking itself (mmtrack 1.0.0rc1) is missing here: its metadata asks for a pandas and a
     # scipy that no longer install, so it has to be installed with `pip install --no-deps`.
@@ -48,6 +48,7 @@ setup(
         'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
         'mmengine>=0.7.3,<0.11',  # earlier ones cannot choose what a log averages
         'mmdet>=3.0.0rc5,<=3.0.0rc6',  # 3.0.0 moved names that MMTracking imports
+        'jinja2',
         'matplotlib',
         'opencv-python',
         'packaging',
@@ -64,6 +65,6 @@ setup(
         'demo': ['scikit-image'],
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'tensorboard': [TENSORBOARD],
-        'dev': ['hypothesis', 'pytest', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
+        'dev': ['hypothesis', 'playwright', 'pytest', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
     },
 )

@@ -157,8 +157,9 @@ def report(args, results: dict, minutes: dict) -> None:
     """The table and the picture."""
     from mmct import load_tracker
     from mmct.evaluation.complexity import count_macs, count_parameters
-    from mmct.evaluation.contact_sheet import draw_contact_sheet
     from mmct.evaluation.speed import interleaved_latency
+    from mmct.report.clips import Clip
+    from mmct.report.contact_sheet import draw_contact_sheet
 
     videos = test_videos(args.data)
     trackers = {
@@ -189,7 +190,8 @@ def report(args, results: dict, minutes: dict) -> None:
     (args.work_dir / 'results.md').write_text(table + '\n')
     sheet = args.work_dir / 'contact_sheet.png'
     draw_contact_sheet(
-        {name: frames for name, (frames, _) in list(videos.items())[::max(len(videos) // 7, 1)]},
+        {name: Clip(frames)
+         for name, (frames, _) in list(videos.items())[::max(len(videos) // 7, 1)]},
         {'ground truth': {name: boxes for name, (_, boxes) in videos.items()},
          **{name: BoxFiles(runs[0]['boxes']) for name, runs in list(results.items())[:3]}},
         sheet, title='Teacher and students on test videos')

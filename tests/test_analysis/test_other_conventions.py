@@ -106,7 +106,7 @@ def plain_overlaps(boxes, truth, cover, size):
         (x, y, w, h), (tx, ty, tw, th) = inside(boxes[i], size), inside(truth[i], size)
         across = max(min(x + w, tx + tw) - max(x, tx), 0)
         down = max(min(y + h, ty + th) - max(y, ty), 0)
-        found.append(across * down / (w * h + tw * th - across * down))
+        found.append(across * down / max(w * h + tw * th - across * down, 1e-9))
     return np.array(found)
 
 

@@ -3,8 +3,9 @@ import numpy as np
 from tiny import build, tracker
 
 from mmct.analysis import read_boxes
-from mmct.evaluation.contact_sheet import draw_contact_sheet
 from mmct.evaluation.speed import interleaved_latency
+from mmct.report.clips import Clip
+from mmct.report.contact_sheet import draw_contact_sheet
 
 
 def test_contact_sheet_shows_each_tracker(tmp_path):
@@ -15,9 +16,9 @@ def test_contact_sheet_shows_each_tracker(tmp_path):
     boxes = {name: {'video': np.tile([5. + 20 * k, 10, 12, 20], (4, 1))}
              for k, name in enumerate(('ground truth', 'teacher', 'student'))}
     target = tmp_path / 'sheet' / 'sheet.png'
-    draw_contact_sheet({'video': frames}, boxes, target, columns=3)
+    draw_contact_sheet({'video': Clip(frames)}, boxes, target, columns=3)
     picture = cv2.imread(str(target))
-    for colour in ((255, 255, 255), (0, 159, 230), (233, 180, 86)):  # BGR of white, orange, blue
+    for colour in ((255, 255, 255), (0, 94, 213), (189, 121, 11)):  # BGR of white, orange, blue
         close = np.abs(picture.astype(int) - colour).max(axis=2) < 40
         # Each of the three frames shows each box.
         columns = np.array_split(close[picture.shape[0] // 4:-picture.shape[0] // 4], 3, axis=1)

@@ -1,0 +1,38 @@
+"""Put trackers side by side: plots, and one HTML page with tables and a player.
+
+RESULTS are folders of box files NAME.txt, as tools/test.py and the usual toolkits write them, one
+a tracker, the teacher first; NAME=FOLDER names it. Times beside them (NAME_time.txt) give speed.
+"""
+import argparse
+from pathlib import Path
+
+from cli import run, without_mmtracking
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('results', nargs='+', metavar='RESULTS')
+    parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
+                        help="in LaSOT's own layout, in its toolkit's or in GOT-10k's")
+    parser.add_argument('--frames', type=Path, metavar='FOLDER',
+                        help='of the sequences: images or videos, as in LaSOT or a folder a '
+                        'sequence; without them there is no player')
+    parser.add_argument('--sequences', nargs='+', metavar='NAME',
+                        help='to show in the player; default: the best, the worst, and those that '
+                        'compression cost most')
+    parser.add_argument('--metric', choices=['published', 'official', 'sot'], default='published')
+    parser.add_argument('--out', type=Path, default=Path('report'), metavar='FOLDER')
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    with without_mmtracking():
+        from mmct.report import write_report
+
+    write_report(args.results, args.annotations, args.out, args.frames, args.sequences,
+                 args.metric)
+
+
+if __name__ == '__main__':
+    run(parse_args, main)
