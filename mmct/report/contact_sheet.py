@@ -47,7 +47,8 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
                         Rectangle((x, y), w, h, fill=False, edgecolor=edge, linewidth=width,
                                   linestyle=(0, (4, 2)) if edge == GROUND_TRUTH else '-'))
         row[0].set_ylabel(labels.get(name, name), fontsize=8, parse_math=False)
-    handles = [Line2D([], [], color=own, label=name) for name, own in colours.items()]
+    handles = [Line2D([], [], color=own, label=name, linestyle='--' if own == GROUND_TRUTH else '-')
+               for name, own in colours.items()]
     legend = figure.legend(handles=handles, loc='outside lower center', ncols=len(handles),
                            facecolor='#202020', labelcolor='white', fontsize=9)
     legend.get_frame().set_edgecolor('none')

@@ -47,7 +47,7 @@ def draw_curves(trackers: list[TrackerResults], kind: str) -> Figure:
 
 def draw_speed(trackers: list[TrackerResults]) -> Figure:
     """AUC over frames a second, of the trackers whose times are known."""
-    figure = Figure(figsize=(4.4, 3.6))
+    figure = Figure(figsize=(6, 4.6))
     axes = figure.subplots()
     known = [i for i, tracker in enumerate(trackers) if tracker.fps]
     fps = [trackers[i].fps for i in known]
@@ -117,7 +117,9 @@ def draw_cost(change: Mapping[str, float], teacher: str, student: str, names: in
         return figure
     figure = Figure(figsize=(7.2, 4.2))
     axes = figure.subplots()
-    axes.bar(np.arange(len(values)), values, color=colours, width=1)
+    # Edges, so that no seams show between bars thinner than a pixel.
+    axes.bar(np.arange(len(values)), values, color=colours, edgecolor=colours, linewidth=0.4,
+             width=1)
     axes.axhline(0, color=axes.xaxis.label.get_color(), linewidth=1)
     axes.grid(axis='x', visible=False)
     axes.margins(x=0.01)
