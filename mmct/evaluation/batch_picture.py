@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from mmdet.structures.bbox import bbox_overlaps
 
-from .contact_sheet import COLOURS
+from ..report.look import GROUND_TRUTH, colour
 
 TRUTH = 'ground truth'
 
@@ -36,7 +36,7 @@ def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.n
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    colours = dict(zip([TRUTH, *answers], COLOURS))
+    colours = {TRUTH: GROUND_TRUTH} | {name: colour(i) for i, name in enumerate(answers)}
     mapped = [name for name, answer in answers.items() if answer.scores is not None]
     columns = ['template', 'search crop', *(f'score of the {name}' for name in mapped)]
     figure = Figure(figsize=(2.6 * len(columns), 2.7 * len(searches) + 1), dpi=100,

@@ -12,7 +12,7 @@ from tiny import build, distiller, packed_pairs, same_weights, save_teacher, stu
 from mmct.evaluation.batch_picture import Answer, draw_pairs
 from mmct.models.losses import mean_iou
 
-WHITE, ORANGE, BLUE = (255, 255, 255), (230, 159, 0), (86, 180, 233)
+WHITE, ORANGE, BLUE = (255, 255, 255), (213, 94, 0), (11, 121, 189)
 
 
 @pytest.fixture
