@@ -8,12 +8,25 @@ from pathlib import Path
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to, which takes its place once all is written."""
+    """A file beside ``path`` to write to, which takes its place once all is on the disk.
+
+    Where that fails, a file that was there before stays as it was.
+
+    Raises:
+        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f'.{path.name}.part')
-    yield part
-    os.replace(part, path)
+    try:
+        yield part
+        with open(part, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -37,12 +37,13 @@ def main(args) -> int:
 
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
-    from mmct.engine.processes import join_processes
+    from mmct.engine.processes import join_test
     from mmct.files import write_text
     from mmct.runtime import open_network
 
     cfg = runner_config(args)
-    join_processes(args.launcher)
+    if args.launcher != 'none':
+        join_test(args.launcher)
     cfg.launcher = 'none'  # for MMEngine: no gradient is shared
     cfg.test_cfg.update(type='SequenceTestLoop', results=args.results, resume=args.resume,
                         tracker=f'{fingerprint(args.checkpoint)} {args.checkpoint}')

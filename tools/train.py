@@ -1,11 +1,14 @@
 """Train a tracker, or compress one."""
+import sys
+
 from cli import run, runner_config, runner_parser
 
 
 def parse_args():
     parser = runner_parser(__doc__)
     parser.add_argument('--resume', action='store_true',
-                        help='go on from the latest checkpoint in the work folder')
+                        help='go on from the newest checkpoint in the work folder that is whole; '
+                        'where there is none, start')
     parser.add_argument('--amp', nargs='?', const='fp16', choices=['fp16', 'bf16'],
                         help='mixed precision: fp16 with loss scaling, which needs a GPU (default '
                         'if nothing is named), or bf16')
@@ -19,20 +22,40 @@ def main(args) -> None:
     from mmengine.runner import Runner
 
     import mmct  # noqa: F401  registers all that configs name
+    from mmct.engine.processes import join_training, lost_processes_reported
 
     cfg = runner_config(args)
-    cfg.resume = args.resume
+    if cfg.launcher != 'none':
+        join_training(cfg)
+    if args.resume:
+        resume(cfg)
     if args.amp == 'bf16':
         cfg.optim_wrapper.update(type='Bf16OptimWrapper')
     elif args.amp:
         if not torch.cuda.is_available():
             raise ValueError('--amp fp16 needs a GPU, none is found; use --amp bf16')
-        cfg.optim_wrapper.update(type='AmpOptimWrapper', loss_scale='dynamic')
+        cfg.optim_wrapper.update(type='Fp16OptimWrapper', loss_scale='dynamic')
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    with lost_processes_reported():
+        runner.train()
+
+
+def resume(cfg) -> None:
+    """Let the run go on from the newest checkpoint that is whole."""
+    from mmct.checkpoint import newest_intact
+
+    found, broken = newest_intact(cfg.work_dir)
+    for path in broken:
+        print(f'warning: {path} is cut short or damaged and passed over', file=sys.stderr)
+    if found:
+        cfg.update(resume=True, load_from=str(found))
+    else:
+        print(f'warning: {cfg.work_dir} has no checkpoint to go on from, training starts',
+              file=sys.stderr)
 
 
 if __name__ == '__main__':

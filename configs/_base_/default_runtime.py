@@ -7,8 +7,9 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     # The best is that of the validation pairs, never of a test set.
     checkpoint=dict(
-        type='CheckpointHook', interval=10, max_keep_ckpts=3, save_best='pair/iou',
+        type='ResumableCheckpointHook', interval=10, max_keep_ckpts=3, save_best='pair/iou',
         rule='greater'),
+    non_finite=dict(type='NonFiniteHook', max_in_row=20),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='TrackVisualizationHook', draw=False))
 # With the data sets keyed by (seed, epoch, index), all that is random is a function of place.

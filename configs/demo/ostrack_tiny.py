@@ -9,9 +9,9 @@ train_dataloader = dict(
     dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_teacher/'}]))
 
 max_epochs = 55
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='FiniteOptimWrapper',
     optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
     clip_grad=dict(max_norm=1., norm_type=2))
 param_scheduler = [

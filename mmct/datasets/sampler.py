@@ -13,6 +13,9 @@ class EpochIndexSampler(Sampler):
     a run was interrupted; and the epoch reaches workers that live longer than one. Process r of n
     gets the indices r, r + n, r + 2n, …; every process gets equally many.
 
+    ``start`` skips that many samples of the process in the next epoch, without reading them; it
+    does not change the length, which is that of a whole epoch.
+
     Args:
         dataset: its length is the number of samples of an epoch.
         seed: the run's seed; MMEngine passes it. None counts as 0.
@@ -23,13 +26,15 @@ class EpochIndexSampler(Sampler):
         self.samples = math.ceil(len(dataset) / self.world_size)
         self.seed = 0 if seed is None else seed
         self.epoch = 0
+        self.start = 0
 
     def set_epoch(self, epoch):
         """Called by MMEngine before each epoch; epochs count from 0."""
         self.epoch = epoch
 
     def __iter__(self):
-        for i in range(self.samples):
+        start, self.start = self.start, 0
+        for i in range(start, self.samples):
             yield self.seed, self.epoch, self.rank + i * self.world_size
 
     def __len__(self):

@@ -1,7 +1,7 @@
 # OSTrack's own: 300 epochs of 60 000 pairs, total batch 128 (4 processes of 32).
-train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=300, val_interval=10)
+train_cfg = dict(type='ResumableTrainLoop', max_epochs=300, val_interval=10)
 optim_wrapper = dict(
-    type='OptimWrapper',
+    type='FiniteOptimWrapper',
     optimizer=dict(type='AdamW', lr=4e-4, weight_decay=1e-4),
     paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}),
     clip_grad=dict(max_norm=0.1, norm_type=2))

@@ -17,7 +17,8 @@ class PackPair(BaseTransform):
     (1, 4), x1, y1, x2, y2 in pixels of the crop; the box may reach out of it.
 
     Crops of a second size, for a student of another resolution, are ``student_img`` and
-    ``student_search_img``; the boxes stay in pixels of the first.
+    ``student_search_img``; the boxes stay in pixels of the first. ``img_path`` of the sample names
+    both frames.
 
     The boxes are NumPy arrays until ``PairDataPreprocessor``: handing a small tensor from worker
     to trainer takes a shared memory file, which ``PackTrackInputs`` pays six times a pair, more
@@ -25,7 +26,7 @@ class PackPair(BaseTransform):
     """
 
     def transform(self, results):
-        inputs, sample = {}, TrackDataSample()
+        inputs, sample = {}, TrackDataSample(metainfo={'img_path': results['img_path']})
         for prefix, crop, (x, y, w, h) in zip(
                 ('', 'search_'), results['img'], results['boxes'], strict=True):
             box = np.array([[x, y, x + w, y + h]]) * crop.shape[0]

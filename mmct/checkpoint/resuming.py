@@ -1,0 +1,42 @@
+"""Which checkpoint a run goes on from."""
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+NAMES = ('interrupted.pth', 'epoch_*.pth', 'iter_*.pth')
+
+
+def newest_intact(folder: str | Path) -> tuple[Path | None, list[Path]]:
+    """The newest checkpoint of a run that can be read to its end, and newer ones that cannot.
+
+    Args:
+        folder: the work folder of the run.
+    """
+    broken = []
+    for path in newest_first(Path(folder)):
+        if intact(path):
+            return path, broken
+        broken.append(path)
+    return None, broken
+
+
+def newest_first(folder: Path) -> Iterator[Path]:
+    """The one that ``last_checkpoint`` names, if it is there, then the others by their time."""
+    files = sorted((file for name in NAMES for file in folder.glob(name)),
+                   key=lambda file: file.stat().st_mtime, reverse=True)
+    note = folder / 'last_checkpoint'
+    last = Path(note.read_text(errors='replace').strip()) if note.is_file() else Path()
+    if not last.is_file():
+        last = folder / last.name  # the folder was moved
+    if last.is_file():
+        yield last
+    yield from (file for file in files if not (last.is_file() and file.samefile(last)))
+
+
+def intact(path: Path) -> bool:
+    """Whether a checkpoint is all there, by the checksums in it, which ``torch.load`` ignores."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError):
+        return False

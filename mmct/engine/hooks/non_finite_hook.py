@@ -1,0 +1,54 @@
+"""The end of a training that learns nothing any more."""
+from mmengine.dist import all_gather_object, get_rank
+from mmengine.hooks import Hook
+from mmtrack.registry import HOOKS
+
+
+@HOOKS.register_module()
+class NonFiniteHook(Hook):
+    """Counts and reports the steps that the optimizer left out (``SkipNonFinite``).
+
+    The scalar ``skipped_steps`` is their number since the start of the training.
+
+    Args:
+        max_in_row: with more of them in a row, training ends; the last checkpoint is from before.
+            Loss scaling needs up to 16 to come down from its first scale.
+
+    Raises:
+        ValueError: then, with the frames of the batch.
+    """
+
+    def __init__(self, max_in_row: int = 20) -> None:
+        self.max_in_row = max_in_row
+
+    def before_train(self, runner) -> None:
+        self.reported = 0
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        hub, in_row = runner.message_hub, getattr(runner.optim_wrapper, 'skipped_in_row', 0)
+        skipped = hub.runtime_info.get('skipped_steps', 0) + (in_row > self.reported)
+        hub.update_info('skipped_steps', skipped)
+        hub.update_scalar('train/skipped_steps', skipped)
+        if in_row > self.reported:
+            runner.logger.warning(f'step {runner.iter + 1} is left out, {in_row} in a row: '
+                                  f'{self.fault(runner.optim_wrapper)}')
+        self.reported = in_row
+        if in_row > self.max_in_row:
+            # All processes are here, because all of them skip together.
+            finite = bool(runner.optim_wrapper.loss_is_finite)
+            batches = all_gather_object((finite, f'process {get_rank()}: {names(data_batch)}'))
+            faulty = [text for finite, text in batches if not finite]
+            raise ValueError(
+                f'{in_row} steps in a row were left out, the last checkpoint is from before them; '
+                f'in step {runner.iter + 1} {self.fault(runner.optim_wrapper)}, for '
+                + '; '.join(faulty or [text for _, text in batches]))
+
+    @staticmethod
+    def fault(wrapper) -> str:
+        return f'{"a gradient" if wrapper.loss_is_finite else "the loss"} is not finite'
+
+
+def names(data_batch: dict) -> str:
+    """The frames of a batch."""
+    return ', '.join(' and '.join(map(str, sample.get('img_path', ['a pair without name'])))
+                     for sample in data_batch['data_samples'])

@@ -1,0 +1,101 @@
+"""Checkpoints that a run can always go on from."""
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+from mmengine.dist import all_reduce, barrier, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmtrack.registry import HOOKS
+
+from mmct.files import write_text
+
+INTERRUPTED = 'interrupted.pth'
+# Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
+SAME_WISH = 5.
+
+
+@HOOKS.register_module()
+class ResumableCheckpointHook(CheckpointHook):
+    """MMEngine's checkpoints, one more when the run is told to end, and the last one kept.
+
+    SIGTERM lets the iteration end (with accumulated gradients, the step of the optimizer), saves
+    ``interrupted.pth`` and exits with status 143; all processes do so after the same iteration.
+    Another one, seconds later, ends the process at once. Old checkpoints go only when the new one
+    is written, with ``max_keep_ckpts=1``, too.
+    """
+
+    def before_train(self, runner) -> None:
+        super().before_train(runner)
+        self.told_to_end = None
+        signal.signal(signal.SIGTERM, self.tell_to_end)
+
+    def after_train(self, runner) -> None:
+        super().after_train(runner)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def tell_to_end(self, number, frame) -> None:
+        """Handler of SIGTERM."""
+        now = time.monotonic()
+        if self.told_to_end is None:
+            self.told_to_end = now
+        elif now - self.told_to_end > SAME_WISH:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    # The workers of a data loader start between these two events. They inherit that SIGTERM is
+    # blocked, so that it ends the run in good order, not by the death of its workers.
+
+    def before_train_epoch(self, runner) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+    before_val_epoch, before_val_iter = before_train_epoch, before_train_iter
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        super().after_train_iter(runner, batch_idx, data_batch, outputs)
+        told = torch.tensor(float(self.told_to_end is not None))
+        all_reduce(told, 'max')
+        if told and runner.optim_wrapper.should_update():
+            self.save_interrupted(runner, runner.iter + 1)
+            barrier()  # the first process to leave would have the others killed
+            sys.exit(128 + signal.SIGTERM)
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        # No weight changes here, so that one process need not agree with the others.
+        if self.told_to_end is not None and is_main_process():
+            self.save_interrupted(runner, runner.iter)
+            sys.exit(128 + signal.SIGTERM)
+
+    def save_interrupted(self, runner, iteration: int) -> None:
+        self.save(runner, INTERRUPTED, {'epoch': runner.epoch, 'iter': iteration})
+        runner.logger.warning(f'told to end (SIGTERM): saved {self.last_ckpt} after {iteration} '
+                              'iterations; --resume goes on from there')
+
+    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
+        old = [INTERRUPTED]
+        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
+            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
+                old.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
+            self.keep_ckpt_ids.append(step)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        self.save(runner, self.filename_tmpl.format(step), meta)
+        if is_main_process():
+            for name in old:
+                path = self.file_backend.join_path(self.out_dir, name)
+                if self.file_backend.isfile(path):
+                    self.file_backend.remove(path)
+
+    def save(self, runner, name: str, meta: dict) -> None:
+        """Write the state of the run, then its name into ``last_checkpoint``."""
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir, name, save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler, meta=meta,
+            backend_args=self.backend_args, **self.args)
+        if is_main_process():
+            write_text(Path(runner.work_dir, 'last_checkpoint'), self.last_ckpt)

@@ -1,0 +1,55 @@
+"""Epochs that can be gone on with in their middle."""
+import logging
+
+from mmengine.logging import print_log
+from mmengine.runner import EpochBasedTrainLoop
+from mmtrack.registry import LOOPS
+
+
+@LOOPS.register_module()
+class ResumableTrainLoop(EpochBasedTrainLoop):
+    """MMEngine's loop over epochs, which starts an interrupted one where its checkpoint was saved.
+
+    MMEngine's own begins that epoch again. What was trained on already is not read again: the data
+    loader needs a sampler with ``start``, such as ``EpochIndexSampler``.
+    """
+
+    def run(self):
+        """Raises:
+            ValueError: a checkpoint inside an epoch is resumed with batches of another size.
+        """
+        info, length = self.runner.message_hub.runtime_info, len(self.dataloader)
+        before = info.get('iters_per_epoch', length)
+        if before != length:
+            inside = self._iter - self._epoch * before
+            if inside:
+                raise ValueError(
+                    f'the checkpoint was saved after {inside} of the {before} batches of an epoch, '
+                    f'an epoch has {length} now; resume with as many processes and pairs a batch '
+                    'as before, or from the checkpoint of a whole epoch (load_from)')
+            print_log(f'epochs have {length} iterations, {before} before: whatever is scheduled by '
+                      'iterations goes on at another place', 'current', logging.WARNING)
+            self._iter = self._epoch * length
+        self.runner.message_hub.update_info('iters_per_epoch', length)
+        return super().run()
+
+    def run_epoch(self):
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        done = self._iter - self._epoch * len(self.dataloader)
+        if done:
+            self.skip(done)
+        for i, batch in enumerate(self.dataloader, done):
+            self.run_iter(i, batch)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def skip(self, batches: int) -> None:
+        """Begin the next epoch behind that many batches."""
+        sampler = self.dataloader.sampler
+        if not hasattr(sampler, 'start'):
+            raise ValueError(
+                f'{type(sampler).__name__} cannot go on inside an epoch; set '
+                "train_dataloader.sampler=dict(type='EpochIndexSampler'), or resume from the "
+                'checkpoint of a whole epoch (load_from)')
+        sampler.start = batches * self.dataloader.batch_size
