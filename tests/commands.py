@@ -2,6 +2,7 @@
 import contextlib
 import io
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,9 @@ def run_tool(name: str, *args) -> Done:
         status = end.code or 0
     finally:
         sys.argv = before
+        # As a training has them that did not come to its end.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         forget_runs()
     return Done(status, out.getvalue(), err.getvalue())
 

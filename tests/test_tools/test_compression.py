@@ -1,5 +1,9 @@
 """From training to the evaluation of the student, through the tools alone."""
 import json
+import os
+import resource
+import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -31,39 +35,158 @@ def trained(setup, tool):
 
 
 @pytest.fixture
-def break_off(monkeypatch):
-    """Let a training stop in the middle of its step number ``at``."""
+def at_step(monkeypatch):
+    """Let something happen in the middle of a training's step number ``at``; None for never."""
     loss = ReplacementDistiller.loss
 
-    def arrange(at):
-        def broken(self, *args, **kwargs):
+    def arrange(at, event=None):
+        def loss_and_event(self, *args, **kwargs):
             if self.iteration == at:
-                raise OSError('the power is gone')
+                event()
             return loss(self, *args, **kwargs)
 
-        monkeypatch.setattr(ReplacementDistiller, 'loss', broken)
+        monkeypatch.setattr(ReplacementDistiller, 'loss', loss_and_event)
 
-    arrange.never = lambda: monkeypatch.setattr(ReplacementDistiller, 'loss', loss)
     return arrange
 
 
-@pytest.mark.parametrize('step', [pytest.param(3, marks=pytest.mark.slow), 7])
-def test_interrupted_training_ends_with_the_same_weights(
-        setup, trained, tool, tmp_path, break_off, step):
-    """The number of workers does not matter, either."""
-    command = ['train.py', setup.config, '--work-dir', tmp_path, '--cfg-options',
-               'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False']
-    break_off(step)
-    done = tool(*command)
-    assert done.status == 2
-    assert done.err == 'error: the power is gone\n'
-    assert not (tmp_path / 'epoch_3.pth').exists()
-    break_off.never()
-    assert tool(*command, '--resume').status == 0
-    whole, resumed = (load(folder / 'epoch_3.pth') for folder in (trained, tmp_path))
+def power_failure():
+    raise OSError('the power is gone')
+
+
+def sigterm():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.fixture
+def full_disk():
+    """Function after whose call files cannot grow to the size of a checkpoint."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def training(setup, tool, tmp_path):
+    """Run the training of ``trained``, without workers, in a folder of its own."""
+    def train(*more, options=()):
+        return tool('train.py', setup.config, '--work-dir', tmp_path, *more, '--cfg-options',
+                    'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
+                    *options)
+    return train
+
+
+def assert_same_state(file, other):
+    whole, resumed = load(file), load(other)
     assert whole['state_dict']['iteration'] == 9
     for part in ('state_dict', 'optimizer', 'param_schedulers'):
         assert equal(whole[part], resumed[part])
+
+
+def last_of(folder) -> str:
+    return Path((folder / 'last_checkpoint').read_text()).name
+
+
+def test_the_same_seed_gives_the_same_weights(trained, training, tmp_path):
+    """The number of workers does not matter."""
+    assert training().status == 0
+    assert_same_state(trained / 'epoch_3.pth', tmp_path / 'epoch_3.pth')
+
+
+@pytest.mark.parametrize('step', [pytest.param(step, marks=pytest.mark.slow)
+                                  for step in (1, 2, 3, 5, 6, 7, 8)] + [4])
+def test_interrupted_training_ends_with_the_same_weights(
+        trained, training, tmp_path, at_step, step):
+    options = ['default_hooks.checkpoint.by_epoch=False']
+    at_step(step, power_failure)
+    done = training(options=options)
+    assert (done.status, done.err) == (2, 'error: the power is gone\n')
+    assert last_of(tmp_path) == f'iter_{step}.pth'
+    at_step(None)
+    assert training('--resume', options=options).status == 0
+    assert_same_state(trained / 'epoch_3.pth', tmp_path / 'iter_9.pth')
+
+
+def test_told_to_end_and_resumed(trained, training, tmp_path, at_step):
+    at_step(4, sigterm)
+    done = training()
+    assert (done.status, done.err) == (143, '')
+    assert (f'told to end (SIGTERM): saved {tmp_path}/interrupted.pth after 5 iterations; '
+            '--resume goes on from there') in done.out
+    assert sorted(file.name for file in tmp_path.glob('*.pth')) == [
+        'epoch_1.pth', 'interrupted.pth']
+    at_step(None)
+    done = training('--resume', options=['train_dataloader.batch_size=1'])
+    assert done.status == 2
+    assert 'saved after 2 of the 3 batches of an epoch, an epoch has 6 now' in done.err
+    done = training('--resume')
+    assert (done.status, done.err) == (0, '')
+    assert_same_state(trained / 'epoch_3.pth', tmp_path / 'epoch_3.pth')
+    assert not (tmp_path / 'interrupted.pth').exists()
+
+
+def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_step, full_disk):
+    at_step(7, full_disk)
+    done = training()
+    assert (done.status, done.err) == (
+        2, f"error: [Errno 27] File too large: '{tmp_path}/epoch_3.pth'\n")
+    assert sorted(file.name for file in tmp_path.iterdir() if file.suffix in ('.pth', '.part')
+                  ) == ['epoch_1.pth', 'epoch_2.pth']
+    assert last_of(tmp_path) == 'epoch_2.pth'
+    os.truncate(tmp_path / 'epoch_2.pth', 50_000)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, ) * 2)
+    at_step(None)
+    done = training('--resume')
+    assert (done.status, done.err) == (
+        0, f'warning: {tmp_path}/epoch_2.pth is cut short or damaged and passed over\n')
+    assert_same_state(trained / 'epoch_3.pth', tmp_path / 'epoch_3.pth')
+
+
+@pytest.mark.slow
+def test_all_that_has_a_state_is_resumed(training, tmp_path, at_step, monkeypatch):
+    """Averaged weights, accumulated gradients and schedules by epoch, told to end at any step."""
+    options = ['train_dataloader.batch_size=1', 'optim_wrapper.accumulative_counts=2',
+               'param_scheduler.0.by_epoch=True', 'param_scheduler.0.end=2', 'train_cfg.max_epochs=2',
+               "custom_hooks=[{'type':'IterationSeedHook'},{'type':'ReplacementScheduleHook'},"
+               "{'type':'EMAHook','momentum':0.1}]"]
+    whole = tmp_path / 'whole'
+    assert training('--work-dir', whole, options=options).status == 0
+    for step in range(11):
+        folder = tmp_path / str(step)
+        at_step(step, sigterm)
+        done = training('--work-dir', folder, options=options)
+        assert done.status == 143, done.err
+        assert f'after {step + 1 + (step + 1) % 2} iterations' in done.out
+        at_step(None)
+        assert training('--resume', '--work-dir', folder, options=options).status == 0
+        for part in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'):
+            one, other = (load(place / 'epoch_2.pth')[part] for place in (whole, folder))
+            assert equal(one, other), (step, part)
+
+
+def test_a_training_that_learns_nothing_any_more(training, tmp_path, monkeypatch):
+    loss = ReplacementDistiller.loss
+
+    def not_a_number(self, *args, **kwargs):
+        losses = loss(self, *args, **kwargs)
+        # Step 2 is a fault of its own, from step 5 on none is good.
+        return {name: value * (torch.nan if self.iteration == 2 or self.iteration >= 5 else 1.)
+                for name, value in losses.items()}
+
+    monkeypatch.setattr(ReplacementDistiller, 'loss', not_a_number)
+    done = training(options=['default_hooks.non_finite.max_in_row=2'])
+    assert done.status == 2
+    assert done.err.startswith(
+        'error: 3 steps in a row were left out, the last checkpoint is from before them; in step 7 '
+        'the loss is not finite, for process 0: ')
+    assert done.err.count('/LaSOTBenchmark/cat/cat-') == 2 * 2
+    assert 'step 2 is left out, 1 in a row: the loss is not finite' in done.out
+    for name in ('epoch_1.pth', 'epoch_2.pth'):
+        state = load(tmp_path / name)['state_dict']
+        assert all(value.isfinite().all() for value in state.values())
+    file, = tmp_path.glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line['skipped_steps'] for line in lines if 'loss' in line] == [0, 1, 1, 1, 2, 3]
 
 
 def test_training_moves_the_student(setup, trained):

@@ -74,6 +74,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             ``freeze_embedding()``). Stages of the teacher before the first of the student's are
             then no other in the mixed path than in the teacher's own pass, and taken from there.
         teacher_bf16: run the teacher's own pass in bfloat16.
+        shared_gates: all processes draw the same gates, instead of each its own. A step takes as
+            long as its slowest process, the one with most of the teacher's stages.
         seed: key of the gates, with the iteration and the process.
     """
 
@@ -89,6 +91,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                  freeze_head: bool = False,
                  freeze_embedding: bool = False,
                  teacher_bf16: bool = False,
+                 shared_gates: bool = False,
                  seed: int = 0,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
@@ -108,6 +111,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.set_replace_prob(replace_prob)
         self.low_prob = low_prob
         self.head_init = head_init
+        self.shared_gates = shared_gates
         self.seed = seed
         if freeze_head:
             self.student.head.requires_grad_(False)
@@ -206,7 +210,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def next_gates(self) -> list[bool]:
         """The gates of this iteration and process."""
-        rng = np.random.default_rng([self.seed, int(self.iteration), get_rank()])
+        process = 0 if self.shared_gates else get_rank()
+        rng = np.random.default_rng([self.seed, int(self.iteration), process])
         return draw_gates(
             len(self.student.backbone.division), self.replace_prob, rng, self.low_prob)
 
