@@ -37,9 +37,8 @@ def run_tool(name: str, *args) -> Done:
         status = end.code or 0
     finally:
         sys.argv = before
-        # As a training has them that did not come to its end.
+        # A training that did not come to its end has left a handler.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
         forget_runs()
     return Done(status, out.getvalue(), err.getvalue())
 

@@ -2,6 +2,7 @@
 import signal
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmtrack.registry import HOOKS
 
+from mmct.datasets.workers import end_with_trainer
 from mmct.files import write_text
 
 INTERRUPTED = 'interrupted.pth'
@@ -30,6 +32,9 @@ class ResumableCheckpointHook(CheckpointHook):
         super().before_train(runner)
         self.told_to_end = None
         signal.signal(signal.SIGTERM, self.tell_to_end)
+        for loop in filter(None, (runner.train_loop, runner.val_loop)):
+            loader = loop.dataloader
+            loader.worker_init_fn = partial(end_with_trainer, loader.worker_init_fn)
 
     def after_train(self, runner) -> None:
         super().after_train(runner)
@@ -43,17 +48,6 @@ class ResumableCheckpointHook(CheckpointHook):
         elif now - self.told_to_end > SAME_WISH:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-
-    # The workers of a data loader start between these two events. They inherit that SIGTERM is
-    # blocked, so that it ends the run in good order, not by the death of its workers.
-
-    def before_train_epoch(self, runner) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-
-    before_val_epoch, before_val_iter = before_train_epoch, before_train_iter
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
