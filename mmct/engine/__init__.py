@@ -1,5 +1,4 @@
 from .hooks import *  # noqa: F401, F403
 from .loops import *  # noqa: F401, F403
 from .optim_wrappers import Bf16OptimWrapper, FiniteOptimWrapper, Fp16OptimWrapper  # noqa: F401
-from .resumable_train_loop import ResumableTrainLoop  # noqa: F401
 from .whole_file_backend import WholeFileBackend  # noqa: F401
