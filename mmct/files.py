@@ -1,9 +1,12 @@
 """Files are written whole or not at all, and archives read without being unpacked."""
 import os
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
 
 
 @contextmanager
@@ -34,14 +37,63 @@ def write_text(path: str | Path, text: str) -> None:
         part.write_text(text)
 
 
-def texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Name and content of every .txt of an archive, in order: going back in a compressed one
-    starts from its beginning.
+def read_text(path: str | Path) -> str:
+    """Raises:
+        ValueError: the file is not text; it is named.
+    """
+    try:
+        return Path(path).read_text()
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} is not a text file') from None
+
+
+def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Name and content of every .txt of a .tar or .zip, in order: going back in a compressed one
+    starts from its beginning. Nothing is written, links are passed by.
 
     Raises:
-        tarfile.TarError: it is no tar archive.
+        ValueError: it is no such archive, or broken, or has a file that is not text.
     """
+    try:
+        yield from _texts_of_zip(path) if zipfile.is_zipfile(path) else _texts_of_tar(path)
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} has a .txt that is not a text file') from None
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # every compression has an exception of its own for a broken file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f'{path} is not a readable .tar or .zip: {reason.rstrip(":")}') from None
+
+
+def _texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
     with tarfile.open(path) as archive:
         for member in archive:
             if member.isfile() and member.name.endswith('.txt'):
+                _check_length(member.name, member.size)
                 yield member.name, archive.extractfile(member).read().decode()
+
+
+def _texts_of_zip(path: str | Path) -> Iterator[tuple[str, str]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.endswith('.txt'):
+                _check_length(member.filename, member.file_size)
+                yield member.filename, archive.read(member).decode()
+
+
+def _check_length(name: str, length: int) -> None:
+    if length > MAX_TEXT:
+        raise ValueError(f'{name} has {length} bytes, expected at most {MAX_TEXT}')
+
+
+def safe_name(name: str) -> str:
+    """A name that came with data, such as a sequence's, before a file is called so.
+
+    Raises:
+        ValueError: it is more than one part of a path, or no file can have it.
+    """
+    if (not name.isprintable() or name.strip('.') == '' or set(name) & set('/\\')
+            or len(name.encode()) > 200):
+        raise ValueError(f'{name[:200]!r} cannot be the name of a file: expected at most 200 bytes '
+                         'without / and \\, not dots alone')
+    return name

@@ -92,13 +92,16 @@ def runner_config(args: argparse.Namespace):
 
     Raises:
         FileNotFoundError: there is no such config.
-        ValueError: there is no such data set.
+        ValueError: there is no such data set, or a number in it makes no sense.
     """
+    from mmct.engine.settings import check_settings
+
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = existing_config(args.config)
     if getattr(args, 'dataset', None):
         use_test_set(cfg, args.dataset)
     cfg.merge_from_dict(args.cfg_options)
+    check_settings(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{args.config.stem}'
     return cfg

@@ -1,13 +1,11 @@
 """Ground truth: LaSOT's own layout or GOT-10k's, LaSOT's toolkit's, or an archive of that."""
 import re
-import tarfile
-import zipfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-from ..files import texts_of_tar
+from ..files import read_text, safe_name, texts_of_archive
 from .results import parse_boxes
 
 # Of LaSOT, in the order of its att files.
@@ -48,36 +46,29 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
         ground_truth = sorted(source.rglob('groundtruth.txt'))
         if ground_truth:
             return {path.parent.name: folder_annotation(path) for path in ground_truth}
-        return toolkit_annotations({path.relative_to(source).as_posix(): path.read_text()
+        return toolkit_annotations({path.relative_to(source).as_posix(): read_text(path)
                                     for path in source.rglob('*.txt')}, source)
     if not source.is_file():
         raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '
                                 'archive of it')
-    if tarfile.is_tarfile(source):
-        return toolkit_annotations(dict(texts_of_tar(source)), source)
-    if zipfile.is_zipfile(source):
-        with zipfile.ZipFile(source) as archive:
-            texts = {name: archive.read(name).decode() for name in archive.namelist()
-                     if name.endswith('.txt')}
-        return toolkit_annotations(texts, source)
-    raise ValueError(f'{source} is no folder, .tar or .zip of annotations')
+    return toolkit_annotations(dict(texts_of_archive(source)), source)
 
 
 def folder_annotation(path: Path) -> Annotation:
     """Of one sequence in LaSOT's own layout or GOT-10k's, from its groundtruth.txt."""
-    boxes = parse_boxes(path.read_text(), path)
+    boxes = first_checked(parse_boxes(read_text(path), path), path)
     absent = np.zeros(len(boxes), bool)
     for name in ('full_occlusion', 'out_of_view'):
         file = path.with_name(f'{name}.txt')
         if file.is_file():
-            absent |= flags(file.read_text(), file, len(boxes))
+            absent |= flags(read_text(file), file, len(boxes))
     absence, cover = path.with_name('absence.label'), path.with_name('cover.label')
     if cover.is_file():  # how much of the target is seen, in eighths
-        absent |= ~flags(cover.read_text(), cover, len(boxes), '012345678')
+        absent |= ~flags(read_text(cover), cover, len(boxes), '012345678')
     elif absence.is_file():
-        absent |= flags(absence.read_text(), absence, len(boxes))
+        absent |= flags(read_text(absence), absence, len(boxes))
     meta = path.with_name('meta_info.ini')
-    size = RESOLUTION.search(meta.read_text()) if meta.is_file() else None
+    size = RESOLUTION.search(read_text(meta)) if meta.is_file() else None
     return Annotation(boxes, absent, size=size and (int(size[1]), int(size[2])))
 
 
@@ -91,13 +82,14 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
     for path, text in texts.items():
         parts = PurePosixPath(path)
         kind = parts.parent.name if parts.parent.name in ('absent', 'att') else 'boxes'
-        groups.setdefault(kind, {})[parts.stem] = text
+        groups.setdefault(kind, {})[safe_name(parts.stem)] = text
     if not groups.get('boxes'):
         raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
                                 'NAME.txt')
     annotations = {}
     for name in sorted(groups['boxes']):
-        boxes = parse_boxes(groups['boxes'][name], f'{source}: {name}.txt')
+        where = f'{source}: {name}.txt'
+        boxes = first_checked(parse_boxes(groups['boxes'][name], where), where)
         absent, codes = np.zeros(len(boxes), bool), frozenset()
         if name in groups.get('absent', {}):
             absent = flags(groups['absent'][name], f'{source}: absent/{name}.txt', len(boxes))
@@ -106,6 +98,17 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
             codes = frozenset(code for code, own in zip(ATTRIBUTES, holds) if own)
         annotations[name] = Annotation(boxes, absent, codes)
     return annotations
+
+
+def first_checked(boxes: np.ndarray, source) -> np.ndarray:
+    """The boxes, whose first, that of the target to follow, is finite; later ones need not be.
+
+    Raises:
+        ValueError: it is not; ``source`` is named.
+    """
+    if not np.isfinite(boxes[0]).all():
+        raise ValueError(f'{source}: the first box {boxes[0].tolist()} is not finite')
+    return boxes
 
 
 def flags(text: str, source, length: int, known: str = '01') -> np.ndarray:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import read_text, safe_name
+
 
 def parse_boxes(text: str, source) -> np.ndarray:
     """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
@@ -32,10 +34,7 @@ def parse_boxes(text: str, source) -> np.ndarray:
 
 def read_boxes(path: Path) -> np.ndarray:
     """Boxes (N, 4) of a file; errors as :func:`parse_boxes`, and OSError if it cannot be read."""
-    try:
-        return parse_boxes(path.read_text(), path)
-    except UnicodeDecodeError:
-        raise ValueError(f'{path} is not a text file of boxes') from None
+    return parse_boxes(read_text(path), path)
 
 
 def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None
@@ -82,7 +81,7 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
 
 def box_file(folder: Path, name: str) -> Path:
     """Where the boxes of a sequence are; of several runs the first."""
-    run = folder / name / f'{name}_001.txt'
+    run = folder / safe_name(name) / f'{name}_001.txt'
     return run if run.is_file() else folder / f'{name}.txt'
 
 

@@ -58,22 +58,24 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
     # The differences that a config can mend come first, in the words of the config.
     theirs = _sizes(state)
     for what, size in _sizes(own).items():
-        _demand(theirs[what] == size, role, path, what, theirs[what], size)
+        _demand(theirs.get(what) == size, role, path, what, theirs.get(what), size)
     _demand(not missing and not unknown, role, path, 'unknown keys', unknown, f'also {missing}')
     for key, value in own.items():
         shapes = tuple(state[key].shape), tuple(value.shape)
         _demand(shapes[0] == shapes[1], role, path, f'shape of {key}', *shapes)
+        _demand(state[key].is_floating_point() == value.is_floating_point(), role, path,
+                f'dtype of {key}', state[key].dtype, value.dtype)
     model.load_state_dict(state)
 
 
 def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
     """What a config says of a tracker; trackers of other kinds may not have it all."""
     sizes = {
-        what: state[key].size(axis) for what, key, axis in (
+        what: shape[axis] for what, key, axis in (
             ('embed_dims', 'backbone.norm.weight', 0),
             ('template tokens (template_size)', 'backbone.pos_embed_z', 1),
             ('search tokens (search_size)', 'backbone.pos_embed_x', 1),
-        ) if key in state
+        ) if key in state and len(shape := state[key].shape) > axis
     }
     return {'layers': names.depth(state, 'backbone.layers'), **sizes}
 

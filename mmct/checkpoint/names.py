@@ -5,6 +5,7 @@ mmct: ``backbone.{patch_embed.proj,pos_embed_z,pos_embed_x,layers.{i}.*,norm}`` 
 ``head.predictor.{tl,br}_corner_pred.*``). Released trackers: ``backbone.blocks.{i}.*`` (students
 ``backbone.distill_blocks.{i}.*``) and ``box_head.conv{1..5}_{ctr,offset,size,tl,br}.*``.
 """
+import math
 import re
 from collections.abc import Iterable
 
@@ -110,8 +111,14 @@ def from_mae(state: State, template_size: int, search_size: int, source: str) ->
         if key not in table and key != 'pos_embed' and not key.startswith(MAE_UNUSED)
     ]
     _complain(source, unknown, [key for key in [*table, 'pos_embed'] if key not in state])
+    places, embedding = state['pos_embed'], state['patch_embed.proj.weight']
+    grid = math.isqrt(max(places.size(1) - 1, 0)) if places.ndim == 3 else 0
+    if not (grid and places.is_floating_point() and embedding.ndim == 4 and embedding.numel()
+            and places.shape == (1, 1 + grid**2, len(embedding))):
+        raise CheckpointError(f'{source} is no ViT: its pos_embed is {tuple(places.shape)} '
+                              f'{places.dtype}, its patch embedding {tuple(embedding.shape)}')
     out = {new: state[old] for old, new in table.items()}
-    patch = state['patch_embed.proj.weight'].size(-1)
+    patch = embedding.size(-1)
     for name, size in (('pos_embed_z', template_size), ('pos_embed_x', search_size)):
         if size <= 0 or size % patch:
             raise CheckpointError(f'crop size {size} is not a multiple of the patch size {patch} '

@@ -73,14 +73,21 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint: MMEngine's, a published tracker's, or bare.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is none, or one with values that no network can compute with.
     """
     for key in ('state_dict', 'net', 'model'):
         if isinstance(content.get(key), dict):
             content = content[key]
             break
-    state = {k: v for k, v in content.items() if isinstance(v, Tensor)}
+    state = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
     if not state:
         raise CheckpointError(f'{source} holds no weights: expected them under "state_dict", '
                               f'"net" or "model", got the keys {sorted(map(str, content))[:10]}')
+    for key, value in state.items():
+        if (value.layout is not torch.strided or value.is_meta or value.is_quantized
+                or value.is_complex()):
+            raise CheckpointError(f'{source}: {key} is not a plain tensor of real numbers')
+        if value.is_floating_point() and not value.float().isfinite().all():
+            raise CheckpointError(f'{source}: {key} holds values that are not finite; training has '
+                                  'failed before it was saved, give an earlier checkpoint')
     return state

@@ -10,11 +10,10 @@ The toolkit does not tell full occlusion from out of view. Absent frames are wri
 occluded; what is made of the two files, that the target is not visible, comes out the same.
 """
 import re
-import tarfile
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from ..files import texts_of_tar, write_text
+from ..files import read_text, texts_of_archive, write_text
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')
@@ -28,7 +27,7 @@ def convert_lasot_annotations(source, target):
     Every file is written whole or not at all, the info file last.
 
     Args:
-        source: tar archive or folder of the toolkit's annotations.
+        source: .tar, .zip or folder of the toolkit's annotations.
         target: LaSOT's root, made if missing.
 
     Returns:
@@ -68,12 +67,9 @@ def texts(source):
     """Path and content of every text file of an archive or folder."""
     if source.is_dir():
         for path in source.rglob('*.txt'):
-            yield path.as_posix(), path.read_text()
+            yield path.as_posix(), read_text(path)
     elif source.is_file():
-        try:
-            yield from texts_of_tar(source)
-        except tarfile.TarError as error:
-            raise ValueError(f'{source} is not a tar archive: {error}') from error
+        yield from texts_of_archive(source)
     else:
         raise FileNotFoundError(f'{source} is missing: give the archive or folder of annotations')
 

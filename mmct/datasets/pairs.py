@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 from mmtrack.registry import DATASETS, TRANSFORMS
 from torch.utils.data import Dataset
 
+from ..ranges import check_number, check_numbers
 from .sources import build_source
 
 MAX_DRAWS = 100  # of one sample, before the data is considered broken
@@ -41,9 +42,13 @@ class PairDataset(Dataset):
     metainfo = {}  # asked for by MMEngine's loops
 
     def __init__(self, datasets, pipeline, weights=None, pairs_per_epoch=60000, max_gap=200):
-        weights = np.ones(len(datasets)) if weights is None else np.array(weights, float)
-        if len(weights) != len(datasets) or (weights < 0).any() or weights.sum() == 0:
-            raise ValueError(f'weights {weights.tolist()} do not fit {len(datasets)} datasets')
+        weights = [1] * len(datasets) if weights is None else weights
+        check_numbers('weights', weights, '[0, inf)', len(datasets))
+        if not 0 < sum(weights) < np.inf:
+            raise ValueError(f'weights={weights} of the datasets must not all be 0')
+        check_number('pairs_per_epoch', pairs_per_epoch, '[1, inf)', whole=True)
+        check_number('max_gap', max_gap, '[2, inf)', whole=True)
+        weights = np.array(weights, float)
         self.shares = np.cumsum(weights / weights.sum())
         self.sources = [build_source(cfg, max_gap) for cfg in datasets]
         self.pipeline = [TRANSFORMS.build(cfg) for cfg in pipeline]

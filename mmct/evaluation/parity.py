@@ -16,6 +16,7 @@ from mmtrack.registry import MODELS
 
 from mmct.checkpoint import load_weights, names
 from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
+from mmct.files import read_text
 from mmct.models.distillers import ReplacementDistiller
 from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
@@ -51,14 +52,29 @@ def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
 
     Raises:
         FileNotFoundError: the folder has no ``meta.json``.
+        ValueError: a file cannot be read, or lacks what should be in it.
     """
     meta_file = folder / 'meta.json'
     if not meta_file.is_file():
         raise FileNotFoundError(f'{meta_file} is missing; expected a folder with meta.json, '
                                 'tensors.npz and released checkpoints')
-    meta = json.loads(meta_file.read_text())
+    try:
+        meta = json.loads(read_text(meta_file))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f'{meta_file} is not JSON: {error}') from None
     npz = folder / 'tensors.npz'
-    tensors = dict(np.load(npz, allow_pickle=False)) if npz.is_file() else {}
+    try:
+        tensors = dict(np.load(npz, allow_pickle=False)) if npz.is_file() else {}
+    except Exception as error:  # zip and NumPy have many for a broken file
+        raise ValueError(f'{npz} cannot be read: {error}') from None
+    try:
+        yield from verify_content(folder, meta, tensors, sequences)
+    except KeyError as error:
+        raise ValueError(f'{folder}: meta.json or tensors.npz lacks {error}') from None
+
+
+def verify_content(folder: Path, meta, tensors: dict, sequences: Path | None) -> Iterator[Row]:
+    """All rows of what was read."""
     if isinstance(meta, list):
         yield from verify_crops(meta, tensors, sequences)
     elif 'stages' in meta or 'division' in meta:

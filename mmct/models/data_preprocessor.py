@@ -3,6 +3,8 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from mmtrack.registry import MODELS
 
+from ..ranges import check_numbers
+
 
 @MODELS.register_module()
 class PairDataPreprocessor(BaseDataPreprocessor):
@@ -19,6 +21,8 @@ class PairDataPreprocessor(BaseDataPreprocessor):
 
     def __init__(self, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), **kwargs):
         super().__init__(**kwargs)
+        check_numbers('data_preprocessor.mean', mean, '(-inf, inf)', 3)
+        check_numbers('data_preprocessor.std', std, '(0, inf)', 3)
         self.register_buffer('mean', 255 * torch.tensor(mean).view(3, 1, 1), False)
         self.register_buffer('std', 255 * torch.tensor(std).view(3, 1, 1), False)
 

@@ -8,6 +8,22 @@ import numpy as np
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 
 
+def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+    """(H, W, 3) uint8 BGR of an image file; grey becomes colour, 16 bit 8, alpha is left out.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        # Not cv2.imread, which fills up a JPEG that was broken off with grey, and says nothing.
+        frame = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+    except (OSError, cv2.error):  # the latter where a file is empty, or claims to be gigantic
+        frame = None
+    if frame is None:
+        raise OSError(f'frame {path} cannot be read')
+    return frame
+
+
 class Frames:
     """Iterates over (H, W, 3) uint8 BGR frames.
 
@@ -56,7 +72,4 @@ class Frames:
                     return
                 yield frame
         for file in self._files:
-            frame = cv2.imread(str(file), cv2.IMREAD_COLOR)
-            if frame is None:
-                raise OSError(f'frame {file} cannot be read')
-            yield frame
+            yield read_image(file)

@@ -8,7 +8,8 @@ import math
 import cv2
 import numpy as np
 
-# A crop is built at frame resolution before it is resized; a larger side means a runaway box.
+# A crop is built at frame resolution before it is resized. A larger side means a runaway box,
+# unless the frame is so large that a box of its size needs it.
 MAX_SIDE = 1 << 14
 
 STRIDE = 16  # pixels per token in every one-stream tracker
@@ -28,8 +29,8 @@ def crop_square(frame, box, factor, size, out=None):
         The (size, size, 3) uint8 crop and ``scale``, crop pixels per frame pixel.
 
     Raises:
-        ValueError: the box is not finite, has no area, or gives a square wider than ``MAX_SIDE``;
-            the frame is not (H, W, 3) uint8.
+        ValueError: the box is not finite, has no area, or gives a square wider than ``MAX_SIDE``
+            and than a box of the frame's area would; the frame is not (H, W, 3) uint8.
     """
     patch = cut_square(frame, box, factor)
     return cv2.resize(patch, (size, size), dst=out), size / len(patch)
@@ -44,9 +45,8 @@ def cut_square(frame, box, factor):
     Raises:
         ValueError: as ``crop_square``.
     """
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
-    x1, y1, side = _square(box, factor)
+    check_frame(frame)
+    x1, y1, side = _square(box, factor, frame.shape)
     left, right = _inside(x1, side, frame.shape[1])
     top, bottom = _inside(y1, side, frame.shape[0])
     patch = frame[top:bottom, left:right]
@@ -58,6 +58,17 @@ def cut_square(frame, box, factor):
     padded = np.zeros((side, side, 3), np.uint8)
     padded[top - y1:bottom - y1, left - x1:right - x1] = patch
     return padded
+
+
+def check_frame(frame):
+    """Raises:
+        ValueError: it is not (H, W, 3) uint8, or no frame at all.
+    """
+    if not isinstance(frame, np.ndarray):
+        raise ValueError(f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; a video that '
+                         'has ended, or a file that cannot be read, gives None')
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
 
 
 def only_padding(frame_shape, box, factor, size):
@@ -79,7 +90,7 @@ def padding_mask(frame_shape, box, factor, size):
     Returns:
         (size, size) bool, True = padding.
     """
-    x1, y1, side = _square(box, factor)
+    x1, y1, side = _square(box, factor, frame_shape)
     # The frame's area is a rectangle, so a pixel is padding if its row or its column is.
     columns = _padded(x1, side, frame_shape[1], size)
     rows = _padded(y1, side, frame_shape[0], size)
@@ -193,7 +204,7 @@ def _floats(box):
     return x, y, w, h
 
 
-def _square(box, factor):
+def _square(box, factor, frame_shape):
     """Left, top and side of the square ``factor`` times as wide as the box."""
     x, y, w, h = _floats(box)
     if not all(math.isfinite(value) for value in (x, y, w, h)):
@@ -202,8 +213,10 @@ def _square(box, factor):
         raise ValueError(f'box {x, y, w, h} has no area; expected w, h > 0')
     side = math.sqrt(w * h) * factor
     if not 0 < side <= MAX_SIDE:
-        raise ValueError(f'box {x, y, w, h} gives a crop of {side:.3g} pixels a side, '
-                         f'expected 1 to {MAX_SIDE}')
+        limit = max(MAX_SIDE, math.ceil(math.sqrt(frame_shape[0] * frame_shape[1]) * factor))
+        if not 0 < side <= limit:
+            raise ValueError(f'box {x, y, w, h} gives a crop of {side:.3g} pixels a side, '
+                             f'expected 1 to {limit}')
     side = math.ceil(side)
     return round(x + 0.5 * w - side * 0.5), round(y + 0.5 * h - side * 0.5), side
 

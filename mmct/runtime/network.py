@@ -1,14 +1,18 @@
 """What a tracker asks of its network, and what a file says of itself."""
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
 
+from ..ranges import check_number, check_numbers
 from .geometry import decode_center
 
 # Name of the entry in the metadata of an exported file.
 METADATA = 'mmct'
+# What a network gives, by the kind of its head.
+MAPS = {'center': {'score', 'size', 'offset'}, 'corner': {'box', 'score'}}
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,37 @@ class NetworkInfo:
         try:
             values = json.loads(text)
             info = cls(**{field.name: values[field.name] for field in fields(cls)})
-            numbers = (info.template_size, info.search_size, info.template_factor,
-                       info.search_factor, info.grid)
-            if not all(number > 0 for number in numbers) or info.head not in ('center', 'corner'):
-                raise ValueError(text)
+            for name in ('template_size', 'search_size', 'grid'):
+                check_number(name, getattr(info, name), '[1, 4096]', whole=True)
+            for name in ('template_factor', 'search_factor'):
+                check_number(name, getattr(info, name), '(0, 100]')
+            check_number('margin', info.margin, '(0, inf)')
+            check_numbers('mean', info.mean, '(-inf, inf)', 3)
+            check_numbers('std', info.std, '(0, inf)', 3)
+            if info.head not in MAPS:
+                raise ValueError(f'head={info.head!r} is not one of {list(MAPS)}')
             return info
-        except (TypeError, ValueError, KeyError):
-            raise ValueError(f'{path} does not say what tracking needs to know; give a file '
-                             'written by tools/export.py') from None
+        except (TypeError, ValueError, KeyError, RecursionError) as error:
+            raise ValueError(f'{path} does not say what tracking needs to know ({error}); give a '
+                             'file written by tools/export.py') from None
+
+    def check_ports(self, inputs: Mapping[str, Sequence], outputs: Sequence[str], path) -> None:
+        """See that a network is what its file says of it.
+
+        Args:
+            inputs: {name: shape}, sizes or names of sizes.
+            outputs: names.
+
+        Raises:
+            ValueError: it is not.
+        """
+        size = self.search_size
+        if (inputs.keys() != {'template_tokens', 'search'}
+                or list(inputs['search'])[1:] != [size, size, 3]
+                or set(outputs) != MAPS[self.head]):
+            raise ValueError(f'{path} has the inputs {dict(inputs)} and outputs {sorted(outputs)}, '
+                             f'but says that it takes search crops of {size} pixels and has a '
+                             f'{self.head} head; give a file written by tools/export.py')
 
 
 class Network(Protocol):

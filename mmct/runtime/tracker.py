@@ -1,4 +1,5 @@
 """The tracking loop: crop, network, window, decode, map back. The one place of the hot path."""
+import math
 from collections.abc import Callable, Sequence
 from os import PathLike
 
@@ -46,27 +47,33 @@ class Tracker:
             box: x, y, w, h in pixels of the frame.
 
         Raises:
-            ValueError: the box is not finite, empty, or outside the frame.
+            ValueError: the box is not finite, empty, or outside the frame; the frame is none.
         """
+        geometry.check_frame(frame)
         info, box = self.network.info, [float(value) for value in box]
         geometry.check_first_box(box, frame.shape)
         size = info.template_size
         crop, scale = geometry.crop_square(frame, box, info.template_factor, size)
         target = geometry.box_to_crop(box, box, scale, size)
         self._template = self.network.embed(crop, tuple(value * size for value in target))
-        self.box = box
+        self.box, self._frame_size = box, frame.shape[:2]
 
     def update(self, frame: np.ndarray, on_part: Callable[[], None] = lambda: None
                ) -> tuple[list[float], float]:
         """Follow the target into the next frame.
 
         Args:
-            frame: (H, W, 3) uint8 BGR, of any size.
+            frame: (H, W, 3) uint8 BGR. Where it is of another size than the last, the target is
+                looked for at the same pixels, or the nearest that there are.
             on_part: called after the crop and after the network, for whoever times them.
 
         Returns:
             x, y, w, h in pixels of the frame, and the network's score in [0, 1], before the
             window, at the place of that box.
+
+        Raises:
+            ValueError: there is no target yet, the frame is none, or the network gave no finite
+                box: the target stays where it was.
         """
         scale = self._crop(frame, self._crops[0])
         on_part()
@@ -77,13 +84,20 @@ class Tracker:
     def _crop(self, frame: np.ndarray, out: np.ndarray) -> float:
         if self._template is None:
             raise ValueError('a tracker needs init(frame, box) before update(frame)')
+        geometry.check_frame(frame)
         info = self.network.info
+        if frame.shape[:2] != self._frame_size:
+            self._frame_size = frame.shape[:2]
+            self.box = list(geometry.clip_box(self.box, *self._frame_size, info.margin))
         return geometry.crop_square(
             frame, self.box, info.search_factor, info.search_size, out)[1]
 
     def _finish(self, frame: np.ndarray, scale: float, outputs: dict) -> tuple[list[float], float]:
         info = self.network.info
         box, score = info.decode(outputs, self._window)
+        if not math.isfinite(sum(box) + score):
+            raise ValueError(f'the network gave the box {tuple(map(float, box))} and the score '
+                             f'{score}; its weights, or its precision, are not fit for this')
         box = geometry.map_back(box, self.box, scale, info.search_size)
         self.box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
         return self.box, score

@@ -163,7 +163,7 @@ def test_files_that_hold_no_boxes(tmp_path, text, message):
 
 def test_file_that_is_no_text(tmp_path):
     (tmp_path / 'a.txt').write_bytes(bytes(range(256)))
-    with pytest.raises(ValueError, match='a.txt is not a text file of boxes'):
+    with pytest.raises(ValueError, match='a.txt is not a text file'):
         read_boxes(tmp_path / 'a.txt')
 
 
@@ -221,7 +221,7 @@ def test_bad_annotations(results, tmp_path):
     assert 'has no sequences cow-1' in done.err
     (tmp_path / 'a.tar').write_text('x')
     for name, message in (('none', 'none does not exist'),
-                          ('a.tar', 'is no folder, .tar or .zip of annotations')):
+                          ('a.tar', 'is not a readable .tar or .zip')):
         done = run_tool('evaluate.py', results / 'results', '--annotations', tmp_path / name)
         assert (done.status, message in done.err) == (2, True)
     (tmp_path / 'toolkit/annos/absent/cat-1.txt').write_text('0\n1\n')

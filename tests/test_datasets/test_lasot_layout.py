@@ -94,7 +94,7 @@ def test_no_archive(tmp_path):
     with pytest.raises(FileNotFoundError, match='none is missing'):
         convert_lasot_annotations(tmp_path / 'none', tmp_path / 'lasot')
     (tmp_path / 'text').write_text('text')
-    with pytest.raises(ValueError, match='text is not a tar archive'):
+    with pytest.raises(ValueError, match='text is not a readable .tar or .zip'):
         convert_lasot_annotations(tmp_path / 'text', tmp_path / 'lasot')
 
 

@@ -93,10 +93,10 @@ def test_gates_take_the_seed_of_the_run(model, seed, expected):
 
 @pytest.mark.parametrize(('options', 'message'), [
     ({'mode': 'linear'}, 'is not "progressive" or "constant"'),
-    ({'init': 0}, r'init=0 of the schedule must be in \(0, 1\]'),
-    ({'init': 1.5}, r'init=1.5 of the schedule must be in \(0, 1\]'),
+    ({'init': 0}, r'init=0 must be in \(0, 1\]'),
+    ({'init': 1.5}, r'init=1.5 must be in \(0, 1\]'),
     ({'alpha1': 0.5, 'alpha2': 0.5}, 'sum to less than 1'),
-    ({'alpha1': -0.1}, 'at least 0'),
+    ({'alpha1': -0.1}, r'must be in \[0, 1\)'),
 ])
 def test_schedules_that_make_no_sense(options, message):
     with pytest.raises(ValueError, match=message):

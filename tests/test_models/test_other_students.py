@@ -147,6 +147,7 @@ def test_extracted_student_holds_nothing_of_the_training(teacher_file, tmp_path,
 def test_width_of_the_teacher_must_be_in_its_config(teacher_file):
     teacher = tracker()
     del teacher['backbone']['embed_dims']
+    teacher['head']['in_channels'] = 768
     with pytest.raises(ValueError, match='has embed_dims=768, its config says 32; set embed_dims'):
         build(distiller(None, teacher=teacher)).build_teacher()
 

@@ -124,7 +124,7 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
       'model.student.backbone.division=[2,3]'], '[2, 3] sums to 5, but the teacher has 6 layers'),
     (['model.replace_prob=0'], 'replace_prob=0 must be in (0, 1]'),
     (['model.replace_prob=1.5'], 'replace_prob=1.5 must be in (0, 1]'),
-    (['custom_hooks.1.init=0'], 'init=0 of the schedule must be in (0, 1]'),
+    (['custom_hooks.1.init=0'], 'init=0 must be in (0, 1]'),
     (['model.student.backbone.search_size=120'], 'search_size=120 is not a positive multiple'),
     (['train_dataloader.dataset.pipeline.3.size=[64,112]'],
      'search crops are (112, 112) pixels, the backbone takes search_size=128'),

@@ -2,6 +2,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...ranges import check_number
 from .views import views
 
 
@@ -14,6 +15,7 @@ class BrightenCrops(BaseTransform):
     """
 
     def __init__(self, jitter):
+        check_number('jitter', jitter, '[0, 1]')
         self.jitter = jitter
 
     def transform(self, results):

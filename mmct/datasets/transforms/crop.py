@@ -4,6 +4,7 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...ranges import check_numbers
 from ...runtime.geometry import box_to_crop, cut_square, only_padding
 
 
@@ -27,14 +28,14 @@ class CropPair(BaseTransform):
     """
 
     def __init__(self, size, factor, center_jitter, scale_jitter, student_size=None):
-        if not len(size) == len(factor) == len(center_jitter) == len(scale_jitter):
-            raise ValueError('CropPair needs as many values of size, factor, center_jitter and '
-                             f'scale_jitter, got {size}, {factor}, {center_jitter}, '
-                             f'{scale_jitter}')
+        check_numbers('CropPair.size', size, '[1, 4096]', whole=True)
+        check_numbers('CropPair.factor', factor, '(0, 100]', len(size))
+        check_numbers('CropPair.center_jitter', center_jitter, '[0, 1000]', len(size))
+        check_numbers('CropPair.scale_jitter', scale_jitter, '[0, 10]', len(size))
         self.settings = list(zip(size, factor, center_jitter, scale_jitter, strict=True))
-        if student_size is not None and len(student_size) != len(size):
-            raise ValueError(f'CropPair.student_size={student_size} must have as many values as '
-                             f'size={size}')
+        if student_size is not None:
+            check_numbers('CropPair.student_size', student_size, '[1, 4096]', len(size),
+                          whole=True)
         self.student_size = student_size
 
     def transform(self, results):

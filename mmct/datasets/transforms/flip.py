@@ -2,6 +2,7 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...ranges import check_number
 from .views import views
 
 
@@ -13,6 +14,7 @@ class FlipPair(BaseTransform):
     """
 
     def __init__(self, prob):
+        check_number('prob', prob, '[0, 1]')
         self.prob = prob
 
     def transform(self, results):
@@ -33,6 +35,7 @@ class FlipCrops(BaseTransform):
     """
 
     def __init__(self, prob):
+        check_number('prob', prob, '[0, 1]')
         self.prob = prob
 
     def transform(self, results):

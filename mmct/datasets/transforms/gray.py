@@ -1,6 +1,8 @@
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...ranges import check_number
+
 
 @TRANSFORMS.register_module()
 class GrayPair(BaseTransform):
@@ -11,6 +13,7 @@ class GrayPair(BaseTransform):
     """
 
     def __init__(self, prob):
+        check_number('prob', prob, '[0, 1]')
         self.prob = prob
 
     def transform(self, results):

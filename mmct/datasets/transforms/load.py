@@ -5,6 +5,8 @@ from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
 from ...layouts.own import frame_of_video
+from ...ranges import check_numbers
+from ...runtime.frames import read_image
 from .video_frames import VideoFrames
 
 REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -30,9 +32,9 @@ class LoadPair(BaseTransform):
     """
 
     def __init__(self, reduce_to=None, factor=None):
-        if reduce_to is not None and (factor is None or len(factor) != len(reduce_to)):
-            raise ValueError(f'LoadPair.reduce_to={reduce_to} needs as many values of factor, got '
-                             f'{factor}; give both those of CropPair')
+        if reduce_to is not None:
+            check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', whole=True)
+            check_numbers('LoadPair.factor', factor, '(0, 100]', len(reduce_to))
         self.videos = VideoFrames()
         self.settings = reduce_to and list(zip(reduce_to, factor))
 
@@ -58,11 +60,12 @@ class LoadPair(BaseTransform):
         return max((scale for scale in REDUCED if side / scale >= size), default=1)
 
     def read(self, path, scale=1):
-        video = frame_of_video(path) is not None
-        frame = self.videos.read(path) if video else cv2.imread(path, REDUCED[scale])
+        if frame_of_video(path) is None:
+            return read_image(path, REDUCED[scale])
+        frame = self.videos.read(path)
         if frame is None:
             raise OSError(f'frame {path} cannot be read')
-        if video and scale > 1:
+        if scale > 1:
             frame = cv2.resize(frame, None, fx=1 / scale, fy=1 / scale,
                                interpolation=cv2.INTER_AREA)
         return frame

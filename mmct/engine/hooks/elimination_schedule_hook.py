@@ -4,6 +4,7 @@ import math
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
+from ...ranges import check_number
 from .unwrapped import unwrapped
 
 
@@ -34,6 +35,9 @@ class EliminationScheduleHook(Hook):
     """
 
     def __init__(self, keep_ratio: float = 0.7, start: int = 20, end: int = 100) -> None:
+        check_number('keep_ratio', keep_ratio, '(0, 1]')
+        check_number('start', start, '[0, inf)')
+        check_number('end', end, f'[{start}, inf)')
         self.keep_ratio = keep_ratio
         self.start = start
         self.end = end

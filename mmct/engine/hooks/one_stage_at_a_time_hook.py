@@ -2,6 +2,7 @@
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
+from ...ranges import check_number
 from .unwrapped import unwrapped
 
 
@@ -17,6 +18,7 @@ class OneStageAtATimeHook(Hook):
     """
 
     def __init__(self, epochs_per_stage: int = 75) -> None:
+        check_number('epochs_per_stage', epochs_per_stage, '[1, inf)', whole=True)
         self.epochs_per_stage = epochs_per_stage
 
     def before_train_epoch(self, runner) -> None:

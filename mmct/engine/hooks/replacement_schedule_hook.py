@@ -2,6 +2,7 @@
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
+from ...ranges import check_number
 from .unwrapped import unwrapped
 
 
@@ -19,7 +20,8 @@ def progressive_prob(epoch: int, max_epochs: int, init: float = 0.5, alpha1: flo
     if epoch <= start + 1:
         return init
     if epoch <= max_epochs - end:
-        return init + (1 - init) * (epoch - start) / (max_epochs - start - end)
+        # Rounding may lead beyond 1.
+        return min(init + (1 - init) * (epoch - start) / (max_epochs - start - end), 1.)
     return 1.
 
 
@@ -42,11 +44,12 @@ class ReplacementScheduleHook(Hook):
                  final_epochs: int = 0) -> None:
         if mode not in ('progressive', 'constant'):
             raise ValueError(f'mode={mode!r} of the schedule is not "progressive" or "constant"')
-        if not 0 < init <= 1:
-            raise ValueError(f'init={init} of the schedule must be in (0, 1]')
-        if alpha1 < 0 or alpha2 < 0 or alpha1 + alpha2 >= 1:
-            raise ValueError(f'alpha1={alpha1} and alpha2={alpha2} must be at least 0 and sum to '
-                             'less than 1')
+        check_number('init', init, '(0, 1]')
+        check_number('alpha1', alpha1, '[0, 1)')
+        check_number('alpha2', alpha2, '[0, 1)')
+        if alpha1 + alpha2 >= 1:
+            raise ValueError(f'alpha1={alpha1} and alpha2={alpha2} must sum to less than 1')
+        check_number('final_epochs', final_epochs, '[0, inf)', whole=True)
         self.mode = mode
         self.init = init
         self.alpha1 = alpha1

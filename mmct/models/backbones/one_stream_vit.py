@@ -6,6 +6,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ...ranges import check_number, check_numbers
 from ..layers import EliminatingBlock, PatchEmbed, Tokens, centre_tokens, resize_map
 from ..layers.elimination import TEMPLATE_RANGES
 
@@ -47,7 +48,12 @@ class OneStreamViT(BaseModule):
                  block: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        check_number('depth', depth, '[1, 1000]', whole=True)
+        check_number('embed_dims', embed_dims, '[1, 16384]', whole=True)
+        check_number('patch_size', patch_size, '[1, 4096]', whole=True)
+        check_number('drop_path_rate', drop_path_rate, '[0, 1)')
         for name, size in (('template_size', template_size), ('search_size', search_size)):
+            check_number(name, size, '(-inf, 4096]', whole=True)
             if size <= 0 or size % patch_size:
                 raise ValueError(f'{name}={size} is not a positive multiple of the patch size '
                                  f'{patch_size}; change {name} in the config')
@@ -83,17 +89,13 @@ class OneStreamViT(BaseModule):
         if elimination is None:
             return {}
         layers = elimination.get('layers', (3, 6, 9))
-        ratios = elimination.get('keep_ratio', (0.7, ) * len(layers))
         template_range = elimination.get('template_range', 'CTR_POINT')
         if template_range not in TEMPLATE_RANGES:
             raise ValueError(f'elimination.template_range={template_range!r} is not one of '
                              f'{TEMPLATE_RANGES}')
-        if len(ratios) != len(layers) or not all(0 < ratio <= 1 for ratio in ratios):
-            raise ValueError(f'elimination.keep_ratio={tuple(ratios)} must hold one ratio in '
-                             f'(0, 1] for each of elimination.layers={tuple(layers)}')
-        if not all(0 <= layer < depth for layer in layers):
-            raise ValueError(f'elimination.layers={tuple(layers)} must be layers of the '
-                             f'backbone, 0 to {depth - 1}')
+        check_numbers('elimination.layers', layers, f'[0, {depth})', whole=True)
+        ratios = elimination.get('keep_ratio', (0.7, ) * len(layers))
+        check_numbers('elimination.keep_ratio', ratios, '(0, 1]', len(layers))
         centre = None
         if template_range != 'GT_BOX':
             centre = centre_tokens(template_range, self.template_grid)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from ...ranges import check_number, check_numbers
 from ..initialise import children, copy_what_fits
 
 LAYER_INITS = ('last_of_stage', 'first_k', 'random')
@@ -29,6 +30,7 @@ def divide(teacher_depth: int, division: int | Sequence[int] | str,
         FileNotFoundError: there is no such file.
         ValueError: the stages do not make up the teacher, or are not so many.
     """
+    check_number('teacher_depth', teacher_depth, '[1, 1000]', whole=True)
     if division == AUTO:
         sizes = _sizes(teacher_depth, _read_division(division_file, teacher_depth))
     elif division_file is not None:
@@ -63,7 +65,11 @@ def _read_division(file: str | Path | None, teacher_depth: int) -> list[int]:
 
 
 def _sizes(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
-    if isinstance(division, int):
+    if isinstance(division, str):
+        raise ValueError(f"division={division!r} is neither 'auto' nor a number of stages nor a "
+                         'list of their sizes')
+    if not isinstance(division, (list, tuple)):
+        check_number('division', division, '(-inf, inf)', whole=True)
         if not 1 <= division <= teacher_depth:
             raise ValueError(f'division={division}: a teacher of {teacher_depth} layers has 1 to '
                              f'{teacher_depth} stages; change division in the config')
@@ -71,15 +77,11 @@ def _sizes(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
             raise ValueError(f'division={division} does not divide the {teacher_depth} layers of '
                              'the teacher evenly; give the size of each stage as a list')
         return [teacher_depth // division] * division
-    if isinstance(division, str):
-        raise ValueError(f"division={division!r} is neither 'auto' nor a number of stages nor a "
-                         'list of their sizes')
     sizes = list(division)
     if len(sizes) > teacher_depth:
         raise ValueError(f'division={sizes} has {len(sizes)} stages, more than the '
                          f'{teacher_depth} layers of the teacher')
-    if not sizes or any(not isinstance(size, int) or size < 1 for size in sizes):
-        raise ValueError(f'division={sizes} must hold positive integers')
+    check_numbers('division', sizes, '[1, inf)', whole=True)
     if sum(sizes) != teacher_depth:
         raise ValueError(f'division={sizes} sums to {sum(sizes)}, but the teacher has '
                          f'{teacher_depth} layers; change division or teacher_depth')
@@ -111,6 +113,7 @@ class StageDivision:
         if layer_init not in LAYER_INITS:
             raise ValueError(f'layer_init={layer_init!r} is not one of {LAYER_INITS}')
         self.division = divide(teacher_depth, division, division_file, num_stages)
+        check_number('layers_per_stage', layers_per_stage, '(-inf, inf)', whole=True)
         if not 1 <= layers_per_stage <= min(self.division):
             raise ValueError(f'layers_per_stage={layers_per_stage} of the student must be at least '
                              f'1 and at most as many as the teacher has, {self.division}')

@@ -11,6 +11,7 @@ from torch import nn
 
 from mmct.checkpoint import load_weights
 
+from ...ranges import check_number
 from ..backbones import divide
 from ..initialise import children, copy_what_fits
 from ..layers import Tokens
@@ -110,6 +111,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
         self.set_replace_prob(replace_prob)
         self.low_prob = low_prob
+        check_number('seed', seed, '[0, inf)', whole=True)
         self.head_init = head_init
         self.shared_gates = shared_gates
         self.seed = seed
@@ -186,8 +188,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def set_replace_prob(self, prob: float) -> None:
         """Set p, the probability in (0, 1] that a stage is the student's."""
-        if not 0 < prob <= 1:
-            raise ValueError(f'replace_prob={prob} must be in (0, 1]')
+        check_number('replace_prob', prob, '(0, 1]')
         self.replace_prob = prob
 
     def train(self, mode: bool = True) -> nn.Module:

@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ...ranges import check_number
+
 
 class CenterMaps(NamedTuple):
     """score (B, 1, n, n) and size (B, 2, n, n) in [1e-4, 1 − 1e-4], offset (B, 2, n, n) raw."""
@@ -52,6 +54,9 @@ class CenterHead(BaseModule):
                  loss: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        check_number('in_channels', in_channels, '[1, 16384]', whole=True)
+        check_number('channels', channels, '[8, 16384]', whole=True)
+        self.in_channels = in_channels
         if channels % 8:
             raise ValueError(f'channels={channels} of the head must be a multiple of 8')
         self.score = conv_tower(in_channels, channels, 1)

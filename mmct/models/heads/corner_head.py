@@ -8,6 +8,7 @@ from mmtrack.models import CornerPredictorHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from ...ranges import check_number
 from .center_head import at_least_float32
 
 
@@ -35,6 +36,9 @@ class CornerHead(BaseModule):
                  loss: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        check_number('in_channels', in_channels, '[1, 16384]', whole=True)
+        check_number('channels', channels, '[8, 16384]', whole=True)
+        self.in_channels = in_channels
         self.predictor = CornerPredictorHead(in_channels, channels)
         self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 

@@ -2,6 +2,7 @@
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ...ranges import check_number
 from .attention import Attention
 from .drop_path import DropPath
 from .tokens import Tokens
@@ -37,6 +38,9 @@ class Block(nn.Module):
                  mlp_ratio: float = 4.,
                  drop_path: float = 0.) -> None:
         super().__init__()
+        check_number('num_heads', num_heads, '[1, 16384]', whole=True)
+        check_number('drop_path', drop_path, '[0, 1)')
+        check_number('mlp_ratio', mlp_ratio, f'[{1 / embed_dims}, 64]')
         self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
         self.attn = self.make_attention(embed_dims, num_heads)
         self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)

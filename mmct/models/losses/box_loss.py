@@ -6,6 +6,8 @@ from mmdet.models.losses.iou_loss import giou_loss
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 from torch import Tensor, nn
 
+from ...ranges import check_number
+
 
 class BoxLoss(nn.Module):
     """``giou_weight · GIoU + l1_weight · L1`` of xyxy boxes (OSTrack, equation 3).
@@ -17,6 +19,8 @@ class BoxLoss(nn.Module):
 
     def __init__(self, giou_weight: float = 2., l1_weight: float = 5.) -> None:
         super().__init__()
+        check_number('giou_weight', giou_weight, '[0, inf)')
+        check_number('l1_weight', l1_weight, '[0, inf)')
         self.giou_weight = giou_weight
         self.l1_weight = l1_weight
 

@@ -3,6 +3,7 @@
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ...ranges import check_number
 from .box_loss import BoxLoss
 from .track_loss import focal_loss
 
@@ -25,6 +26,8 @@ class PredictionGuidanceLoss(nn.Module):
                  l1_weight: float = 5.,
                  focal_weight: float = 0.) -> None:
         super().__init__()
+        check_number('loss_weight', loss_weight, '[0, inf)')
+        check_number('focal_weight', focal_weight, '[0, inf)')
         self.loss_weight = loss_weight
         self.focal_weight = focal_weight
         self.box_loss = BoxLoss(giou_weight, l1_weight)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ...ranges import check_number
 from ..layers import Tokens
 
 
@@ -21,6 +22,7 @@ class StageMimicLoss(nn.Module):
 
     def __init__(self, loss_weight: float = 0.2) -> None:
         super().__init__()
+        check_number('loss_weight', loss_weight, '[0, inf)')
         self.loss_weight = loss_weight
 
     def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> dict[str, Tensor]:

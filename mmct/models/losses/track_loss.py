@@ -4,6 +4,7 @@ from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
+from ...ranges import check_number
 from .box_loss import BoxLoss
 from .heatmap import gaussian_heatmap
 
@@ -38,6 +39,7 @@ class TrackLoss(nn.Module):
                  giou_weight: float = 2.,
                  l1_weight: float = 5.) -> None:
         super().__init__()
+        check_number('focal_weight', focal_weight, '[0, inf)')
         self.focal_weight = focal_weight
         self.box_loss = BoxLoss(giou_weight, l1_weight)
 

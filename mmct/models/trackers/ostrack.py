@@ -16,6 +16,7 @@ from mmct.runtime import Tracker
 from mmct.runtime.backends.pytorch import TorchNetwork
 from mmct.runtime.network import NetworkInfo
 
+from ...ranges import check_number
 from ..layers import Tokens
 
 TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
@@ -58,8 +59,15 @@ class OSTrack(BaseSingleObjectTracker):
         super().__init__(MODELS.build(preprocessor), init_cfg)
         self.backbone = MODELS.build(backbone)
         self.head = MODELS.build(head)
+        width = getattr(self.head, 'in_channels', self.backbone.embed_dims)
+        if width != self.backbone.embed_dims:
+            raise ValueError(f'head.in_channels={width} must be the same as backbone.embed_dims='
+                             f'{self.backbone.embed_dims}')
         self.train_cfg = train_cfg
         self.test_cfg = {**TEST_CFG, **(test_cfg or {})}
+        for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
+                               ('margin', '(0, inf)')):
+            check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
         self._failed = None
         self._tracking = Tracker(TorchNetwork(self))
 

@@ -15,8 +15,10 @@ class OnnxRuntimeNetwork:
         self._search = session(path, threads)
         metadata = self._search.get_modelmeta().custom_metadata_map
         self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
-        self._template = session(template_file(path), threads)
         self._outputs = [output.name for output in self._search.get_outputs()]
+        inputs = {port.name: port.shape for port in self._search.get_inputs()}
+        self.info.check_ports(inputs, self._outputs, path)
+        self._template = session(template_file(path), threads)
 
     def embed(self, crop, box):
         return self._template.run(None, {'template': crop[None]})[0]

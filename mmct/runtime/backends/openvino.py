@@ -20,8 +20,12 @@ class OpenVinoNetwork:
             self._options['INFERENCE_NUM_THREADS'] = threads
         self._model = self._read(path)
         self.info = NetworkInfo.from_json(metadata(self._model), path)
-        self._template = self._compile(self._read(template_file(path)), 1)
         self._outputs = [output.get_any_name() for output in self._model.outputs]
+        inputs = {port.get_any_name(): [size.get_length() if size.is_static else None
+                                        for size in port.partial_shape]
+                  for port in self._model.inputs}
+        self.info.check_ports(inputs, self._outputs, path)
+        self._template = self._compile(self._read(template_file(path)), 1)
         self._requests = {}
 
     def embed(self, crop, box):

@@ -1,0 +1,41 @@
+"""Settings of MMEngine and PyTorch that would end in a traceback of theirs, or be used as they are.
+"""
+from ..ranges import check_number
+
+COUNT, MAYBE_NONE = '[1, inf)', '[0, inf)'
+# Each with its interval, and whether it has to be a whole number.
+NUMBERS = {
+    'train_dataloader.batch_size': (COUNT, True),
+    'train_dataloader.num_workers': (MAYBE_NONE, True),
+    'val_dataloader.batch_size': (COUNT, True),
+    'val_dataloader.num_workers': (MAYBE_NONE, True),
+    'test_dataloader.batch_size': ('[1, 1]', True),  # one frame after another
+    'test_dataloader.num_workers': (MAYBE_NONE, True),
+    'train_cfg.max_epochs': (COUNT, True),
+    'train_cfg.max_iters': (COUNT, True),
+    'train_cfg.val_interval': (COUNT, True),
+    'optim_wrapper.optimizer.lr': ('[0, inf)', False),
+    'optim_wrapper.optimizer.weight_decay': ('[0, inf)', False),
+    'optim_wrapper.accumulative_counts': (COUNT, True),
+    'optim_wrapper.clip_grad.max_norm': ('(0, inf)', False),
+    'default_hooks.logger.interval': (COUNT, True),
+    'default_hooks.checkpoint.interval': ('[-1, inf)', True),
+    'default_hooks.checkpoint.max_keep_ckpts': ('[-1, inf)', True),
+    'auto_scale_lr.base_batch_size': (COUNT, True),
+    'randomness.seed': ('[0, 4294967295]', True),  # what NumPy takes
+}
+
+
+def check_settings(cfg) -> None:
+    """See that the numbers of a config that are not for mmct's own classes make sense.
+
+    Raises:
+        ValueError: one does not; it is named as ``--cfg-options`` has it.
+    """
+    for name, (interval, whole) in NUMBERS.items():
+        *groups, key = name.split('.')
+        found = cfg
+        for group in groups:
+            found = found.get(group) or {}
+        if found.get(key) is not None:
+            check_number(name, found[key], interval, whole)
