@@ -226,7 +226,8 @@ def test_recipe_of_compression():
     assert config.train_cfg.max_epochs == 500
     assert config.train_cfg.val_interval == 10
     assert config.optim_wrapper == {
-        'type': 'OptimWrapper', 'optimizer': {'type': 'AdamW', 'lr': 4e-5, 'weight_decay': 1e-4},
+        'type': 'FiniteOptimWrapper',
+        'optimizer': {'type': 'AdamW', 'lr': 4e-5, 'weight_decay': 1e-4},
         'clip_grad': {'max_norm': 0.1, 'norm_type': 2}}
     assert config.param_scheduler == {
         'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [400], 'gamma': 0.1}

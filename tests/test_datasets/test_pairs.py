@@ -298,6 +298,26 @@ def test_processes_share_an_epoch(monkeypatch, world):
     assert {place[2] for place in places} >= set(range(8))
 
 
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_epoch_begun_inside(workers):
+    """Once, and without reading what comes before."""
+    read = []
+
+    class Places(list):
+        def __getitem__(self, place):
+            read.append(place)
+            return place[2]
+
+    places = Places(range(8))
+    sampler = EpochIndexSampler(places)
+    loader = DataLoader(places, 2, sampler=sampler, drop_last=True,
+                        num_workers=workers, persistent_workers=workers > 0)
+    sampler.start = 4
+    assert [batch.tolist() for batch in loader] == [[4, 5], [6, 7]]
+    assert workers or len(read) == 4
+    assert len(loader) == len(list(loader)) == 4
+
+
 def test_data_loader_of_the_runner(lasot):
     loader = Runner.build_dataloader({
         'batch_size': 2, 'num_workers': 0, 'sampler': {'type': 'mmtrack.EpochIndexSampler'},

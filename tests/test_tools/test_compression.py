@@ -146,7 +146,8 @@ def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_st
 def test_all_that_has_a_state_is_resumed(training, tmp_path, at_step, monkeypatch):
     """Averaged weights, accumulated gradients and schedules by epoch, told to end at any step."""
     options = ['train_dataloader.batch_size=1', 'optim_wrapper.accumulative_counts=2',
-               'param_scheduler.0.by_epoch=True', 'param_scheduler.0.end=2', 'train_cfg.max_epochs=2',
+               'param_scheduler.0.by_epoch=True', 'param_scheduler.0.end=2',
+               'train_cfg.max_epochs=2',
                "custom_hooks=[{'type':'IterationSeedHook'},{'type':'ReplacementScheduleHook'},"
                "{'type':'EMAHook','momentum':0.1}]"]
     whole = tmp_path / 'whole'

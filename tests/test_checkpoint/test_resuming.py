@@ -1,0 +1,77 @@
+"""Which checkpoint a run goes on from, and how one gets there."""
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.runner import save_checkpoint
+
+from mmct.checkpoint import newest_intact
+from mmct.files import whole, write_text
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A work folder with checkpoints of three epochs, the last of them noted."""
+    for epoch in (1, 2, 3):
+        file = tmp_path / f'epoch_{epoch}.pth'
+        save_checkpoint({'state_dict': {'w': torch.rand(1000)}}, str(file))
+        os.utime(file, (epoch, epoch))
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'epoch_3.pth'))
+    return tmp_path
+
+
+def found(work):
+    newest, broken = newest_intact(work)
+    return newest and newest.name, [file.name for file in broken]
+
+
+def test_the_last_one(work):
+    assert found(work) == ('epoch_3.pth', [])
+    save_checkpoint({}, str(work / 'best_iou_epoch_9.pth'))
+    save_checkpoint({}, str(work / 'interrupted.pth'))
+    assert found(work) == ('epoch_3.pth', [])
+    (work / 'last_checkpoint').write_text('/another/place/interrupted.pth')
+    assert found(work) == ('interrupted.pth', [])
+
+
+@pytest.mark.parametrize('note', ['', 'epoch_7.pth', '\udcff\0', None])
+def test_no_note_of_the_last_one(work, note):
+    if note is None:
+        (work / 'last_checkpoint').unlink()
+    else:
+        (work / 'last_checkpoint').write_text(note, errors='surrogateescape')
+    assert found(work) == ('epoch_3.pth', [])
+
+
+@pytest.mark.parametrize('tenth', range(10))
+def test_cut_short_at_each_tenth(work, tenth):
+    last = work / 'epoch_3.pth'
+    os.truncate(last, last.stat().st_size * tenth // 10)
+    assert found(work) == ('epoch_2.pth', ['epoch_3.pth'])
+
+
+def test_a_changed_bit(work):
+    """``torch.load`` does not see it."""
+    for name in ('epoch_3.pth', 'epoch_2.pth'):
+        content = bytearray((work / name).read_bytes())
+        content[content.index(torch.load(work / name)['state_dict']['w'].numpy().tobytes())] ^= 1
+        (work / name).write_bytes(content)
+    assert found(work) == ('epoch_1.pth', ['epoch_3.pth', 'epoch_2.pth'])
+
+
+def test_none(tmp_path):
+    assert newest_intact(tmp_path) == newest_intact(tmp_path / 'none') == (None, [])
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    write_text(tmp_path / 'a', 'before')
+    def write():
+        with whole(tmp_path / 'a') as part:
+            part.write_text('half')
+            Path('/dev/full').write_text('the other half')
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/a'"):
+        write()
+    assert [file.name for file in tmp_path.iterdir()] == ['a']
+    assert (tmp_path / 'a').read_text() == 'before'
