@@ -2,6 +2,8 @@
 import re
 from pathlib import PurePath
 
+from ..files import safe_name
+
 
 def sequence_name(annotation: str) -> str:
     """By the path of its annotation: the name of the file, or, where that is called groundtruth
@@ -19,7 +21,7 @@ def sequence_names(dataset) -> list[str]:
     Raises:
         ValueError: two have the same name, so that one's results would overwrite the other's.
     """
-    names = [sequence_name(dataset.get_data_info(i)['ann_path'])
+    names = [safe_name(sequence_name(dataset.get_data_info(i)['ann_path']))
              for i in range(dataset.num_videos)]
     twice = sorted({name for name in names if names.count(name) > 1}) \
         if len(set(names)) < len(names) else []
