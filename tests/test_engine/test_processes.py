@@ -8,7 +8,7 @@ from mmengine.model import MMDistributedDataParallel
 from tiny import build, distiller, packed_pairs, save_teacher
 
 from mmct.engine import FiniteOptimWrapper
-from mmct.engine.processes import lost_processes_reported, without_gpus
+from mmct.engine.processes import join_training, lost_processes_reported
 
 PROCESSES, PAIRS, STEPS = 2, 8, 5
 
@@ -162,7 +162,7 @@ def lonely(rank, folder):
 def test_launchers_that_cannot_work(monkeypatch, launcher, message):
     monkeypatch.delenv('RANK', raising=False)
     with pytest.raises(ValueError, match=message):
-        without_gpus(Config({'launcher': launcher}))
+        join_training(Config({'launcher': launcher}))
 
 
 def test_other_errors_stay_what_they_are():
