@@ -26,7 +26,7 @@ class PackPair(BaseTransform):
     """
 
     def transform(self, results):
-        inputs, sample = {}, TrackDataSample(metainfo={'img_path': results['img_path']})
+        inputs, sample = {}, TrackDataSample(metainfo={'img_path': results.get('img_path', ())})
         for prefix, crop, (x, y, w, h) in zip(
                 ('', 'search_'), results['img'], results['boxes'], strict=True):
             box = np.array([[x, y, x + w, y + h]]) * crop.shape[0]

@@ -50,5 +50,5 @@ class NonFiniteHook(Hook):
 
 def names(data_batch: dict) -> str:
     """The frames of a batch."""
-    return ', '.join(' and '.join(map(str, sample.get('img_path', ['a pair without name'])))
+    return ', '.join(' and '.join(map(str, sample.get('img_path') or ['a pair without name']))
                      for sample in data_batch['data_samples'])
