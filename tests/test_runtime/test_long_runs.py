@@ -64,9 +64,10 @@ def test_a_hundred_thousand_frames(network, record_property):
     tracker.init(frames[0], BOX)
     seconds, used = np.empty(STEPS), []
     for step in range(STEPS):
-        start = time.perf_counter()
+        # Of the processor, because whatever else the machine does is no slow-down.
+        start = time.process_time()
         box, score = tracker.update(loop[step % len(loop)])
-        seconds[step] = time.perf_counter() - start
+        seconds[step] = time.process_time() - start
         if step >= WARM_UP and step % 5_000 == 0:
             used.append(memory())
     assert np.isfinite([*box, score]).all()
