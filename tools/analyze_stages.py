@@ -22,7 +22,7 @@ def parse_args():
                         help='of the student (default 4)')
     parser.add_argument('--samples', type=int, default=256, metavar='K',
                         help='pairs that are looked at (default %(default)s)')
-    parser.add_argument('--metric', choices=['cka', 'cosine'], default='cka',
+    parser.add_argument('--metric', choices=['cosine', 'cka'], default='cosine',
                         help='default %(default)s')
     parser.add_argument('--pairs', choices=['val', 'train'], default='val',
                         help='which pairs of the config (default %(default)s)')
