@@ -8,7 +8,10 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 REFERENCE ?=
 
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST = $(BIN)/pytest tests $(if $(REFERENCE),--reference=$(REFERENCE))
+# Processes that share the tests, with a thread each.
+WORKERS ?= 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests --numprocesses=$(WORKERS) --dist=loadfile \
+	$(if $(REFERENCE),--reference=$(REFERENCE))
 
 .PHONY: install demo test test-all lint
 

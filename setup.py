@@ -65,6 +65,7 @@ setup(
         'demo': ['scikit-image'],
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'tensorboard': [TENSORBOARD],
-        'dev': ['hypothesis', 'playwright', 'pytest', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
+        'dev': ['hypothesis', 'playwright', 'pytest', 'pytest-xdist', 'ruff', 'setuptools',
+                TENSORBOARD, 'wheel'],
     },
 )

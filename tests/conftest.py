@@ -22,6 +22,13 @@ def pytest_configure(config):
         raise pytest.UsageError(f'--reference: {folder} is not a folder')
 
 
+def pytest_terminal_summary(terminalreporter):
+    cases = [value for report in terminalreporter.getreports('passed')
+             for name, value in report.user_properties if name == 'fuzz cases' and value]
+    if cases:
+        terminalreporter.write_line(f'{sum(cases)} fuzz cases in {len(cases)} tests')
+
+
 @pytest.fixture(autouse=True)
 def _no_scope_left():
     """A runner leaves its registry scope behind, which would decide how the next test builds."""

@@ -1,4 +1,3 @@
-"""Says at the end how many cases were tried."""
 import numpy as np
 import pytest
 from fuzzing import counted
@@ -11,7 +10,9 @@ def wide_frame() -> np.ndarray:
     return np.tile(noise, (6, 6, 1))
 
 
-def pytest_terminal_summary(terminalreporter):
-    if counted:
-        terminalreporter.write_line(
-            f'{sum(counted.values())} fuzz cases in {len(counted)} properties')
+@pytest.fixture(autouse=True)
+def _counted(record_property):
+    """Tell the report of the test how many cases it has tried."""
+    counted.clear()
+    yield
+    record_property('fuzz cases', counted.total())
