@@ -95,6 +95,7 @@ def runner_config(args: argparse.Namespace):
         ValueError: there is no such data set, or a number in it makes no sense.
     """
     from mmct.engine.settings import check_settings
+    from mmct.files import safe_name
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = existing_config(args.config)
@@ -103,7 +104,8 @@ def runner_config(args: argparse.Namespace):
     cfg.merge_from_dict(args.cfg_options)
     check_settings(cfg)
     cfg.launcher = args.launcher
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or f'work_dirs/{args.config.stem}'
+    cfg.work_dir = (args.work_dir or cfg.get('work_dir')
+                    or f'work_dirs/{safe_name(args.config.stem)}')
     return cfg
 
 

@@ -2,26 +2,26 @@
 """
 from ..ranges import check_number
 
-COUNT, MAYBE_NONE = '[1, inf)', '[0, inf)'
+FROM_1, FROM_0 = '[1, inf)', '[0, inf)'
 # Each with its interval, and whether it has to be a whole number.
 NUMBERS = {
-    'train_dataloader.batch_size': (COUNT, True),
-    'train_dataloader.num_workers': (MAYBE_NONE, True),
-    'val_dataloader.batch_size': (COUNT, True),
-    'val_dataloader.num_workers': (MAYBE_NONE, True),
+    'train_dataloader.batch_size': (FROM_1, True),
+    'train_dataloader.num_workers': (FROM_0, True),
+    'val_dataloader.batch_size': (FROM_1, True),
+    'val_dataloader.num_workers': (FROM_0, True),
     'test_dataloader.batch_size': ('[1, 1]', True),  # one frame after another
-    'test_dataloader.num_workers': (MAYBE_NONE, True),
-    'train_cfg.max_epochs': (COUNT, True),
-    'train_cfg.max_iters': (COUNT, True),
-    'train_cfg.val_interval': (COUNT, True),
+    'test_dataloader.num_workers': (FROM_0, True),
+    'train_cfg.max_epochs': (FROM_1, True),
+    'train_cfg.max_iters': (FROM_1, True),
+    'train_cfg.val_interval': (FROM_1, True),
     'optim_wrapper.optimizer.lr': ('[0, inf)', False),
     'optim_wrapper.optimizer.weight_decay': ('[0, inf)', False),
-    'optim_wrapper.accumulative_counts': (COUNT, True),
+    'optim_wrapper.accumulative_counts': (FROM_1, True),
     'optim_wrapper.clip_grad.max_norm': ('(0, inf)', False),
-    'default_hooks.logger.interval': (COUNT, True),
+    'default_hooks.logger.interval': (FROM_1, True),
     'default_hooks.checkpoint.interval': ('[-1, inf)', True),
     'default_hooks.checkpoint.max_keep_ckpts': ('[-1, inf)', True),
-    'auto_scale_lr.base_batch_size': (COUNT, True),
+    'auto_scale_lr.base_batch_size': (FROM_1, True),
     'randomness.seed': ('[0, 4294967295]', True),  # what NumPy takes
 }
 
