@@ -1,4 +1,4 @@
-# make demo | test | test-all | lint; each creates .venv and installs first, if that is not done.
+# make demo | test | test-all | lint | docs; each creates .venv and installs first, if that is not done.
 
 BIN := .venv/bin
 PYTHON ?= $(shell for python in python3.11 python3; do \
@@ -13,7 +13,7 @@ WORKERS ?= 2
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests --numprocesses=$(WORKERS) --dist=loadfile \
 	$(if $(REFERENCE),--reference=$(REFERENCE))
 
-.PHONY: install demo test test-all lint
+.PHONY: install demo test test-all lint docs
 
 install: .venv/.installed
 
@@ -24,7 +24,7 @@ install: .venv/.installed
 	@start=$$(date +%s) && set -e -x && \
 	$(PYTHON) -m venv .venv && \
 	$(PIP_INSTALL) setuptools wheel && \
-	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy,dev]' && \
+	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy,dev,docs]' && \
 	$(PIP_INSTALL) --no-deps mmtrack && \
 	touch $@ && \
 	{ set +x; } 2> /dev/null && \
@@ -41,3 +41,6 @@ test-all: install
 
 lint: install
 	$(BIN)/ruff check
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
