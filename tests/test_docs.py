@@ -153,19 +153,19 @@ def copied(path: str) -> Config:
 
 
 @cache
-def parameters(kind: str) -> frozenset[str] | None:
-    """What the registered class takes, None for anything."""
+def parameters(kind: str) -> frozenset[str]:
+    """What the registered class takes."""
     found = [cls for registry in REGISTRIES if (cls := registry.get(kind))]
     assert found, f"type='{kind}': no such class is registered"
     names = set()
-    inits = [vars(base)['__init__'] for base in inspect.getmro(found[0])
+    inits = [vars(base)['__init__'] for base in inspect.getmro(found[0])[:-1]
              if '__init__' in vars(base)] if inspect.isclass(found[0]) else found[:1]
     for init in inits:
         taken = inspect.signature(init).parameters.values()
         names |= {p.name for p in taken if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
         if all(p.kind != p.VAR_KEYWORD for p in taken):
-            return frozenset(names)
-    return None
+            break
+    return frozenset(names)
 
 
 def check_keys(before, after, place: str = '') -> None:
@@ -181,7 +181,7 @@ def check_keys(before, after, place: str = '') -> None:
         if key not in before and key not in ('type', '_delete_'):
             known = inspect.signature(Runner).parameters if not place else \
                 parameters(after['type']) if 'type' in after else ()
-            assert known is None or key in known, f'{place}{key}: no such setting'
+            assert key in known, f'{place}{key}: no such setting'
         if key == 'type' and value != before.get(key):
             parameters(value)
         check_keys(before.get(key), value, f'{place}{key}.')
