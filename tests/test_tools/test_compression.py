@@ -69,8 +69,8 @@ def full_disk():
 @pytest.fixture
 def training(setup, tool, tmp_path):
     """Run the training of ``trained``, without workers, in a folder of its own."""
-    def train(*more, options=()):
-        return tool('train.py', setup.config, '--work-dir', tmp_path, *more, '--cfg-options',
+    def train(*more, options=(), config=setup.config):
+        return tool('train.py', config, '--work-dir', tmp_path, *more, '--cfg-options',
                     'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
                     *options)
     return train
@@ -143,23 +143,27 @@ def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_st
 
 
 @pytest.mark.slow
-def test_all_that_has_a_state_is_resumed(training, tmp_path, at_step, monkeypatch):
+def test_all_that_has_a_state_is_resumed(setup, training, tmp_path, at_step):
     """Averaged weights, accumulated gradients and schedules by epoch, told to end at any step."""
-    options = ['train_dataloader.batch_size=1', 'optim_wrapper.accumulative_counts=2',
-               'param_scheduler.0.by_epoch=True', 'param_scheduler.0.end=2',
-               'train_cfg.max_epochs=2',
-               "custom_hooks=[{'type':'IterationSeedHook'},{'type':'ReplacementScheduleHook'},"
-               "{'type':'EMAHook','momentum':0.1}]"]
+    config = tmp_path / 'config.py'
+    config.write_text(f"""
+_base_ = {str(setup.config)!r}
+train_dataloader = dict(batch_size=1)
+optim_wrapper = dict(accumulative_counts=2)
+param_scheduler = dict(_delete_=True, type='LinearLR', start_factor=0.1, by_epoch=True, end=2)
+train_cfg = dict(max_epochs=2)
+custom_hooks = [*_base_.custom_hooks, dict(type='EMAHook', momentum=0.1)]
+""")
     whole = tmp_path / 'whole'
-    assert training('--work-dir', whole, options=options).status == 0
+    assert training('--work-dir', whole, config=config).status == 0
     for step in range(11):
         folder = tmp_path / str(step)
         at_step(step, sigterm)
-        done = training('--work-dir', folder, options=options)
+        done = training('--work-dir', folder, config=config)
         assert done.status == 143, done.err
         assert f'after {step + 1 + (step + 1) % 2} iterations' in done.out
         at_step(None)
-        assert training('--resume', '--work-dir', folder, options=options).status == 0
+        assert training('--resume', '--work-dir', folder, config=config).status == 0
         for part in ('state_dict', 'ema_state_dict', 'optimizer', 'param_schedulers'):
             one, other = (load(place / 'epoch_2.pth')[part] for place in (whole, folder))
             assert equal(one, other), (step, part)
