@@ -291,7 +291,7 @@ def test_no_elimination_across_resolutions(tmp_path):
                      'backbone.pos_embed_z: random',
                      "head.score: from the teacher's score, random where that does not fit: "
                      'score.0.conv'}),
-], ids=str)
+], ids=['all', 'block', 'mlp_ratio', 'width'])
 def test_one_line_a_group_says_where_it_starts(teacher_file, options, lines, monkeypatch):
     said = []
     monkeypatch.setattr('mmct.models.initialise.print_log', lambda text, *_: said.append(text))
