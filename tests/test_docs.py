@@ -176,6 +176,8 @@ def check_keys(before, after, place: str = '') -> None:
             check_keys(old, value, f'{place}{i}.')
     if not isinstance(after, dict):
         return
+    if place and not before and 'type' not in after:
+        return  # settings without a class, which no base has: nothing tells what may be in them
     before = before if isinstance(before, dict) else {}
     for key, value in after.items():
         if key not in before and key not in ('type', '_delete_'):
