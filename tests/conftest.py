@@ -23,7 +23,8 @@ def pytest_configure(config):
 
 
 def pytest_terminal_summary(terminalreporter):
-    cases = [value for report in terminalreporter.getreports('passed')
+    cases = [value for reports in terminalreporter.stats.values() for report in reports
+             if getattr(report, 'when', '') == 'teardown'
              for name, value in report.user_properties if name == 'fuzz cases' and value]
     if cases:
         terminalreporter.write_line(f'{sum(cases)} fuzz cases in {len(cases)} tests')

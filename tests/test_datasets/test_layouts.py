@@ -238,7 +238,7 @@ def test_annotations_that_cannot_be_read(tmp_path):
     put(tmp_path / 'anno/UAV123/car1_s.txt', b'\xff\xfe')
     found = problems(tmp_path, 'uav123')
     assert 'annotation cannot be read: ' in found['bird1_1'][0]
-    assert 'car1_s.txt is not a text file of boxes' in found['car1_s'][0]
+    assert 'car1_s.txt is not a text file' in found['car1_s'][0]
     (file, (count, left_out)), = infos(tmp_path, 'uav123').items()
     assert count == len(lengths) - 2
     assert [text.split(':')[0] for text in left_out] == ['bird1_1', 'car1_s']

@@ -225,7 +225,7 @@ def test_files_that_do_not_fit(file, options, message):
     ('{"teacher_depth": 6}', 'is not a file of tools/analyze_stages.py'),
     ('{"teacher_depth": 6, "division": 3}', 'is not a file of tools/analyze_stages.py'),
     ('{"teacher_depth": 6, "division": [2, 2]}', r'\[2, 2\] sums to 4, but the teacher has 6'),
-    ('{"teacher_depth": 6, "division": [2.0, 4]}', 'must hold positive integers'),
+    ('{"teacher_depth": 6, "division": [2.0, 4]}', 'must be in .*, a whole number'),
 ])
 def test_files_of_something_else(file, content, message):
     file.write_text(content)
