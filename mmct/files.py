@@ -20,7 +20,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.name}.part')
+    # Its own for each process: several may write the same log.
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
     try:
         yield part
         with open(part, 'rb') as file:

@@ -33,6 +33,7 @@ def parse_args():
 
 
 def main(args) -> int:
+    from mmengine.dist import barrier
     from mmengine.runner import Runner
 
     from mmct.checkpoint import load_weights
@@ -60,6 +61,7 @@ def main(args) -> int:
     metrics = runner.test()
     if args.json and runner.rank == 0:
         write_text(args.json, json.dumps(metrics, indent=1))
+    barrier()  # torchrun ends the others as soon as one process exits with 1
     return 1 if metrics.get('sot/failed_sequences') else 0
 
 
