@@ -26,7 +26,7 @@ def parse_args():
                         "figures of papers), or left out (official, LaSOT's toolkit); or as "
                         "MMTracking's SOTMetric (sot); or AO and SR as GOT-10k's toolkit (got10k)")
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
-                        help='these alone; default: all of the annotations')
+                        help='these alone; default: all that have more than a first box')
     parser.add_argument('--json', type=Path, metavar='OUT')
     return parser.parse_args()
 
@@ -52,6 +52,9 @@ def main(args) -> None:
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     total = found['total']
+    first_only = [name for name, length in lengths.items() if length == 1 and name not in results]
+    if first_only and not args.sequences:
+        print(f'left out, their annotation is a first box alone: {", ".join(first_only)}\n')
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]

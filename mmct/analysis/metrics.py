@@ -48,7 +48,7 @@ def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Anno
     if convention not in CONVENTIONS:
         raise ValueError(f'convention={convention!r} is not one of {CONVENTIONS}')
     if not results:
-        raise ValueError('no sequence to evaluate')
+        raise ValueError('no sequence to evaluate: none has a box for more than its first frame')
     if convention == 'sot':
         return {name: sot_curves(boxes, annotations[name].boxes)
                 for name, boxes in results.items()}

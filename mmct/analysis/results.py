@@ -43,7 +43,8 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
 
     Args:
         lengths: {name of a sequence: number of its frames}.
-        names: sequences that must be there; None for all of ``lengths``.
+        names: sequences that must be there; None for all of ``lengths`` with more than a first
+            frame, without which there is nothing to judge.
 
     Raises:
         FileNotFoundError: the folder or files of sequences are missing.
@@ -51,7 +52,9 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
-    names = list(lengths if names is None else names)
+    if names is None:
+        names = [name for name, length in lengths.items() if length > 1]
+    names = list(names)
     missing = [name for name in names if not box_file(folder, name).is_file()]
     if missing:
         raise FileNotFoundError(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from mmengine.logging import print_log
-from mmtrack.datasets import BaseSOTDataset
+from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
 from ..analysis import read_boxes
@@ -54,6 +54,19 @@ class ListedSOTDataset(BaseSOTDataset):
             paths = [osp.join(path, name) for name in names]
         return dict(video_id=video_idx, frame_ids=np.arange(stop - start), img_paths=paths,
                     video_length=stop - start)
+
+
+@DATASETS.register_module()
+class GOT10kValDataset(GOT10kDataset):
+    """GOT-10k's validation videos, to test on; MMTracking's class would hide their boxes, as those
+    of the test videos are."""
+
+    prepare_test_data = BaseSOTDataset.prepare_test_data
+
+    def get_visibility_from_video(self, video_idx: int) -> dict:
+        folder = osp.join(self.data_prefix['img_path'], self.get_data_info(video_idx)['video_path'])
+        # How much of the target is seen, in eighths; frames with nothing of it count nowhere.
+        return dict(visible=self._loadtxt(osp.join(folder, 'cover.label'), dtype=int) > 0)
 
 
 @DATASETS.register_module()

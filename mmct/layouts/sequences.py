@@ -161,7 +161,7 @@ def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
 
 
 def got10k(split: str) -> Callable[[Path], list[Sequence]]:
-    flags = ('absence.label', 'cover.label') if split == 'train' else ()
+    flags = () if split == 'test' else ('absence.label', 'cover.label')
 
     def sequences(root: Path) -> list[Sequence]:
         folder, file = root / split, root / split / 'list.txt'

@@ -46,7 +46,7 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
     notes = []
     if len(names) < len(truth):
         notes.append(f'{len(truth) - len(names)} of {len(truth)} annotated sequences have no '
-                     'results and are left out.')
+                     'results, or no box but the first, and are left out.')
     pictures = {f'{CURVES[kind][1]} plot': publish(lambda kind=kind: draw_curves(trackers, kind),
                                                    out / kind) for kind in CURVES}
     if any(tracker.fps for tracker in trackers):

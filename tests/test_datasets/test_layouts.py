@@ -67,13 +67,14 @@ def trackingnet(root):
 
 
 def got10k(root):
-    for split, count in (('test', 1), ('train', 5)):
+    for split, count in (('test', 1), ('train', 5), ('val', 5)):
         folder = root / split / f'GOT-10k_{split.title()}_000001'
         frames(folder, '%08d.jpg', range(1, 6))
         put(folder / 'groundtruth.txt', boxes(count))
         put(root / split / 'list.txt', f'{folder.name}\n')
-    put(folder / 'absence.label', '0\n' * 4 + '1\n')
-    put(folder / 'cover.label', '8\n' * 5)
+        if count == 5:
+            put(folder / 'absence.label', '0\n' * 4 + '1\n')
+            put(folder / 'cover.label', '8\n' * 3 + '0\n8\n')
     put(root / 'train/got10k_vot_train_split.txt', '0\n')
     return {'GOT-10k_Test_000001': 5}
 
@@ -146,6 +147,17 @@ def test_configs_read_what_the_converter_writes(tmp_path, name):
     assert len(dataset) == sum(lengths.values())
 
 
+def test_the_validation_videos_of_got10k_have_all_boxes(tmp_path):
+    got10k(tmp_path)
+    infos(tmp_path, 'got10k')
+    dataset = built(tmp_path, 'got10k_val')
+    instances = [dataset.prepare_test_data(0, frame)['instances'][0] for frame in range(5)]
+    assert [own['bbox'][0] for own in instances] == [10, 11, 12, 13, 14]
+    assert [own['visible'] for own in instances] == [True, True, True, False, True]
+    annotation, = read_annotations(tmp_path / 'val').values()
+    assert (~annotation.absent).tolist() == [own['visible'] for own in instances]
+
+
 @pytest.mark.parametrize(('name', 'folder'), [
     ('uav123', 'annotations/uav123'), ('nfs', 'annotations/nfs'), ('otb100', 'annotations/otb100'),
     ('tnl2k', 'TNL2K_test_subset'), ('lasot_ext', '.')])
@@ -174,7 +186,7 @@ def test_training_sets(tmp_path, name, kind, file, length):
     assert dataset.num_videos == 1
     found = dataset.get_ann_infos_from_video(0)
     assert len(found['bboxes']) == length
-    assert found['visible'].sum() == length - (name != 'trackingnet')
+    assert found['visible'].sum() == length - {'lasot': 1, 'got10k': 2, 'trackingnet': 0}[name]
     paths = dataset.get_img_infos_from_video(0)['img_paths']
     assert [cv2.imread(path).shape for path in paths] == [(48, 64, 3)] * length
 
@@ -211,7 +223,7 @@ def problems(root, name, key='', decode=False):
 def test_nothing_is_missing(tmp_path, name):
     complete = globals()[name](tmp_path)
     for key in layout_of(name).present(tmp_path):
-        if key in ('', 'test'):
+        if key in ('', 'test', 'val'):
             assert not problems(tmp_path, name, key, decode=True).keys() & complete.keys()
 
 

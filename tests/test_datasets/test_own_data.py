@@ -126,6 +126,21 @@ def test_absent_targets_are_not_drawn(files, tmp_path):
     assert not drawn & set(range(10, 20))
 
 
+def test_a_first_box_alone_is_not_judged(files, tmp_path):
+    for name in 'abc':
+        (tmp_path / f'{name}.txt').write_text(box_text())
+    done = run_tool('evaluate.py', tmp_path, '--annotations', files)
+    assert done.status == 0, done.err
+    assert done.out.startswith('left out, their annotation is a first box alone: c\n')
+    assert 'all 2 sequences' in done.out
+    assert f'{2 * LENGTH} frames' in done.out
+    (tmp_path / 'first').mkdir()
+    shutil.copy(files / 'c.txt', tmp_path / 'first')
+    done = run_tool('evaluate.py', tmp_path, '--annotations', tmp_path / 'first')
+    assert (done.status, done.err) == (
+        2, 'error: no sequence to evaluate: none has a box for more than its first frame\n')
+
+
 def test_calibration(files):
     crop = {'type': 'CropPair', 'size': [32, 64], 'factor': [2, 4], 'center_jitter': [0, 0],
             'scale_jitter': [0, 0]}

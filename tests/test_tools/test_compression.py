@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.runner import Runner
 from tiny import same_weights
 
+from mmct.evaluation.pair_iou import PairIoU
 from mmct.models.distillers import ReplacementDistiller
 
 
@@ -140,6 +142,27 @@ def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_st
     assert (done.status, done.err) == (
         0, f'warning: {tmp_path}/epoch_2.pth is cut short or damaged and passed over\n')
     assert_same_state(trained / 'epoch_3.pth', tmp_path / 'epoch_3.pth')
+
+
+def test_the_best_checkpoint_stays_until_a_better_one_is_written(training, tmp_path, monkeypatch):
+    scores = iter([0.1, 0.2, 0.3])
+    monkeypatch.setattr(PairIoU, 'compute_metrics', lambda self, results: {'iou': next(scores)})
+    save = Runner.save_checkpoint
+
+    def best():
+        return [file.name for file in tmp_path.glob('best_*')]
+
+    def save_or_fail(self, folder, filename, *args, **kwargs):
+        if filename == 'best_pair_iou_epoch_3.pth':
+            raise OSError(f'the disk is full beside {best()}')
+        save(self, folder, filename, *args, **kwargs)
+
+    monkeypatch.setattr(Runner, 'save_checkpoint', save_or_fail)
+    done = training()
+    assert (done.status, done.err) == (
+        2, "error: the disk is full beside ['best_pair_iou_epoch_2.pth']\n")
+    assert best() == ['best_pair_iou_epoch_2.pth']
+    assert load(tmp_path / 'best_pair_iou_epoch_2.pth')['meta']['epoch'] == 2
 
 
 @pytest.mark.slow

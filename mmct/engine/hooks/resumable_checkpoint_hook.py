@@ -24,8 +24,8 @@ class ResumableCheckpointHook(CheckpointHook):
 
     SIGTERM lets the iteration end (with accumulated gradients, the step of the optimizer), saves
     ``interrupted.pth`` and exits with status 143; all processes do so after the same iteration.
-    Another one, seconds later, ends the process at once. Old checkpoints go only when the new one
-    is written, with ``max_keep_ckpts=1``, too.
+    Another one, seconds later, ends the process at once. Old checkpoints, the best one among them,
+    go only when the new one is written, with ``max_keep_ckpts=1``, too.
     """
 
     def before_train(self, runner) -> None:
@@ -82,6 +82,15 @@ class ResumableCheckpointHook(CheckpointHook):
                 path = self.file_backend.join_path(self.out_dir, name)
                 if self.file_backend.isfile(path):
                     self.file_backend.remove(path)
+
+    def _save_best_checkpoint(self, runner, metrics) -> None:
+        # MMEngine removes the best one first, and a run that ends in between has none.
+        outdated, remove = [], self.file_backend.remove
+        self.file_backend.remove = outdated.append
+        super()._save_best_checkpoint(runner, metrics)
+        self.file_backend.remove = remove
+        for path in outdated:
+            remove(path)
 
     def save(self, runner, name: str, meta: dict) -> None:
         """Write the state of the run, then its name into ``last_checkpoint``."""
