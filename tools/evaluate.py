@@ -5,6 +5,7 @@ tools/test.py and the usual toolkits write them. docs/evaluation.md says how the
 """
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from cli import run, without_mmtracking
@@ -26,7 +27,8 @@ def parse_args():
                         "figures of papers), or left out (official, LaSOT's toolkit); or as "
                         "MMTracking's SOTMetric (sot); or AO and SR as GOT-10k's toolkit (got10k)")
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
-                        help='these alone; default: all that have more than a first box')
+                        help='these alone, each of which must be there; default: all that '
+                        'are there')
     parser.add_argument('--json', type=Path, metavar='OUT')
     return parser.parse_args()
 
@@ -52,14 +54,25 @@ def main(args) -> None:
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     total = found['total']
-    first_only = [name for name, length in lengths.items() if length == 1 and name not in results]
-    if first_only and not args.sequences:
-        print(f'left out, their annotation is a first box alone: {", ".join(first_only)}\n')
+    if not args.sequences:
+        tell_what_is_left_out(lengths, results, args.results)
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
     print(tabulate(rows, headers='keys', tablefmt='github'))
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
+
+
+def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
+    from mmct.analysis.results import listing
+    missing = [name for name in lengths if name not in results and lengths[name] > 1]
+    if missing:
+        print(f'warning: these are {len(results)} of {len(results) + len(missing)} sequences: '
+              f'{folder} lacks the result files of {listing(missing)}; test these sequences, or '
+              'name those that you want with --sequences', file=sys.stderr)
+    first_only = [name for name, length in lengths.items() if length == 1]
+    if first_only:
+        print(f'left out, their annotation is a first box alone: {listing(first_only)}\n')
 
 
 def columns(found: dict) -> dict:

@@ -43,8 +43,8 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
 
     Args:
         lengths: {name of a sequence: number of its frames}.
-        names: sequences that must be there; None for all of ``lengths`` with more than a first
-            frame, without which there is nothing to judge.
+        names: sequences that must be there; None for those of ``lengths`` that are, but for
+            sequences of a first frame alone, in which there is nothing to judge.
 
     Raises:
         FileNotFoundError: the folder or files of sequences are missing.
@@ -52,15 +52,15 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
+    there = {name for name in lengths if box_file(folder, name).is_file()}
+    if not there:
+        raise FileNotFoundError(f'{folder} has no result file of any annotated sequence, such as '
+                                f'{next(iter(lengths))}.txt')
     if names is None:
-        names = [name for name, length in lengths.items() if length > 1]
-    names = list(names)
-    missing = [name for name in names if not box_file(folder, name).is_file()]
-    if missing:
-        raise FileNotFoundError(
-            f'{folder} lacks the result files of {len(missing)} of {len(names)} sequences '
-            f'({", ".join(missing[:5])}{", …" if len(missing) > 5 else ""}); run the test again, '
-            'or name the sequences that there are with --sequences')
+        names = [name for name, length in lengths.items() if length > 1 and name in there]
+    elif missing := [name for name in names if name not in there]:
+        raise FileNotFoundError(f'{folder} lacks the result files of {listing(missing)}; test '
+                                'these sequences')
     results = {}
     for name in names:
         path = box_file(folder, name)
@@ -80,6 +80,11 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
                              'finite x,y,w,h with w, h >= 0')
         results[name] = boxes
     return results
+
+
+def listing(names: list[str], most: int = 10) -> str:
+    """Names for a message, all of them if they are few."""
+    return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')
 
 
 def box_file(folder: Path, name: str) -> Path:

@@ -54,8 +54,8 @@ def read_trackers(folders: Mapping[str, Path], annotations: Mapping[str, Annotat
         FileNotFoundError: there is none, or a tracker lacks some of them.
         ValueError: a file cannot be understood.
     """
-    names = [name for name in annotations
-             if any(box_file(folder, name).is_file() for folder in folders.values())]
+    names = [name for name, own in annotations.items() if len(own.boxes) > 1
+             and any(box_file(folder, name).is_file() for folder in folders.values())]
     if not names:
         raise FileNotFoundError(
             f'no result file of any annotated sequence, such as {next(iter(annotations))}.txt, in '
@@ -63,7 +63,7 @@ def read_trackers(folders: Mapping[str, Path], annotations: Mapping[str, Annotat
     lengths = {name: len(annotations[name].boxes) for name in names}
     found = []
     for name, folder in folders.items():
-        boxes = read_results(folder, lengths)
+        boxes = read_results(folder, lengths, names)
         curves = all_curves(boxes, annotations, convention)
         found.append(TrackerResults(name, boxes, curves, scores(curves, annotations),
                                     frames_per_second(read_seconds(folder, names))))

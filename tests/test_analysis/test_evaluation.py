@@ -94,9 +94,9 @@ def test_recorded_metrics(reference, tmp_path):
     folder = tmp_path / 'eval20'
     recorded = json.loads((folder / 'metrics.json').read_text())
     done = run_tool('evaluate.py', folder, '--annotations',
-                    reference / 'lasot/annos_test.tar.xz', '--json', tmp_path / 'out.json',
-                    '--sequences', *recorded['per_sequence'])
+                    reference / 'lasot/annos_test.tar.xz', '--json', tmp_path / 'out.json')
     assert done.status == 0, done.err
+    assert done.err.startswith('warning: these are 20 of 280 sequences: ')
     found = json.loads((tmp_path / 'out.json').read_text())
     for name, values in [('total', recorded['total']), *recorded['per_sequence'].items()]:
         own = found['total'] if name == 'total' else found['per_sequence'][name]
@@ -189,6 +189,23 @@ def test_tool(results):
     assert '120 frames, official convention' in done.out
 
 
+def test_missing_results(results):
+    (results / 'results/cat-1.txt').unlink()
+    done = evaluated(results)
+    assert (done.status, done.err) == (
+        0, f'warning: these are 1 of 2 sequences: {results}/results lacks the result files of '
+        'cat-1; test these sequences, or name those that you want with --sequences\n')
+    assert 'all 1 sequences' in done.out
+    done = evaluated(results, '--sequences', 'cat-1', 'dog-2')
+    assert (done.status, done.err) == (
+        2, f'error: {results}/results lacks the result files of cat-1; test these sequences\n')
+    (results / 'results/dog-2.txt').unlink()
+    done = evaluated(results)
+    assert (done.status, done.err) == (
+        2, f'error: {results}/results has no result file of any annotated sequence, such as '
+        'cat-1.txt\n')
+
+
 def test_one_frame_too_many_is_cut(results):
     before = evaluated(results).out
     path = results / 'results/cat-1.txt'
@@ -197,7 +214,6 @@ def test_one_frame_too_many_is_cut(results):
 
 
 @pytest.mark.parametrize(('change', 'message'), [
-    (lambda text: None, 'lacks the result files of 1 of 2 sequences (cat-1); run the test again'),
     (lambda text: text[:len(text) // 2].rpartition('\n')[0], 'the run was broken off'),
     (lambda text: text * 2, 'cat-1.txt has 120 boxes, the annotation 60: it is of another version'),
     (lambda text: text.replace(text.split('\n')[3], '1,nan,3,4'), 'cat-1.txt, line 4: [1.0, nan, '),
@@ -205,10 +221,7 @@ def test_one_frame_too_many_is_cut(results):
     (lambda text: 'no boxes', 'expected four numbers')])
 def test_broken_results(results, change, message):
     path = results / 'results/cat-1.txt'
-    text = change(path.read_text())
-    path.unlink()
-    if text is not None:
-        path.write_text(text)
+    path.write_text(change(path.read_text()))
     done = evaluated(results)
     assert done.status == 2
     assert done.err.startswith('error: ')

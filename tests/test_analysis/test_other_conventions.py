@@ -176,5 +176,5 @@ def test_boxes_in_both_layouts(tmp_path):
     (tmp_path / 'a').mkdir()
     (tmp_path / 'a/a_001.txt').write_text('1,2,3,4\n')
     (tmp_path / 'b.txt').write_text('5,6,7,8\n')
-    found = read_results(tmp_path, {'a': 1, 'b': 1})
+    found = read_results(tmp_path, {'a': 1, 'b': 1}, ['a', 'b'])
     assert found['a'].tolist() + found['b'].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]

@@ -66,7 +66,7 @@ def test_names_of_trackers(tmp_path):
 def test_sequences_that_one_tracker_lacks_are_an_error(material, tmp_path):
     truth = read_annotations(material / 'annos')
     (tmp_path / 'cat-1.txt').write_bytes((material / 'student/cat-1.txt').read_bytes())
-    with pytest.raises(FileNotFoundError, match='lacks the result files of 2 of 3 sequences'):
+    with pytest.raises(FileNotFoundError, match='lacks the result files of .*, dog-2; test'):
         read_trackers({'a': material / 'teacher', 'b': tmp_path}, truth, 'published')
     alone, = read_trackers({'b': tmp_path}, truth, 'published')
     assert list(alone.boxes) == ['cat-1']
