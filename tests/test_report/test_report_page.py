@@ -49,7 +49,8 @@ def test_what_cannot_be_shown_is_said(material, tmp_path):
     done = run_tool('report.py', *args)
     assert done.status == 0, done.err
     page = (tmp_path / 'out/index.html').read_text()
-    for note in ('1 of 2 annotated sequences have no results and are left out.',
+    for note in ('1 of 2 annotated sequences have no results, or no box but the first, and are '
+                 'left out.',
                  'No plot of speed: there are no times beside the boxes (NAME_time.txt).',
                  'No scores by attribute: the annotations name none (att/NAME.txt).',
                  'No player: no frames were given (--frames).'):
