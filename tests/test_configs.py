@@ -180,7 +180,7 @@ def test_students_fit_their_teacher(name):
         ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),
         ('ct_ostrack_4l', '224'), ('demo/ct_ostrack_tiny_4l', 'smat'),
         ('demo/ct_ostrack_tiny_4l', 'mlp1x'), ('demo/ct_ostrack_tiny_4l', 'w32'),
-        ('demo/ct_ostrack_tiny_4l', '96'))),
+        ('demo/ct_ostrack_tiny_4l', '96'), ('demo/ct_ostrack_tiny_4l', '1335'))),
     ('ablation/ground_truth_only', TRACK),
     ('ablation/replacement', TRACK), ('ablation/replacement_guidance', TRACK | GUIDANCE),
     ('ablation/replacement_mimicking', TRACK | MIMIC),

@@ -96,9 +96,10 @@ def parse_args():
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
     parser.add_argument('--data', type=Path, default=Path('data/demo'), help='folder of the videos')
     parser.add_argument('--teacher', type=Path, default=CONFIGS / 'ostrack_tiny.pth')
-    parser.add_argument('--students', nargs='+', default=['ct_ostrack_tiny_4l'], metavar='CONFIG',
+    parser.add_argument('--students', nargs='+', default=['ct_ostrack_tiny_4l_1335'],
+                        metavar='CONFIG',
                         choices=sorted(file.stem for file in CONFIGS.glob('ct_*.py')),
-                        help='names of configs in configs/demo (default ct_ostrack_tiny_4l)')
+                        help='names of configs in configs/demo (default ct_ostrack_tiny_4l_1335)')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0],
                         help='train all students once with each')
     parser.add_argument('--cfg-options', nargs='+', default=[],
