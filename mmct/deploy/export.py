@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..models import OSTrack
+from ..models.losses import mean_iou
 from ..runtime import open_network
-from ..runtime.backends.pytorch import TorchNetwork
-from ..runtime.network import METADATA, Network, NetworkInfo
+from ..runtime.backends.pytorch import SearchNetwork, TemplateNetwork, TorchNetwork
+from ..runtime.network import MAPS, METADATA, Network, NetworkInfo
 from .calibration import Sample
 from .extra import needed
 from .quantize import quantize
@@ -25,37 +26,6 @@ FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 TOLERANCE = {'fp32': 1e-4, 'fp16': 2e-2}
 # Smallest mean IoU of int8's boxes with PyTorch's on the crops it was calibrated with.
 INT8_IOU = 0.7
-
-
-class TemplateNetwork(nn.Module):
-    """(N, Sz, Sz, 3) uint8 BGR -> template tokens (N, Lz, C)."""
-
-    def __init__(self, tracker: OSTrack) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, template: Tensor) -> Tensor:
-        return self.tracker.backbone.embed_template(images(self.tracker, template))
-
-
-class SearchNetwork(nn.Module):
-    """Template tokens (N, Lz, C) and search crops (N, Sx, Sx, 3) uint8 BGR -> the outputs that a
-    tracking step reads."""
-
-    def __init__(self, tracker: OSTrack) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, template_tokens: Tensor, search: Tensor) -> tuple:
-        backbone, head = self.tracker.backbone, self.tracker.head
-        maps = head(backbone.track(template_tokens, images(self.tracker, search)))
-        return tuple(head.outputs(maps).values())
-
-
-def images(tracker: OSTrack, crops: Tensor) -> Tensor:
-    """As ``PairDataPreprocessor`` normalises, out of place; (N, S, S, 3) -> (N, 3, S, S)."""
-    rgb = crops.permute(0, 3, 1, 2).flip(1).float()
-    return (rgb - tracker.data_preprocessor.mean) / tracker.data_preprocessor.std
 
 
 class Written(NamedTuple):
@@ -112,7 +82,6 @@ def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sa
     template = torch.zeros(2, info.template_size, info.template_size, 3, dtype=torch.uint8)
     search = torch.zeros(2, info.search_size, info.search_size, 3, dtype=torch.uint8)
     tokens = torch.zeros(2, backbone.lengths['template'], backbone.embed_dims)
-    outputs = {'center': ['score', 'size', 'offset'], 'corner': ['box', 'score']}[info.head]
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
     # Templates are embedded once a target, so nothing is gained there.
     target = path.with_suffix(f'.template{path.suffix}')
@@ -120,8 +89,8 @@ def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sa
     to_onnx(TemplateNetwork(tracker), (template, ), ['template'], ['template_tokens'], source)
     finish(source, target, None)
     source = path.with_suffix('.onnx')
-    to_onnx(SearchNetwork(tracker), (tokens, search), ['template_tokens', 'search'], outputs,
-            source)
+    to_onnx(SearchNetwork(tracker), (tokens, search), ['template_tokens', 'search'],
+            MAPS[info.head], source)
     network = TorchNetwork(tracker)
     inputs = [{'template_tokens': network.embed(z, (0, 0, 1, 1))[0].numpy(), 'search': x[None]}
               for z, x in samples] if info.precision == 'int8' else []
@@ -182,8 +151,9 @@ def check(network: Network, reference: Network, samples: Sequence[Sample]) -> di
     """
     info = network.info
     if info.precision == 'int8':
-        agreement = {'IoU': float(np.mean([box_iou(*(predict(net, *sample) for net in (
-            network, reference))) for sample in samples]))}
+        boxes = (torch.tensor([predict(net, *sample) for sample in samples])
+                 for net in (network, reference))
+        agreement = {'IoU': mean_iou(*boxes).item()}
         if agreement['IoU'] >= INT8_IOU:
             return agreement
         limit = f'at least {INT8_IOU} is needed; more or other calibration crops may help'
@@ -210,15 +180,7 @@ def compare(network: Network, reference: Network, count: int = 4) -> dict[str, f
             for name, value in results[0].items()}
 
 
-def predict(network: Network, template: np.ndarray, search: np.ndarray) -> Sequence[float]:
+def predict(network: Network, template: np.ndarray, search: np.ndarray) -> list[float]:
     """Box cx, cy, w, h in [0, 1] of one search crop."""
     outputs = network.run([network.embed(template, (0, 0, 1, 1))], search[None])
-    return network.info.decode({name: value[0] for name, value in outputs.items()})[0]
-
-
-def box_iou(one: Sequence[float], other: Sequence[float]) -> float:
-    """IoU of two boxes cx, cy, w, h."""
-    spans = [min(a + u / 2, b + v / 2) - max(a - u / 2, b - v / 2)
-             for a, u, b, v in zip(one[:2], one[2:], other[:2], other[2:])]
-    common = max(spans[0], 0) * max(spans[1], 0)
-    return common / max(one[2] * one[3] + other[2] * other[3] - common, 1e-12)
+    return list(network.info.decode({name: value[0] for name, value in outputs.items()})[0])

@@ -11,8 +11,8 @@ from .geometry import decode_center
 
 # Name of the entry in the metadata of an exported file.
 METADATA = 'mmct'
-# What a network gives, by the kind of its head.
-MAPS = {'center': {'score', 'size', 'offset'}, 'corner': {'box', 'score'}}
+# What a network gives, in this order, by the kind of its head.
+MAPS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score')}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class NetworkInfo:
         size = self.search_size
         if (inputs.keys() != {'template_tokens', 'search'}
                 or list(inputs['search'])[1:] != [size, size, 3]
-                or set(outputs) != MAPS[self.head]):
+                or set(outputs) != set(MAPS[self.head])):
             raise ValueError(f'{path} has the inputs {dict(inputs)} and outputs {sorted(outputs)}, '
                              f'but says that it takes search crops of {size} pixels and has a '
                              f'{self.head} head; give a file written by tools/export.py')

@@ -13,7 +13,7 @@ from tiny import build, save_teacher, student, tracker
 
 from mmct.api import ready
 from mmct.deploy import export_tracker
-from mmct.deploy.export import box_iou, check, compare
+from mmct.deploy.export import check, compare
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.backends.pytorch import TorchNetwork
 
@@ -160,14 +160,6 @@ def test_int8_that_strays_is_refused(model, monkeypatch):
                for _ in range(3)]
     with pytest.raises(ValueError, match=r'at least 0.7 is needed; more or other calibration'):
         check(other, TorchNetwork(model), samples)
-
-
-@pytest.mark.parametrize(('one', 'other', 'expected'), [
-    ((0.5, 0.5, 0.2, 0.2), (0.5, 0.5, 0.2, 0.2), 1),
-    ((0.5, 0.5, 0.2, 0.2), (0.6, 0.5, 0.2, 0.2), 1 / 3),
-    ((0.2, 0.2, 0.1, 0.1), (0.8, 0.8, 0.1, 0.1), 0)])
-def test_iou(one, other, expected):
-    assert box_iou(one, other) == pytest.approx(expected)
 
 
 # What cannot be
