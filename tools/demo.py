@@ -157,10 +157,13 @@ def test(args, steps: Steps, label: str, config: str, checkpoint: Path, data: li
 def report(args, results: dict, minutes: dict) -> None:
     """The table and the picture."""
     from mmct import load_tracker
+    from mmct.analysis import read_results
     from mmct.evaluation.complexity import count_macs, count_parameters
-    from mmct.evaluation.speed import interleaved_latency
+    from mmct.evaluation.speed import latency
     from mmct.report.clips import Clip
     from mmct.report.contact_sheet import draw_contact_sheet
+    from mmct.runtime import Tracker
+    from mmct.runtime.backends.pytorch import TorchNetwork
 
     videos = test_videos(args.data)
     trackers = {
@@ -168,8 +171,8 @@ def report(args, results: dict, minutes: dict) -> None:
         for name, runs in results.items()
     }
     frames, truth = next(iter(videos.values()))
-    latency = interleaved_latency(
-        trackers, [cv2.imread(str(f)) for f in frames[:60]], truth[0])
+    speed = latency({name: Tracker(TorchNetwork(own)) for name, own in trackers.items()},
+                    [cv2.imread(str(frame)) for frame in frames[:60]], truth[0])
     rows = []
     for name, runs in results.items():
         metrics = {key: [run[f'sot/{key}'] for run in runs]
@@ -181,8 +184,8 @@ def report(args, results: dict, minutes: dict) -> None:
             'norm. precision': spread(metrics['norm_precision']),
             'precision': spread(metrics['precision']),
             '% of teacher': spread(share),
-            'ms a frame': f'{latency[name]:.2f}',
-            'speed-up': f'{latency[TEACHER] / latency[name]:.2f} x',
+            'ms a frame': f'{speed[name]:.2f}',
+            'speed-up': f'{speed[TEACHER] / speed[name]:.2f} x',
             'MMACs': f'{count_macs(trackers[name]) / 1e6:.1f}',
             'parameters': f'{count_parameters(trackers[name]) / 1e6:.2f} M',
             'training': spread(minutes[name]) + ' min' if name in minutes else 'given',
@@ -190,26 +193,16 @@ def report(args, results: dict, minutes: dict) -> None:
     table = tabulate(rows, headers='keys', tablefmt='github')
     (args.work_dir / 'results.md').write_text(table + '\n')
     sheet = args.work_dir / 'contact_sheet.png'
+    lengths = {name: len(boxes) for name, (_, boxes) in videos.items()}
     draw_contact_sheet(
         {name: Clip(frames)
          for name, (frames, _) in list(videos.items())[::max(len(videos) // 7, 1)]},
         {'ground truth': {name: boxes for name, (_, boxes) in videos.items()},
-         **{name: BoxFiles(runs[0]['boxes']) for name, runs in list(results.items())[:3]}},
+         **{name: read_results(runs[0]['boxes'], lengths)
+            for name, runs in list(results.items())[:3]}},
         sheet, title='Teacher and students on test videos')
     print(f'\n{table}\n\nAUC, precision in % over {len(videos)} test videos; table: '
           f'{args.work_dir / "results.md"}, tracked frames: {sheet}')
-
-
-class BoxFiles(dict):
-    """Boxes of a tracker by sequence, read from its folder when asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.folder = folder
-
-    def __missing__(self, name: str) -> np.ndarray:
-        from mmct.analysis import read_boxes
-        return read_boxes(self.folder / f'{name}.txt')
 
 
 def test_videos(data: Path) -> dict:

@@ -20,6 +20,7 @@ from ..runtime.frames import Frames
 from .complexity import count_macs, count_parameters
 from .machine import peak_memory
 from .published_step import PublishedStep
+from .speed import step_times
 
 FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
 # (backend, precision, file or None for PyTorch)
@@ -168,11 +169,8 @@ def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps:
     for turn in range(math.ceil(steps / TURN)):
         for tracker, own, own_many in zip(trackers, times, many):
             time.sleep(REST)
-            for step in range(1 + min(TURN, steps - turn * TURN)):
-                tracker.box = list(BOX)  # random weights lead anywhere
-                parts = timed_step(tracker, frames[step % len(frames)])
-                if step:  # the first of a turn finds another network's weights in the caches
-                    own.append(parts)
+            length = 1 + min(TURN, steps - turn * TURN)
+            own.extend(step_times(tracker, [frames[i % len(frames)] for i in range(length)], BOX))
             for count, own_times in own_many.items():
                 own_times.append(timed_steps_of_many(tracker, frames, count))
         progress('turn')
@@ -218,19 +216,6 @@ def frame_time(tracker: Tracker, video: Path, box: Sequence[float]) -> float:
     return 1e3 * (time.perf_counter() - start) / max(count, 1)
 
 
-def timed_step(tracker: Tracker, frame: np.ndarray) -> list[float]:
-    """Seconds of crop, network and decoding of one ``update``."""
-    marks = [time.perf_counter()]
-    tracker.update(frame, on_part=lambda: marks.append(time.perf_counter()))
-    marks.append(time.perf_counter())
-    return np.diff(marks).tolist()
-
-
 def load_and_track(contestant: Contestant, threads: int) -> None:
     """What the peak of memory is taken over."""
-    tracker = Tracker(contestant.open(threads))
-    frame = np.zeros((*FRAME_SIZE, 3), np.uint8)
-    tracker.init(frame, BOX)
-    for _ in range(3):
-        tracker.box = list(BOX)
-        tracker.update(frame)
+    step_times(Tracker(contestant.open(threads)), np.zeros((3, *FRAME_SIZE, 3), np.uint8), BOX)

@@ -1,35 +1,47 @@
-"""Latency of trackers, side by side."""
+"""Time of tracking steps."""
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmct.models.trackers import OSTrack
+from ..runtime import Tracker
 
 
-def interleaved_latency(trackers: dict[str, OSTrack], frames: list[np.ndarray], first_box:
-                        Sequence[float], rounds: int = 5) -> dict[str, float]:
-    """Median time of one tracking step, crop to mapped-back box.
+def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[float],
+               warm_up: int = 1) -> np.ndarray:
+    """Seconds (N, 3) of crop, network and decoding of a step in each frame but the first ones.
 
-    The trackers take turns frame by frame, so whatever else the machine does hits all alike.
+    Every step looks for the target at the same place, because random weights lead anywhere.
 
     Args:
-        trackers: by name, in eval mode.
-        frames: (H, W, 3) uint8 BGR frames of one video.
-        first_box: x, y, w, h in the first frame.
-        rounds: passes over the video; the first is not counted.
+        frames: (H, W, 3) uint8 BGR.
+        box: x, y, w, h in pixels of these.
+        warm_up: steps that do not count; the first finds another network's weights in the caches.
+    """
+    tracker.init(frames[0], box)
+    times = []
+    for frame in frames:
+        tracker.box = list(box)
+        times.append(timed_step(tracker, frame))
+    return np.array(times[warm_up:])
 
-    Returns:
-        milliseconds by name.
+
+def timed_step(tracker: Tracker, frame: np.ndarray) -> np.ndarray:
+    """Seconds (3,) of crop, network and decoding of one ``update``."""
+    marks = [time.perf_counter()]
+    tracker.update(frame, on_part=lambda: marks.append(time.perf_counter()))
+    marks.append(time.perf_counter())
+    return np.diff(marks)
+
+
+def latency(trackers: Mapping[str, Tracker], frames: Sequence[np.ndarray], box: Sequence[float],
+            rounds: int = 5) -> dict[str, float]:
+    """Median milliseconds of a tracking step, crop to mapped-back box, by name.
+
+    The trackers take turns, so that whatever else the machine does hits all alike.
     """
     times = {name: [] for name in trackers}
-    for count in range(rounds + 1):
-        for tracker in trackers.values():
-            tracker.init(frames[0], first_box)
-        for frame in frames[1:]:
-            for name, tracker in trackers.items():
-                start = time.perf_counter()
-                tracker.track(frame)
-                if count:
-                    times[name].append(time.perf_counter() - start)
-    return {name: 1e3 * float(np.median(values)) for name, values in times.items()}
+    for _ in range(rounds):
+        for name, tracker in trackers.items():
+            times[name].append(step_times(tracker, frames, box).sum(axis=1))
+    return {name: 1e3 * float(np.median(own)) for name, own in times.items()}

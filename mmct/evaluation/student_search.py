@@ -1,7 +1,6 @@
 """Which students fit a budget of time: a grid of them, built with random weights and timed."""
 import copy
 import itertools
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,11 +14,14 @@ from mmtrack.registry import MODELS
 
 from ..api import ready
 from ..files import whole, write_text
-from ..models import OSTrack
+from ..runtime import Tracker
+from ..runtime.backends.pytorch import TorchNetwork
 from .complexity import count_macs, count_parameters
+from .speed import step_times
 from .stage_analysis import even_division
 
-FRAME_SIZE = 480, 640  # height, width of the frames that are tracked in
+FRAME_SIZE, BOX = (480, 640, 3), (280, 200, 80, 80)
+WARM_UP = 3  # steps of a network that was just built
 
 
 @dataclass(frozen=True)
@@ -92,18 +94,13 @@ def template_size(config: Config, shape: Shape) -> int:
     return round(shape.search_size * teacher.template_size / teacher.search_size)
 
 
-def division(depth: int, layers: int) -> int | list[int]:
-    """Stages as even as can be, the longer ones first."""
-    return even_division(depth, layers) if depth % layers else layers
-
-
 def student_config(config: Config, shape: Shape) -> Config:
     """The compression of ``config`` with a student of another shape."""
     config = copy.deepcopy(config)
     teacher, student = config.model.teacher.backbone, config.model.student
     sizes = [template_size(config, shape), shape.search_size]
     student.backbone.update(
-        division=division(teacher.depth, shape.layers), embed_dims=shape.width,
+        division=even_division(teacher.depth, shape.layers), embed_dims=shape.width,
         num_heads=shape.width * teacher.num_heads // teacher.embed_dims,
         mlp_ratio=shape.mlp_ratio, block=dict(type=shape.block), template_size=sizes[0],
         search_size=sizes[1])
@@ -128,29 +125,18 @@ def measure(configs: dict, steps: int = 15, progress: Callable[[], None] = lambd
         steps: tracking steps that are timed in a round.
         progress: called after each turn.
     """
+    noise = np.random.default_rng(0).integers(0, 256, FRAME_SIZE, dtype=np.uint8)
     times, costs = {shape: [] for shape in configs}, {}
     for _ in range(rounds):
         for shape, cfg in configs.items():
             tracker = ready(MODELS.build(cfg))
             if shape not in costs:
                 costs[shape] = count_macs(tracker), count_parameters(tracker)
-            times[shape] += step_times(tracker, steps)
+            times[shape].append(step_times(
+                Tracker(TorchNetwork(tracker)), [noise] * (WARM_UP + steps), BOX, WARM_UP))
             progress()
-    return [Student(shape, *costs[shape], 1e3 * float(np.median(times[shape])))
-            for shape in configs]
-
-
-def step_times(tracker: OSTrack, steps: int) -> list[float]:
-    """Seconds of some tracking steps, crop to box."""
-    rng = np.random.default_rng(0)
-    frame = rng.integers(0, 256, (*FRAME_SIZE, 3), dtype=np.uint8)
-    box, times = (280, 200, 80, 80), []
-    for _ in range(steps + 3):  # the first are not counted
-        tracker.init(frame, box)  # random weights lead anywhere
-        start = time.perf_counter()
-        tracker.track(frame)
-        times.append(time.perf_counter() - start)
-    return times[3:]
+    return [Student(shape, *costs[shape], 1e3 * float(np.median(np.sum(own, axis=2))))
+            for shape, own in times.items()]
 
 
 def write_config(config: Config, student: Student, folder: Path) -> Path:

@@ -3,9 +3,11 @@ import numpy as np
 from tiny import build, tracker
 
 from mmct.analysis import read_boxes
-from mmct.evaluation.speed import interleaved_latency
+from mmct.evaluation.speed import latency
 from mmct.report.clips import Clip
 from mmct.report.contact_sheet import draw_contact_sheet
+from mmct.runtime import Tracker
+from mmct.runtime.backends.pytorch import TorchNetwork
 
 
 def test_contact_sheet_shows_each_tracker(tmp_path):
@@ -31,7 +33,8 @@ def test_box_files(tmp_path):
 
 
 def test_latency_of_a_deeper_tracker_is_higher():
-    trackers = {'shallow': build(tracker(depth=1)).eval(), 'deep': build(tracker(depth=12)).eval()}
+    trackers = {name: Tracker(TorchNetwork(build(tracker(depth=depth)).eval()))
+                for name, depth in (('shallow', 1), ('deep', 12))}
     frames = [np.full((90, 120, 3), 128, np.uint8)] * 6
-    latency = interleaved_latency(trackers, frames, (40, 30, 20, 20), rounds=3)
-    assert 0 < latency['shallow'] < latency['deep']
+    found = latency(trackers, frames, (40, 30, 20, 20), rounds=3)
+    assert 0 < found['shallow'] < found['deep']

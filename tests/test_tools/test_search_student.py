@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmtrack.registry import MODELS, TRANSFORMS
 
 from mmct.evaluation.complexity import count_macs
-from mmct.evaluation.student_search import default_choices, division, grid, student_config
+from mmct.evaluation.student_search import default_choices, grid, student_config
 
 CONFIG = ROOT / 'configs' / 'demo' / 'ct_ostrack_tiny_4l.py'
 
@@ -82,12 +82,6 @@ def test_a_tracker_is_no_compression(tmp_path):
     assert 'ostrack_256.py is not the config of a compression: its model is a OSTrack' in done.err
 
 
-@pytest.mark.parametrize(('layers', 'sizes'), [
-    (1, 1), (4, 4), (5, [3, 3, 2, 2, 2]), (8, [2, 2, 2, 2, 1, 1, 1, 1]), (12, 12)])
-def test_even_as_can_be(layers, sizes):
-    assert division(12, layers) == sizes
-
-
 def test_default_grid_of_the_full_size():
     config = Config.fromfile(ROOT / 'configs' / 'ct_ostrack_4l.py')
     choices = default_choices(config)
@@ -97,5 +91,8 @@ def test_default_grid_of_the_full_size():
     assert len(shapes) == 144
     plain, = (s for s in shapes if s.name == '4l_w768_mlp4_transformer_256')
     same = student_config(config, plain)
-    del same.model.student.backbone['block'], same.model.student.backbone['mlp_ratio']
+    backbone = same.model.student.backbone
+    assert (backbone.pop('block'), backbone.pop('mlp_ratio')) == ({'type': 'TransformerBlock'}, 4)
+    assert backbone.division == [3, 3, 3, 3]
+    backbone.division = 4
     assert same.model.to_dict() == config.model.to_dict()
