@@ -14,9 +14,9 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from ..files import read_text, texts_of_archive, write_text
+from ..layouts.infos import HEADER
+from ..layouts.sequences import lasot_sequence
 
-HEADER = ('The format of each line in this txt is '
-          '(video_path,annotation_path,start_frame_id,end_frame_id)')
 VIDEO = re.compile(r'\w+-\d+')
 BOX = re.compile(r'-?[\d.]+(,-?[\d.]+){3}')
 
@@ -39,12 +39,11 @@ def convert_lasot_annotations(source, target):
     """
     lines = [HEADER]
     for name, (boxes, absent) in sorted(read_toolkit(Path(source)).items()):
-        path = f'{name.split("-")[0]}/{name}'
-        folder = Path(target, 'LaSOTBenchmark', path)
-        write_text(folder / 'groundtruth.txt', '\n'.join(boxes) + '\n')
-        write_text(folder / 'full_occlusion.txt', ','.join(absent) + '\n')
-        write_text(folder / 'out_of_view.txt', ','.join('0' * len(boxes)) + '\n')
-        lines.append(f'{path}/img,{path}/groundtruth.txt,1,{len(boxes)}')
+        sequence = lasot_sequence(name)
+        for file, text in zip((sequence.annotation, *sequence.flags), (
+                '\n'.join(boxes), ','.join(absent), ','.join('0' * len(boxes)))):
+            write_text(Path(target, 'LaSOTBenchmark', file), f'{text}\n')
+        lines.append(sequence.info_line(len(boxes)))
     write_text(Path(target, 'annotations', 'lasot_test_infos.txt'), '\n'.join(lines))
     return len(lines) - 1
 

@@ -1,5 +1,6 @@
 """The info files that MMTracking's data sets are read from."""
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..files import write_text
@@ -46,11 +47,11 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         FileNotFoundError: frames or annotation are missing.
         ValueError: the annotation cannot be read.
     """
-    prefix, annotation = root / layout.prefix, sequence.annotation
+    prefix = root / layout.prefix
     frames = image_names(prefix / sequence.frames)
     if not frames:
         raise FileNotFoundError(f'{prefix / sequence.frames} has no frames')
-    boxes = layout.read(prefix / annotation, len(frames))[sequence.skipped:]
+    boxes = layout.read(prefix / sequence.annotation, len(frames))[sequence.skipped:]
     count = len(boxes)
     if secret:
         # Numbered without gaps, as tools/check_dataset.py sees to.
@@ -60,5 +61,5 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         write_text(root / plain, ''.join(
             ','.join(f'{value:.10g}' for value in box) + '\n' for box in boxes.tolist()))
         if sequence.template is None:  # read by a class of ours
-            annotation = plain
-    return f'{sequence.frames},{annotation},{sequence.start},{sequence.start + count - 1}'
+            sequence = replace(sequence, annotation=plain)
+    return sequence.info_line(count)

@@ -50,6 +50,10 @@ class Sequence:
     def name(self) -> str:
         return sequence_name(self.annotation)
 
+    def info_line(self, count: int) -> str:
+        """Its line in an info file, with that many frames."""
+        return f'{self.frames},{self.annotation},{self.start},{self.start + count - 1}'
+
 
 @dataclass(frozen=True)
 class Split:

@@ -10,10 +10,11 @@ from pathlib import Path
 import cv2
 
 from ...files import write_text
+from ...layouts.infos import HEADER
+from ...layouts.sequences import lasot_sequence
 from .scene import Video
 
 SPLITS = ('train', 'val', 'test')
-HEADER = 'The format of each line in this txt is (video_path,annotation_path,start,end)'
 VIDEOS = 'LaSOTBenchmark'
 # Raised whenever the same key gives another video: old and new ones must not mix in a folder.
 GENERATOR = 3
@@ -51,7 +52,7 @@ def write_videos(root, splits, size, seed, workers=1, progress=lambda split: Non
         progress(job[1])
     for split in splits:
         write_text(root / 'annotations' / f'lasot_{split}_infos.txt',
-                    '\n'.join([HEADER, *lines[split]]) + '\n')
+                   '\n'.join([HEADER, *lines[split]]) + '\n')
 
 
 def run_jobs(jobs, workers):
@@ -83,7 +84,7 @@ def write_video(root, split, index, length, size, seed):
     if marker.is_file():
         folder = root / VIDEOS / marker.read_text()
         if (folder / 'groundtruth.txt').is_file():
-            return info_line(folder, length)
+            return lasot_sequence(folder.name).info_line(length)
     video = Video(seed, split, index, length, size)
     name = f'{video.category}-{split}-{index + 1}'
     folder = root / VIDEOS / video.category / name
@@ -105,9 +106,4 @@ def write_video(root, split, index, length, size, seed):
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(part, folder)
     write_text(marker, f'{video.category}/{name}')
-    return info_line(folder, length)
-
-
-def info_line(folder, length):
-    path = f'{folder.parent.name}/{folder.name}'
-    return f'{path}/img,{path}/groundtruth.txt,1,{length}'
+    return lasot_sequence(name).info_line(length)
