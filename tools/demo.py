@@ -14,7 +14,6 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 from cli import run
 from rich.console import Console
@@ -172,7 +171,7 @@ def report(args, results: dict, minutes: dict) -> None:
     }
     frames, truth = next(iter(videos.values()))
     speed = latency({name: Tracker(TorchNetwork(own)) for name, own in trackers.items()},
-                    [cv2.imread(str(frame)) for frame in frames[:60]], truth[0])
+                    list(Clip(frames[:60])), truth[0])
     rows = []
     for name, runs in results.items():
         metrics = {key: [run[f'sot/{key}'] for run in runs]

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from mmtrack.registry import MODELS
@@ -22,6 +21,7 @@ from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
 from mmct.models.trackers import OSTrack, PairBatch
 from mmct.runtime import geometry
+from mmct.runtime.frames import read_image
 
 TENSOR_TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 1e-3
@@ -291,7 +291,7 @@ def verify_crops(meta: list, tensors: dict, sequences: Path | None) -> Iterator[
         yield Row('crops', None, 0., 'not compared: give --sequences with crossing/img')
         return
     for i, entry in enumerate(meta):
-        frame = cv2.imread(str(frames / entry['frame']))
+        frame = read_image(frames / entry['frame'])
         box, size = entry['crop_box_xywh'], entry['size']
         crop, scale = geometry.crop_square(frame, box, entry['factor'], size)
         reference = tensors[f'crop{i}']
@@ -334,7 +334,5 @@ def verify_tracking(folder: Path, meta, sequences: Path | None) -> Iterator[Row]
 
 def track_frames(tracker: OSTrack, frames: list[Path], first_box) -> np.ndarray:
     """(T, 4) x, y, w, h in pixels, the first box included."""
-    tracker.init(cv2.imread(str(frames[0])), first_box)
-    boxes = [list(first_box)]
-    boxes += [tracker.track(cv2.imread(str(frame)))[0] for frame in frames[1:]]
-    return np.array(boxes)
+    tracker.init(read_image(frames[0]), first_box)
+    return np.array([first_box, *(tracker.track(read_image(frame))[0] for frame in frames[1:])])

@@ -1,14 +1,13 @@
 """Frames of sequences, wherever and however they lie."""
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ..runtime.frames import IMAGES
-
-VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm')
+from ..layouts.own import VIDEOS
+from ..runtime.frames import IMAGES, read_image
 
 
 class Clip(Sequence):
@@ -38,18 +37,15 @@ class Clip(Sequence):
 
     def __getitem__(self, index: int) -> np.ndarray:
         if self._video is None:
-            path = self._source[index]
-            frame = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        else:
-            path = f'{index} of {self._source}'
-            if index < self._position:
-                self._open()
-            while self._position < index and self._video.grab():
-                self._position += 1
-            frame = self._video.read()[1]
+            return read_image(self._source[index])
+        if index < self._position:
+            self._open()
+        while self._position < index and self._video.grab():
             self._position += 1
+        frame = self._video.read()[1]
+        self._position += 1
         if frame is None:
-            raise OSError(f'frame {path} cannot be read')
+            raise OSError(f'frame {index} of {self._source} cannot be read')
         return frame
 
 
@@ -58,23 +54,14 @@ def find_clip(folder: Path, name: str, length: int) -> Clip:
 
     Args:
         folder: holds ``NAME``, ``…/NAME`` or ``…/…/NAME``: a folder of images, or one with a
-            folder ``img`` of them; or a video file NAME.mp4 (.avi, .mkv, .mov, .webm).
+            folder ``img`` of them; or a video file NAME.mp4 (or another of ``VIDEOS``).
         length: number of frames that there must be.
 
     Raises:
         FileNotFoundError: there are none.
         ValueError: there are fewer.
     """
-    clip = None
-    for level in ('', '*/', '*/*/'):
-        for path in sorted(folder.glob(f'{level}{glob.escape(name)}')):
-            for place in (path / 'img', path):
-                files = sorted(file for file in place.glob('*') if file.suffix.lower() in IMAGES)
-                if files and clip is None:
-                    clip = Clip(files)
-        for path in sorted(folder.glob(f'{level}{glob.escape(name)}.*')):
-            if path.suffix.lower() in VIDEOS and clip is None:
-                clip = Clip(path)
+    clip = next(_clips(folder, glob.escape(name)), None)
     if clip is None:
         raise FileNotFoundError(f'{folder} has no frames of {name}: expected a folder {name} or '
                                 f'{name}/img of images, or a video {name}.mp4, there or up to two '
@@ -82,3 +69,15 @@ def find_clip(folder: Path, name: str, length: int) -> Clip:
     if len(clip) < length:
         raise ValueError(f'{folder} has {len(clip)} frames of {name}, the annotation {length}')
     return clip
+
+
+def _clips(folder: Path, pattern: str) -> Iterator[Clip]:
+    for level in ('', '*/', '*/*/'):
+        for path in sorted(folder.glob(level + pattern)):
+            for place in (path / 'img', path):
+                files = sorted(file for file in place.glob('*') if file.suffix.lower() in IMAGES)
+                if files:
+                    yield Clip(files)
+        for path in sorted(folder.glob(f'{level}{pattern}.*')):
+            if path.suffix.lower() in VIDEOS:
+                yield Clip(path)

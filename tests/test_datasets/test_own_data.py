@@ -1,4 +1,5 @@
 """Own data: folders of frames and video files with box files beside them."""
+import re
 import shutil
 
 import cv2
@@ -8,7 +9,7 @@ from commands import run_tool
 from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
-from mmct.datasets.transforms.video_frames import VideoFrames
+from mmct.datasets.transforms.frame_reader import FrameReader
 from mmct.deploy.calibration import pairs_of_config
 from mmct.layouts import layout_of
 from mmct.layouts.own import frame_of_video, in_order
@@ -75,13 +76,13 @@ def test_frames_in_their_order(files):
 
 @pytest.mark.parametrize('name', ['b.mp4', 'c.avi'])
 def test_any_frame_of_a_video(files, name):
-    videos = VideoFrames()
+    reader = FrameReader()
     for i in [0, 1, 2, 30, 7, 7, 8, 39, 0, 38, 12, 11]:
-        assert number_of(videos.read(f'{files / name}#{i}')) == i
-    assert videos.read(f'{files / name}#{LENGTH}') is None
-    assert number_of(videos.read(f'{files / name}#{LENGTH - 1}')) == LENGTH - 1
-    assert videos.read(f'{files}/none.mp4#0') is None
-    assert videos.read(str(files / name)) is None
+        assert number_of(reader.read(f'{files / name}#{i}')) == i
+    for wrong in (f'{files / name}#{LENGTH}', f'{files}/none.mp4#0', str(files / name)):
+        with pytest.raises(OSError, match=f'frame {re.escape(wrong)} cannot be read'):
+            reader.read(wrong)
+    assert number_of(reader.read(f'{files / name}#{LENGTH - 1}')) == LENGTH - 1
 
 
 @pytest.mark.parametrize(('path', 'expected'), [

@@ -1,16 +1,10 @@
 import math
 
-import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...layouts.own import frame_of_video
 from ...ranges import check_numbers
-from ...runtime.frames import read_image
-from .video_frames import VideoFrames
-
-REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
-           8: cv2.IMREAD_REDUCED_COLOR_8}
+from .frame_reader import REDUCED, FrameReader
 
 
 @TRANSFORMS.register_module()
@@ -35,7 +29,7 @@ class LoadPair(BaseTransform):
         if reduce_to is not None:
             check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', whole=True)
             check_numbers('LoadPair.factor', factor, '(0, 100]', len(reduce_to))
-        self.videos = VideoFrames()
+        self.reader = FrameReader()
         self.settings = reduce_to and list(zip(reduce_to, factor))
 
     def transform(self, results):
@@ -49,7 +43,7 @@ class LoadPair(BaseTransform):
         frames = {}
         for key in zip(paths, scales):
             if key not in frames:
-                frames[key] = self.read(*key)
+                frames[key] = self.reader.read(*key)
         results['img'] = [frames[key] for key in zip(paths, scales)]
         return results
 
@@ -58,14 +52,3 @@ class LoadPair(BaseTransform):
         """The largest of ``REDUCED`` that leaves the square of x, y, w, h ``size`` pixels."""
         side = math.sqrt(max(float(box[2] * box[3]), 0)) * factor
         return max((scale for scale in REDUCED if side / scale >= size), default=1)
-
-    def read(self, path, scale=1):
-        if frame_of_video(path) is None:
-            return read_image(path, REDUCED[scale])
-        frame = self.videos.read(path)
-        if frame is None:
-            raise OSError(f'frame {path} cannot be read')
-        if scale > 1:
-            frame = cv2.resize(frame, None, fx=1 / scale, fy=1 / scale,
-                               interpolation=cv2.INTER_AREA)
-        return frame
