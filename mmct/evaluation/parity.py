@@ -138,7 +138,7 @@ def relative(item: str, value, reference) -> Row:
 
 def worst(item: str, rows: list[Row]) -> Row:
     """One row for many of the same kind."""
-    row = max(rows, key=lambda r: r.error)
+    row = max(rows, key=lambda r: np.nan_to_num(r.error, nan=np.inf))
     return row._replace(item=item, note=f'worst of {len(rows)}: {row.item}')
 
 

@@ -152,6 +152,16 @@ def test_a_file_that_is_wrong_is_not_written(model, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize('output', ['score', 'size', 'offset'])
+def test_one_output_that_is_not_finite_is_refused(model, output):
+    class Overflowing(TorchNetwork):
+        def run(self, templates, crops):
+            return {**super().run(templates, crops), output: np.full(1, np.nan, np.float32)}
+
+    with pytest.raises(ValueError, match=f"does not do what the tracker does: .*'{output}': nan"):
+        check(Overflowing(model), TorchNetwork(model), [])
+
+
 def test_int8_that_strays_is_refused(model, monkeypatch):
     other = TorchNetwork(ready(build(tracker(), seed=9)))
     other.info = other.info.__class__(**{**vars(other.info), 'precision': 'int8'})

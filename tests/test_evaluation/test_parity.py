@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmct.evaluation.parity import STUDENT as STUDENT_FILE
-from mmct.evaluation.parity import TEACHER, verify_folder
+from mmct.evaluation.parity import TEACHER, Row, verify_folder, worst
 
 MAPS = ('pred_boxes', 'score_map', 'size_map', 'offset_map')
 LOSSES = ('Loss/giou', 'Loss/l1', 'Loss/location', 'Loss/dst_logit', 'Loss/dst_feat_all',
@@ -118,6 +118,12 @@ def test_wrong_shape_exceeds(copied):
     row = verify(copied)['teacher score_map']
     assert not row.passed
     assert 'shape' in row.note
+
+
+def test_the_worst_may_be_nan():
+    row = worst('all', [Row('a', 0.5, 1), Row('b', float('nan'), 1), Row('c', 0.1, 1)])
+    assert not row.passed
+    assert row.note == 'worst of 3: b'
 
 
 def test_command(compression, monkeypatch, capsys):
