@@ -8,8 +8,7 @@ heat map OUT/stages_N.png.
 import argparse
 from pathlib import Path
 
-from cli import existing_config, run
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cli import bars, existing_config, run
 from tabulate import tabulate
 
 
@@ -46,9 +45,8 @@ def main(args) -> None:
             for number in args.stages}
     loader = pair_loader(config, args.pairs, args.samples, args.batch_size)
     samples = len(loader.dataset)
-    with Progress(TextColumn('pairs'), BarColumn(), MofNCompleteColumn(), TextColumn('left'),
-                  TimeRemainingColumn()) as progress:
-        task = progress.add_task('', total=samples)
+    with bars() as progress:
+        task = progress.add_task('pairs', total=samples)
         similarity = layer_similarity(teacher, loader, args.metric,
                                       lambda pairs: progress.advance(task, pairs))
     rows = []

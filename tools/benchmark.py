@@ -13,8 +13,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli import box, existing_config, run
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cli import bars, box, existing_config, run
 from tabulate import tabulate
 
 STEPS = dict(latency=30, train=3, data=100)
@@ -56,9 +55,7 @@ def main(args) -> None:
     config = existing_config(args.config)
     args.steps = args.steps or STEPS[args.what]
     init_default_scope('mmtrack')
-    with TemporaryDirectory() as folder, Progress(
-            TextColumn('{task.description:<8}'), BarColumn(), MofNCompleteColumn(),
-            TextColumn('left'), TimeRemainingColumn()) as progress:
+    with TemporaryDirectory() as folder, bars('{task.description:<8}') as progress:
         lines, content, note = dict(latency=latency, train=training, data=data)[args.what](
             config, args, Path(folder), progress)
     print(tabulate(lines, headers='keys', tablefmt='github'))
@@ -68,7 +65,7 @@ def main(args) -> None:
             processor=processor(), threads=args.threads, steps=args.steps, rows=content), indent=1))
 
 
-def latency(config, args, folder: Path, progress: Progress):
+def latency(config, args, folder: Path, progress):
     from mmct.evaluation import benchmark
 
     if args.video and args.box is None:
@@ -90,7 +87,7 @@ def latency(config, args, folder: Path, progress: Progress):
     return table(rows), [record(row) for row in rows], note
 
 
-def training(config, args, folder: Path, progress: Progress):
+def training(config, args, folder: Path, progress):
     from mmengine.logging import MMLogger
 
     from mmct.evaluation import benchmark_train
@@ -122,7 +119,7 @@ def training(config, args, folder: Path, progress: Progress):
     return lines, content, note
 
 
-def data(config, args, folder: Path, progress: Progress):
+def data(config, args, folder: Path, progress):
     from mmct.evaluation import benchmark_data
 
     videos = benchmark_data.make_frames(folder)

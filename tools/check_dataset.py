@@ -9,8 +9,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cli import run, without_mmtracking
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cli import bars, run, without_mmtracking
 from tabulate import tabulate
 
 
@@ -38,9 +37,7 @@ def main(args) -> int:
                              f'{", ".join(splits)}')
         splits = {args.split: splits[args.split]}
     rows, summary = [], []
-    with Progress(TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
-                  TextColumn('left'), TimeRemainingColumn()) as progress, \
-            ThreadPoolExecutor(os.cpu_count()) as pool:
+    with bars() as progress, ThreadPoolExecutor(os.cpu_count()) as pool:
         for key, sequences in splits.items():
             title, split = f'{args.name} {key}'.strip(), layout.splits[key]
             found = pool.map(lambda sequence, split=split: check_sequence(

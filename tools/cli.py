@@ -52,6 +52,19 @@ def box(text: str) -> tuple:
     return parse_box(text)
 
 
+def bars(description: str = '{task.description}'):
+    """A ``Progress`` of rich, with counts and the time that is left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    return Progress(TextColumn(description), BarColumn(), MofNCompleteColumn(),
+                    TextColumn('left'), TimeRemainingColumn())
+
+
 @contextmanager
 def without_mmtracking():
     """Import of mmct what needs no MMTracking, at once."""

@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import cv2
-from cli import box, run
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cli import bars, box, run
 
 
 def parse_args():
@@ -48,9 +47,8 @@ def main(args) -> None:
         source = Path(args.video)
         out = Path(f'{source.with_suffix("") if source.is_file() else source}.tracked.mp4')
     boxes, seconds = [], 0.
-    with Progress(TextColumn('tracking'), BarColumn(), MofNCompleteColumn(), TextColumn('left'),
-                  TimeRemainingColumn()) as progress, VideoFile(out, frames.fps or 30) as video:
-        task = progress.add_task('', total=frames.length)
+    with bars() as progress, VideoFile(out, frames.fps or 30) as video:
+        task = progress.add_task('tracking', total=frames.length)
         for frame in frames:
             if not boxes:
                 box, score = args.box or select(frame), 1.

@@ -6,8 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from cli import run
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cli import bars, run
 
 
 def size(text: str) -> tuple:
@@ -37,8 +36,7 @@ def parse_args():
 def main(args) -> None:
     from mmct.datasets.generated import SPLITS, write_videos
 
-    with Progress(TextColumn('{task.description:<14}'), BarColumn(), MofNCompleteColumn(),
-                  TextColumn('left'), TimeRemainingColumn()) as progress:
+    with bars('{task.description:<14}') as progress:
         splits = {split: (getattr(args, split), getattr(args, f'{split}_frames'))
                   for split in SPLITS}
         tasks = {split: progress.add_task(f'{split} videos', total=count)

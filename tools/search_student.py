@@ -7,8 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from cli import existing_config, run
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from cli import bars, existing_config, run
 from tabulate import tabulate
 
 
@@ -48,11 +47,10 @@ def main(args) -> None:
     choices = search.default_choices(config)
     choices.update({key: getattr(args, key) for key in choices if getattr(args, key)})
     shapes = search.grid(config, choices)
-    with Progress(TextColumn('students timed'), BarColumn(), MofNCompleteColumn(),
-                  TextColumn('left'), TimeRemainingColumn()) as progress:
+    with bars() as progress:
         configs = {None: config.model.teacher}
         configs.update({s: search.student_config(config, s).model.student for s in shapes})
-        task = progress.add_task('', total=2 * len(configs))
+        task = progress.add_task('students timed', total=2 * len(configs))
         teacher, *students = search.measure(
             configs, args.steps, lambda: progress.advance(task), rounds=2)
     students.sort(key=lambda s: -s.macs)
