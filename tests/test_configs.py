@@ -175,6 +175,7 @@ def test_students_fit_their_teacher(name):
     ('ct_ostrack_4l', TRACK | GUIDANCE | MIMIC), ('ct_ostrack_6l', TRACK | GUIDANCE | MIMIC),
     ('ct_ostrack_8l', TRACK | GUIDANCE | MIMIC),
     ('ct_ostrack_4l_8xb32', TRACK | GUIDANCE | MIMIC),
+    ('ct_ostrack_4l_300e', TRACK | GUIDANCE | MIMIC),
     ('demo/ostrack_tiny', TRACK), ('demo/ct_ostrack_tiny_4l', TRACK | GUIDANCE | MIMIC),
     *((f'{base}_{kind}', TRACK | GUIDANCE | MIMIC) for base, kind in (
         ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),
@@ -320,6 +321,15 @@ def test_ablations_differ_from_the_method_in_one_thing():
     assert model['replacement_guidance'].mimic_loss is None
     assert read('ablation/constant_prob.py').custom_hooks[1] == {
         'type': 'ReplacementScheduleHook', 'mode': 'constant', 'init': 0.5, 'final_epochs': 30}
+
+
+def test_ablations_are_as_long_as_published():
+    longer = {'ablation/one_stage_at_a_time.py'}
+    for name in {n for n in NAMES if 'ablation' in n} - longer | {'ct_ostrack_4l_300e.py'}:
+        config = read(name)
+        assert config.train_cfg == dict(
+            read('ct_ostrack_4l.py').train_cfg, max_epochs=300), name
+        assert config.param_scheduler.milestones == [240]
 
 
 def test_decoupled_training_is_as_long_as_published():

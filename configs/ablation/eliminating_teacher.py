@@ -1,5 +1,5 @@
 # A teacher that eliminates candidates, as the released ones were trained.
-_base_ = '../ct_ostrack_4l.py'
+_base_ = '../ct_ostrack_4l_300e.py'
 model = dict(
     teacher=dict(
         backbone=dict(

@@ -1,5 +1,5 @@
 # Ground truth only, from the teacher's first four layers.
-_base_ = '../ct_ostrack_4l.py'
+_base_ = '../ct_ostrack_4l_300e.py'
 model = dict(
     replace_prob=1.,
     guidance_loss=None,

@@ -1,5 +1,5 @@
 # Stages trained one after another in place of the teacher's ("Decouple-300").
-_base_ = '../ct_ostrack_4l.py'
+_base_ = '../ct_ostrack_4l_300e.py'
 train_cfg = dict(max_epochs=330)
 param_scheduler = dict(milestones=[300])
 custom_hooks = [
