@@ -5,10 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from videos import INFO_HEADER, write_video
 
 import mmct  # noqa: F401  before the tests import MMTracking
-
-INFO_HEADER = '(video_path,annotation_path,start_frame_id,end_frame_id)'
 
 
 class LaSOT:
@@ -20,21 +19,7 @@ class LaSOT:
 
     def add(self, name, length=30, hidden=(), out=(), images=True):
         path = f'{name.split("-")[0]}/{name}'
-        folder = self.root / path
-        (folder / 'img').mkdir(parents=True)
-        noise = np.random.default_rng(len(self.lines)).integers(
-            0, 255, (60, 80, 3), dtype=np.uint8)
-        boxes = [(20 + i % 30, 15 + i % 20, 12, 10) for i in range(length)]
-        for i, (x, y, w, h) in enumerate(boxes, 1):
-            if images:
-                frame = noise.copy()
-                frame[y:y + h, x:x + w] = 0, 0, 255
-                cv2.imwrite(str(folder / 'img' / f'{i:08d}.jpg'), frame)
-        (folder / 'groundtruth.txt').write_text(
-            '\n'.join(','.join(map(str, box)) for box in boxes) + '\n')
-        for file, frames in (('full_occlusion', hidden), ('out_of_view', out)):
-            (folder / f'{file}.txt').write_text(
-                ','.join(str(int(i in frames)) for i in range(length)))
+        write_video(self.root / path, length, len(self.lines), hidden, out, images=images)
         self.lines.append(f'{path}/img,{path}/groundtruth.txt,1,{length}')
         (self.root / 'infos.txt').write_text('\n'.join(self.lines))
         return self

@@ -3,11 +3,10 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
-import numpy as np
 import pytest
 from commands import ROOT, run_tool
 from tiny import save_teacher, student, tracker
+from videos import INFO_HEADER, write_video
 
 SHAPE = {'width': 32, 'depth': 4, 'template_size': 64, 'search_size': 128}
 
@@ -23,31 +22,13 @@ class Videos:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.lines = ['(video_path,annotation_path,start_frame_id,end_frame_id)']
+        self.lines = [INFO_HEADER]
 
-    def add(self, name, length=20, first=None, hidden=()) -> Path:
-        """Write a video; gives its folder.
-
-        Args:
-            first: the line of the first frame's box, instead of the true one.
-            hidden: frames where the target is said to be out of view.
-        """
+    def add(self, name, length=20, first=None, out=()) -> Path:
+        """Write a video, see :func:`write_video`; gives its folder."""
         path = f'{name.split("-")[0]}/{name}'
         folder = self.root / 'LaSOTBenchmark' / path
-        (folder / 'img').mkdir(parents=True)
-        noise = np.random.default_rng(len(self.lines)).integers(
-            0, 255, (60, 80, 3), dtype=np.uint8)
-        boxes = [(20 + i % 30, 15 + i % 20, 12, 10) for i in range(length)]
-        for i, (x, y, w, h) in enumerate(boxes, 1):
-            frame = noise.copy()
-            frame[y:y + h, x:x + w] = 0, 0, 255
-            cv2.imwrite(str(folder / 'img' / f'{i:08d}.jpg'), frame)
-        lines = [','.join(map(str, box)) for box in boxes]
-        lines[0] = first or lines[0]
-        (folder / 'groundtruth.txt').write_text('\n'.join(lines) + '\n')
-        (folder / 'full_occlusion.txt').write_text(','.join('0' * length))
-        (folder / 'out_of_view.txt').write_text(
-            ','.join(str(int(i in hidden)) for i in range(length)))
+        write_video(folder, length, len(self.lines), out=out, first=first)
         self.lines.append(f'{path}/img,{path}/groundtruth.txt,1,{length}')
         (self.root / 'annotations').mkdir(exist_ok=True)
         for split in ('train', 'val', 'test'):

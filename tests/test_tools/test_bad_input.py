@@ -190,7 +190,7 @@ def test_unreadable_frame(videos, track, read_metrics, tmp_path, broken):
 
 def test_target_that_is_never_visible(videos, track):
     videos.add('cat-1')
-    videos.add('cat-2', hidden=range(20))
+    videos.add('cat-2', out=range(20))
     done = track()
     assert done.status == 1
     assert 'sequence cat-2 failed: the target is visible in no frame' in done.out
@@ -206,7 +206,7 @@ def test_nothing_but_failures(videos, track):
 # Training data
 
 def test_no_sequence_can_be_used(videos, train):
-    videos.add('cat-1', hidden=range(20))
+    videos.add('cat-1', out=range(20))
     line = refused(train(f'train_dataloader.dataset.datasets.0.data_root={videos.root}'))
     assert 'can be used; all 1 have fewer than 20 frames or 5 visible ones' in line
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mmct.models import ReplacementDistiller
+from mmct.models.layers import run_layers
 
 
 @contextmanager
@@ -43,7 +44,4 @@ def views(model: ReplacementDistiller, data_batch: dict, samples: int | None = N
 
 def answer(tracker: nn.Module, batch):
     """What a tracker's head makes of a batch, with ``score``."""
-    tokens = tracker.embed(batch)
-    for layer in tracker.backbone.layers:
-        tokens = layer(tokens)
-    return tracker.read_out(tokens)
+    return tracker.read_out(run_layers(tracker.backbone.layers, tracker.embed(batch)))

@@ -7,7 +7,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ranges import check_number, check_numbers
-from ..layers import EliminatingBlock, PatchEmbed, Tokens, centre_tokens, resize_map
+from ..layers import EliminatingBlock, PatchEmbed, Tokens, centre_tokens, resize_map, run_layers
 from ..layers.elimination import TEMPLATE_RANGES
 
 
@@ -193,6 +193,4 @@ class OneStreamViT(BaseModule):
               template_boxes: Tensor | None = None) -> Tensor:
         """The search map of targets that were embedded before (B, Lz, C)."""
         tokens = self._join(template_tokens, self.embed_search(search), template_boxes)
-        for layer in self.layers:
-            tokens = layer(tokens)
-        return self.search_map(self.finalize(tokens))
+        return self.search_map(self.finalize(run_layers(self.layers, tokens)))

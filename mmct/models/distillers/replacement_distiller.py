@@ -14,7 +14,7 @@ from mmct.checkpoint import load_weights
 from ...ranges import check_number
 from ..backbones import divide
 from ..initialise import children, copy_what_fits
-from ..layers import Tokens
+from ..layers import Tokens, run_layers
 from ..losses import mean_iou
 from .bridge import Bridge
 
@@ -304,12 +304,6 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def track(self, frame):
         return self.student.track(frame)
-
-
-def run_layers(layers: Sequence[nn.Module], tokens: Tokens) -> Tokens:
-    for layer in layers:
-        tokens = layer(tokens)
-    return tokens
 
 
 def accept_plain_student(distiller: ReplacementDistiller, state_dict: dict, prefix: str,

@@ -4,9 +4,10 @@ from .drop_path import DropPath
 from .elimination import EliminatingBlock, box_tokens, centre_tokens
 from .patch_embed import PatchEmbed
 from .separable_block import SeparableBlock
-from .tokens import Tokens, resize_map
+from .tokens import Tokens, resize_map, run_layers
 
 __all__ = [
     'Attention', 'Block', 'DropPath', 'EliminatingBlock', 'Mlp', 'PatchEmbed',
-    'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens', 'resize_map'
+    'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens', 'resize_map',
+    'run_layers'
 ]

@@ -1,10 +1,11 @@
 """The value that flows through a one-stream tracker."""
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ class Tokens:
         if self.kept is None:
             return present
         return torch.zeros_like(present).scatter(1, self.kept, True)
+
+
+def run_layers(layers: Iterable[nn.Module], tokens: Tokens) -> Tokens:
+    """Tokens through layers, one after another."""
+    for layer in layers:
+        tokens = layer(tokens)
+    return tokens
 
 
 def resize_map(x: Tensor, length: int) -> Tensor:
