@@ -10,8 +10,6 @@ from ...ranges import check_number, check_numbers
 from ..initialise import children, copy_what_fits
 
 LAYER_INITS = ('last_of_stage', 'first_k', 'random')
-
-
 AUTO = 'auto'
 
 
