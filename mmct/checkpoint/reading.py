@@ -19,11 +19,14 @@ class ForeignObject:
         pass
 
 
-def read_checkpoint(path: str | Path) -> dict:
+def read_checkpoint(path: str | Path, map_location='cpu') -> dict:
     """A checkpoint's content, read with ``weights_only`` protection.
 
     Objects of a foreign training code beside the weights (published checkpoints carry their
     statistics and settings) are read as :class:`ForeignObject`, without that code.
+
+    Args:
+        map_location: where tensors go, as of ``torch.load``.
 
     Raises:
         FileNotFoundError: no such file.
@@ -35,7 +38,7 @@ def read_checkpoint(path: str | Path) -> dict:
     try:
         foreign = [(ForeignObject, name) for name in _foreign_names(path)]
         with torch.serialization.safe_globals(foreign):
-            content = torch.load(path, map_location='cpu', weights_only=True)
+            content = torch.load(path, map_location=map_location, weights_only=True)
     except CheckpointError:
         raise
     except UnpicklingError as error:

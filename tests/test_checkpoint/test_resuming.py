@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.runner import save_checkpoint
 
-from mmct.checkpoint import newest_intact
+from mmct.checkpoint import newest_intact, read_checkpoint
 from mmct.files import whole, write_text
 
 
@@ -35,7 +35,8 @@ def test_the_last_one(work):
     assert found(work) == ('interrupted.pth', [])
 
 
-@pytest.mark.parametrize('note', ['', 'epoch_7.pth', '\udcff\0', None])
+@pytest.mark.parametrize('note', ['', 'epoch_7.pth', '\udcff\0', 'x' * 5000, '/dev/zero',
+                                  None])
 def test_no_note_of_the_last_one(work, note):
     if note is None:
         (work / 'last_checkpoint').unlink()
@@ -58,6 +59,23 @@ def test_a_changed_bit(work):
         content[content.index(torch.load(work / name)['state_dict']['w'].numpy().tobytes())] ^= 1
         (work / name).write_bytes(content)
     assert found(work) == ('epoch_1.pth', ['epoch_3.pth', 'epoch_2.pth'])
+
+
+def test_a_changed_bit_of_what_describes_the_parts(work):
+    """Some bits there matter to nobody."""
+    last, seen = work / 'epoch_3.pth', set()
+    content = last.read_bytes()
+    for place in range(content.rindex(b'PK\1\2'), len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 8
+        last.write_bytes(damaged)
+        newest, broken = found(work)
+        seen.add(newest)
+        if newest == 'epoch_3.pth':
+            read_checkpoint(last)
+        else:
+            assert (newest, broken) == ('epoch_2.pth', ['epoch_3.pth'])
+    assert len(seen) == 2
 
 
 def test_none(tmp_path):

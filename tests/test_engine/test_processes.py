@@ -1,5 +1,6 @@
 """Training in two processes, on CPUs: what DDP makes of gates, gradients and faults."""
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from mmengine.model import MMDistributedDataParallel
 from tiny import build, distiller, packed_pairs, save_teacher
 
 from mmct.engine import FiniteOptimWrapper
+from mmct.engine.loops import ResumableTrainLoop
 from mmct.engine.processes import join_training, lost_processes_reported
 
 PROCESSES, PAIRS, STEPS = 2, 8, 5
@@ -129,6 +131,18 @@ def faulty(rank, teacher):
         found['changed'].append(
             any(not torch.equal(value, before[name]) for name, value in weights(model).items()))
     return found
+
+
+def test_processes_that_resume_from_different_checkpoints(tmp_path):
+    assert in_two_processes(from_elsewhere, tmp_path) == [
+        'the processes go on from different checkpoints, (epoch, iteration) [(0, 0), (1, 3)]; all '
+        'machines need the same work folder'] * 2
+
+
+def from_elsewhere(rank):
+    with pytest.raises(ValueError, match='processes') as error:
+        ResumableTrainLoop.run(SimpleNamespace(_epoch=rank, _iter=3 * rank))
+    return str(error.value)
 
 
 def test_a_process_that_dies_is_reported_by_the_other(tmp_path):

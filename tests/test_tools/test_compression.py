@@ -121,10 +121,46 @@ def test_told_to_end_and_resumed(trained, training, tmp_path, at_step):
     done = training('--resume', options=['train_dataloader.batch_size=1'])
     assert done.status == 2
     assert 'saved after 2 of the 3 batches of an epoch, an epoch has 6 now' in done.err
-    done = training('--resume')
+    # The seed it began with counts.
+    done = training('--resume', options=['randomness.seed=7'])
     assert (done.status, done.err) == (0, '')
     assert_same_state(trained / 'epoch_3.pth', tmp_path / 'epoch_3.pth')
     assert not (tmp_path / 'interrupted.pth').exists()
+
+
+def test_what_a_resumed_checkpoint_says_is_data(trained, training, tmp_path):
+    """MMEngine runs ``meta.config``, and removes the best checkpoint before a better one."""
+    work, other = tmp_path / 'work', tmp_path / 'best_of_another_run.pth'
+    for file in (work / 'precious/file', other):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('')
+    for best in (other, work / 'precious'):
+        content = load(trained / 'epoch_2.pth')
+        content['meta']['config'] = f'from pathlib import Path\nPath({str(other)!r}).unlink()\n'
+        content['message_hub']['runtime_info'].update(best_ckpt=str(best), best_score=-1.)
+        torch.save(content, work / 'epoch_2.pth')
+        done = training('--resume', '--work-dir', work)
+        assert (done.status, done.err) == (0, '')
+        assert (work / 'best_pair_iou_epoch_3.pth').is_file()
+        assert other.is_file()
+        assert (work / 'precious/file').is_file()
+        for file in work.glob('*.pth'):
+            file.unlink()
+        (work / 'last_checkpoint').unlink()
+
+
+def test_another_network_is_not_resumed(setup, trained, training, tmp_path):
+    (tmp_path / 'last_checkpoint').write_text(str(trained / 'epoch_2.pth'))
+    done = training('--resume', options=['model.student.head.channels=8'])
+    assert (done.status, done.err) == (
+        2, f'error: {trained}/epoch_2.pth is of another network: student.head.offset.0.bn.bias has '
+        'the shape (16,), that of the config (8,); resume with the config it was trained with, or '
+        'start anew\n')
+    (tmp_path / 'last_checkpoint').write_text(str(setup.student))
+    done = training('--resume')
+    assert (done.status, done.err) == (
+        2, f'error: {setup.student} is not the state of a run, for it lacks epoch, iter, '
+        'optimizer, message_hub; start from it with load_from alone\n')
 
 
 def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_step, full_disk):

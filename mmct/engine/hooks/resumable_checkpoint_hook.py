@@ -10,8 +10,11 @@ from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmtrack.registry import HOOKS
 
+from mmct.checkpoint import CheckpointError
 from mmct.datasets.workers import end_with_trainer
 from mmct.files import write_text
+
+from .unwrapped import unwrapped
 
 INTERRUPTED = 'interrupted.pth'
 # Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
@@ -28,8 +31,36 @@ class ResumableCheckpointHook(CheckpointHook):
     go only when the new one is written, with ``max_keep_ckpts=1``, too.
     """
 
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Raises:
+            CheckpointError: a run is resumed from what is no checkpoint of a run, or from that of
+                another network, which MMEngine would fill up with random weights.
+        """
+        if not runner._resume:
+            return
+        source, meta = runner._load_from or runner.work_dir, checkpoint.get('meta') or {}
+        missing = [name for name in ('epoch', 'iter') if not isinstance(meta.get(name), int)]
+        missing += [name for name in ('state_dict', 'optimizer', 'message_hub')
+                    if name not in checkpoint]
+        if missing:
+            raise CheckpointError(f'{source} is not the state of a run, for it lacks '
+                                  f'{", ".join(missing)}; start from it with load_from alone')
+        own, theirs = ({key: tuple(value.shape) for key, value in state.items()}
+                       for state in (unwrapped(runner.model).state_dict(),
+                                     checkpoint['state_dict']))
+        if own != theirs:
+            key = min(key for key in own.keys() | theirs.keys() if own.get(key) != theirs.get(key))
+            raise CheckpointError(f'{source} is of another network: {key} has the shape '
+                                  f'{theirs.get(key)}, that of the config {own.get(key)}; resume '
+                                  'with the config it was trained with, or start anew')
+
     def before_train(self, runner) -> None:
         super().before_train(runner)
+        if getattr(self, 'best_ckpt_path', None):
+            # It will be removed: of this run only, whatever folder the checkpoint comes from.
+            name = Path(self.best_ckpt_path).name
+            self.best_ckpt_path = name.startswith('best_') and self.file_backend.join_path(
+                self.out_dir, name)
         self.told_to_end = None
         signal.signal(signal.SIGTERM, self.tell_to_end)
         for loop in filter(None, (runner.train_loop, runner.val_loop)):

@@ -1,6 +1,7 @@
 """Epochs that can be gone on with in their middle."""
 import logging
 
+from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 from mmtrack.registry import LOOPS
@@ -16,8 +17,13 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
 
     def run(self):
         """Raises:
-            ValueError: a checkpoint inside an epoch is resumed with batches of another size.
+            ValueError: a checkpoint inside an epoch is resumed with batches of another size, or
+                processes go on from different ones.
         """
+        places = all_gather_object((self._epoch, self._iter))
+        if len(set(places)) > 1:
+            raise ValueError(f'the processes go on from different checkpoints, (epoch, iteration) '
+                             f'{places}; all machines need the same work folder')
         info, length = self.runner.message_hub.runtime_info, len(self.dataloader)
         before = info.get('iters_per_epoch', length)
         if before != length:
@@ -31,6 +37,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
                       'iterations goes on at another place', 'current', logging.WARNING)
             self._iter = self._epoch * length
         self.runner.message_hub.update_info('iters_per_epoch', length)
+        # A resumed run goes on with the seed of its checkpoint; the sampler was built before.
+        self.dataloader.sampler.seed = self.runner.seed
         return super().run()
 
     def run_epoch(self):
