@@ -38,7 +38,7 @@ def main(args) -> int:
 
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
-    from mmct.engine.processes import join_test
+    from mmct.engine.processes import join_test, lost_processes_reported
     from mmct.files import write_text
     from mmct.runtime import open_network
 
@@ -58,7 +58,8 @@ def main(args) -> int:
     else:
         load_weights(tracker, args.checkpoint)
     build_checked(cfg.test_dataloader.dataset)
-    metrics = runner.test()
+    with lost_processes_reported():
+        metrics = runner.test()
     if args.json and runner.rank == 0:
         write_text(args.json, json.dumps(metrics, indent=1))
     barrier()  # torchrun ends the others as soon as one process exits with 1

@@ -52,15 +52,20 @@ def join_without_gpu(launcher: str, timeout: timedelta | None = None) -> None:
 
 @contextmanager
 def lost_processes_reported():
-    """Say in one line that another process of the run is gone.
+    """Say in one line that another process of the run, or one that reads for it, is gone.
 
     Raises:
-        ConnectionError: it is.
+        ConnectionError, ChildProcessError: it is.
     """
     try:
         yield
     except RuntimeError as error:
         text = str(error)
+        if text.startswith('DataLoader worker'):
+            raise ChildProcessError(
+                f'a process that reads ahead is gone ({text.splitlines()[0].strip()}), most often '
+                'for want of memory; set num_workers of the data loader lower and start again with '
+                '--resume') from error
         if not isinstance(error, torch.distributed.DistError) and 'gloo' not in text:
             raise
         rank, world_size = get_dist_info()

@@ -1,5 +1,8 @@
 """Settings of MMEngine and PyTorch that would end in a traceback of theirs, or be used as they are.
 """
+import math
+from collections.abc import Mapping
+
 from ..ranges import check_number
 
 FROM_1, FROM_0 = '[1, inf)', '[0, inf)'
@@ -35,7 +38,23 @@ def check_settings(cfg) -> None:
     for name, (interval, whole) in NUMBERS.items():
         *groups, key = name.split('.')
         found = cfg
-        for group in groups:
+        for i, group in enumerate(groups, 1):
             found = found.get(group) or {}
+            if not isinstance(found, Mapping):
+                raise ValueError(f'{".".join(groups[:i])}={found!r} must be a dict, which may have '
+                                 f'{".".join([*groups[i:], key])}')
         if found.get(key) is not None:
             check_number(name, found[key], interval, whole)
+    check_no_nan(cfg.to_dict())
+
+
+def check_no_nan(value, *keys) -> None:
+    """Raises:
+        ValueError: a number anywhere in a config is none.
+    """
+    if isinstance(value, float) and math.isnan(value):
+        raise ValueError(f'{".".join(map(str, keys))}={value} is no number')
+    items = value.items() if isinstance(value, dict) else \
+        enumerate(value) if isinstance(value, (list, tuple)) else ()
+    for key, own in items:
+        check_no_nan(own, *keys, key)

@@ -119,7 +119,7 @@ def test_when_pictures_are_drawn(teacher_file, monkeypatch):
     run.iter = 0
     off.before_train_iter(run, 0, None)
     assert len(run.pictures) == 4
-    with pytest.raises(ValueError, match='samples=0 of BatchPictureHook must be at least 1'):
+    with pytest.raises(ValueError, match=r'samples=0 must be in \[1, inf\)'):
         HOOKS.build({'type': 'BatchPictureHook', 'samples': 0})
 
 

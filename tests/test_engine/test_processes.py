@@ -1,5 +1,6 @@
 """Training in two processes, on CPUs: what DDP makes of gates, gradients and faults."""
 import os
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -177,6 +178,27 @@ def test_launchers_that_cannot_work(monkeypatch, launcher, message):
     monkeypatch.delenv('RANK', raising=False)
     with pytest.raises(ValueError, match=message):
         join_training(Config({'launcher': launcher}))
+
+
+def test_a_reader_that_dies_is_reported(tmp_path):
+    for said in in_two_processes(without_reader, tmp_path):
+        assert said.startswith('a process that reads ahead is gone (DataLoader worker (pid')
+        assert '\n' not in said
+
+
+class Dying(torch.utils.data.Dataset):
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def without_reader(rank):
+    with pytest.raises(ChildProcessError) as error, lost_processes_reported():
+        list(torch.utils.data.DataLoader(Dying(), num_workers=1))
+    return str(error.value)
 
 
 def test_other_errors_stay_what_they_are():

@@ -193,6 +193,36 @@ def test_any_number_of_the_runner(name, value):
         assert value is None or finite(value)
 
 
+@fuzz(200, st.sampled_from(sorted({'.'.join(name.split('.')[:-1]) for name in NUMBERS})), ANYTHING)
+def test_anything_in_place_of_settings(group, value):
+    config = Config({})
+    config.merge_from_dict({group: value})
+    line = outcome(check_settings, config)
+    if isinstance(line, Refused):
+        assert line.startswith(f'{group}={value!r} must be a dict, which may have ')
+    else:
+        assert not value or isinstance(value, dict)
+
+
+def test_what_is_no_number_anywhere_is_named():
+    config = Config({'param_scheduler': [{'type': 'LinearLR', 'start_factor': math.nan}],
+                     'infinite': math.inf})
+    assert outcome(check_settings, config) == 'param_scheduler.0.start_factor=nan is no number'
+
+
+@fuzz(200, st.sampled_from([('NonFiniteHook', 'max_in_row'), ('StudentIoUHook', 'interval'),
+                            ('BatchPictureHook', 'interval'), ('BatchPictureHook', 'samples')]),
+      ANYTHING)
+def test_any_number_of_a_hook(which, value):
+    kind, key = which
+    hook = outcome(HOOKS.build, {'type': kind, key: value})
+    if isinstance(hook, Refused):
+        assert hook.startswith(f'{key}={value!r} must be in [')
+    else:
+        assert isinstance(value, int)
+        assert value >= 0
+
+
 @fuzz(300, ANYTHING, st.sampled_from(['(0, 1]', '[0, 1)', '[1, inf)', '(-inf, inf)']),
       st.booleans())
 def test_any_number_of_an_interval(value, interval, whole):

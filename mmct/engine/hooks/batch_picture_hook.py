@@ -7,6 +7,7 @@ from mmtrack.registry import HOOKS
 
 from mmct.evaluation.batch_picture import Answer, draw_pairs
 
+from ...ranges import check_number
 from .undisturbed import answer, undisturbed, views
 from .unwrapped import unwrapped
 
@@ -25,8 +26,8 @@ class BatchPictureHook(Hook):
     """
 
     def __init__(self, interval: int = 5000, samples: int = 4) -> None:
-        if samples < 1:
-            raise ValueError(f'samples={samples} of BatchPictureHook must be at least 1')
+        check_number('interval', interval, '[0, inf)', whole=True)
+        check_number('samples', samples, '[1, inf)', whole=True)
         self.interval = interval
         self.samples = samples
 

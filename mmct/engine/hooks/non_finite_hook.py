@@ -3,6 +3,8 @@ from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
+from ...ranges import check_number
+
 
 @HOOKS.register_module()
 class NonFiniteHook(Hook):
@@ -19,6 +21,7 @@ class NonFiniteHook(Hook):
     """
 
     def __init__(self, max_in_row: int = 20) -> None:
+        check_number('max_in_row', max_in_row, '[0, inf)', whole=True)
         self.max_in_row = max_in_row
 
     def before_train(self, runner) -> None:

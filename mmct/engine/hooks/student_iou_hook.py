@@ -4,6 +4,7 @@ from mmtrack.registry import HOOKS
 
 from mmct.models.losses import mean_iou
 
+from ...ranges import check_number
 from .undisturbed import answer, undisturbed, views
 from .unwrapped import unwrapped
 
@@ -20,6 +21,7 @@ class StudentIoUHook(Hook):
     """
 
     def __init__(self, interval: int = 500) -> None:
+        check_number('interval', interval, '[0, inf)', whole=True)
         self.interval = interval
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
