@@ -56,7 +56,7 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
 
 def folder_annotation(path: Path) -> Annotation:
     """Of one sequence in LaSOT's own layout or GOT-10k's, from its groundtruth.txt."""
-    boxes = first_checked(parse_boxes(read_text(path), path), path)
+    boxes = finite(parse_boxes(read_text(path), path), path)
     absent = np.zeros(len(boxes), bool)
     for name in ('full_occlusion', 'out_of_view'):
         file = path.with_name(f'{name}.txt')
@@ -89,7 +89,7 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
     annotations = {}
     for name in sorted(groups['boxes']):
         where = f'{source}: {name}.txt'
-        boxes = first_checked(parse_boxes(groups['boxes'][name], where), where)
+        boxes = finite(parse_boxes(groups['boxes'][name], where), where)
         absent, codes = np.zeros(len(boxes), bool), frozenset()
         if name in groups.get('absent', {}):
             absent = flags(groups['absent'][name], f'{source}: absent/{name}.txt', len(boxes))
@@ -100,14 +100,16 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
     return annotations
 
 
-def first_checked(boxes: np.ndarray, source) -> np.ndarray:
-    """The boxes, whose first, that of the target to follow, is finite; later ones need not be.
+def finite(boxes: np.ndarray, source) -> np.ndarray:
+    """The boxes, those that are not finite without area, as where the target is not seen.
 
     Raises:
-        ValueError: it is not; ``source`` is named.
+        ValueError: the first, that of the target to follow, is not; ``source`` is named.
     """
-    if not np.isfinite(boxes[0]).all():
+    bad = ~np.isfinite(boxes).all(axis=1)
+    if bad[0]:
         raise ValueError(f'{source}: the first box {boxes[0].tolist()} is not finite')
+    boxes[bad] = 0
     return boxes
 
 

@@ -88,7 +88,7 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str) 
     boxes[0] = truth[0]
     if convention == 'official':
         boxes, truth, absent = boxes[~absent], truth[~absent], absent[~absent]
-    seen = np.isfinite(truth).all(axis=1) & (truth[:, 2:] > 0).all(axis=1) & ~absent
+    seen = (truth[:, 2:] > 0).all(axis=1) & ~absent
     overlap = np.where(seen, inclusive_iou(boxes, truth), -1)
     apart = (boxes[:, :2] + 0.5 * (boxes[:, 2:] - 1)) - (truth[:, :2] + 0.5 * (truth[:, 2:] - 1))
     with np.errstate(divide='ignore', invalid='ignore'):
