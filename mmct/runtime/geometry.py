@@ -62,12 +62,12 @@ def cut_square(frame, box, factor):
 
 def check_frame(frame):
     """Raises:
-        ValueError: it is not (H, W, 3) uint8, or no frame at all.
+        ValueError: it is not (H, W, 3) uint8, has no pixel, or is no frame at all.
     """
     if not isinstance(frame, np.ndarray):
         raise ValueError(f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; a video that '
                          'has ended, or a file that cannot be read, gives None')
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
 
 
@@ -200,7 +200,10 @@ def decode_center(score, size, offset, window=None):
 
 
 def _floats(box):
-    x, y, w, h = (float(value) for value in box)
+    try:
+        x, y, w, h = (float(value) for value in box)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f'box {box!r:.200} is not x, y, w, h: expected four numbers') from None
     return x, y, w, h
 
 

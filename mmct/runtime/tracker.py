@@ -50,8 +50,8 @@ class Tracker:
             ValueError: the box is not finite, empty, or outside the frame; the frame is none.
         """
         geometry.check_frame(frame)
-        info, box = self.network.info, [float(value) for value in box]
         geometry.check_first_box(box, frame.shape)
+        info, box = self.network.info, [float(value) for value in box]
         size = info.template_size
         crop, scale = geometry.crop_square(frame, box, info.template_factor, size)
         target = geometry.box_to_crop(box, box, scale, size)

@@ -2,6 +2,7 @@
 import importlib.util
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,23 @@ def test_several_targets_in_one_batch(model, files, source):
     assert update_many([], frames[0]) == []
     with pytest.raises(ValueError, match=r'needs trackers of one network.*Tracker\(first.network'):
         update_many([alone[0], Tracker(TorchNetwork(model))], frames[0])
+
+
+@pytest.mark.parametrize('source', ['torch', '.onnx', '.xml'])
+def test_trackers_of_one_network_in_threads(model, files, source):
+    network = TorchNetwork(model) if source == 'torch' else open_network(
+        files / f'tracker{source}')
+    frames = moving_disc(60)
+
+    def follow(box):
+        follower = Tracker(network)
+        follower.init(frames[0], box)
+        return [follower.update(frame) for frame in frames[1:]]
+
+    boxes = [BOX, (20., 30., 30., 18.), (90., 60., 12., 30.)]
+    alone = list(map(follow, boxes))
+    with ThreadPoolExecutor(len(boxes)) as threads:
+        assert list(threads.map(follow, boxes)) == alone
 
 
 def test_what_the_file_says(model, files):

@@ -71,7 +71,8 @@ def test_any_answer_in_frames_of_any_size(wide_frame, size, steps):
 
 
 @pytest.mark.parametrize('frame', [
-    None, [], np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3))])
+    None, [], np.zeros((8, 8), np.uint8), np.zeros((8, 8, 4), np.uint8), np.zeros((8, 8, 3)),
+    np.zeros((0, 8, 3), np.uint8)])
 def test_what_is_no_frame(frame):
     _, tracker = start(np.ones((40, 60, 3), np.uint8))
     before = list(tracker.box)
@@ -107,3 +108,14 @@ def test_network_that_fails_for_a_frame(key, value):
     assert tracker.box == [0, 0, 60, 40]
     network.outputs = good
     assert tracker.update(frame)[1] == .5
+
+
+@pytest.mark.parametrize('box', [
+    None, 5, 'box', (1, 2, 3), (1, 2, 3, 4, 5), [[1, 2, 3, 4]], (1, 2, 'wide', 4), (1, 2, 3, 4j),
+    (1, 2, 3, 10**400)])
+def test_what_is_no_box(box):
+    frame = np.ones((40, 60, 3), np.uint8)
+    _, tracker = start(frame)
+    with pytest.raises(ValueError, match='is not x, y, w, h: expected four numbers'):
+        tracker.init(frame, box)
+    assert tracker.box == [0, 0, 60, 40]

@@ -1,5 +1,6 @@
 """OpenVINO, on the CPU."""
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import openvino as ov
@@ -9,7 +10,10 @@ from . import template_file
 
 
 class OpenVinoNetwork:
-    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size."""
+    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size.
+
+    One request of OpenVINO's serves one thread at a time.
+    """
 
     def __init__(self, path: Path, precision: str | None, threads: int | None) -> None:
         self._core = ov.Core()
@@ -26,18 +30,21 @@ class OpenVinoNetwork:
                   for port in self._model.inputs}
         self.info.check_ports(inputs, self._outputs, path)
         self._template = self._compile(self._read(template_file(path)), 1)
-        self._requests = {}
+        self._requests, self._lock = {}, Lock()
 
     def embed(self, crop, box):
-        return next(iter(self._template.infer([crop[None]]).values())).copy()
+        with self._lock:
+            return next(iter(self._template.infer([crop[None]]).values())).copy()
 
     def run(self, templates, crops):
-        request = self._requests.get(len(crops))
-        if request is None:
-            request = self._requests[len(crops)] = self._compile(self._model.clone(), len(crops))
         tokens = templates[0] if len(templates) == 1 else np.concatenate(templates)
-        request.infer({'template_tokens': tokens, 'search': crops}, share_inputs=True)
-        return {name: request.get_tensor(name).data for name in self._outputs}
+        with self._lock:
+            request = self._requests.get(len(crops))
+            if request is None:
+                request = self._requests[len(crops)] = self._compile(
+                    self._model.clone(), len(crops))
+            request.infer({'template_tokens': tokens, 'search': crops}, share_inputs=True)
+            return {name: request.get_tensor(name).data.copy() for name in self._outputs}
 
     def _read(self, path: Path) -> ov.Model:
         try:
