@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
+MAX_TEXTS = 1 << 29  # of all of them
 
 
 @contextmanager
@@ -55,8 +56,13 @@ def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
     Raises:
         ValueError: it is no such archive, or broken, or has a file that is not text.
     """
+    left = MAX_TEXTS
     try:
-        yield from _texts_of_zip(path) if zipfile.is_zipfile(path) else _texts_of_tar(path)
+        for name, text in _texts_of_zip(path) if zipfile.is_zipfile(path) else _texts_of_tar(path):
+            left -= len(text)
+            if left < 0:
+                raise ValueError(f'its texts have more than {MAX_TEXTS} bytes')
+            yield name, text
     except UnicodeDecodeError:
         raise ValueError(f'{path} has a .txt that is not a text file') from None
     except FileNotFoundError:

@@ -1,4 +1,5 @@
 """Checkpoints are written whole or not at all."""
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -8,9 +9,16 @@ from ..files import whole
 
 
 def save_checkpoint(content: dict, path: str | Path) -> None:
-    """Write a checkpoint, whole or not at all."""
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
+    """
+    # PyTorch has an error of its own where a file cannot be written.
+    buffer = BytesIO()
+    torch.save(content, buffer)
     with whole(path) as part:
-        torch.save(content, part)
+        part.write_bytes(buffer.getbuffer())
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:

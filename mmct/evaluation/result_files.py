@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..analysis import read_boxes
-from ..files import whole, write_text
+from ..analysis.results import parse_boxes
+from ..files import read_text, whole, write_text
 
 DIGITS = 4
 # Where to hand in the results of sets whose annotations are kept secret.
@@ -32,10 +32,12 @@ def finished_boxes(folder: Path, name: str, length: int) -> np.ndarray | None:
     if not path.is_file():
         return None
     try:
-        boxes = read_boxes(path)
+        text = read_text(path)
+        boxes = parse_boxes(text, path)
     except ValueError:
         return None
-    return boxes if len(boxes) == length else None
+    whole_file = text.endswith('\n') and len(boxes) == length and np.isfinite(boxes).all()
+    return boxes if whole_file else None
 
 
 def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:

@@ -1,5 +1,6 @@
 """Which checkpoint a run goes on from, and how one gets there."""
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from mmengine.runner import save_checkpoint
 
 from mmct.checkpoint import newest_intact, read_checkpoint
+from mmct.checkpoint import save_checkpoint as save_checkpoint_whole
 from mmct.files import whole, write_text
 
 
@@ -93,3 +95,16 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
         write()
     assert [file.name for file in tmp_path.iterdir()] == ['a']
     assert (tmp_path / 'a').read_text() == 'before'
+
+
+def test_a_full_disk_under_weights(tmp_path):
+    save_checkpoint_whole({'before': torch.zeros(1)}, tmp_path / 'a.pth')
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*/a.pth'"):
+            save_checkpoint_whole({'after': torch.zeros(10_000)}, tmp_path / 'a.pth')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(read_checkpoint(tmp_path / 'a.pth')) == ['before']
+    assert [file.name for file in tmp_path.iterdir()] == ['a.pth']

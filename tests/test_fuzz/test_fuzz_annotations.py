@@ -211,6 +211,17 @@ def test_text_of_any_length_is_not_unpacked(tmp_path):
             list(texts_of_archive(tmp_path / name))
 
 
+def test_texts_without_end_are_not_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr('mmct.files.MAX_TEXTS', 10)
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as archive:
+        for number in range(4):
+            archive.writestr(f'cat-{number}.txt', '1234')
+    texts = texts_of_archive(tmp_path / 'a.zip')
+    assert [next(texts), next(texts)] == [('cat-0.txt', '1234'), ('cat-1.txt', '1234')]
+    with pytest.raises(ValueError, match='its texts have more than 10 bytes'):
+        next(texts)
+
+
 @fuzz(60, st.sampled_from(['meta.json', 'tensors.npz']), st.data())
 def test_any_recorded_output(golden, folder, file, data):
     """The reader of reference data: numbers alone, or one line."""

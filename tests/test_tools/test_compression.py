@@ -164,6 +164,7 @@ def test_another_network_is_not_resumed(setup, trained, training, tmp_path):
 
 
 def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_step, full_disk):
+    (tmp_path / '.epoch_1.pth.123.part').write_text('of a run that was killed')
     at_step(7, full_disk)
     done = training()
     assert (done.status, done.err) == (

@@ -61,6 +61,9 @@ class ResumableCheckpointHook(CheckpointHook):
             name = Path(self.best_ckpt_path).name
             self.best_ckpt_path = name.startswith('best_') and self.file_backend.join_path(
                 self.out_dir, name)
+        if is_main_process():
+            for part in Path(self.out_dir).glob('.*.pth.*.part'):  # of a run that was killed
+                part.unlink()
         self.told_to_end = None
         signal.signal(signal.SIGTERM, self.tell_to_end)
         for loop in filter(None, (runner.train_loop, runner.val_loop)):

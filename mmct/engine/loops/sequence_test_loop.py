@@ -13,7 +13,7 @@ from mmengine.runner.amp import autocast
 from mmtrack.registry import LOOPS
 
 from ...evaluation.result_files import SERVERS, finished_boxes, write_sequence, write_submission
-from ...files import write_text
+from ...files import read_text, write_text
 from ...layouts.names import sequence_names
 
 
@@ -71,7 +71,7 @@ class SequenceTestLoop(TestLoop):
         """Sequences that are done, with their boxes (N, 4), and what speaks against resuming."""
         stamp = self.folder / '.tracker'
         if self.resume:
-            before = stamp.read_text() if stamp.is_file() else self.tracker
+            before = read_text(stamp) if stamp.is_file() else self.tracker
             if before.split()[:1] != self.tracker.split()[:1]:
                 return {}, (f'{self.folder} has results of another tracker, {before}; leave out '
                             '--resume to start again, or name another folder')

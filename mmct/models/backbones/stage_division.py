@@ -53,7 +53,7 @@ def _read_division(file: str | Path | None, teacher_depth: int) -> list[int]:
     try:
         content = json.loads(Path(file).read_text())
         depth, division = content['teacher_depth'], list(content['division'])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f'division_file={file} is not a file of tools/analyze_stages.py: it has '
                          'no "teacher_depth" and "division"') from error
     if depth != teacher_depth:
