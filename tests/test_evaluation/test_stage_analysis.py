@@ -221,6 +221,7 @@ def test_files_that_do_not_fit(file, options, message):
 
 @pytest.mark.parametrize(('content', 'message'), [
     ('', 'is not a file of tools/analyze_stages.py'),
+    ('[' * 100_000, 'is not a file of tools/analyze_stages.py'),
     ('[3, 3]', 'is not a file of tools/analyze_stages.py'),
     ('{"teacher_depth": 6}', 'is not a file of tools/analyze_stages.py'),
     ('{"teacher_depth": 6, "division": 3}', 'is not a file of tools/analyze_stages.py'),
