@@ -70,6 +70,17 @@ def test_nothing_is_touched(model, kind, fault, request):
     assert not same(before, state(model, wrapper))
 
 
+def test_the_scale_of_the_loss_is_resumed(model, fp16):
+    wrapper, other = (fp16(torch.optim.AdamW(model.parameters(), 1e-2)) for _ in range(2))
+    step(model, wrapper, torch.full((8, 4), torch.nan))
+    step(model, wrapper, torch.rand(8, 4))
+    saved = wrapper.state_dict()
+    other.load_state_dict(copy.deepcopy(saved))
+    assert other.loss_scaler.get_scale() == 2**15
+    assert other.loss_scaler.state_dict() == wrapper.loss_scaler.state_dict()
+    assert saved['loss_scaler']['_growth_tracker'] == 1
+
+
 def test_accumulated_gradients_are_left_out_together(model):
     wrapper = FiniteOptimWrapper(torch.optim.SGD(model.parameters(), 0.1), accumulative_counts=3)
     wrapper.initialize_count_status(model, 0, 6)
