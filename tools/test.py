@@ -46,8 +46,9 @@ def main(args) -> int:
     if args.launcher != 'none':
         join_test(args.launcher)
     cfg.launcher = 'none'  # for MMEngine: no gradient is shared
+    settings = f'{cfg.model.get("student", cfg.model)} {args.backend} {args.precision}'
     cfg.test_cfg.update(type='SequenceTestLoop', results=args.results, resume=args.resume,
-                        tracker=f'{fingerprint(args.checkpoint)} {args.checkpoint}')
+                        tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}')
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
     runner = Runner.from_cfg(cfg)
@@ -66,9 +67,9 @@ def main(args) -> int:
     return 1 if metrics.get('sot/failed_sequences') else 0
 
 
-def fingerprint(checkpoint: Path) -> str:
+def fingerprint(checkpoint: Path, settings: str) -> str:
     """Of what is tested; OpenVINO keeps the weights in a file of their own."""
-    found = hashlib.sha256()
+    found = hashlib.sha256(settings.encode())
     for file in sorted({checkpoint, checkpoint.with_suffix('.bin')}):
         if file.is_file():
             found.update(file.read_bytes())

@@ -119,15 +119,19 @@ def test_starting_again_moves_results_aside(whole, setup, tool, four, tmp_path):
     assert contents(run.results) == contents(whole.results)
 
 
-def test_results_of_another_tracker_are_not_resumed(whole, setup, tool, four, tmp_path):
+@pytest.mark.parametrize('change', ['weights', 'settings'])
+def test_results_of_another_tracker_are_not_resumed(whole, setup, tool, four, tmp_path, change):
     run = Run(setup, tool, four.root, tmp_path)
     shutil.copytree(whole.results, run.results)
-    state = torch.load(setup.student, weights_only=True)
-    state['state_dict'] = {key: value + 1 for key, value in state['state_dict'].items()}
-    other = tmp_path / 'other.pth'
-    torch.save(state, other)
-    run.args[1] = other
-    done = run('--resume')
+    if change == 'weights':
+        state = torch.load(setup.student, weights_only=True)
+        state['state_dict'] = {key: value + 1 for key, value in state['state_dict'].items()}
+        run.args[1] = tmp_path / 'other.pth'
+        torch.save(state, run.args[1])
+        done = run('--resume')
+    else:
+        done = tool('test.py', *run.args[:-2], '--resume', *run.args[-2:],
+                    'model.student.test_cfg.search_factor=5.0')
     assert done.status == 2
     line, = done.err.splitlines()
     assert f'{run.results} has results of another tracker' in line

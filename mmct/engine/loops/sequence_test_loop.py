@@ -29,8 +29,8 @@ class SequenceTestLoop(TestLoop):
             for ``results/NAME`` in the work folder, by the annotation file.
         resume: do not track the sequences that are in ``results``; otherwise, what is there is
             moved aside.
-        tracker: what is tested, an identity and perhaps a name, such as a checkpoint's hash and
-            path. Results of another one are not resumed.
+        tracker: what is tested, an identity and perhaps a name, such as a hash of its weights and
+            settings, and their path. Results of another one are not resumed.
         submission: 'got10k' or 'trackingnet', to pack the results for that server.
     """
 
@@ -73,8 +73,9 @@ class SequenceTestLoop(TestLoop):
         if self.resume:
             before = read_text(stamp) if stamp.is_file() else self.tracker
             if before.split()[:1] != self.tracker.split()[:1]:
-                return {}, (f'{self.folder} has results of another tracker, {before}; leave out '
-                            '--resume to start again, or name another folder')
+                return {}, (f'{self.folder} has results of another tracker, or with other '
+                            f'settings, {before}; leave out --resume to start again, or name '
+                            'another folder')
             done = {i: finished_boxes(self.folder, name, self.dataset.get_len_per_video(i))
                     for i, name in enumerate(self.names)}
             done = {i: boxes for i, boxes in done.items() if boxes is not None}
