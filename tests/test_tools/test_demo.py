@@ -32,7 +32,7 @@ def test_the_demo_ends_with_a_table_and_a_picture(tmp_path):
     assert 'left of all' in out  # progress, without a terminal too
     table = (work / 'results.md').read_text()
     assert table in out
-    for tracker in ('teacher, 12 layers', '4l compressed', '4l ground truth only'):
+    for tracker in ('teacher, 12 layers', '4l_1335 compressed', '4l_1335 ground truth only'):
         row = next(line for line in table.splitlines() if tracker in line)
         assert re.search(r'\d+\.\d+ x', row)
     assert table.count('±') >= 8  # the spread over two seeds
