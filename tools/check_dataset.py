@@ -51,6 +51,9 @@ def main(args) -> int:
                 rows.append((title, '', f'{expected - len(sequences)} of {expected} sequences '
                              'are missing'))
             summary.append(f'{title}: {complete} of {expected} sequences are complete')
+    if args.split is None:
+        summary += [f'{args.name} {key}: nothing is there' for key in layout.splits
+                    if key not in splits]
     if rows:
         print(tabulate(rows, headers=['data set', 'sequence', 'what is wrong'], tablefmt='github'))
     print('\n'.join(summary))

@@ -59,13 +59,17 @@ def main(args) -> None:
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
-    print(tabulate(rows, headers='keys', tablefmt='github'))
+    print(tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f'))
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
 
 
 def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
     from mmct.analysis.results import listing
     missing = [name for name in lengths if name not in results and lengths[name] > 1]
+    if missing:
+        with without_mmtracking():
+            from mmct.layouts import to_be_tested
+        missing = [name for name in to_be_tested(lengths, results) if name in set(missing)]
     if missing:
         print(f'warning: these are {len(results)} of {len(results) + len(missing)} sequences: '
               f'{folder} lacks the result files of {listing(missing)}; test these sequences, or '
@@ -76,7 +80,7 @@ def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
 
 
 def columns(found: dict) -> dict:
-    return {title: f'{found[key]:.2f}' for key, title in TITLES.items() if key in found}
+    return {title: found[key] for key, title in TITLES.items() if key in found}
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Which sequences each data set has, and where their frames and annotations are."""
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,8 +140,22 @@ def lasot_test(root: Path) -> list[Sequence]:
 
 
 def lasot_train(root: Path) -> list[Sequence]:
+    """The others of the 20 of each class, and those of other names that are there."""
+    test = names_of('lasot_test')
+    names = {f'{kind}-{number}' for kind in {name.rpartition('-')[0] for name in test}
+             for number in range(1, 21)}
     found = {path.name for path in (root / 'LaSOTBenchmark').glob('*/*-*')}
-    return [lasot_sequence(name) for name in sorted(found - set(names_of('lasot_test')))]
+    return [lasot_sequence(name) for name in sorted((names | found) - set(test))]
+
+
+def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
+    """Names of the annotated sequences that belong to the test set of those that were tested.
+
+    LaSOT's folder holds its training videos, too.
+    """
+    test = set(names_of('lasot_test'))
+    whole = test.issuperset(tested) and test.issubset(annotated)
+    return [name for name in annotated if not whole or name in test]
 
 
 def lasot_ext(root: Path) -> list[Sequence]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.progress import track
 
 from ..analysis import read_annotations
+from ..layouts import to_be_tested
 from .clips import find_clip
 from .contact_sheet import draw_contact_sheet
 from .look import publish
@@ -44,8 +45,9 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         if frames else {}
 
     notes = []
-    if len(names) < len(truth):
-        notes.append(f'{len(truth) - len(names)} of {len(truth)} annotated sequences have no '
+    expected = to_be_tested(truth, names)
+    if len(names) < len(expected):
+        notes.append(f'{len(expected) - len(names)} of {len(expected)} annotated sequences have no '
                      'results, or no box but the first, and are left out.')
     pictures = {f'{CURVES[kind][1]} plot': publish(lambda kind=kind: draw_curves(trackers, kind),
                                                    out / kind) for kind in CURVES}

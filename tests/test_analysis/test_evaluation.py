@@ -189,6 +189,13 @@ def test_tool(results):
     assert '120 frames, official convention' in done.out
 
 
+def test_all_figures_have_two_decimals(results):
+    for i in range(2):
+        write(results / f'results/{("cat-1", "dog-2")[i]}.txt', sequence(i)[1][0])
+    done = evaluated(results, '--metric', 'official')
+    assert '| 100.00 |' in ' '.join(done.out.split()), done.out
+
+
 def test_missing_results(results):
     (results / 'results/cat-1.txt').unlink()
     done = evaluated(results)

@@ -1,5 +1,6 @@
 """Each data set in small, in its own layout, through converter, checker and the real classes."""
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
 from mmct.analysis import read_annotations
-from mmct.layouts import check_sequence, layout_of, write_infos
+from mmct.layouts import check_sequence, layout_of, to_be_tested, write_infos
 from mmct.layouts.names import sequence_name, sequence_names
 from mmct.layouts.sequences import LAYOUTS, names_of
 
@@ -195,6 +196,15 @@ def test_lists_of_sequences():
     assert {name: len(names_of(name)) for name in ('lasot_test', 'nfs', 'otb100')} == {
         'lasot_test': 280, 'nfs': 100, 'otb100': 100}
     assert len(LAYOUTS['lasot_ext'].splits[''].sequences(None)) == 150
+    assert len(LAYOUTS['lasot'].splits['train'].sequences(Path('nowhere'))) == 1120
+
+
+def test_training_videos_are_not_to_be_tested():
+    test = names_of('lasot_test')
+    assert to_be_tested([*test, 'airplane-2'], test[:3]) == test
+    assert to_be_tested([*test, 'airplane-2'], ['airplane-1', 'airplane-2'])[-1] == 'airplane-2'
+    assert to_be_tested(['airplane-1', 'airplane-2'], ['airplane-1']) == [
+        'airplane-1', 'airplane-2']
 
 
 def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
@@ -241,7 +251,10 @@ def test_missing_of_lasot(tmp_path):
     assert found['bear-2'] == ['no frames in bear/bear-2/img',
                                'annotation bear/bear-2/groundtruth.txt is missing']
     assert len(found) == 280
-    assert not problems(tmp_path, 'lasot', 'train')
+    found = problems(tmp_path, 'lasot', 'train')
+    assert len(found) == 1119
+    assert 'airplane-2' not in found
+    assert 'no frames in zebra/zebra-20/img' in found['zebra-20']
 
 
 def test_annotations_that_cannot_be_read(tmp_path):
@@ -299,6 +312,10 @@ def test_commands(tmp_path):
     done = run_tool('check_dataset.py', 'uav123', tmp_path)
     assert 'uav123: 3 of 123 sequences are complete' in done.out
     assert '120 of 123 sequences are missing' in done.out
+    lasot_video(tmp_path / 'LaSOTBenchmark/airplane/airplane-2')
+    done = run_tool('check_dataset.py', 'lasot', tmp_path)
+    assert done.out.splitlines()[-2:] == [
+        'lasot train: 1 of 1120 sequences are complete', 'lasot test: nothing is there']
     got10k(tmp_path)
     done = run_tool('check_dataset.py', 'got10k', tmp_path, '--split', 'train_vot', '--decode')
     assert done.status == 0
