@@ -23,6 +23,8 @@ def run(parse_args: Callable[[], argparse.Namespace],
     if debug:
         sys.argv.remove(TRACEBACK)
     args = parse_args()
+    # Modules that a config names in custom_imports may lie in the current folder.
+    sys.path.append(os.getcwd())
     try:
         sys.exit(main(args))
     except (ValueError, OSError, ImportError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from cli import existing_config, run
 from tiny import save_teacher, tracker
 
 from mmct.checkpoint import save_checkpoint
@@ -55,6 +56,16 @@ def test_no_checkpoint(setup, tool, tmp_path):
     for name in ('extract_student.py', 'convert_weights.py'):
         line = refused(tool(name, 'none.pth', tmp_path / 'out.pth'))
         assert 'checkpoint none.pth does not exist' in line
+
+
+def test_modules_in_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / 'my_own_layers.py').write_text('')
+    (tmp_path / 'mine.py').write_text("custom_imports = dict(imports=['my_own_layers'])\n")
+    monkeypatch.setattr(sys, 'path', [path for path in sys.path if path])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None, lambda args: len(existing_config(Path('mine.py'))))
+    assert end.value.code == 1
 
 
 def test_a_process_of_its_own_says_one_line(setup, tmp_path):
