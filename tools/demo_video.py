@@ -4,6 +4,8 @@ MODEL is a file written by tools/export.py, or a config with --checkpoint. Witho
 --show, the result goes beside the video as NAME.tracked.mp4.
 """
 import argparse
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -33,6 +35,11 @@ def parse_args():
 
 
 def main(args) -> None:
+    # Without a screen OpenCV's windows abort the process.
+    if (args.show or args.select) and sys.platform == 'linux' and not any(
+            os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
+        raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
+                         'set); leave out --show, and give the box with --box X,Y,W,H')
     from mmct.files import write_text
     from mmct.runtime import Tracker
     from mmct.runtime.draw import draw_target

@@ -1,4 +1,6 @@
 """tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -70,6 +72,16 @@ def test_config_and_checkpoint_give_the_same(exported, pictures, tmp_path):
         done = draw(pictures, *model, '--box', box, '--boxes', file, '--out', tmp_path / 'o.avi')
         assert done.status == 0, done.err
     assert np.allclose(*(np.loadtxt(file, delimiter=',') for file in files), atol=0.01)
+
+
+@pytest.mark.parametrize('option', ['--show', '--select'])
+def test_windows_need_a_screen(exported, pictures, tmp_path, monkeypatch, option):
+    monkeypatch.setattr(sys, 'platform', 'linux')
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM'):
+        monkeypatch.delenv(name, raising=False)
+    done = draw(pictures, exported, option, *(['--box', '1,2,30,40'] if option == '--show' else ()))
+    assert done.status == 2
+    assert 'need a screen, and there is none' in done.err
 
 
 @pytest.mark.parametrize('name', ['int8.onnx', 'int8.xml'])
