@@ -126,6 +126,7 @@ def draw_cost(change: Mapping[str, float], teacher: str, student: str, names: in
     for i in range(5):
         axes.annotate(f'{labels[i]} {values[i]:+.1f}', (i, values[i]), (0.16, 0.05 + 0.06 * i),
                       textcoords='axes fraction', va='center', fontsize=8,
+                      bbox=dict(facecolor=axes.get_facecolor(), edgecolor='none', pad=1),
                       arrowprops=dict(arrowstyle='-', linewidth=0.6, relpos=(0, 0.5),
                                       color=axes.xaxis.label.get_color()))
     axes.set(title=title, xlabel=f'{len(values)} sequences, the greatest loss first',
