@@ -27,7 +27,8 @@ def parse_args():
                         help='which pairs of the config (default %(default)s)')
     parser.add_argument('--batch-size', type=int, default=8, metavar='B')
     parser.add_argument('--device', default='cpu', help='such as cuda (default %(default)s)')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/stages'), metavar='DIR')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/stages'), metavar='DIR',
+                        help='default %(default)s')
     return parser.parse_args()
 
 

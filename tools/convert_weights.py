@@ -13,11 +13,12 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', metavar='SRC', type=Path)
     parser.add_argument('target', metavar='DST', type=Path)
-    parser.add_argument('--to', choices=['mmct', 'released'], default='mmct')
+    parser.add_argument('--to', choices=['mmct', 'released'], default='mmct',
+                        help='whose names DST has (default %(default)s)')
     parser.add_argument('--template-size', type=int, default=128,
-                        help='pixels, for a pretrained ViT alone')
+                        help='pixels, for a pretrained ViT alone (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
-                        help='pixels, for a pretrained ViT alone')
+                        help='pixels, for a pretrained ViT alone (default %(default)s)')
     return parser.parse_args()
 
 

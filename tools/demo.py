@@ -92,15 +92,18 @@ class Steps:
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'))
-    parser.add_argument('--data', type=Path, default=Path('data/demo'), help='folder of the videos')
-    parser.add_argument('--teacher', type=Path, default=CONFIGS / 'ostrack_tiny.pth')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/demo'),
+                        help='for logs and results (default %(default)s)')
+    parser.add_argument('--data', type=Path, default=Path('data/demo'),
+                        help='folder of the videos (default %(default)s)')
+    parser.add_argument('--teacher', type=Path, default=CONFIGS / 'ostrack_tiny.pth',
+                        help='its weights, of configs/demo/ostrack_tiny.py')
     parser.add_argument('--students', nargs='+', default=['ct_ostrack_tiny_4l_1335'],
                         metavar='CONFIG',
                         choices=sorted(file.stem for file in CONFIGS.glob('ct_*.py')),
                         help='names of configs in configs/demo (default ct_ostrack_tiny_4l_1335)')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0],
-                        help='train all students once with each')
+                        help='train all students once with each (default 0)')
     parser.add_argument('--cfg-options', nargs='+', default=[],
                         help='settings for both trainings that replace those of the configs')
     return parser.parse_args()

@@ -28,9 +28,11 @@ def parse_args():
     parser.add_argument('--boxes', type=Path, metavar='FILE',
                         help='write x,y,w,h of each frame, a line each')
     parser.add_argument('--show', action='store_true', help='in a window; Escape ends')
-    parser.add_argument('--backend')
-    parser.add_argument('--precision')
-    parser.add_argument('--threads', type=int)
+    parser.add_argument('--backend', help='default: onnxruntime, openvino or torch, by '
+                        'the kind of MODEL')
+    parser.add_argument('--precision', help='of the arithmetic, where the backend can: fp32, bf16, '
+                        'fp16')
+    parser.add_argument('--threads', type=int, help='of the backend')
     return parser.parse_args()
 
 

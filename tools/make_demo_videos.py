@@ -27,8 +27,9 @@ def parse_args():
                             help=f'{split} videos (default {videos})')
         parser.add_argument(f'--{split}-frames', type=int, default=frames, metavar='N',
                             help=f'frames of each (default {frames})')
-    parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT',
+                        help='of the frames, in pixels (default 320x240)')
+    parser.add_argument('--seed', type=int, default=0, help='default %(default)s')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N')
     return parser.parse_args()
 

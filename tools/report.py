@@ -21,8 +21,10 @@ def parse_args():
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='to show in the player; default: the best, the worst, and those that '
                         'compression cost most')
-    parser.add_argument('--metric', choices=['published', 'official', 'sot'], default='published')
-    parser.add_argument('--out', type=Path, default=Path('report'), metavar='FOLDER')
+    parser.add_argument('--metric', choices=['published', 'official', 'sot'], default='published',
+                        help='as tools/evaluate.py (default %(default)s)')
+    parser.add_argument('--out', type=Path, default=Path('report'), metavar='FOLDER',
+                        help='default %(default)s')
     return parser.parse_args()
 
 

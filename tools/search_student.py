@@ -17,17 +17,22 @@ def parse_args():
     parser.add_argument('config', type=Path, help='config of a compression')
     parser.add_argument('--budget-ms', type=float, required=True, metavar='T',
                         help='milliseconds of a tracking step, crop to box')
-    parser.add_argument('--layers', type=int, nargs='+', metavar='N')
-    parser.add_argument('--width', type=int, nargs='+', metavar='C')
-    parser.add_argument('--mlp-ratio', type=float, nargs='+', metavar='R')
-    parser.add_argument('--block', nargs='+', metavar='TYPE', help='registered layer types')
-    parser.add_argument('--search-size', type=int, nargs='+', metavar='PIXELS')
+    parser.add_argument('--layers', type=int, nargs='+', metavar='N',
+                        help="default: a half, a third, … of the teacher's")
+    parser.add_argument('--width', type=int, nargs='+', metavar='C',
+                        help="default: half, three quarters and all of the teacher's")
+    parser.add_argument('--mlp-ratio', type=float, nargs='+', metavar='R', help='default 1 2 4')
+    parser.add_argument('--block', nargs='+', metavar='TYPE', help='registered layer types'
+                        ' (default TransformerBlock SeparableBlock)')
+    parser.add_argument('--search-size', type=int, nargs='+', metavar='PIXELS',
+                        help="default: the teacher's and the next smaller one")
     parser.add_argument('--top', type=int, default=10, metavar='N',
                         help='how many configs are written (default %(default)s)')
     parser.add_argument('--steps', type=int, default=15, metavar='N',
                         help='tracking steps that are timed for each (default %(default)s)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER',
+                        help='default %(default)s')
     return parser.parse_args()
 
 
