@@ -65,11 +65,10 @@ def main(args) -> None:
 
 def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
     from mmct.analysis.results import listing
-    missing = [name for name in lengths if name not in results and lengths[name] > 1]
+    missing = {name for name, length in lengths.items() if length > 1} - results.keys()
     if missing:
-        with without_mmtracking():
-            from mmct.layouts import to_be_tested
-        missing = [name for name in to_be_tested(lengths, results) if name in set(missing)]
+        from mmct.layouts import to_be_tested
+        missing = [name for name in to_be_tested(lengths, results) if name in missing]
     if missing:
         print(f'warning: these are {len(results)} of {len(results) + len(missing)} sequences: '
               f'{folder} lacks the result files of {listing(missing)}; test these sequences, or '
