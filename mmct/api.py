@@ -34,5 +34,6 @@ def load_tracker(config: str | Path, checkpoint: str | Path) -> OSTrack:
 def ready(tracker: OSTrack) -> OSTrack:
     """Make a tracker ready for inference, and for that alone."""
     # Batch norm is a linear map at test; folded into the convs before it, it costs nothing.
+    tracker.backbone.patch_embed = fuse_conv_bn(tracker.backbone.patch_embed.eval())
     tracker.head = fuse_conv_bn(tracker.head.eval())
     return tracker.eval()

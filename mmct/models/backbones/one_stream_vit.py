@@ -7,7 +7,8 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...ranges import check_number, check_numbers
-from ..layers import EliminatingBlock, PatchEmbed, Tokens, centre_tokens, resize_map, run_layers
+from ..layers import EliminatingBlock, Tokens, centre_tokens, resize_map, run_layers
+from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES
 
 
@@ -32,7 +33,9 @@ class OneStreamViT(BaseModule):
             ``layers`` (default 3, 6, 9), ``keep_ratio`` of each (default 0.7 each) and
             ``template_range`` ('CTR_POINT', 'CTR_REC', 'GT_BOX' or 'ALL').
         block: config of a layer; what it leaves out of ``embed_dims``, ``num_heads``,
-            ``mlp_ratio`` and ``drop_path`` is the backbone's.
+            ``mlp_ratio``, ``norm_eps`` and ``drop_path`` is the backbone's.
+        patch_embed: config of the embedding of crops, a ``PatchEmbed`` or a ``ConvStem``.
+        norm_eps: epsilon of all LayerNorms.
     """
 
     def __init__(self,
@@ -46,12 +49,15 @@ class OneStreamViT(BaseModule):
                  drop_path_rate: float = 0.,
                  elimination: dict | None = None,
                  block: dict | None = None,
+                 patch_embed: dict | None = None,
+                 norm_eps: float = NORM_EPS,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         check_number('depth', depth, '[1, 1000]', whole=True)
         check_number('embed_dims', embed_dims, '[1, 16384]', whole=True)
         check_number('patch_size', patch_size, '[1, 4096]', whole=True)
         check_number('drop_path_rate', drop_path_rate, '[0, 1)')
+        check_number('norm_eps', norm_eps, '(0, 1)')
         for name, size in (('template_size', template_size), ('search_size', search_size)):
             check_number(name, size, '(-inf, 4096]', whole=True)
             if size <= 0 or size % patch_size:
@@ -65,12 +71,16 @@ class OneStreamViT(BaseModule):
         self.search_grid = search_size // patch_size
         self.lengths = dict(template=self.template_grid**2, search=self.search_grid**2)
 
-        self.patch_embed = PatchEmbed(embed_dims, patch_size)
+        self.patch_embed = MODELS.build({
+            'type': 'PatchEmbed', 'embed_dims': embed_dims, 'patch_size': patch_size,
+            **(patch_embed or {})})
         self.pos_embed_z = nn.Parameter(torch.zeros(1, self.template_grid**2, embed_dims))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, self.search_grid**2, embed_dims))
         eliminating = self._eliminating_layers(elimination, depth)
         layer = dict(type='TransformerBlock', embed_dims=embed_dims, num_heads=num_heads,
                      mlp_ratio=mlp_ratio)
+        if norm_eps != NORM_EPS:  # layers of one's own need not know it
+            layer['norm_eps'] = norm_eps
         layer.update(block or {})
         if eliminating and layer['type'] != 'TransformerBlock':
             raise ValueError(f'elimination needs the attention maps of a TransformerBlock, a '
@@ -78,7 +88,7 @@ class OneStreamViT(BaseModule):
         self.layers = nn.ModuleList(
             MODELS.build({'drop_path': rate, **layer, **eliminating.get(i, {})})
             for i, rate in enumerate(self._drop_path_rates(drop_path_rate, depth)))
-        self.norm = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
         self._init_parameters()
 
     def _drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:

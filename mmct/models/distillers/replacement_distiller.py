@@ -193,9 +193,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def train(self, mode: bool = True) -> nn.Module:
         super().train(mode)
+        # Frozen means batch statistics, too.
         if self.freeze_head:
-            # Frozen means its batch statistics, too.
             self.student.head.eval()
+        if self.freeze_embedding:
+            self.student.backbone.patch_embed.eval()
         return self
 
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict:

@@ -2,12 +2,12 @@ from .attention import Attention
 from .block import Block, Mlp
 from .drop_path import DropPath
 from .elimination import EliminatingBlock, box_tokens, centre_tokens
-from .patch_embed import PatchEmbed
+from .patch_embed import ConvStem, PatchEmbed
 from .separable_block import SeparableBlock
 from .tokens import Tokens, resize_map, run_layers
 
 __all__ = [
-    'Attention', 'Block', 'DropPath', 'EliminatingBlock', 'Mlp', 'PatchEmbed',
-    'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens', 'resize_map',
-    'run_layers'
+    'Attention', 'Block', 'ConvStem', 'DropPath', 'EliminatingBlock', 'Mlp',
+    'PatchEmbed', 'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens',
+    'resize_map', 'run_layers'
 ]

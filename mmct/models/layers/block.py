@@ -7,6 +7,8 @@ from .attention import Attention
 from .drop_path import DropPath
 from .tokens import Tokens
 
+NORM_EPS = 1e-6
+
 
 class Mlp(nn.Module):
     """Two linear layers with exact GELU, (…, C) -> (…, C)."""
@@ -30,20 +32,22 @@ class Block(nn.Module):
         num_heads: attention heads.
         mlp_ratio: hidden width of the MLP over C.
         drop_path: rate of stochastic depth of both residual branches.
+        norm_eps: epsilon of both LayerNorms.
     """
 
     def __init__(self,
                  embed_dims: int,
                  num_heads: int,
                  mlp_ratio: float = 4.,
-                 drop_path: float = 0.) -> None:
+                 drop_path: float = 0.,
+                 norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         check_number('num_heads', num_heads, '[1, 16384]', whole=True)
         check_number('drop_path', drop_path, '[0, 1)')
         check_number('mlp_ratio', mlp_ratio, f'[{1 / embed_dims}, 64]')
-        self.norm1 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.norm1 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.attn = self.make_attention(embed_dims, num_heads)
-        self.norm2 = nn.LayerNorm(embed_dims, eps=1e-6)
+        self.norm2 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio))
         self.drop_path = DropPath(drop_path)
 
