@@ -22,20 +22,23 @@ def size(text: str) -> tuple:
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
-    for split, videos, frames in (('train', 400, 40), ('val', 24, 40), ('test', 24, 150)):
+    for split, videos, frames in (('train', 600, 24), ('val', 40, 24), ('test', 64, 100)):
         parser.add_argument(f'--{split}', type=int, default=videos, metavar='N',
                             help=f'{split} videos (default {videos})')
         parser.add_argument(f'--{split}-frames', type=int, default=frames, metavar='N',
                             help=f'frames of each (default {frames})')
     parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT',
                         help='of the frames, in pixels (default 320x240)')
+    parser.add_argument('--photos', type=Path, metavar='FOLDER',
+                        help='more photographs to make videos of, on top of those that lie in '
+                        'installed packages')
     parser.add_argument('--seed', type=int, default=0, help='default %(default)s')
     parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N')
     return parser.parse_args()
 
 
 def main(args) -> None:
-    from mmct.datasets.generated import SPLITS, write_videos
+    from synthetic_videos import SPLITS, write_videos
 
     with bars('{task.description:<14}') as progress:
         splits = {split: (getattr(args, split), getattr(args, f'{split}_frames'))
@@ -43,7 +46,8 @@ def main(args) -> None:
         tasks = {split: progress.add_task(f'{split} videos', total=count)
                  for split, (count, _) in splits.items()}
         write_videos(args.folder, splits, args.size, args.seed, args.workers,
-                     lambda split: progress.advance(tasks[split]))
+                     lambda split: progress.advance(tasks[split]),
+                     args.photos and str(args.photos.resolve()))
 
 
 if __name__ == '__main__':

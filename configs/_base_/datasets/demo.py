@@ -1,9 +1,9 @@
-# Generated videos in LaSOT's layout (tools/make_demo_videos.py data/demo).
+# Synthetic videos in LaSOT's layout (tools/make_demo_videos.py data/demo).
 data_root = 'data/demo/'
 # The scale jitter is OSTrack-384's: with half of it so small a tracker learns to answer the crop's
 # scale instead of the target's, and its boxes grow from frame to frame.
 crop = dict(
-    type='CropPair', size=[64, 128], factor=[2, 4], center_jitter=[0, 3], scale_jitter=[0, 0.5])
+    type='CropPair', size=[96, 192], factor=[2, 4], center_jitter=[0, 3], scale_jitter=[0, 0.5])
 joint = [
     dict(type='LoadPair'),
     dict(type='GrayPair', prob=0.05),

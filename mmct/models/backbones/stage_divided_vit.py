@@ -19,7 +19,7 @@ class StageDividedViT(StageDivision, OneStreamViT):
         layers_per_stage: layers of the student in a stage.
         layer_init: where a student layer's weights come from when training starts:
             'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
-            layers) or 'random'.
+            layers), 'random', or 'scratch': then nothing else starts from the teacher, either.
         division_file: what ``tools/analyze_stages.py`` wrote; needed by 'auto' alone.
         num_stages: how many stages there have to be, None for any number; guards a config against
             a file of another number.

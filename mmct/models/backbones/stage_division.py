@@ -9,7 +9,7 @@ from torch import nn
 from ...ranges import check_number, check_numbers
 from ..initialise import children, copy_what_fits
 
-LAYER_INITS = ('last_of_stage', 'first_k', 'random')
+LAYER_INITS = ('last_of_stage', 'first_k', 'random', 'scratch')
 AUTO = 'auto'
 
 
@@ -96,7 +96,7 @@ class StageDivision:
         layers_per_stage: layers of the student in each stage.
         layer_init: where a student layer's weights come from when training starts:
             'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
-            layers) or 'random'.
+            layers), 'random', or 'scratch': then nothing else starts from the teacher, either.
     """
 
     def set_division(self, teacher_depth: int, division: int | Sequence[int] | str,
@@ -112,7 +112,8 @@ class StageDivision:
             raise ValueError(f'layer_init={layer_init!r} is not one of {LAYER_INITS}')
         self.division = divide(teacher_depth, division, division_file, num_stages)
         check_number('layers_per_stage', layers_per_stage, '(-inf, inf)', whole=True)
-        if not 1 <= layers_per_stage <= min(self.division):
+        copied = layer_init in ('last_of_stage', 'first_k')
+        if layers_per_stage < 1 or copied and layers_per_stage > min(self.division):
             raise ValueError(f'layers_per_stage={layers_per_stage} of the student must be at least '
                              f'1 and at most as many as the teacher has, {self.division}')
         self.layers_per_stage = layers_per_stage
@@ -141,6 +142,8 @@ class StageDivision:
 
     def init_from_teacher(self, teacher: nn.Module) -> None:
         """Start from the teacher: layers by ``layer_init``, all else by name, where it fits."""
+        if self.layer_init == 'scratch':
+            return
         names = {name: name for name in children(self, without='layers')}
         if self.layer_init != 'random':
             for i, layer in enumerate(self.layers):

@@ -1,4 +1,4 @@
-"""Synthetic tracking videos: enough variety to train a small tracker that follows anything."""
+"""Synthetic tracking videos: pieces of photographs that move through photographs."""
 from .scene import Video
 from .writer import SPLITS, write_videos
 

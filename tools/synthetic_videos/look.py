@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from .motion import smooth
-from .textures import noise
+from .pictures import noise
 
 
 class Look:

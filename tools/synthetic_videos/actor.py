@@ -16,27 +16,24 @@ class Actor:
         size: pixels, in the middle of what it becomes.
     """
 
-    def __init__(self, rng, thing, size, width, height, length, shutter=0.):
+    def __init__(self, rng, thing, size: float, width: int, height: int, length: int,
+                 shutter: float = 0.) -> None:
         self.thing, self.frame_size, self.shutter = thing, (width, height), shutter
-        self.aspect = thing.aspect
         self.size = size * np.exp(rng.uniform(0, 0.4) * smooth(rng, length, rng.uniform(80, 240)))
-        stretch = 0.04 if thing.upright else 0.2
-        self.stretch = np.exp(rng.uniform(0, stretch) * smooth(rng, length, rng.uniform(60, 200)))
-        turn = rng.uniform(0, 0.1) if thing.upright else rng.choice([0.2, 1, 2.5])
+        # Seen from the side, then from ahead: a thing becomes narrower and wider.
+        stretch = 0.15 if thing.upright else 0.25
+        self.stretch = np.exp(rng.uniform(0, stretch) * smooth(rng, length, rng.uniform(40, 200)))
+        turn = rng.uniform(0, 0.15) if thing.upright else rng.choice([0.2, 0.7, 2.5],
+                                                                     p=[.45, .35, .2])
         self.angle = turn * smooth(rng, length, rng.uniform(80, 300))
         self.soft = rng.uniform(0, 0.8) if rng.random() < 0.5 else 0
         # In units of its own size a frame; most targets of real benchmarks are no faster.
-        speed = rng.uniform(0.01, 0.1 if thing.upright else 0.15) * size
-        drift = rng.normal() * 0.4 if not thing.upright else thing.facing
-        self.x = path(rng, length, speed, drift, width, size * math.sqrt(self.aspect))
-        self.y = path(rng, length, speed * rng.uniform(0.2, 1), rng.normal() * 0.4, height,
-                      size / math.sqrt(self.aspect))
-        # x ahead of, and length of its shadow on the ground, in its own heights; None: no shadow.
-        self.shadow = None
-        if thing.upright and rng.random() < 0.5:
-            self.shadow = rng.uniform(-1, 1), rng.uniform(-0.35, 0.5), rng.uniform(0.3, 0.7)
+        speed = rng.choice([rng.uniform(0.01, 0.12), rng.uniform(0.1, 0.35)], p=[.75, .25]) * size
+        self.x = path(rng, length, speed, width, size * math.sqrt(thing.aspect))
+        self.y = path(rng, length, speed * rng.uniform(0.2, 1), height,
+                      size / math.sqrt(thing.aspect))
 
-    def place(self, time):
+    def place(self, time: int) -> tuple[np.ndarray | None, int, int]:
         """Its picture in a frame: (h, w, 4) uint8, colours multiplied by opacity, or None, and
         where that goes, x and y."""
         sprite, centre = self.thing.draw(time)
@@ -44,26 +41,8 @@ class Actor:
         sx, sy = scale * self.stretch[time], scale / self.stretch[time]
         cos, sin = math.cos(self.angle[time]), math.sin(self.angle[time])
         matrix = np.array([[cos * sx, -sin * sy], [sin * sx, cos * sy]])
-        return self._warp(sprite, matrix, centre, time, scale)
-
-    def cast(self, time):
-        """Its shadow, laid out as ``place`` does."""
-        if self.shadow is None:
-            return None, 0, 0
-        sprite, centre = self.thing.draw(time)
-        black = np.zeros_like(sprite)
-        ahead, flat, dark = self.shadow
-        black[..., 3] = cv2.convertScaleAbs(sprite[..., 3], alpha=dark)
-        scale = self.size[time] / self.thing.nominal
-        matrix = scale * np.array([[1, -ahead], [0, flat]])
-        foot = sprite.shape[0] - centre[1]
-        # The feet stay where they are.
-        offset = scale * np.array([0, foot]) - matrix @ (0, foot)
-        return self._warp(black, matrix, centre, time, scale, offset)
-
-    def _warp(self, sprite, matrix, centre, time, scale, offset=(0, 0)):
         h, w = sprite.shape[:2]
-        position = np.array([self.x[time], self.y[time]]) + offset
+        position = np.array([self.x[time], self.y[time]])
         before = max(time - 1, 0)
         moved = self.shutter * np.array([self.x[time] - self.x[before],
                                          self.y[time] - self.y[before]])
@@ -86,11 +65,18 @@ class Actor:
         return smear(drawn, moved), int(x0), int(y0)
 
 
-def path(rng, length, speed, drift, extent, own):
-    """(length,) coordinate of a thing's centre, kept inside the frame for the most part."""
+def path(rng, length: int, speed: float, extent: int, own: float) -> np.ndarray:
+    """(length,) coordinate of a thing's centre, kept inside the frame for the most part.
+
+    Args:
+        speed: pixels a frame.
+        extent: of the frame, in pixels.
+        own: of the thing, in pixels.
+    """
     margin = min(0.55 * own + 2, 0.45 * extent)
     start = rng.uniform(margin, extent - margin, 2).mean()
-    period = rng.uniform(50, 240)
-    way = smooth(rng, length, period) * speed * period / 4 + drift * speed * np.arange(length)
+    period = rng.uniform(20, 240)
+    drift = rng.normal() * 0.4 * speed
+    way = smooth(rng, length, period) * speed * period / 4 + drift * np.arange(length)
     inner = margin * rng.choice([0.4, 1], p=[0.3, 0.7])
     return reflect(start + way - way[0], inner, extent - inner)

@@ -1,4 +1,4 @@
-"""Generated videos on disk, in LaSOT's layout."""
+"""Synthetic videos on disk, in LaSOT's layout."""
 import json
 import os
 import shutil
@@ -9,18 +9,21 @@ from pathlib import Path
 
 import cv2
 
-from ...files import write_text
-from ...layouts.infos import HEADER
-from ...layouts.sequences import lasot_sequence
+from mmct.files import write_text
+from mmct.layouts.infos import HEADER
+from mmct.layouts.sequences import lasot_sequence
+
 from .scene import Video
 
 SPLITS = ('train', 'val', 'test')
+# Units of time between two frames.
+STEPS = {'train': 3, 'val': 3, 'test': 1}
 VIDEOS = 'LaSOTBenchmark'
 # Raised whenever the same key gives another video: old and new ones must not mix in a folder.
-GENERATOR = 3
+GENERATOR = 4
 
 
-def write_videos(root, splits, size, seed, workers=1, progress=lambda split: None):
+def write_videos(root, splits, size, seed, workers=1, progress=lambda split: None, photos=None):
     """Write videos, those that are not there yet.
 
     A video appears under its name when it is whole. Layout::
@@ -31,11 +34,13 @@ def write_videos(root, splits, size, seed, workers=1, progress=lambda split: Non
 
     Args:
         root: folder of the data set.
-        splits: {'train', 'val' or 'test': (number of videos, frames of each)}.
+        splits: {'train', 'val' or 'test': (number of videos, frames of each)}. Frames of training
+            and validation videos lie three units of time apart.
         size: width, height in pixels.
         seed: first part of each video's key.
         workers: processes.
         progress: called with the split after each video.
+        photos: folder with more photographs, or None.
 
     Raises:
         ValueError: the folder holds videos that were made with other settings.
@@ -43,8 +48,8 @@ def write_videos(root, splits, size, seed, workers=1, progress=lambda split: Non
     root = Path(root)
     for split, (_, length) in splits.items():
         check_settings(root, split, dict(generator=GENERATOR, length=length, size=list(size),
-                                         seed=seed))
-    jobs = [(root, split, index, length, size, seed)
+                                         seed=seed, photos=photos))
+    jobs = [(root, split, index, length, size, seed, photos)
             for split, (count, length) in splits.items() for index in range(count)]
     lines = defaultdict(list)
     for job, line in zip(jobs, run_jobs(jobs, workers)):
@@ -77,7 +82,7 @@ def check_settings(root, split, settings):
         write_text(file, json.dumps(settings))
 
 
-def write_video(root, split, index, length, size, seed):
+def write_video(root, split, index, length, size, seed, photos):
     """Write one video if it is missing; returns its line of the info file."""
     cv2.setNumThreads(1)
     marker = root / 'annotations' / 'videos' / f'{split}-{index + 1}'
@@ -85,7 +90,7 @@ def write_video(root, split, index, length, size, seed):
         folder = root / VIDEOS / marker.read_text()
         if (folder / 'groundtruth.txt').is_file():
             return lasot_sequence(folder.name).info_line(length)
-    video = Video(seed, split, index, length, size)
+    video = Video(seed, split, index, length, size, STEPS[split], photos)
     name = f'{video.category}-{split}-{index + 1}'
     folder = root / VIDEOS / video.category / name
     part = folder.with_name(f'.{name}.part')

@@ -1,0 +1,122 @@
+"""The photographs that videos are made of."""
+import importlib.util
+import zlib
+from functools import cache, cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+# Photographs that lie in the wheels of installed packages. Test videos show others than those of
+# training.
+PACKAGES = {'skimage': 'data', 'sklearn': 'datasets/images', 'matplotlib': 'mpl-data/sample_data'}
+TRAIN = ('astronaut', 'coffee', 'motorcycle_left', 'rocket', 'grass', 'gravel', 'coins', 'ihc',
+         'retina', 'flower')
+TEST = ('chelsea', 'camera', 'brick', 'moon', 'hubble_deep_field', 'china', 'grace_hopper', 'cell')
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
+# A photograph is kept no larger than this, in pixels of its longer side.
+LARGEST = 960
+# One in so many photographs of a user's folder is for validation and test videos.
+HELD_OUT = 5
+
+
+class Photos:
+    """Photographs of a split.
+
+    Args:
+        split: 'train', 'val' or 'test'; the latter two share photographs.
+        folder: a folder with photographs of the user's, which are added; those with a transparent
+            background become things to track.
+
+    Attributes:
+        scenes: (H, W, 3) uint8 BGR each.
+        stamps: (h, w, 4) uint8 BGRA each, things on a transparent background.
+
+    Raises:
+        ImportError: a package with photographs is not installed.
+        ValueError: the folder has no photographs.
+    """
+
+    def __init__(self, split: str, folder: str | None = None) -> None:
+        train = split == 'train'
+        self.scenes, self.stamps = [], []
+        for file in _of_packages(TRAIN if train else TEST):
+            self._add(file)
+        if folder is not None:
+            files = sorted(file for file in Path(folder).rglob('*')
+                           if file.suffix.lower() in SUFFIXES)
+            for file in files:
+                held_out = zlib.crc32(file.name.encode()) % HELD_OUT == 0
+                if held_out != train:
+                    self._add(file)
+            if not files:
+                raise ValueError(f'{folder} has no photographs ({", ".join(SUFFIXES)})')
+
+    def _add(self, file: Path) -> None:
+        image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        if image is None or image.dtype != np.uint8 or min(image.shape[:2]) < 48:
+            return
+        scale = min(1, LARGEST / max(image.shape[:2]))
+        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if image.ndim == 2 or image.shape[2] == 1:
+            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+        if image.shape[2] == 4 and (image[..., 3] < 128).mean() > 0.05:
+            if _drawn(image):
+                return
+            x, y, w, h = cv2.boundingRect(np.uint8(image[..., 3] > 127))
+            if min(w, h) >= 24:
+                self.stamps.append(image[y:y + h, x:x + w])
+        else:
+            self.scenes.append(np.ascontiguousarray(image[..., :3]))
+
+    @cached_property
+    def segments(self) -> list[tuple[int, tuple, np.ndarray]]:
+        """Natural areas of the scenes: index of the scene, x, y, w, h in it, (h, w) uint8 mask."""
+        return [(i, box, mask) for i, scene in enumerate(self.scenes)
+                for box, mask in _segments(scene)]
+
+
+@cache
+def photos_of(split: str, folder: str | None = None) -> Photos:
+    return Photos(split, folder)
+
+
+def _of_packages(names: tuple) -> list[Path]:
+    files = []
+    for package, folder in PACKAGES.items():
+        found = importlib.util.find_spec(package)
+        if found is None:
+            raise ImportError(f'the photographs of {package} are needed and it is not installed; '
+                              "pip install 'mmct[demo]'")
+        root = Path(found.submodule_search_locations[0]) / folder
+        files += [file for file in root.glob('*.*')
+                  if file.stem in names and file.suffix in SUFFIXES]
+    return sorted(files, key=lambda file: file.name)
+
+
+def _drawn(image: np.ndarray) -> bool:
+    """Whether a (h, w, 4) picture is a drawing: few colours make up most of it."""
+    solid = image[image[..., 3] > 200][:, :3] // 16
+    if len(solid) < 100:
+        return True
+    _, counts = np.unique(solid @ np.array([1, 16, 256]), return_counts=True)
+    return np.sort(counts)[-12:].sum() > 0.75 * len(solid)
+
+
+def _segments(scene: np.ndarray):
+    """Areas of much the same look, found as graphs (Felzenszwalb and Huttenlocher, 2004)."""
+    from skimage.segmentation import felzenszwalb
+
+    scale = 240 / max(scene.shape[:2])
+    small = cv2.resize(scene, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    for coarse in (150, 500):
+        labels = felzenszwalb(small, scale=coarse, sigma=1, min_size=60)
+        for label in range(labels.max() + 1):
+            mask = np.uint8(labels == label)
+            x, y, w, h = cv2.boundingRect(mask)
+            inside = x > 0 and y > 0 and x + w < small.shape[1] and y + h < small.shape[0]
+            area = cv2.countNonZero(mask)
+            if inside and min(w, h) >= 8 and 0.35 * w * h < area < 0.3 * mask.size:
+                closed = cv2.morphologyEx(mask[y:y + h, x:x + w] * 255, cv2.MORPH_CLOSE,
+                                          np.ones((5, 5), np.uint8))
+                yield tuple(round(value / scale) for value in (x, y, w, h)), closed
