@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Subset
 
 from ..checkpoint import load_weights
 from ..datasets.collate import collate_pairs
+from ..models.layers import Tokens
 
 
 class LinearCKA:
@@ -78,8 +79,8 @@ class MeanCosine:
 METRICS = dict(cka=LinearCKA, cosine=MeanCosine)
 
 
-def token_states(tracker: nn.Module, batch) -> list[Tensor]:
-    """Tokens (B · N, C) before the first layer and after each.
+def token_states(tracker: nn.Module, batch) -> list[Tokens]:
+    """Tokens (B, N, C) before the first layer and after each.
 
     Raises:
         ValueError: the tracker eliminates tokens.
@@ -91,7 +92,7 @@ def token_states(tracker: nn.Module, batch) -> list[Tensor]:
     if states[-1].x.size(1) != tokens.x.size(1):
         raise ValueError('layers that eliminate tokens cannot be compared: leave out elimination '
                          'in the config of the backbone')
-    return [state.x.flatten(0, 1).float() for state in states]
+    return states
 
 
 @torch.no_grad()
@@ -115,7 +116,8 @@ def layer_similarity(tracker: nn.Module, batches: Iterable[dict], metric: str = 
     similarity = METRICS[metric]()
     for data in batches:
         data = tracker.data_preprocessor(data)
-        similarity.update(token_states(tracker, tracker.unpack(**data)))
+        states = token_states(tracker, tracker.unpack(**data))
+        similarity.update([state.x.flatten(0, 1).float() for state in states])
         progress(len(data['data_samples']))
     result = similarity.result()
     if not np.isfinite(result).all():
@@ -129,9 +131,17 @@ def build_teacher(config: Config, checkpoint: Path) -> nn.Module:
 
     Raises:
         FileNotFoundError, CheckpointError: the weights are missing or of another network.
+        ValueError: the tracker is not made of an embedding, layers and a head.
     """
     init_default_scope('mmtrack')
     teacher = MODELS.build(config.model.get('teacher', config.model))
+    missing = [name for name in ('unpack', 'embed', 'read_out') if not hasattr(teacher, name)]
+    if not hasattr(getattr(teacher, 'backbone', None), 'layers'):
+        missing.append('backbone.layers')
+    if missing:
+        raise ValueError(f'the teacher, a {type(teacher).__name__}, has no {", ".join(missing)}: '
+                         'it cannot be divided into stages; docs/add_teacher.md says what one '
+                         'needs')
     load_weights(teacher, checkpoint, role='teacher')
     return teacher.eval()
 
@@ -142,8 +152,15 @@ def pair_loader(config: Config, split: str, samples: int, batch_size: int) -> Da
     Args:
         split: 'train' or 'val'.
         samples: how many, or all if there are less.
+
+    Raises:
+        ValueError: the config has no such pairs.
     """
     init_default_scope('mmtrack')
-    dataset = DATASETS.build(config[f'{split}_dataloader'].dataset)
+    loader = config.get(f'{split}_dataloader')
+    if not loader:
+        raise ValueError(f'the config has no {split}_dataloader: set one, or take other pairs with '
+                         f'--pairs {"train" if split == "val" else "val"}')
+    dataset = DATASETS.build(loader.dataset)
     return DataLoader(Subset(dataset, range(min(samples, len(dataset)))), batch_size,
                       collate_fn=collate_pairs)

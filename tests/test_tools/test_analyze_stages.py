@@ -43,7 +43,39 @@ def test_analysis_divides_a_student(setup, tool, tmp_path):
         assert message in line
 
 
+def test_divisions_are_chosen_by_untrained_students(setup, tool, tmp_path):
+    out = tmp_path / 'stages'
+    done = tool('analyze_stages.py', setup.config, setup.teacher, '--metric', 'start',
+                '--stages', 2, 4, '--out', out, '--cfg-options',
+                'val_dataloader.dataset.pairs_per_epoch=5')
+    assert (done.status, done.err) == (0, '')
+    assert 'pairs × 3 students of 2 layers' in done.out
+    assert '15/15' in done.out
+    assert sorted(path.name for path in out.iterdir()) == [
+        'stages_2.json', 'stages_2.png', 'stages_4.json', 'stages_4.png']
+    content = json.loads((out / 'stages_2.json').read_text())
+    assert (content['metric'], content['pairs'], content['samples']) == ('start', 'val', 5)
+    starts = content['starts']
+    assert sorted(start['division'] for start in starts) == [[1, 3], [2, 2], [3, 1]]
+    scores = [start['truth'] for start in starts]
+    assert scores == sorted(scores, reverse=True)
+    assert content['division'] == starts[0]['division']
+    for rank, start in enumerate(starts, 1):
+        name = f'{rank}. even' if start['division'] == [2, 2] else f'{rank}.'
+        assert f'| {name}' in done.out
+        assert f'{start["truth"]:.4f}' in done.out
+    assert f'student=dict(backbone=dict(division={starts[0]["division"]}))' in done.out
+    assert '| 1. even, by cosine | [1, 1, 1, 1] |' in done.out
+
+
 @pytest.mark.parametrize(('options', 'message'), [
+    (('--metric', 'start', '--stages', 5), 'error: 5 stages: a teacher of 4 layers has 1 to 4\n'),
+    (('--metric', 'start', '--cfg-options', 'val_dataloader=None'),
+     'error: the config has no val_dataloader: set one, or take other pairs with --pairs train\n'),
+    (('--metric', 'start', '--cfg-options', 'model.student.backbone.num_heads=4'),
+     "error: --metric start needs a student whose parts are copies of its teacher's, but "
+     "backbone.layers.0.attn.num_heads is 4, the teacher's 2: use --metric cosine, or change the "
+     'student\n'),
     (('--stages', 5), 'error: 5 stages: a teacher of 4 layers has 1 to 4\n'),
     (('--samples', 0), 'error: --samples 0 and --batch-size 8 must be positive\n'),
 ])
