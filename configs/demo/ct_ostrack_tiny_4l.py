@@ -9,10 +9,11 @@ student = dict(
         division=4,
         teacher_depth=12,
         layer_init='last_of_stage',
-        embed_dims=64,
-        num_heads=2,
-        template_size=64,
-        search_size=128),
+        embed_dims=48,
+        num_heads=1,
+        template_size=96,
+        search_size=192,
+        patch_embed=dict(type='ConvStem')),
     head=_base_.head,
     test_cfg=_base_.tracking)
 model = dict(

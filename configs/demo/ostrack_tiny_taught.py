@@ -49,3 +49,6 @@ crop = dict(
     center_jitter=[0, 3], scale_jitter=[0, 0.5])
 train_dataloader = dict(
     dataset=dict(pipeline=[*_base_.joint, crop, *_base_.augment, dict(type='PackPair')]))
+default_hooks = dict(
+    student_iou=dict(type='StudentIoUHook', interval=50),
+    batch_picture=dict(type='BatchPictureHook', interval=200))

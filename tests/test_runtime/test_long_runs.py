@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 from disc import BOX, moving_disc
+from synthetic_videos import Video
 
 from mmct import load_tracker
-from mmct.datasets.generated import Video
 from mmct.deploy import export_tracker
 from mmct.runtime import Tracker
 from mmct.runtime.backends.pytorch import TorchNetwork
@@ -95,7 +95,7 @@ def tracker(teacher):
     return Tracker(TorchNetwork(teacher))
 
 
-def generated(index) -> Video:
+def synthetic(index) -> Video:
     return Video(0, 'test', index, 40, (320, 240))
 
 
@@ -107,7 +107,7 @@ def iou(box, other) -> float:
 
 
 def test_repeated_and_dropped_frames(tracker):
-    frames = list(generated(1))
+    frames = list(synthetic(1))
     tracker.init(frames[0].image, frames[0].box)
     for i in (0, 1, 1, 1, 1, 2, 3, 3, 6, 9, 10, 10, 13, 16, 19, 22, 25, 28, 31):
         assert scores_of(tracker, [frames[i].image])[0] > 0.5
@@ -119,7 +119,7 @@ def test_target_away(tracker, count):
     """Nothing is left but the place: the scores fall, the boxes stay in the frame."""
     seen, away = [], []
     for index in range(3):
-        video = generated(index)
+        video = synthetic(index)
         first, *frames = video
         tracker.init(first.image, first.box)
         seen.append(np.median(scores_of(tracker, [frame.image for frame in frames])))

@@ -8,7 +8,8 @@ from commands import ROOT, run_tool
 from tiny import save_teacher, student, tracker
 from videos import INFO_HEADER, write_video
 
-SHAPE = {'width': 32, 'depth': 4, 'template_size': 64, 'search_size': 128}
+SHAPE = {'width': 32, 'depth': 4, 'template_size': 96, 'search_size': 192,
+         'patch_embed': {'type': 'ConvStem'}}
 
 
 def metrics(folder: Path) -> dict:
