@@ -62,7 +62,7 @@ setup(
     ],
     extras_require={
         'lite': ['mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
-        'demo': ['scikit-image'],
+        'demo': ['scikit-image', 'scikit-learn'],  # photographs, matplotlib has some, too
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'docs': ['mkdocs-material>=9.5,<10', 'mkdocstrings[python]>=0.26,<2'],
         'tensorboard': [TENSORBOARD],

@@ -1,4 +1,4 @@
-"""Write generated tracking videos in LaSOT's layout: train, val and test, disjoint by seed.
+"""Write synthetic tracking videos in LaSOT's layout: train, val and test, of other photographs.
 
 Videos that are there already are kept, so an interrupted run goes on where it was.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from cli import bars, run
 
 
-def size(text: str) -> tuple:
+def size(text: str) -> tuple[int, int]:
     try:
         width, height = (int(part) for part in text.split('x'))
     except ValueError:

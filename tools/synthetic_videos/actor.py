@@ -3,21 +3,32 @@ import math
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .camera import smear
 from .motion import reflect, smooth
+from .things import Thing
 
 
 class Actor:
-    """x, y of a thing's centre, its size (square root of its area) and angle by frame.
+    """Where a thing is, how large and how far turned, by units of time.
 
     Args:
         thing: see ``make_thing``.
         size: pixels, in the middle of what it becomes.
+        width, height: of the frame in pixels.
+        length: units of time.
+        shutter: units of time that a picture is exposed for.
+
+    Attributes:
+        x, y: (length,) of its centre in pixels of the frame.
+        size: (length,) square root of its area in pixels.
+        stretch: (length,) how much wider it is than it was drawn, and lower.
+        angle: (length,) in radians.
     """
 
-    def __init__(self, rng, thing, size: float, width: int, height: int, length: int,
-                 shutter: float = 0.) -> None:
+    def __init__(self, rng: Generator, thing: Thing, size: float, width: int, height: int,
+                 length: int, shutter: float = 0.) -> None:
         self.thing, self.frame_size, self.shutter = thing, (width, height), shutter
         self.size = size * np.exp(rng.uniform(0, 0.4) * smooth(rng, length, rng.uniform(80, 240)))
         # Seen from the side, then from ahead: a thing becomes narrower and wider.
@@ -27,15 +38,15 @@ class Actor:
                                                                      p=[.45, .35, .2])
         self.angle = turn * smooth(rng, length, rng.uniform(80, 300))
         self.soft = rng.uniform(0, 0.8) if rng.random() < 0.5 else 0
-        # In units of its own size a frame; most targets of real benchmarks are no faster.
+        # In its own sizes a unit of time; most targets of real benchmarks are no faster.
         speed = rng.choice([rng.uniform(0.01, 0.12), rng.uniform(0.1, 0.35)], p=[.75, .25]) * size
         self.x = path(rng, length, speed, width, size * math.sqrt(thing.aspect))
         self.y = path(rng, length, speed * rng.uniform(0.2, 1), height,
                       size / math.sqrt(thing.aspect))
 
     def place(self, time: int) -> tuple[np.ndarray | None, int, int]:
-        """Its picture in a frame: (h, w, 4) uint8, colours multiplied by opacity, or None, and
-        where that goes, x and y."""
+        """Its picture in a frame, (h, w, 4) uint8, colours multiplied by opacity, and x, y of its
+        upper left corner there; None for the picture out of view."""
         sprite, centre = self.thing.draw(time)
         scale = self.size[time] / self.thing.nominal
         sx, sy = scale * self.stretch[time], scale / self.stretch[time]
@@ -65,11 +76,12 @@ class Actor:
         return smear(drawn, moved), int(x0), int(y0)
 
 
-def path(rng, length: int, speed: float, extent: int, own: float) -> np.ndarray:
+def path(rng: Generator, length: int, speed: float, extent: int, own: float) -> np.ndarray:
     """(length,) coordinate of a thing's centre, kept inside the frame for the most part.
 
     Args:
-        speed: pixels a frame.
+        length: units of time.
+        speed: pixels a unit of time.
         extent: of the frame, in pixels.
         own: of the thing, in pixels.
     """

@@ -3,6 +3,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .motion import smooth
 from .photos import Photos
@@ -10,11 +11,21 @@ from .pictures import blend, cutout, noise, piece
 
 
 class Camera:
-    """Attributes:
+    """Shows a part of a place, by units of time.
+
+    Args:
+        width, height: W, H of the frame in pixels.
+        length: units of time.
+
+    Attributes:
         canvas: (1.6 H, 1.6 W, 3) uint8 BGR of the place.
+        x, y: (length,) of the frame's centre, pixels from the middle of the place.
+        zoom, angle: (length,) by which the place is enlarged, and turned, in radians.
+        shutter: units of time that a frame is exposed for.
     """
 
-    def __init__(self, rng, photos: Photos, width: int, height: int, length: int) -> None:
+    def __init__(self, rng: Generator, photos: Photos, width: int, height: int,
+                 length: int) -> None:
         self.size = width, height
         self.canvas = make_place(rng, photos, int(1.6 * height), int(1.6 * width))
         still = rng.random() < 0.3
@@ -37,7 +48,7 @@ class Camera:
         return matrix
 
     def view(self, time: int) -> np.ndarray:
-        """(H, W, 3) uint8 of the place."""
+        """(H, W, 3) uint8 BGR of the place."""
         image = cv2.warpAffine(self.canvas, self.matrix(time), self.size,
                                borderMode=cv2.BORDER_REFLECT_101)
         before = max(time - 1, 0)
@@ -50,7 +61,7 @@ class Camera:
         return np.array([self.matrix(t) @ (x[t], y[t], 1) for t in range(len(x))]).T
 
 
-def make_place(rng, photos: Photos, height: int, width: int) -> np.ndarray:
+def make_place(rng: Generator, photos: Photos, height: int, width: int) -> np.ndarray:
     """(height, width, 3) uint8: a photograph, or ground before a backdrop, with things about."""
     if rng.random() < 0.7:
         image = piece(rng, photos, height, width, 0.45)
@@ -67,7 +78,7 @@ def make_place(rng, photos: Photos, height: int, width: int) -> np.ndarray:
     return image
 
 
-def ground(rng, photos: Photos, height: int, width: int) -> np.ndarray:
+def ground(rng: Generator, photos: Photos, height: int, width: int) -> np.ndarray:
     """A photograph laid out as ground that runs away to a horizon, before another."""
     horizon = int(rng.uniform(0.1, 0.5) * height)
     image = piece(rng, photos, height, width, 0.45)
@@ -84,7 +95,7 @@ def ground(rng, photos: Photos, height: int, width: int) -> np.ndarray:
 
 
 def smear(image: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """What an image becomes while it moves by some pixels."""
+    """What an image, (h, w, channels) uint8, becomes while it moves by (2,) x, y pixels."""
     steps = int(max(abs(moved[0]), abs(moved[1])))
     if steps < 1:
         return image

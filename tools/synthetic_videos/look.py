@@ -3,17 +3,21 @@ import math
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .motion import smooth
 from .pictures import noise
 
 
 class Look:
-    """Args:
-        image: a frame to expose for, (H, W, 3).
+    """Exposure, colours, sharpness, noise and compression, the same for all frames of a video.
+
+    Args:
+        image: a frame to expose for, (H, W, 3) uint8 BGR.
+        length: units of time that the video lasts.
     """
 
-    def __init__(self, rng, image, length):
+    def __init__(self, rng: Generator, image: np.ndarray, length: int) -> None:
         height, width = image.shape[:2]
         self.gain = np.exp(rng.uniform(0, 0.35) * smooth(rng, length, rng.uniform(30, 200)))
         gamma = math.exp(rng.normal() * 0.25)
@@ -43,8 +47,8 @@ class Look:
             light = noise(rng, 2 * height, 2 * width)
             self.light = cv2.merge([np.uint8(110 + 145 * light)] * 3)
 
-    def apply(self, rng, image, time):
-        """(H, W, 3) uint8 as recorded."""
+    def apply(self, rng: Generator, image: np.ndarray, time: int) -> np.ndarray:
+        """(H, W, 3) uint8 BGR to the same as recorded."""
         height, width = image.shape[:2]
         if self.light is not None:
             x, y = time * 2 % width, time % height

@@ -1,8 +1,9 @@
 """Random paths over time."""
 import numpy as np
+from numpy.random import Generator
 
 
-def smooth(rng, length, period):
+def smooth(rng: Generator, length: int, period: float) -> np.ndarray:
     """(length,) random path in about [-1, 1], with waves of ``period`` frames and longer."""
     time = np.arange(length)
     waves = [np.sin(2 * np.pi * time / (period * factor) + rng.uniform(0, 2 * np.pi))
@@ -10,8 +11,8 @@ def smooth(rng, length, period):
     return np.sum(waves, axis=0) / 2
 
 
-def reflect(values, low, high):
-    """Fold a path back into an interval."""
+def reflect(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Fold a path, (length,), back into an interval."""
     if high <= low:
         return np.full_like(values, (low + high) / 2)
     span = high - low

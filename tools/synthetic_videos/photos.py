@@ -1,11 +1,14 @@
 """The photographs that videos are made of."""
 import importlib.util
 import zlib
+from collections.abc import Iterator
 from functools import cache, cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from mmct.runtime.frames import read_image
 
 # Photographs that lie in the wheels of installed packages. Test videos show others than those of
 # training.
@@ -16,6 +19,8 @@ TEST = ('chelsea', 'camera', 'brick', 'moon', 'hubble_deep_field', 'china', 'gra
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.webp')
 # A photograph is kept no larger than this, in pixels of its longer side.
 LARGEST = 960
+# A photograph whose shorter side is then less than this is passed by.
+SMALLEST = 48
 # One in so many photographs of a user's folder is for validation and test videos.
 HELD_OUT = 5
 
@@ -34,7 +39,7 @@ class Photos:
 
     Raises:
         ImportError: a package with photographs is not installed.
-        ValueError: the folder has no photographs.
+        OSError, ValueError: see :func:`photos_in`.
     """
 
     def __init__(self, split: str, folder: str | None = None) -> None:
@@ -43,20 +48,20 @@ class Photos:
         for file in _of_packages(TRAIN if train else TEST):
             self._add(file)
         if folder is not None:
-            files = sorted(file for file in Path(folder).rglob('*')
-                           if file.suffix.lower() in SUFFIXES)
-            for file in files:
+            for file in photos_in(folder):
                 held_out = zlib.crc32(file.name.encode()) % HELD_OUT == 0
                 if held_out != train:
                     self._add(file)
-            if not files:
-                raise ValueError(f'{folder} has no photographs ({", ".join(SUFFIXES)})')
 
     def _add(self, file: Path) -> None:
-        image = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
-        if image is None or image.dtype != np.uint8 or min(image.shape[:2]) < 48:
+        """Take in a file; what cannot be read, is small or has 16 bits is passed by."""
+        try:
+            image = read_image(file, cv2.IMREAD_UNCHANGED)
+        except OSError:
             return
         scale = min(1, LARGEST / max(image.shape[:2]))
+        if image.dtype != np.uint8 or scale * min(image.shape[:2]) < SMALLEST:
+            return
         image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         if image.ndim == 2 or image.shape[2] == 1:
             image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
@@ -70,18 +75,36 @@ class Photos:
             self.scenes.append(np.ascontiguousarray(image[..., :3]))
 
     @cached_property
-    def segments(self) -> list[tuple[int, tuple, np.ndarray]]:
-        """Natural areas of the scenes: index of the scene, x, y, w, h in it, (h, w) uint8 mask."""
+    def segments(self) -> list[tuple[int, tuple[int, int, int, int], np.ndarray]]:
+        """Natural areas of the scenes: index of the scene, x, y, w, h in it, and a uint8 mask
+        of the area, smaller than that."""
         return [(i, box, mask) for i, scene in enumerate(self.scenes)
                 for box, mask in _segments(scene)]
 
 
 @cache
 def photos_of(split: str, folder: str | None = None) -> Photos:
+    """As :class:`Photos`, read once in a process."""
     return Photos(split, folder)
 
 
-def _of_packages(names: tuple) -> list[Path]:
+def photos_in(folder: str) -> list[Path]:
+    """The photographs of a folder and the folders in it.
+
+    Raises:
+        NotADirectoryError: there is no such folder.
+        ValueError: it has no photographs.
+    """
+    if not Path(folder).is_dir():
+        raise NotADirectoryError(f'{folder} is not a folder; photographs are expected there')
+    files = sorted(file for file in Path(folder).rglob('*') if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise ValueError(f'{folder} has no photographs ({", ".join(SUFFIXES)})')
+    return files
+
+
+def _of_packages(names: tuple[str, ...]) -> list[Path]:
+    """The files of these names, without their suffixes, in ``PACKAGES``."""
     files = []
     for package, folder in PACKAGES.items():
         found = importlib.util.find_spec(package)
@@ -103,8 +126,9 @@ def _drawn(image: np.ndarray) -> bool:
     return np.sort(counts)[-12:].sum() > 0.75 * len(solid)
 
 
-def _segments(scene: np.ndarray):
-    """Areas of much the same look, found as graphs (Felzenszwalb and Huttenlocher, 2004)."""
+def _segments(scene: np.ndarray) -> Iterator[tuple[tuple[int, int, int, int], np.ndarray]]:
+    """Areas of much the same look in an (H, W, 3) scene, found as graphs (Felzenszwalb and
+    Huttenlocher, 2004): x, y, w, h, and a uint8 mask of the area, smaller than that."""
     from skimage.segmentation import felzenszwalb
 
     scale = 240 / max(scene.shape[:2])

@@ -11,7 +11,7 @@ from .camera import Camera
 from .look import Look
 from .photos import photos_of
 from .pictures import blend
-from .things import look_alike, make_thing
+from .things import Thing, look_alike, make_thing
 
 # Share of the frames in which the target may be hidden or out of view, at most.
 MAX_ABSENT = 0.1
@@ -24,7 +24,7 @@ class Frame(NamedTuple):
     """image (H, W, 3) uint8 BGR; box x, y, w, h in pixels, of the whole target as far as it lies
     inside the frame, zeros out of view; whether the target is hidden, or out of view."""
     image: np.ndarray
-    box: tuple
+    box: tuple[float, float, float, float]
     occluded: bool
     out_of_view: bool
 
@@ -38,7 +38,7 @@ class Spot:
     """
     kind = 'spot'
 
-    def __init__(self, camera: Camera, box: tuple) -> None:
+    def __init__(self, camera: Camera, box: tuple[float, float, float, float]) -> None:
         x, y, w, h = box
         corners = np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
         back = cv2.invertAffineTransform(camera.matrix(0))
@@ -50,8 +50,12 @@ class Spot:
         x, y = self.corners.mean(axis=0)
         return np.array([self.camera.matrix(time) @ (x, y, 1) for time in times]).T
 
+    def away(self, times: range) -> int:
+        """How many times it is out of view."""
+        return sum(not self.shown(time).any() for time in times)
+
     def shown(self, time: int) -> np.ndarray:
-        """(H, W) uint8: where it is."""
+        """(H, W) uint8: 1 where it is."""
         matrix = self.camera.matrix(time)
         corners = self.corners @ matrix[:, :2].T + matrix[:, 2]
         low, high = corners.min(axis=0), corners.max(axis=0)
@@ -76,8 +80,8 @@ class Video:
         photos: folder with more photographs, see :class:`~.photos.Photos`.
     """
 
-    def __init__(self, seed: int, split: str, index: int, length: int, size: tuple,
-                 step: int = 1, photos: str | None = None) -> None:
+    def __init__(self, seed: int, split: str, index: int, length: int,
+                 size: tuple[int, int], step: int = 1, photos: str | None = None) -> None:
         self.rng = rng = np.random.default_rng([seed, SPLIT_KEYS[split], index])
         self.photos, self.step = photos_of(split, photos), step
         self.times = range(0, length * step, step)
@@ -105,12 +109,13 @@ class Video:
         self.event = self._event()
         self.look = Look(rng, self.camera.view(0), self.length)
 
-    def _actor(self, thing, size: float) -> Actor:
+    def _actor(self, thing: Thing, size: float) -> Actor:
         return Actor(self.rng, thing, size, self.width, self.height, self.length,
                      self.camera.shutter)
 
     def _spot(self, size: float) -> Spot | None:
-        """A part of the first view that can be told from what is around it, or None."""
+        """A part of the first view that can be told from what is around it and stays in view, or
+        None."""
         rng, view = self.rng, cv2.cvtColor(self.camera.view(0), cv2.COLOR_BGR2GRAY)
         edges = np.abs(cv2.Laplacian(cv2.GaussianBlur(view, (0, 0), 1), cv2.CV_32F))
         aspect = math.exp(rng.uniform(-0.6, 0.4))
@@ -119,7 +124,10 @@ class Video:
             x, y = rng.uniform(2, self.width - w - 2), rng.uniform(2, self.height - h - 2)
             inside = edges[int(y):int(y + h), int(x):int(x + w)]
             if inside.mean() > 3 and inside.mean() > 0.9 * edges.mean():
-                return Spot(self.camera, (x, y, w, h))
+                spot = Spot(self.camera, (x, y, w, h))
+                # The camera may turn away from it for good.
+                if spot.away(self.times) <= MAX_ABSENT * len(self.times):
+                    return spot
         return None
 
     def _other(self, size: float) -> Actor:
@@ -134,7 +142,7 @@ class Video:
         return other
 
     def _path(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x, y and size of the target by time."""
+        """x, y and size of the target, (length,) each, by units of time."""
         if self.spot:
             x, y = self.spot.path(range(self.length))
             return x, y, np.full(self.length, self.spot.size)
@@ -191,9 +199,12 @@ class Video:
     def __iter__(self) -> Iterator[Frame]:
         """Frames, one after another."""
         budget = self.budget
+        before = self.front + ([self.event] if self.event else [])
+        # Things behind a thing that is tracked are before a part of the place.
+        behind, before = ([], self.behind + before) if self.spot else (self.behind, before)
         for number, time in enumerate(self.times):
             image = self.camera.view(time)
-            for actor in self.behind:
+            for actor in behind:
                 blend(image, *actor.place(time))
             if self.spot:
                 shown = self.spot.shown(time)
@@ -206,18 +217,15 @@ class Video:
                         sprite[..., 3] > 127
             box = bounds(shown)
             area = shown.sum(dtype=np.int64)
-            # Things behind a thing that is tracked are before a part of the place.
-            before = self.front + ([self.event] if self.event else [])
             layers = [actor.place(time) for actor in before]
-            covering = layers + ([actor.place(time) for actor in self.behind] if self.spot else [])
-            for layer, lx, ly in covering:
+            for layer, lx, ly in layers:
                 if layer is not None:
                     h, w = layer.shape[:2]
                     shown[ly:ly + h, lx:lx + w][layer[..., 3] > 127] = 0
             visible = shown.sum(dtype=np.int64) / max(area, 1)
             out = area == 0
             hidden = not out and visible < 0.08
-            if hidden and budget <= 0 and not self.spot or number < 3 and visible < 0.95:
+            if hidden and budget <= 0 or number < 3 and visible < 0.95:
                 layers, hidden = [], False
             budget -= hidden
             for layer in layers:
@@ -225,6 +233,6 @@ class Video:
             yield Frame(self.look.apply(self.rng, image, time), box, bool(hidden), bool(out))
 
 
-def bounds(mask: np.ndarray) -> tuple:
-    """x, y, w, h of what is not zero in a mask; zeros if nothing is."""
+def bounds(mask: np.ndarray) -> tuple[float, float, float, float]:
+    """x, y, w, h of what is not zero in an (H, W) mask; zeros if nothing is."""
     return tuple(float(value) for value in cv2.boundingRect(mask))

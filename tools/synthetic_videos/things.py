@@ -4,6 +4,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from .motion import smooth
 from .photos import Photos
@@ -19,10 +20,11 @@ class Flat:
         kind: name of the category.
         upright: it stands on its feet.
         nominal: square root of its area in pixels, as drawn.
+        aspect: its width over its height.
     """
     kind = 'cutout'
 
-    def __init__(self, rng, photos: Photos, length: int, side: float) -> None:
+    def __init__(self, rng: Generator, photos: Photos, length: int, side: float) -> None:
         self.upright = bool(rng.random() < 0.4)
         self.sheet = cutout(rng, photos, side, self.upright)
         height, width = self.sheet.shape[:2]
@@ -38,6 +40,7 @@ class Flat:
             self.grid = np.ascontiguousarray(grid.transpose(1, 2, 0))
 
     def recolour(self, gain: np.ndarray) -> None:
+        """Multiply its colours by (3,) factors."""
         self.sheet = _recolour(self.sheet, gain)
 
     def draw(self, time: int) -> tuple[np.ndarray, tuple[float, float]]:
@@ -56,7 +59,7 @@ class Jointed:
     kind = 'jointed'
     upright = True
 
-    def __init__(self, rng, photos: Photos, length: int, side: float) -> None:
+    def __init__(self, rng: Generator, photos: Photos, length: int, side: float) -> None:
         tall = rng.random() < 0.7  # a person rather than an animal
         width, height = (0.5, 1.9) if tall else (1.5, 0.9)
         self.aspect, self.nominal = width / height, side
@@ -82,13 +85,15 @@ class Jointed:
         self._add(rng, photos, head, 0.85 * head, (0, -0.62 * h) if tall else (0.6 * w, -0.5 * h),
                   0.15 * smooth(rng, length, 30))
 
-    def _add(self, rng, photos, height, width, joint, turn):
-        """A part that hangs down from its joint, x, y from the middle, by angles over time."""
+    def _add(self, rng: Generator, photos: Photos, height: float, width: float,
+             joint: tuple[float, float], turn: np.ndarray) -> None:
+        """A part that hangs down from its joint, x, y from the middle, at (length,) angles."""
         sheet = cutout(rng, photos, 32)
         size = max(int(width), 2), max(int(height), 2)
         self.parts.append((cv2.resize(sheet, size, interpolation=cv2.INTER_AREA), joint, turn))
 
     def recolour(self, gain: np.ndarray) -> None:
+        """As :meth:`Flat.recolour`."""
         self.parts = [(_recolour(sheet, gain), *rest) for sheet, *rest in self.parts]
 
     def draw(self, time: int) -> tuple[np.ndarray, tuple[float, float]]:
@@ -105,11 +110,15 @@ class Jointed:
         return image, (columns / 2, rows / 2)
 
 
-def make_thing(rng, photos: Photos, length: int, side: float, jointed: bool | None = None):
+Thing = Flat | Jointed
+
+
+def make_thing(rng: Generator, photos: Photos, length: int, side: float,
+               jointed: bool | None = None) -> Thing:
     """A thing of any look.
 
     Args:
-        length: frames of the video.
+        length: units of time.
         side: pixels of the square root of its area, at its largest.
         jointed: whether it is :class:`Jointed`; None for either.
     """
@@ -117,7 +126,7 @@ def make_thing(rng, photos: Photos, length: int, side: float, jointed: bool | No
     return (Jointed if jointed else Flat)(rng, photos, length, min(max(side, 20), LARGEST_SIDE))
 
 
-def look_alike(rng, thing):
+def look_alike(rng: Generator, thing: Thing) -> Thing:
     """Another thing of nearly the same look."""
     other = copy.copy(thing)
     other.recolour(np.exp(rng.normal(0, 0.25, size=3)))
@@ -125,6 +134,8 @@ def look_alike(rng, thing):
 
 
 def _recolour(sheet: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """A picture, (h, w, 4) uint8 with colours multiplied by opacity, in colours times (3,) factors.
+    """
     alpha = sheet[..., 3:]
     colours = np.minimum(sheet[..., :3] * gain, alpha)
     return np.concatenate([colours.astype(np.uint8), alpha], axis=2)

@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,6 +14,7 @@ from mmct.files import write_text
 from mmct.layouts.infos import HEADER
 from mmct.layouts.sequences import lasot_sequence
 
+from .photos import photos_in
 from .scene import Video
 
 SPLITS = ('train', 'val', 'test')
@@ -20,10 +22,16 @@ SPLITS = ('train', 'val', 'test')
 STEPS = {'train': 3, 'val': 3, 'test': 1}
 VIDEOS = 'LaSOTBenchmark'
 # Raised whenever the same key gives another video: old and new ones must not mix in a folder.
-GENERATOR = 4
+GENERATOR = 5
 
 
-def write_videos(root, splits, size, seed, workers=1, progress=lambda split: None, photos=None):
+def write_videos(root: str | Path,
+                 splits: dict[str, tuple[int, int]],
+                 size: tuple[int, int],
+                 seed: int,
+                 workers: int = 1,
+                 progress: Callable[[str], None] = lambda split: None,
+                 photos: str | None = None) -> None:
     """Write videos, those that are not there yet.
 
     A video appears under its name when it is whole. Layout::
@@ -40,12 +48,17 @@ def write_videos(root, splits, size, seed, workers=1, progress=lambda split: Non
         seed: first part of each video's key.
         workers: processes.
         progress: called with the split after each video.
-        photos: folder with more photographs, or None.
+        photos: folder with more photographs, see :class:`~.photos.Photos`.
 
     Raises:
-        ValueError: the folder holds videos that were made with other settings.
+        ImportError: a package with photographs is not installed.
+        OSError: there is no folder of that name, or the disk is full.
+        ValueError: the folder holds videos that were made with other settings, or that of the
+            photographs has none.
     """
     root = Path(root)
+    if photos is not None:
+        photos_in(photos)  # before anything is noted down
     for split, (_, length) in splits.items():
         check_settings(root, split, dict(generator=GENERATOR, length=length, size=list(size),
                                          seed=seed, photos=photos))
@@ -60,8 +73,8 @@ def write_videos(root, splits, size, seed, workers=1, progress=lambda split: Non
                    '\n'.join([HEADER, *lines[split]]) + '\n')
 
 
-def run_jobs(jobs, workers):
-    """Results of ``write_video``, in order."""
+def run_jobs(jobs: list[tuple], workers: int) -> Iterator[str]:
+    """Results of ``write_video``, of whose arguments a job consists, in order."""
     if workers == 1:
         yield from (write_video(*job) for job in jobs)
         return
@@ -70,8 +83,12 @@ def run_jobs(jobs, workers):
         yield from pool.map(write_video, *zip(*jobs))
 
 
-def check_settings(root, split, settings):
-    """See that a folder's videos were made as asked, or note how they will be."""
+def check_settings(root: Path, split: str, settings: dict) -> None:
+    """See that a folder's videos were made as asked, or note how they will be.
+
+    Raises:
+        ValueError: they were made otherwise.
+    """
     file = root / 'annotations' / f'{split}_settings.json'
     if file.is_file():
         before = json.loads(file.read_text())
@@ -82,7 +99,8 @@ def check_settings(root, split, settings):
         write_text(file, json.dumps(settings))
 
 
-def write_video(root, split, index, length, size, seed, photos):
+def write_video(root: Path, split: str, index: int, length: int, size: tuple[int, int], seed: int,
+                photos: str | None) -> str:
     """Write one video if it is missing; returns its line of the info file."""
     cv2.setNumThreads(1)
     marker = root / 'annotations' / 'videos' / f'{split}-{index + 1}'
