@@ -2,9 +2,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tiny import build, save_teacher, student, tracker
+from tiny import build, pair_batch, save_teacher, student, tracker
 
 from mmct import load_tracker
+from mmct.api import ready
 from mmct.checkpoint import load_weights, save_tracker
 
 CONFIG = """
@@ -46,6 +47,18 @@ def test_tracks_as_the_model_it_was_loaded_from(files, frames):
         assert 0 <= y < 120
         assert w > 0
         assert h > 0
+
+
+def test_batch_norm_of_a_stem_is_folded_away():
+    plain, made = (build(tracker(patch_embed={'type': 'ConvStem'})).eval() for _ in range(2))
+    made = ready(made)
+    assert not [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    batch = pair_batch()
+    with torch.no_grad():
+        for key in ('score', 'size', 'offset'):
+            own, expected = (getattr(model.head(model.backbone(*batch[:2])), key)
+                             for model in (made, plain))
+            torch.testing.assert_close(own, expected, rtol=0, atol=1e-6)
 
 
 def test_a_compression_gives_its_student(tmp_path, files):

@@ -1,12 +1,13 @@
-"""Write synthetic tracking videos in LaSOT's layout: train, val and test, of other photographs.
+"""Write synthetic tracking videos in LaSOT's layout: train, val and test.
 
-Videos that are there already are kept, so an interrupted run goes on where it was.
+Those of val and test show other photographs than those of train (docs/demo.md). Videos that are
+there already are kept, so an interrupted run goes on where it was.
 """
 import argparse
 import os
 from pathlib import Path
 
-from cli import bars, run
+from cli import bars, run, without_mmtracking
 
 
 def size(text: str) -> tuple[int, int]:
@@ -38,6 +39,12 @@ def parse_args():
 
 
 def main(args) -> None:
+    # In the processes that are started, too.
+    with without_mmtracking():
+        write(args)
+
+
+def write(args) -> None:
     from synthetic_videos import SPLITS, write_videos
 
     with bars('{task.description:<14}') as progress:

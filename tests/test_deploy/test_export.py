@@ -25,7 +25,8 @@ ROOT = Path(__file__).parents[2]
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 STUDENTS = {
     'plain': student(), 'drop path': student(drop_path_rate=0.5),
-    'separable': student(block={'type': 'SeparableBlock'}), 'corner': tracker('CornerHead')}
+    'separable': student(block={'type': 'SeparableBlock'}),
+    'stem': student(patch_embed={'type': 'ConvStem'}), 'corner': tracker('CornerHead')}
 
 
 @pytest.fixture(scope='module')

@@ -64,6 +64,39 @@ def test_embedding_places_template_first():
         tokens.span('text')
 
 
+def test_conv_stem_by_the_book():
+    model = backbone(tracker(patch_embed={'type': 'ConvStem'}))
+    batch = pair_batch()
+    x, widths = batch.search, []
+    for i, layer in enumerate(model.patch_embed.layers):
+        x = F.conv2d(x, layer.conv.weight, layer.conv.bias, stride=2, padding=1)
+        mean, var, weight, bias = (value[:, None, None] for value in (
+            layer.bn.running_mean, layer.bn.running_var, layer.bn.weight, layer.bn.bias))
+        x = (x - mean) / (var + 1e-5).sqrt() * weight + bias
+        if i < 3:
+            x = x * (x + 3).clamp(0, 6) / 6
+        widths.append(x.size(1))
+    assert widths == [4, 8, 16, 32]
+    assert x.shape == (2, 32, 4, 4)
+    torch.testing.assert_close(
+        model.embed_search(batch.search), x.flatten(2).transpose(1, 2) + model.pos_embed_x)
+    assert model.embed_template(batch.template).shape == (2, 4, 32)
+
+
+@pytest.mark.parametrize('eps', [1e-6, 0.3])
+def test_epsilon_of_all_norms(eps):
+    model = backbone(tracker(norm_eps=eps))
+    norms = [module for module in model.modules() if isinstance(module, torch.nn.LayerNorm)]
+    assert len(norms) == 2 * 4 + 1
+    assert {norm.eps for norm in norms} == {eps}
+    # Tokens as small as that show it.
+    tokens = Tokens(torch.randn(2, 20, 32) * 0.1, model.lengths)
+    centred = tokens.x - tokens.x.mean(-1, keepdim=True)
+    expected = centred / ((centred**2).mean(-1, keepdim=True) + eps).sqrt()
+    expected = expected * model.norm.weight + model.norm.bias
+    torch.testing.assert_close(model.finalize(tokens).x, expected)
+
+
 def test_search_map_is_normed_and_row_major():
     model = backbone(tracker())
     batch = pair_batch()
@@ -96,6 +129,12 @@ def test_a_dropped_block_passes_its_input():
 @pytest.mark.parametrize(('change', 'message'), [
     ({'search_size': 250}, 'search_size=250 is not a positive multiple of the patch size 16'),
     ({'template_size': 0}, 'template_size=0 is not a positive multiple'),
+    ({'embed_dims': 36, 'patch_embed': {'type': 'ConvStem'}},
+     'embed_dims=36 of a ConvStem must be a multiple of 8'),
+    ({'patch_size': 8, 'patch_embed': {'type': 'ConvStem'}},
+     'patch_size=8: a ConvStem has a stride of 16 pixels'),
+    ({'norm_eps': 0}, r'norm_eps=0 must be in \(0, 1\)'),
+    ({'norm_eps': float('nan')}, 'norm_eps=nan must be in'),
     ({'num_heads': 5}, 'embed_dims=32 is not a multiple of num_heads=5'),
     ({'depth': 4, 'elimination': {'layers': [1]}, 'template_size': 48},
      r"'CTR_POINT' knows template grids of \[7, 8, 12, 14\] tokens a side, got 3"),
@@ -191,6 +230,26 @@ def test_student_starts_from_teacher(layer_init, division, sources):
     # The student is trained, so it must not be the teacher.
     small.pos_embed_x.data.zero_()
     assert teacher.pos_embed_x.any()
+
+
+def test_student_from_scratch_takes_nothing():
+    small = backbone(student(2, 4, layer_init='scratch', patch_embed={'type': 'ConvStem'}), seed=1)
+    before = {name: value.clone() for name, value in small.state_dict().items()}
+    small.init_from_teacher(backbone(tracker(patch_embed={'type': 'ConvStem'})))
+    assert same_weights(before, small)
+
+
+@pytest.mark.parametrize(('layer_init', 'fits'), [
+    ('last_of_stage', False), ('first_k', False), ('random', True), ('scratch', True)])
+def test_more_layers_a_stage_than_the_teacher(layer_init, fits):
+    config = student(2, 2, layer_init=layer_init, layers_per_stage=3, drop_path_rate=0.2)
+    if not fits:
+        with pytest.raises(ValueError, match=r'layers_per_stage=3 .* has, \[1, 1\]'):
+            MODELS.build(config['backbone'])
+        return
+    model = MODELS.build(config['backbone'])
+    assert len(model.layers) == 6
+    assert [layer.drop_path.rate for layer in model.layers] == pytest.approx([0] * 3 + [0.2] * 3)
 
 
 def test_student_as_deep_as_the_teacher_is_the_teacher():

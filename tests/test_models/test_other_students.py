@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import OptimWrapper
 from mmtrack.registry import MODELS
 from tiny import (
     SEARCH,
@@ -215,6 +216,41 @@ def test_where_two_layers_of_a_stage_start(layer_init, sources):
         build(student([2, 4], 6, layers_per_stage=3))
 
 
+@pytest.mark.parametrize('layer_init', ['scratch', 'random'])
+def test_a_student_deeper_than_its_teacher_learns(tmp_path, layer_init):
+    """Four layers for each of the teacher's, on smaller crops, as the demo's teacher is trained."""
+    stem = {'patch_embed': {'type': 'ConvStem'}}
+    teacher = tracker(depth=2, template_size=48, search_size=96, norm_eps=1e-5, **stem)
+    model = build(distiller(
+        save_teacher(tmp_path / 'teacher.pth', teacher), teacher, replace_prob=1.,
+        head_init='random', student=student(
+            2, 2, layers_per_stage=4, layer_init=layer_init, **stem)), seed=1).train()
+    before = copy.deepcopy(model.student.state_dict())
+    model.build_teacher()
+    start = model.student.state_dict()
+    assert [len(model.student_stage(i)) for i in range(2)] == [4, 4]
+    if layer_init == 'scratch':
+        assert same_weights(before, start)
+    else:
+        assert same_weights(model.student.backbone.patch_embed, model.teacher.backbone.patch_embed)
+    kept = copy.deepcopy(model.teacher.state_dict())
+    data = packed_pairs(template=48, search=96)
+    data['inputs'].update({f'student_{key}': value
+                           for key, value in packed_pairs(seed=1)['inputs'].items()})
+    wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
+    before = copy.deepcopy(model.student.state_dict())
+    logged = model.train_step(data, wrapper)
+    assert {'loss_mimic', 'mimic_error_2', 'loss_guidance_giou', 'loss_track_l1'} <= set(logged)
+    assert all(value.isfinite() for value in logged.values())
+    for name, value in model.student.named_parameters():
+        # Of a convolution before batch norm the bias changes nothing.
+        if not name.endswith('conv.bias'):
+            assert not torch.equal(value, before[name]), name
+    assert same_weights(kept, model.teacher)
+    # What it becomes is a tracker of its own.
+    build(tracker(depth=8, **stem)).load_state_dict(model.student.state_dict())
+
+
 # Resolution
 
 
@@ -381,7 +417,7 @@ def test_the_layer_of_the_documentation(tmp_path, monkeypatch):
     own, teacher = model.student.backbone.layers[1], model.teacher.backbone.layers[5]
     assert type(own).__name__ == 'PoolBlock'
     assert same_weights(own.mlp, teacher.mlp)
-    losses = model.losses(pair_batch(2, 64, 128), [True, False, True, True])
+    losses = model.losses(pair_batch(2, 96, 192), [True, False, True, True])
     sum(losses.values()).backward()
     assert own.mix.weight.grad is None
     assert model.student.backbone.layers[0].mix.weight.grad.abs().sum() > 0

@@ -4,7 +4,16 @@ import copy
 import pytest
 import torch
 from mmengine.runner import turn_on_activation_checkpointing
-from tiny import build, distiller, pair_batch, save_teacher, shake, student, tracker
+from tiny import (
+    build,
+    distiller,
+    pair_batch,
+    same_weights,
+    save_teacher,
+    shake,
+    student,
+    tracker,
+)
 
 from mmct.engine import Bf16OptimWrapper
 
@@ -74,6 +83,23 @@ def test_frozen_embedding_stays_the_teachers(started):
     for name in ('patch_embed.proj.weight', 'pos_embed_z', 'pos_embed_x'):
         assert torch.equal(*(side.backbone.get_parameter(name)
                              for side in (model.student, model.teacher)))
+
+
+def test_frozen_stem_keeps_its_batch_statistics(tmp_path):
+    stem = {'patch_embed': {'type': 'ConvStem'}}
+    file = save_teacher(tmp_path / 'teacher.pth', tracker(**stem))
+    for frozen in (True, False):
+        model = build(distiller(file, tracker(**stem), student=student(**stem),
+                                freeze_embedding=frozen), seed=1).train()
+        model.build_teacher()
+        assert same_weights(model.student.backbone.patch_embed, model.teacher.backbone.patch_embed)
+        gradients(model.train(), [True, True])
+        norm = model.student.backbone.patch_embed.layers[0].bn
+        assert torch.equal(
+            norm.running_mean, model.teacher.backbone.patch_embed.layers[0].bn.running_mean
+        ) == frozen
+        assert norm.training != frozen
+        assert (norm.weight.grad is None) == frozen
 
 
 def test_frozen_embedding_of_another_kind(teacher_file):

@@ -8,8 +8,7 @@ from commands import ROOT, run_tool
 from tiny import save_teacher, student, tracker
 from videos import INFO_HEADER, write_video
 
-SHAPE = {'width': 32, 'depth': 4, 'template_size': 96, 'search_size': 192,
-         'patch_embed': {'type': 'ConvStem'}}
+SHAPE = {'width': 32, 'depth': 4, 'template_size': 96, 'search_size': 192}
 
 
 def metrics(folder: Path) -> dict:
@@ -40,7 +39,7 @@ class Videos:
 
 CONFIG = """
 _base_ = {base!r}
-shape = dict(embed_dims=32, num_heads=2)
+shape = dict(embed_dims=32, num_heads=2, patch_embed=dict(type='PatchEmbed'))  # as released
 head = dict(in_channels=32, channels=16)
 model = dict(
     teacher=dict(backbone=dict(depth=4, **shape), head=head),

@@ -137,8 +137,8 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
     (['model.replace_prob=1.5'], 'replace_prob=1.5 must be in (0, 1]'),
     (['custom_hooks.1.init=0'], 'init=0 must be in (0, 1]'),
     (['model.student.backbone.search_size=120'], 'search_size=120 is not a positive multiple'),
-    (['train_dataloader.dataset.pipeline.3.size=[64,112]'],
-     'search crops are (112, 112) pixels, the backbone takes search_size=128'),
+    (['train_dataloader.dataset.pipeline.3.size=[96,112]'],
+     'search crops are (112, 112) pixels, the backbone takes search_size=192'),
 ])
 def test_configs_that_do_not_fit(train, changes, message):
     assert message in refused(train(*changes))
