@@ -3,13 +3,17 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
+import pytest
 import torch
-from onnx import helper, numpy_helper
 from tiny import build, tracker
 from torch import nn
 
 from mmct.api import ready
+
+onnx = pytest.importorskip('onnx', reason='the extra deploy is not installed')
+pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
+
+from onnx import helper, numpy_helper  # noqa: E402
 
 SHAPE = {'width': 24, 'depth': 2, 'num_heads': 1, 'patch_embed': {'type': 'ConvStem'},
          'norm_eps': 1e-5}

@@ -2,13 +2,9 @@
 import pytest
 from commands import ROOT, run_tool
 from tiny import MODELS, tracker
+from vittrack_files import SHAPE, write
 
 from mmct.checkpoint import load_weights, tracker_weights
-
-pytest.importorskip('onnx', reason='the extra deploy is not installed')
-pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
-
-from vittrack_files import SHAPE, write  # noqa: E402
 
 DATA = """
 _base_ = {base!r}

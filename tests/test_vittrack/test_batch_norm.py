@@ -6,17 +6,12 @@ import pytest
 import torch
 from tiny import MODELS, build, distiller, pair_batch, student, tracker
 from torch import nn
+from vittrack_files import SHAPE, write
 
 from mmct.checkpoint import save_tracker
 from mmct.runtime.backends.pytorch import images
-
-pytest.importorskip('onnx', reason='the extra deploy is not installed')
-pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
-
-from vittrack_files import SHAPE, write  # noqa: E402
-
-from mmct.vittrack import read_vittrack  # noqa: E402
-from mmct.vittrack.batch_norm import restore_batch_norm  # noqa: E402
+from mmct.vittrack import read_vittrack
+from mmct.vittrack.batch_norm import restore_batch_norm
 
 
 @pytest.fixture(scope='module')
