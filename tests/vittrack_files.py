@@ -35,12 +35,14 @@ def write(path: Path, opset=17, dynamic=False, outputs=('output1', 'output2', 'o
           **shape) -> Path:
     """A small VitTrack; ``shape`` replaces options of its backbone."""
     names = ['template', 'search', *outputs]
+    config = tracker(**{**SHAPE, **shape})
+    crops = tuple(torch.zeros(1, 3, *2 * [config['backbone'][f'{name}_size']])
+                  for name in names[:2])
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         torch.onnx.export(
-            Released(build(tracker(**{**SHAPE, **shape}))),
-            (torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 64, 64)), str(path),
-            input_names=names[:2], output_names=names[2:], opset_version=opset, dynamo=False,
+            Released(build(config)), crops, str(path), input_names=names[:2],
+            output_names=names[2:], opset_version=opset, dynamo=False,
             dynamic_axes={name: {0: 'batch'} for name in names} if dynamic else None)
     return path
 
