@@ -1,7 +1,7 @@
 # VitTrack into two layers, in 51 200 pairs of generated videos (docs/vittrack.md).
 _base_ = [
     '_base_/models/ct_vittrack.py', '_base_/datasets/demo.py',
-    '_base_/schedules/ct_short.py', '_base_/default_runtime.py'
+    '_base_/schedules/short.py', '_base_/default_runtime.py'
 ]
 crop = dict(
     type='CropPair', size=[128, 256], factor=[2, 4], center_jitter=[0, 3], scale_jitter=[0, 0.5])

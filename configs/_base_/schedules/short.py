@@ -1,4 +1,4 @@
-# For students of small teachers: 8 epochs of 6 400 pairs, batch 32 in one process.
+# For small trackers: 8 epochs of 6 400 pairs, batch 32 in one process.
 max_epochs = 8
 train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=4)
 optim_wrapper = dict(
