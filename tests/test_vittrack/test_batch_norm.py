@@ -108,3 +108,19 @@ def test_compression_without_statistics_is_refused(file, pairs, tmp_path, calibr
     model.build_teacher()
     losses = model.losses(pair_batch(), [True])
     assert model.parse_losses(losses)[0].isfinite()
+
+
+def test_statistics_of_the_stem_can_be_kept(restored, pairs):
+    shape = {**SHAPE, 'patch_embed': {'type': 'ConvStem', 'norm_eval': True}}
+    model = MODELS.build(tracker(**shape))
+    model.load_state_dict(restored.state_dict())
+    before = copy.deepcopy(model.state_dict())
+    maps(model.train(), pairs)
+    changed = {name for name, value in model.state_dict().items()
+               if not torch.equal(value, before[name])}
+    assert any(name.startswith('head.') for name in changed)
+    assert not any(name.startswith('backbone.') for name in changed)
+    crop = images(model, torch.from_numpy(np.stack([template for template, _ in pairs])))
+    with torch.no_grad():
+        torch.testing.assert_close(model.backbone.embed_template(crop),
+                                   restored.eval().backbone.embed_template(crop))

@@ -13,7 +13,7 @@ student = dict(
         num_heads=1,
         template_size=128,
         search_size=256,
-        patch_embed=dict(type='ConvStem'),
+        patch_embed=dict(type='ConvStem', norm_eval=True),  # docs/vittrack.md says why
         norm_eps=1e-5),
     head=_base_.head,
     test_cfg=_base_.tracking)
