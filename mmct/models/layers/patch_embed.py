@@ -33,10 +33,14 @@ class ConvStem(nn.Module):
     Args:
         embed_dims: C, a multiple of 8; the convolutions are C/8, C/4, C/2 and C wide.
         patch_size: stride of the whole in pixels, 16.
+        norm_eval: keep batch norm's statistics in training. In training mode templates and search
+            crops pass as batches of their own, each normalised by itself, at test both by the
+            statistics of the two together.
     """
 
-    def __init__(self, embed_dims: int, patch_size: int = 16) -> None:
+    def __init__(self, embed_dims: int, patch_size: int = 16, norm_eval: bool = False) -> None:
         super().__init__()
+        self.norm_eval = norm_eval
         if embed_dims % 8:
             raise ValueError(f'embed_dims={embed_dims} of a ConvStem must be a multiple of 8')
         if patch_size != 16:
@@ -44,6 +48,13 @@ class ConvStem(nn.Module):
         widths = [3] + [embed_dims // 2**i for i in (3, 2, 1, 0)]
         self.layers = nn.Sequential(*(
             _stem_layer(*pair, last=pair[1] == embed_dims) for pair in zip(widths, widths[1:])))
+
+    def train(self, mode: bool = True) -> 'ConvStem':
+        super().train(mode)
+        if self.norm_eval:
+            for layer in self.layers:
+                layer.bn.eval()
+        return self
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, (S/16)², C), row-major."""

@@ -1,0 +1,46 @@
+"""Single pairs of frames, video by video."""
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from pair_iou import iou
+from videos import write_video
+
+
+@pytest.fixture(scope='module')
+def own(tmp_path_factory):
+    """Two videos in the layout of own data."""
+    root = tmp_path_factory.mktemp('own')
+    for i, name in enumerate(('a', 'b')):
+        write_video(root / f'.{name}', 24, i)
+        shutil.move(root / f'.{name}/img', root / name)
+        shutil.move(root / f'.{name}/groundtruth.txt', root / f'{name}.txt')
+    return root
+
+
+def test_a_tracker_agrees_with_itself(setup, own, tool, tmp_path):
+    args = (setup.config, setup.student)
+    done = tool('pair_iou.py', *args, '--data', own, '--pairs', 8, '--teacher', *args,
+                '--json', tmp_path / 'pairs.json')
+    assert (done.status, done.err) == (0, '')
+    found = json.loads((tmp_path / 'pairs.json').read_text())
+    assert found['mean']['teacher'] == 1
+    assert found['error']['teacher'] == 0
+    assert 0 <= found['mean']['ground truth'] < 1
+    assert sorted(found['videos']) == ['a', 'b']
+    assert sum(video['pairs'] for video in found['videos'].values()) == 16
+    assert re.search(r'\| mean +\| 0\.\d{4} ± 0\.\d{4} +\| 1\.0000 ± 0\.0000', done.out)
+
+
+def test_a_missing_folder_is_one_line(setup, tool, tmp_path):
+    done = tool('pair_iou.py', setup.config, setup.student, '--data', tmp_path / 'none')
+    assert done.status == 1
+    assert done.err == f'error: FolderDataset: folder {tmp_path / "none"} is missing; set data_root\n'
+
+
+def test_iou_of_boxes():
+    boxes = np.array([(0, 0, 2, 2), (0, 0, 1, 1), (0, 0, 0, 0)], float)
+    others = np.array([(1, 1, 3, 3), (1, 0, 2, 1), (0, 0, 0, 0)], float)
+    assert iou(boxes, others).tolist() == pytest.approx([1 / 7, 0, 0])

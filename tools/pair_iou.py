@@ -1,0 +1,119 @@
+"""How well a tracker finds its target in single pairs of frames, video by video.
+
+A pair is drawn and cropped as in OSTrack's validation. The mean IoU of the predicted boxes with
+the ground truth needs seconds and has a far smaller error than the AUC of whole videos, where one
+target lost or kept decides; so it tells students of one teacher apart. With --teacher, also the IoU
+with the teacher's boxes on the same pairs.
+"""
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from cli import run
+from rich.progress import track
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', type=Path, help='of a tracker, or of a compression')
+    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('--data', type=Path, required=True, metavar='FOLDER',
+                        help='videos in the layout of own data (docs/datasets.md)')
+    parser.add_argument('--pairs', type=int, default=64, metavar='N',
+                        help='for each video, on average (default %(default)s)')
+    parser.add_argument('--teacher', type=Path, nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
+                        help='also compare with the boxes of this tracker')
+    parser.add_argument('--json', type=Path, help='also write the figures to this file')
+    return parser.parse_args()
+
+
+def main(args) -> None:
+    import numpy as np
+    from tabulate import tabulate
+
+    from mmct import load_tracker
+    from mmct.files import write_text
+
+    found = predict(load_tracker(args.config, args.checkpoint), args, 'pairs')
+    rows = {'ground truth': iou(found['boxes'], found['truth'])}
+    if args.teacher:
+        theirs = predict(load_tracker(*args.teacher), args, "teacher's")
+        rows['teacher'] = iou(found['boxes'], theirs['boxes'])
+    videos = defaultdict(list)
+    for i, name in enumerate(found['videos']):
+        videos[name].append(i)
+    figures = {name: {kind: [float(values[index].mean()),
+                             float(values[index].std(ddof=1) / len(index) ** 0.5)]
+                      for kind, values in rows.items()} | {'pairs': len(index)}
+               for name, index in sorted(videos.items()) if len(index) > 1}
+    mean = {kind: float(np.mean([figure[kind][0] for figure in figures.values()]))
+            for kind in rows}
+    error = {kind: float(np.sqrt(sum(figure[kind][1] ** 2 for figure in figures.values()))
+                         / len(figures)) for kind in rows}
+    table = [[name, *(f'{value:.3f} ± {off:.3f}' for value, off in (figure[k] for k in rows)),
+              figure['pairs']] for name, figure in figures.items()]
+    table.append(['mean', *(f'{mean[k]:.4f} ± {error[k]:.4f}' for k in rows), ''])
+    print(tabulate(table, ['video', *(f'IoU with {kind}' for kind in rows), 'pairs'],
+                   tablefmt='github'))
+    print('± standard error of the pairs')
+    if args.json:
+        write_text(args.json, json.dumps(dict(mean=mean, error=error, videos=figures), indent=1))
+
+
+def predict(tracker, args, title: str) -> dict:
+    """Boxes (N, 4) x1, y1, x2, y2 in [0, 1] of the search crop, the truth likewise, and the name of
+    each pair's video."""
+    import numpy as np
+    import torch
+    from mmengine.registry import init_default_scope
+    from mmtrack.registry import DATASETS
+
+    from mmct.datasets.collate import collate_pairs
+
+    init_default_scope('mmtrack')
+    info = tracker.info
+    dataset = DATASETS.build(dict(
+        type='PairDataset',
+        datasets=[dict(type='FolderDataset', data_root=str(args.data))],
+        pipeline=[dict(type='LoadPair'),
+                  dict(type='CropPair', size=[info.template_size, info.search_size],
+                       factor=[info.template_factor, info.search_factor], center_jitter=[0, 3],
+                       scale_jitter=[0, 0.25]),
+                  dict(type='PackPair')]))
+    count = args.pairs * len(dataset.sources[0].videos)
+    boxes, truth, videos = [], [], []
+    for start in track(range(0, count, 32), title):
+        batch = collate_pairs([dataset[i] for i in range(start, min(start + 32, count))])
+        with torch.inference_mode():
+            samples = tracker.test_step(batch)
+        for sample in samples:
+            boxes.append(sample.pred_track_instances.bboxes[0].numpy())
+            truth.append(np.asarray(sample.search_gt_instances.bboxes[0]))
+            videos.append(video_of(sample.metainfo['img_path'][0]))
+    return dict(boxes=np.array(boxes) / info.search_size,
+                truth=np.array(truth) / info.search_size, videos=videos)
+
+
+def video_of(path: str) -> str:
+    """The name of the video that a frame is of."""
+    from mmct.layouts.own import frame_of_video
+
+    file = frame_of_video(path)
+    return Path(file[0]).stem if file else Path(path).parent.name
+
+
+def iou(boxes, others):
+    """(N,) IoU of boxes (N, 4) x1, y1, x2, y2, pair by pair."""
+    import numpy as np
+
+    size = (np.minimum(boxes[:, 2:], others[:, 2:])
+            - np.maximum(boxes[:, :2], others[:, :2])).clip(0)
+    overlap = size.prod(axis=1)
+    areas = [(b[:, 2:] - b[:, :2]).clip(0).prod(axis=1) for b in (boxes, others)]
+    return overlap / (sum(areas) - overlap).clip(1e-12)
+
+
+if __name__ == '__main__':
+    run(parse_args, main)
