@@ -268,12 +268,14 @@ def test_frames_of_any_shape(size):
             assert 0 <= y <= y + h <= size[1]
 
 
-def test_parts_of_the_place_stay_in_view():
-    """The camera moves about; of the key that is known to lose it, too."""
-    for index, split in ((125, 'train'), (171, 'test')):
-        video = Video(11, split, index, 100, SIZE, STEPS[split])
-        absent = sum(frame.occluded or frame.out_of_view for frame in video)
-        assert absent <= 10
+@pytest.mark.parametrize(('leaves_after', 'fits'), [(0.5, False), (0.95, True)])
+def test_a_part_of_the_place_that_the_camera_leaves_is_no_target(leaves_after, fits):
+    video = first_of('spot', 'test')
+    gone = np.arange(video.length) > leaves_after * video.length
+    video.camera.x = video.camera.x[0] + 10 * SIZE[0] * gone
+    found = [video._spot(video.spot.size) for _ in range(5)]
+    assert any(found) == fits
+    assert all(spot.away(video.times) == 1 for spot in found if spot)
 
 
 def test_the_first_frame_shows_the_whole_target():
