@@ -9,10 +9,11 @@ student = dict(
         division=4,
         teacher_depth=12,
         layer_init='last_of_stage',
-        embed_dims=64,
-        num_heads=2,
-        template_size=64,
-        search_size=128),
+        embed_dims=48,
+        num_heads=1,
+        template_size=96,
+        search_size=192,
+        patch_embed=dict(type='ConvStem')),
     head=_base_.head,
     test_cfg=_base_.tracking)
 model = dict(
@@ -43,6 +44,9 @@ custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
 ]
+# Often enough to tell early when it will end, and to lose little where it is broken off.
 default_hooks = dict(
+    logger=dict(interval=10),
+    checkpoint=dict(interval=1),
     student_iou=dict(type='StudentIoUHook', interval=50),
     batch_picture=dict(type='BatchPictureHook', interval=200))
