@@ -21,7 +21,7 @@ TEACHER = ROOT / 'configs/demo/ostrack_tiny.pth'
 # By the ending of the teacher's file.
 STUDENT = {'.pth': 'ct_ostrack_tiny_4l_1335', '.onnx': 'ct_vittrack_2l'}
 WORK_DIR = {'.pth': 'work_dirs/demo', '.onnx': 'work_dirs/demo_vittrack'}
-SHOW_COST = 60  # seconds from the last test to the end
+SHOW_COST = 40  # seconds from the last test to the end
 
 
 def parse_args():
@@ -50,8 +50,8 @@ def parse_args():
 
 def main(args) -> None:
     start = time.monotonic()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # so that no training is left behind
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     if args.jobs < 1:
         raise ValueError(f'--jobs {args.jobs} must be at least 1')
     if args.teacher.suffix not in STUDENT:
@@ -73,6 +73,7 @@ def main(args) -> None:
         make_videos(args.data, args.jobs)
     videos = TestVideos(args.data)
     if args.teacher.suffix == '.onnx':
+        print('Conversion of VitTrack', flush=True)
         convert_vittrack(args.teacher, teacher.weights, read_config(
             teacher.students[students[0]], pairs_from(args.data)))
     plan = Plan(teacher, work_dir, args.data, videos, args.cfg_options)
@@ -85,6 +86,12 @@ def main(args) -> None:
     with Screen(jobs, args.jobs, SHOW_COST, start, pairs) as screen:
         run_jobs(jobs, args.jobs, screen.update)
     show(contestants, videos, work_dir, teacher.speed_up)
+
+
+def stop(number: int, frame) -> None:
+    """End as the handler of a signal, with all that runs."""
+    print('stopped; the same command goes on from here', file=sys.stderr)
+    sys.exit(128 + number)
 
 
 def make_videos(folder: Path, workers: int) -> None:
