@@ -116,6 +116,7 @@ def scalars(model) -> set:
 
 def test_all_are_found():
     expected = {'ostrack_256.py', 'ostrack_384.py', 'ct_ostrack_4l_8xb32.py',
+                'vittrack.py', 'ct_vittrack_2l.py', 'ct_vittrack_1l.py',
                 'demo/ostrack_tiny.py', 'demo/ct_ostrack_tiny_4l.py'}
     expected |= {f'ct_ostrack_{n}l.py' for n in (2, 3, 4, 6, 8)}
     expected |= {f'ablation/{name}.py' for name in (
@@ -163,8 +164,9 @@ def test_students_fit_their_teacher(name):
     model = read(name).model
     student, teacher = model.student.backbone, model.teacher.backbone
     assert student.teacher_depth == teacher.depth
-    for key in ('embed_dims', 'num_heads', 'template_size', 'search_size', 'drop_path_rate'):
-        assert student[key] == teacher[key] or key in OTHERS.get(name, ())
+    for key in ('embed_dims', 'num_heads', 'template_size', 'search_size', 'drop_path_rate',
+                'patch_embed', 'norm_eps'):
+        assert student.get(key) == teacher.get(key) or key in OTHERS.get(name, ())
     assert student.embed_dims // student.num_heads == teacher.embed_dims // teacher.num_heads
     assert model.student.head == dict(model.teacher.head, in_channels=student.embed_dims)
 
@@ -176,6 +178,8 @@ def test_students_fit_their_teacher(name):
     ('ct_ostrack_8l', TRACK | GUIDANCE | MIMIC),
     ('ct_ostrack_4l_8xb32', TRACK | GUIDANCE | MIMIC),
     ('ct_ostrack_4l_300e', TRACK | GUIDANCE | MIMIC),
+    ('vittrack', TRACK), ('ct_vittrack_2l', TRACK | GUIDANCE | MIMIC),
+    ('ct_vittrack_1l', TRACK | GUIDANCE | MIMIC),
     ('demo/ostrack_tiny', TRACK), ('demo/ct_ostrack_tiny_4l', TRACK | GUIDANCE | MIMIC),
     *((f'{base}_{kind}', TRACK | GUIDANCE | MIMIC) for base, kind in (
         ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),

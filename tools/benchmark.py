@@ -31,6 +31,9 @@ def parse_args():
                       help='measure the making of training pairs')
     parser.add_argument('--rows', nargs='+', metavar='BACKEND:PRECISION',
                         help='of tracking, such as openvino:bf16 (default: all but compile:...)')
+    parser.add_argument('--peer', type=Path, metavar='ONNX', help="also time OpenCV's VitTrack: "
+                        'its file in ONNX Runtime, and TrackerVit of the OpenCV installed here, '
+                        'for its time only: its boxes are wrong from OpenCV 4.11 on')
     parser.add_argument('--device', default='cpu', help='of PyTorch, such as cuda (default cpu)')
     parser.add_argument('--targets', type=int, nargs='+', default=[], metavar='N',
                         help='also follow so many targets at once')
@@ -66,7 +69,10 @@ def main(args) -> None:
 
 
 def latency(config, args, folder: Path, progress):
+    import cv2
+
     from mmct.evaluation import benchmark
+    from mmct.vittrack.peers import ROLE as PEER
 
     if args.video and args.box is None:
         raise ValueError('--video needs the box of a target in its first frame: --box X,Y,W,H')
@@ -75,6 +81,9 @@ def latency(config, args, folder: Path, progress):
     export = progress.add_task('export', total=1)
     contestants, costs = benchmark.prepare(
         config, args.checkpoint, folder, kinds, device=args.device)
+    if args.peer:
+        others, costs[PEER] = benchmark.peers(args.peer)
+        contestants += others
     progress.advance(export)
     tasks = {name: progress.add_task(name, total=total) for name, total in (
         ('load', len(contestants)), ('turn', math.ceil(args.steps / benchmark.TURN)),
@@ -84,6 +93,8 @@ def latency(config, args, folder: Path, progress):
                              args.targets)
     frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
     note = f'{args.threads} threads, medians of {args.steps} steps in turns, frames of {frame}'
+    if args.peer:
+        note += f'; TrackerVit of OpenCV {cv2.__version__} is there for its time only'
     return table(rows), [record(row) for row in rows], note
 
 
@@ -148,18 +159,24 @@ def record(row) -> dict:
 
 
 def table(rows) -> list[dict]:
+    from mmct.vittrack.peers import ORIGINAL
+    from mmct.vittrack.peers import ROLE as PEER
+
     by = {(r.contestant.role, r.contestant.backend, r.contestant.precision): r for r in rows}
     lines = []
     for row in rows:
         role, backend, precision = (
             row.contestant.role, row.contestant.backend, row.contestant.precision)
-        teacher, base = by.get(('teacher', backend, precision)), by[role, 'published', 'fp32']
+        teacher, base = by.get(('teacher', backend, precision)), by.get(
+            (role, 'published', 'fp32'))
+        peer = by.get((PEER, ORIGINAL, 'fp32'))
         lines.append({
             'tracker': role, 'backend': backend, 'precision': precision,
             'crop': f'{row.crop:.2f}', 'network': f'{row.network:.2f}',
             'decode': f'{row.decode:.2f}', 'update ms': f'{row.update:.2f}',
             '10-90 %': '{:.2f}-{:.2f}'.format(*row.spread), 'FPS': f'{1e3 / row.update:.0f}',
-            'to published': f'{base.update / row.update:.2f} x',
+            'to published': f'{base.update / row.update:.2f} x' if base else '',
+            **({'to the file': f'{peer.update / row.update:.2f} x'} if peer else {}),
             'to teacher': f'{teacher.update / row.update:.2f} x' if teacher else '',
             'GMACs': f'{row.macs / 1e9:.3g}', 'parameters': f'{row.parameters / 1e6:.3g} M',
             'memory MB': '' if row.memory is None else f'{row.memory:.0f}',

@@ -1,12 +1,12 @@
 """Convert weights between released checkpoints and mmct.
 
 SRC may be a released OSTrack or CompressTracker checkpoint (its training checkpoints too), an
-MAE-pretrained ViT, or a checkpoint of mmct.
+MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint of mmct.
 """
 import argparse
 from pathlib import Path
 
-from cli import run
+from cli import existing_config, run
 
 
 def parse_args():
@@ -16,17 +16,43 @@ def parse_args():
     parser.add_argument('--to', choices=['mmct', 'released'], default='mmct',
                         help='whose names DST has (default %(default)s)')
     parser.add_argument('--template-size', type=int, default=128,
-                        help='pixels, for a pretrained ViT alone (default %(default)s)')
+                        help='pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
-                        help='pixels, for a pretrained ViT alone (default %(default)s)')
+                        help='pixels, for a pretrained ViT only (default %(default)s)')
+    parser.add_argument('--calibration', type=Path, metavar='CONFIG', help='measure the statistics '
+                        'of batch norm, which VitTrack lacks and training needs, on the validation '
+                        'pairs of this config')
+    parser.add_argument('--samples', type=int, default=320, metavar='N',
+                        help='pairs to measure with (default %(default)s)')
     return parser.parse_args()
 
 
 def main(args) -> None:
+    if args.source.suffix == '.onnx':
+        return vittrack(args)
     from mmct.checkpoint import convert
 
+    if args.calibration:
+        raise ValueError(f'--calibration is for a VitTrack (.onnx), {args.source} has its own '
+                         'statistics of batch norm; leave it out')
     found = convert(args.source, args.target, args.to, args.template_size, args.search_size)
     print(f'{args.source}: {found}, written to {args.target} ({args.to} layout)')
+
+
+def vittrack(args) -> None:
+    from mmct.deploy.calibration import pairs_of_config
+    from mmct.ranges import check_number
+    from mmct.vittrack import convert_vittrack
+
+    if args.to == 'released':
+        raise ValueError(f'{args.source} is a released VitTrack; --to released is for checkpoints')
+    check_number('--samples', args.samples, '[1, inf)', whole=True)
+    pairs = pairs_of_config(existing_config(args.calibration), args.samples) \
+        if args.calibration else ()
+    count = convert_vittrack(args.source, args.target, pairs)
+    norm = f'statistics of batch norm measured on {count} pairs' if count else \
+        'batch norm has identity statistics: fit for inference, not for training (--calibration)'
+    print(f'{args.source}: VitTrack, written to {args.target}; {norm}')
 
 
 if __name__ == '__main__':

@@ -15,7 +15,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         source: released OSTrack or CompressTracker, MAE-pretrained ViT, or a checkpoint of mmct.
         target: file to write.
         to: 'mmct' or 'released'.
-        template_size, search_size: sides of the crops in pixels, for a pretrained ViT alone.
+        template_size, search_size: sides of the crops in pixels, for a pretrained ViT only.
 
     Returns:
         what was found, in words.
@@ -35,6 +35,9 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         return 'pretrained ViT'
     student = is_student(content, state)
     state = tracker_weights(source)
+    if to == 'released' and any(key.startswith('backbone.patch_embed.layers.') for key in state):
+        raise CheckpointError(f'{source} has a convolutional stem; there is no released layout '
+                              'for such trackers, tools/export.py writes ONNX')
     if to == 'released':
         save_checkpoint(dict(net=names.to_released(state, student, str(source))), target)
     else:

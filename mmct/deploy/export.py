@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..extra import needed
 from ..models import OSTrack
 from ..models.losses import mean_iou
 from ..runtime import open_network
 from ..runtime.backends.pytorch import SearchNetwork, TemplateNetwork, TorchNetwork
 from ..runtime.network import MAPS, METADATA, Network, NetworkInfo
 from .calibration import Sample
-from .extra import needed
 from .quantize import quantize
 
 OPSET = 20  # the first with GELU and LayerNorm

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .extra import needed
+from ..extra import needed
 
 # Stay as precise as they are: the convolutions that give the box, and the one that sees pixels.
 SENSITIVE = re.compile(r'/head/.*\.4/Conv|/patch_embed/|/proj/Conv')

@@ -17,6 +17,8 @@ from ..models import OSTrack
 from ..runtime import Tracker, open_network, update_many
 from ..runtime.backends.pytorch import DTYPES, TorchNetwork
 from ..runtime.frames import Frames
+from ..vittrack import read_vittrack
+from ..vittrack.peers import OPENCV, ORIGINAL, Peer
 from .complexity import count_macs, count_parameters
 from .machine import peak_memory
 from .published_step import PublishedStep
@@ -65,6 +67,10 @@ class Contestant:
     folder: Path
     device: str = 'cpu'
 
+    def tracker(self, threads: int) -> Tracker:
+        """The tracking loop around the network."""
+        return Tracker(self.open(threads))
+
     def open(self, threads: int):
         """Load the network."""
         torch.set_num_threads(threads)
@@ -90,9 +96,10 @@ class Row:
         spread: 10 to 90 % range of the whole.
         memory: megabytes at the most.
         video: milliseconds a frame with reading the video, or None.
-        many: {number of targets: median milliseconds of a step that follows them all}.
+        many: {number of targets: median milliseconds of a step that follows them all}, if it
+            can.
     """
-    contestant: Contestant
+    contestant: Contestant | Peer
     macs: int
     parameters: int
     crop: float
@@ -137,6 +144,13 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
     return contestants, costs
 
 
+def peers(file: Path) -> tuple[list[Peer], tuple[int, int]]:
+    """VitTrack's ONNX file in ONNX Runtime and in OpenCV, and its MACs and parameters."""
+    tracker = ready(read_vittrack(file))
+    cost = count_macs(tracker), count_parameters(tracker)
+    return [Peer(backend, file) for backend in (ORIGINAL, OPENCV)], cost
+
+
 def without_elimination(cfg: dict) -> dict:
     """Exported files keep all tokens, so all others do."""
     return dict(cfg, backbone={k: v for k, v in cfg['backbone'].items() if k != 'elimination'})
@@ -148,7 +162,7 @@ def noise(tracker: OSTrack, count: int = 8) -> list:
         tracker.backbone.template_size, tracker.backbone.search_size)) for _ in range(count)]
 
 
-def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps: int,
+def measure(contestants: Sequence[Contestant | Peer], costs: dict, threads: int, steps: int,
             progress: Callable[[str], None] = lambda text: None, video: Path | None = None,
             box: Sequence[float] | None = None, targets: Sequence[int] = ()) -> list[Row]:
     """Time all in turns of a few steps, so that a busy moment of the machine hits all alike.
@@ -160,12 +174,14 @@ def measure(contestants: Sequence[Contestant], costs: dict, threads: int, steps:
     frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
     trackers = []
     for contestant in contestants:
-        trackers.append(Tracker(contestant.open(threads)))
+        trackers.append(contestant.tracker(threads))
         trackers[-1].init(frames[0], BOX)
         trackers[-1].update(frames[1])
         progress('load')
     times = [[] for _ in trackers]
-    many = [{count: [] for count in targets} for _ in trackers]
+    # OpenCV's knows of no others.
+    many = [{count: [] for count in targets if hasattr(tracker, 'network')}
+            for tracker in trackers]
     for turn in range(math.ceil(steps / TURN)):
         for tracker, own, own_many in zip(trackers, times, many):
             time.sleep(REST)
@@ -216,6 +232,6 @@ def frame_time(tracker: Tracker, video: Path, box: Sequence[float]) -> float:
     return 1e3 * (time.perf_counter() - start) / max(count, 1)
 
 
-def load_and_track(contestant: Contestant, threads: int) -> None:
+def load_and_track(contestant: Contestant | Peer, threads: int) -> None:
     """What the peak of memory is taken over."""
-    step_times(Tracker(contestant.open(threads)), np.zeros((3, *FRAME_SIZE, 3), np.uint8), BOX)
+    step_times(contestant.tracker(threads), np.zeros((3, *FRAME_SIZE, 3), np.uint8), BOX)

@@ -1,11 +1,12 @@
 """Comparison with recorded outputs of the published code.
 
 A folder holds ``meta.json`` (shape of the network, or a list of crops), ``tensors.npz`` and
-released checkpoints; what is compared follows from what is there. Errors are
-max|Δ| / max|reference| unless a row's unit says otherwise.
+released checkpoints, or VitTrack's ONNX file; what is compared follows from what is there. Errors
+are max|Δ| / max|reference| unless a row's unit says otherwise.
 """
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from mmtrack.registry import MODELS
 
+from mmct.api import ready
 from mmct.checkpoint import load_weights, names
 from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
 from mmct.files import read_text
@@ -21,13 +23,16 @@ from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
 from mmct.models.trackers import OSTrack, PairBatch
 from mmct.runtime import geometry
-from mmct.runtime.frames import read_image
+from mmct.runtime.backends.pytorch import images
+from mmct.runtime.frames import Frames, read_image
 
 TENSOR_TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 1e-3
 PIXEL_TOLERANCE = 0.01
+VITTRACK_PIXEL_TOLERANCE = 0.1  # recorded by ONNX Runtime
 
 TEACHER, STUDENT, ELIMINATING = 'ostrack.pth.tar', 'compresstracker.pth.tar', 'ostrack_ce.pth.tar'
+VITTRACK = 'object_tracking_vittrack_2023sep.onnx'
 
 
 class Row(NamedTuple):
@@ -48,27 +53,31 @@ def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
 
     Args:
         folder: see above.
-        sequences: folder of image sequences (``NAME/img/*.jpg``) for crops and tracked boxes.
+        sequences: folder of sequences (``NAME/img/*.jpg`` or ``NAME.avi``) for crops and tracked
+            boxes.
 
     Raises:
-        FileNotFoundError: the folder has no ``meta.json``.
+        FileNotFoundError: the folder has neither ``meta.json`` nor VitTrack's file.
         ValueError: a file cannot be read, or lacks what should be in it.
     """
-    meta_file = folder / 'meta.json'
-    if not meta_file.is_file():
+    vittrack = (folder / VITTRACK).is_file()
+    meta_file, meta = folder / 'meta.json', None
+    if not vittrack and not meta_file.is_file():
         raise FileNotFoundError(f'{meta_file} is missing; expected a folder with meta.json, '
-                                'tensors.npz and released checkpoints')
-    try:
-        meta = json.loads(read_text(meta_file))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f'{meta_file} is not JSON: {error}') from None
+                                f'tensors.npz and released checkpoints, or with {VITTRACK}')
+    if not vittrack:
+        try:
+            meta = json.loads(read_text(meta_file))
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise ValueError(f'{meta_file} is not JSON: {error}') from None
     npz = folder / 'tensors.npz'
     try:
         tensors = dict(np.load(npz, allow_pickle=False)) if npz.is_file() else {}
     except Exception as error:  # zip and NumPy have many for a broken file
         raise ValueError(f'{npz} cannot be read: {error}') from None
     try:
-        yield from verify_content(folder, meta, tensors, sequences)
+        yield from verify_vittrack(folder, tensors, sequences) if vittrack else verify_content(
+            folder, meta, tensors, sequences)
     except KeyError as error:
         raise ValueError(f'{folder}: meta.json or tensors.npz lacks {error}') from None
 
@@ -83,7 +92,7 @@ def verify_content(folder: Path, meta, tensors: dict, sequences: Path | None) ->
         yield from verify_elimination(folder, meta, tensors)
     if any(key.startswith(('heatmap', 'hann')) for key in tensors):
         yield from verify_maps(tensors)
-    yield from verify_tracking(folder, meta, sequences)
+    yield from verify_tracking(folder, partial(tracker_of, folder, meta), sequences)
 
 
 # The network described by meta.json
@@ -313,26 +322,52 @@ def verify_maps(tensors: dict) -> Iterator[Row]:
             yield relative(key, gaussian_heatmap(boxes, reference.shape[-1]), reference)
 
 
-def verify_tracking(folder: Path, meta, sequences: Path | None) -> Iterator[Row]:
+def verify_vittrack(folder: Path, tensors: dict, sequences: Path | None) -> Iterator[Row]:
+    """Maps and tracked boxes of VitTrack's ONNX file."""
+    # Reading it needs packages of the extra deploy.
+    from mmct.vittrack import read_vittrack
+
+    tracker = ready(read_vittrack(folder / VITTRACK))
+    if tensors:
+        template, search = (images(tracker, torch.from_numpy(tensors[f'{name}_bgr']))
+                            for name in ('template', 'search'))
+        with torch.no_grad():
+            maps = tracker.head(tracker.backbone(template, search))
+        for name, value in maps._asdict().items():
+            yield relative(f'{name} map', value, tensors[name])
+    yield from verify_tracking(folder, lambda: tracker, sequences, VITTRACK_PIXEL_TOLERANCE)
+
+
+def tracker_of(folder: Path, meta: dict) -> OSTrack:
+    """The tracker whose boxes are recorded in a folder: the student, if there is one."""
+    if (folder / STUDENT).is_file():
+        return build(student_config(meta), folder / STUDENT)
+    return build(tracker_config(meta), folder / TEACHER)
+
+
+def verify_tracking(folder: Path, tracker: Callable[[], OSTrack], sequences: Path | None,
+                    tolerance: float = PIXEL_TOLERANCE) -> Iterator[Row]:
     """Boxes of the tracking loop over whole sequences, in pixels."""
     for track in sorted(folder.glob('track_*.json')):
         name = track.stem.removeprefix('track_')
-        frames = None if sequences is None else sequences / name / 'img'
-        if frames is None or not frames.is_dir():
-            yield Row(f'boxes on {name}', None, PIXEL_TOLERANCE,
-                      f'not compared: give --sequences with {name}/img')
+        sources = [] if sequences is None else [
+            path for path in (sequences / name / 'img', sequences / f'{name}.avi')
+            if path.exists()]
+        if not sources:
+            yield Row(f'boxes on {name}', None, tolerance,
+                      f'not compared: give --sequences with {name}/img or {name}.avi')
             continue
-        if (folder / STUDENT).is_file():
-            tracker = build(student_config(meta), folder / STUDENT)
-        else:
-            tracker = build(tracker_config(meta), folder / TEACHER)
-        reference = np.array(json.loads(track.read_text())['boxes_xywh'])
-        boxes = track_frames(tracker, sorted(frames.iterdir())[:len(reference)], reference[0])
-        yield Row(f'boxes on {name}', float(np.abs(boxes - reference).max()), PIXEL_TOLERANCE,
+        content = json.loads(track.read_text())
+        reference = np.array(content['boxes' if 'boxes' in content else 'boxes_xywh'])
+        boxes = track_frames(tracker(), Frames(sources[0]), reference)
+        yield Row(f'boxes on {name}', float(np.abs(boxes - reference).max()), tolerance,
                   f'px over {len(boxes)} frames')
 
 
-def track_frames(tracker: OSTrack, frames: list[Path], first_box) -> np.ndarray:
-    """(T, 4) x, y, w, h in pixels, the first box included."""
-    tracker.init(read_image(frames[0]), first_box)
-    return np.array([first_box, *(tracker.track(read_image(frame))[0] for frame in frames[1:])])
+def track_frames(tracker: OSTrack, frames: Frames, reference: np.ndarray) -> np.ndarray:
+    """(T, 4) x, y, w, h in pixels over as many frames as in ``reference``, whose first box is the
+    first here."""
+    frames = iter(frames)
+    tracker.init(next(frames), reference[0])
+    return np.array([reference[0], *(
+        tracker.track(frame)[0] for _, frame in zip(reference[1:], frames))])

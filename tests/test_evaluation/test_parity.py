@@ -7,9 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tiny import build
+from tiny import tracker as network
 
 from mmct.evaluation.parity import STUDENT as STUDENT_FILE
-from mmct.evaluation.parity import TEACHER, Row, verify_folder, worst
+from mmct.evaluation.parity import TEACHER, VITTRACK, Row, verify_folder, worst
+from mmct.runtime.backends.pytorch import images
 
 MAPS = ('pred_boxes', 'score_map', 'size_map', 'offset_map')
 LOSSES = ('Loss/giou', 'Loss/l1', 'Loss/location', 'Loss/dst_logit', 'Loss/dst_feat_all',
@@ -60,7 +63,8 @@ def test_compression(compression):
     assert rows['mix1010 gradient norms'].note.startswith('worst of ')
 
 
-@pytest.mark.parametrize('name', ['ostrack_ce', 'crops', 'tiny_trained', 'compresstracker_l4'])
+@pytest.mark.parametrize('name', ['ostrack_ce', 'crops', 'tiny_trained', 'compresstracker_l4',
+                                  'vittrack'])
 def test_all_that_was_recorded(reference, name):
     rows = verify(reference / 'golden' / name, reference / 'sequences')
     expected = {
@@ -70,6 +74,8 @@ def test_all_that_was_recorded(reference, name):
         } | {'keep ratio schedule'},
         'crops': {f'crop {i}' for i in range(16)} | {'crop 3 target', 'heatmap256', 'hann24'},
         'tiny_trained': {'boxes on crossing', 'boxes on tennis'},
+        'vittrack': {f'{name} map' for name in ('score', 'size', 'offset')} | {
+            f'boxes on {name}' for name in ('bag', 'crossing', 'tennis')},
         'compresstracker_l4': {'boxes on crossing', 'teacher final tokens'} | {
             f'mix{gates} stage {i} tokens' for gates in ('1010', '0001', '1111', '0111', '1000')
             for i in range(4)},
@@ -139,6 +145,44 @@ def test_crops_without_sequences(golden, monkeypatch, capsys):
     out = capsys.readouterr().out
     assert 'not compared: give --sequences with crossing/img' in out
     assert '1 not compared' in out
+
+
+def test_vittrack(monkeypatch, capsys, tmp_path):
+    from vittrack_files import SHAPE, write  # skips without the extra deploy
+
+    folder, rng = tmp_path / 'all' / 'vittrack', np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    file = write(folder / VITTRACK)
+    template, search = (rng.integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+                        for size in (32, 64))
+    tracker = build(network(**SHAPE)).eval()
+    with torch.no_grad():
+        maps = tracker.head(tracker.backbone(*(
+            images(tracker, torch.from_numpy(crops)) for crops in (template, search))))
+    tensors = {name: value.numpy() for name, value in maps._asdict().items()}
+    np.savez(folder / 'tensors.npz', template_bgr=template, search_bgr=search, **tensors)
+    # Alone, and among others.
+    for path in (folder, folder.parent):
+        assert tool(monkeypatch, path) == 0
+        assert '3 agree, 0 exceed, 0 not compared' in capsys.readouterr().out
+    np.savez(folder / 'tensors.npz', template_bgr=template, search_bgr=search,
+             **{**tensors, 'size': tensors['size'] * 1.001})
+    assert [row.item for row in verify(folder).values() if not row.passed] == ['size map']
+    assert tool(monkeypatch, folder) == 1
+    file.write_bytes(b'no network')
+    assert tool(monkeypatch, folder) == 2
+
+
+@pytest.mark.parametrize(('tracks', 'reason'), [
+    ((), ''), (('crossing', ), ' (not compared: give --sequences with crossing/img or '
+               'crossing.avi)')])
+def test_nothing_to_compare(tmp_path, monkeypatch, capsys, tracks, reason):
+    (tmp_path / 'meta.json').write_text('{}')
+    for name in tracks:
+        (tmp_path / f'track_{name}.json').write_text('{}')
+    assert tool(monkeypatch, tmp_path) == 2
+    done = capsys.readouterr()
+    assert (done.out, done.err) == ('', f'error: nothing was compared in {tmp_path}{reason}\n')
 
 
 def test_no_folder(tmp_path, monkeypatch, capsys):

@@ -13,6 +13,7 @@ from mmct.checkpoint import load_weights
 
 from ...ranges import check_number
 from ..backbones import divide
+from ..batch_norm import check_statistics
 from ..initialise import children, copy_what_fits
 from ..layers import Tokens, run_layers
 from ..losses import mean_iou
@@ -140,7 +141,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
         Raises:
             FileNotFoundError, CheckpointError: the teacher's checkpoint is missing or not fitting.
-            ValueError: the student's division does not sum to the teacher's depth.
+            ValueError: the student's division does not sum to the teacher's depth, or it got batch
+                norms that are unfit for training.
         """
         # Happens within an iteration, a resumed one too, whose own draws it must not change.
         with torch.random.fork_rng(devices=[]):
@@ -161,6 +163,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 names = children(self.student.head)
                 copy_what_fits(self.student.head, teacher.head, dict(zip(names, names)),
                                prefix='head.')
+            check_statistics(self.student)
             self.started.fill_(True)
         if self.freeze_embedding:
             self._check_embedding()

@@ -17,6 +17,7 @@ from mmct.runtime.backends.pytorch import TorchNetwork
 from mmct.runtime.network import NetworkInfo
 
 from ...ranges import check_number
+from ..batch_norm import check_statistics
 from ..layers import Tokens
 
 TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
@@ -72,6 +73,14 @@ class OSTrack(BaseSingleObjectTracker):
         self._tracking = Tracker(TorchNetwork(self))
 
     # Training
+
+    def train(self, mode: bool = True) -> 'OSTrack':
+        """Raises:
+            ValueError: a batch norm is unfit for training, see :func:`check_statistics`.
+        """
+        super().train(mode)
+        check_statistics(self)
+        return self
 
     @staticmethod
     def unpack(inputs: dict, data_samples: list, view: str = '') -> PairBatch:

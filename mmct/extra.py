@@ -1,4 +1,4 @@
-"""Packages that only export needs."""
+"""Packages that only some parts need."""
 import importlib
 from types import ModuleType
 
