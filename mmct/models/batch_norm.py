@@ -15,13 +15,13 @@ def neutralize(norm: nn.BatchNorm2d) -> None:
 
 
 def check_statistics(model: nn.Module) -> None:
-    """See that no batch norm in training mode is a neutral one.
+    """See that no batch norm of a network to be trained is a neutral one.
 
     Raises:
         ValueError: one is.
     """
     for name, norm in model.named_modules():
-        if (isinstance(norm, nn.BatchNorm2d) and norm.training and not norm.running_mean.any()
+        if (isinstance(norm, nn.BatchNorm2d) and not norm.running_mean.any()
                 and (norm.running_var == 1).all() and (norm.weight != 1).all()):
             raise ValueError(f'{name} has no statistics, they were folded away: convert the file '
                              'again by tools/convert_weights.py --calibration CONFIG, or the '

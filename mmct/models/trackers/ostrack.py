@@ -78,9 +78,9 @@ class OSTrack(BaseSingleObjectTracker):
         """Raises:
             ValueError: a batch norm is unfit for training, see :func:`check_statistics`.
         """
-        super().train(mode)
-        check_statistics(self)
-        return self
+        if mode:
+            check_statistics(self)
+        return super().train(mode)
 
     @staticmethod
     def unpack(inputs: dict, data_samples: list, view: str = '') -> PairBatch:
