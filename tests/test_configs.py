@@ -443,7 +443,8 @@ def test_without_labels_only_the_teacher_is_followed(tmp_path):
     assert all(logged[name] > 0 for name in TRACK)
     _, logged, trained = one_step(guided, tmp_path)
     assert all(logged[name] == 0 for name in TRACK)
-    assert all(logged[name] > 0 for name in GUIDANCE | {'loss_guidance_focal'} | MIMIC)
+    assert all(logged[name] > 0 for name in GUIDANCE | {'loss_guidance_focal'})
+    assert logged.keys() >= MIMIC  # 0 while the student is made of the teacher's layers
     assert {'student.head.score.4.bias', 'student.head.size.4.bias'} <= trained
 
 
