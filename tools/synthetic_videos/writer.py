@@ -22,7 +22,7 @@ SPLITS = ('train', 'val', 'test')
 STEPS = {'train': 3, 'val': 3, 'test': 1}
 VIDEOS = 'LaSOTBenchmark'
 # Raised whenever the same key gives another video: old and new ones must not mix in a folder.
-GENERATOR = 5
+GENERATOR = 6
 
 
 def write_videos(root: str | Path,
