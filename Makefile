@@ -1,9 +1,11 @@
-# make demo | test | test-all | lint | docs; each creates .venv and installs first, if that is not done.
+# make demo [TEACHER=FILE] | test | test-all | lint | docs; each creates .venv and installs first, if that is not done.
 
 BIN := .venv/bin
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null \
 	&& echo $$python && break; done)
+# Of the demo: other weights of its teacher (.pth), or OpenCV's VitTrack (.onnx).
+TEACHER ?=
 # A folder with reference data for the tests; without it they use the small copies in tests/data.
 REFERENCE ?=
 
@@ -31,7 +33,7 @@ install: .venv/.installed
 	echo "Installed in $$(($$(date +%s) - start)) s"
 
 demo: install
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/demo.py $(if $(TEACHER),--teacher '$(TEACHER)')
 
 test: install
 	$(PYTEST) -m 'not slow'

@@ -172,7 +172,8 @@ def test_students_fit_their_teacher(name):
     assert stems[0] == stems[1]
     if 'num_heads' in OTHERS.get(name, ()):  # then they are fewer, not narrower
         assert student.embed_dims // student.num_heads == teacher.embed_dims // teacher.num_heads
-    assert model.student.head == dict(model.teacher.head, in_channels=student.embed_dims)
+    head = {key: value for key, value in model.student.head.items() if key != 'loss'}
+    assert head == dict(model.teacher.head, in_channels=student.embed_dims)
 
 
 @pytest.mark.parametrize(('name', 'losses'), [
@@ -184,6 +185,8 @@ def test_students_fit_their_teacher(name):
     ('ct_ostrack_4l_300e', TRACK | GUIDANCE | MIMIC),
     ('vittrack', TRACK), ('ct_vittrack_2l', TRACK | GUIDANCE | MIMIC),
     ('ct_vittrack_1l', TRACK | GUIDANCE | MIMIC),
+    ('ct_vittrack_2l_unlabelled', TRACK | GUIDANCE | MIMIC),
+    ('ct_vittrack_2l_unlabelled_guided', TRACK | GUIDANCE | {'loss_guidance_focal'} | MIMIC),
     ('demo/ostrack_tiny', TRACK), ('demo/ct_ostrack_tiny_4l', TRACK | GUIDANCE | MIMIC),
     *((f'{base}_{kind}', TRACK | GUIDANCE | MIMIC) for base, kind in (
         ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),
@@ -428,6 +431,23 @@ def test_a_test_set_is_one_line_of_a_config(tmp_path, file):
     assert runner_config(args).test_cfg == config.test_cfg
 
 
+def test_without_labels_only_the_teacher_is_followed(tmp_path):
+    labelled, guided = (read(f'ct_vittrack_2l_unlabelled{kind}.py') for kind in ('', '_guided'))
+    for config in (labelled, guided):
+        for split in ('train', 'val'):
+            assert config[f'{split}_dataloader'].dataset.datasets == [{
+                'type': 'FolderDataset', 'data_root': f'data/own/{split}/',
+                'annotations': f'results/own/{split}', 'min_score': 0.5}]
+        assert config.test_dataloader.dataset.data_root == 'data/own/test/'
+    _, logged, _ = one_step(labelled, tmp_path)
+    assert all(logged[name] > 0 for name in TRACK)
+    _, logged, trained = one_step(guided, tmp_path)
+    assert all(logged[name] == 0 for name in TRACK)
+    assert all(logged[name] > 0 for name in GUIDANCE | {'loss_guidance_focal'})
+    assert logged.keys() >= MIMIC  # 0 while the student is made of the teacher's layers
+    assert {'student.head.score.4.bias', 'student.head.size.4.bias'} <= trained
+
+
 def test_own_data_is_one_line_of_a_config(tmp_path):
     config = with_datasets(tmp_path, 'own.py')
     for split, dataset in (('train', config.train_dataloader.dataset.datasets[0]),
@@ -441,5 +461,6 @@ def test_own_data_is_one_line_of_a_config(tmp_path):
 def test_the_best_is_not_chosen_on_a_test_set(name):
     config = read(name)
     assert config.default_hooks.checkpoint.save_best == 'pair/iou'
-    tested = config.test_dataloader.dataset.ann_file
-    assert all(own.ann_file != tested for own in config.val_dataloader.dataset.datasets)
+    val, test = config.val_dataloader.dataset.datasets, config.test_dataloader.dataset
+    key = 'data_root' if test.type == 'FolderDataset' else 'ann_file'
+    assert all(own[key] != test[key] for own in val)

@@ -2,9 +2,9 @@
 
 CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one, or a
 file written by tools/export.py (.onnx, .xml).
-The boxes of each sequence are written when it is done: NAME.txt, x,y,w,h a line, and NAME_time.txt,
-seconds a line. --resume goes on with those that are missing; without it, results that are there are
-moved aside.
+The boxes of each sequence are written when it is done: NAME.txt, x,y,w,h a line, with scores in
+NAME_score.txt and seconds in NAME_time.txt, one a line. --resume goes on with those that are
+missing; without it, results that are there are moved aside.
 Exit status 1: some sequences could not be tracked; they are named, the others are evaluated.
 """
 import hashlib

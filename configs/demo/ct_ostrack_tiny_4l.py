@@ -44,6 +44,9 @@ custom_hooks = [
     dict(type='IterationSeedHook'),
     dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
 ]
+# Often enough to tell early when it will end, and to lose little where it is broken off.
 default_hooks = dict(
+    logger=dict(interval=10),
+    checkpoint=dict(interval=1),
     student_iou=dict(type='StudentIoUHook', interval=50),
     batch_picture=dict(type='BatchPictureHook', interval=200))

@@ -37,6 +37,7 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
             and ``out_of_view.txt``), in GOT-10k's (with ``cover.label`` or ``absence.label``, and
             ``meta_info.ini``), or in LaSOT's toolkit's (``annos/NAME.txt``,
             ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the last.
+            Results of a tracker will do; scores and times beside their boxes are passed by.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
@@ -87,7 +88,8 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
         raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
                                 'NAME.txt')
     annotations = {}
-    for name in sorted(groups['boxes']):
+    beside = {f'{name}_{kind}' for name in groups['boxes'] for kind in ('score', 'time')}
+    for name in sorted(groups['boxes'].keys() - beside):
         where = f'{source}: {name}.txt'
         boxes = finite(parse_boxes(groups['boxes'][name], where), where)
         absent, codes = np.zeros(len(boxes), bool), frozenset()

@@ -1,7 +1,8 @@
-"""Box files, one sequence each, x,y,w,h a line, and the times beside them.
+"""Box files, one sequence each, x,y,w,h a line, and the times and scores beside them.
 
 Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the latter may be in a
-folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``.
+folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``. Scores, which only
+training reads, are in ``NAME_score.txt``.
 """
 import warnings
 from collections.abc import Iterable
@@ -35,6 +36,33 @@ def parse_boxes(text: str, source) -> np.ndarray:
 def read_boxes(path: Path) -> np.ndarray:
     """Boxes (N, 4) of a file; errors as :func:`parse_boxes`, and OSError if it cannot be read."""
     return parse_boxes(read_text(path), path)
+
+
+def read_scores(path: Path, length: int) -> np.ndarray:
+    """Scores (length,) in [0, 1] of a file, one a line.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        ValueError: it has others, or not so many; the file is named.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} is missing; expected the score of each box, as '
+                                'tools/test.py writes it; track the sequence again, or set '
+                                'min_score=0')
+    text = read_text(path)
+    try:
+        scores = np.array(text.split(), float)
+    except ValueError as error:
+        raise ValueError(f'{path}: expected a score a line; {error}') from None
+    if len(scores) != length:
+        raise ValueError(f'{path} has {len(scores)} scores for {length} boxes; track the sequence '
+                         'again')
+    bad = ~((scores >= 0) & (scores <= 1))
+    if bad.any():
+        line = int(np.argmax(bad))
+        raise ValueError(f'{path}, line {line + 1}: {scores[line]:g} is no score; expected a '
+                         'number in [0, 1]')
+    return scores
 
 
 def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None

@@ -9,9 +9,11 @@ from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
 from ..analysis import read_boxes
+from ..analysis.results import read_scores
 from ..layouts.check import frames_of_video
 from ..layouts.own import VIDEOS, in_order, own_items
 from ..layouts.sequences import image_names
+from ..ranges import check_number
 
 
 @DATASETS.register_module()
@@ -79,38 +81,61 @@ class FolderDataset(ListedSOTDataset):
 
     Args:
         data_root: the folder.
+        annotations: another folder with NAME.txt, a box for each frame: the results of a tracker
+            (tools/test.py), in place of the boxes beside the frames.
+        min_score: in [0, 1]; a frame of a lower score, in NAME_score.txt beside NAME.txt, counts
+            as one of an absent target. 0 needs no scores.
 
     Raises:
-        FileNotFoundError: it is missing.
-        ValueError: it has no sequence, or boxes cannot be read.
+        FileNotFoundError: a folder or a file of scores is missing.
+        ValueError: there is no sequence, or boxes or scores cannot be read or do not fit.
     """
 
-    def __init__(self, data_root: str, **kwargs):
+    def __init__(self, data_root: str, annotations: str | None = None, min_score: float = 0.,
+                 **kwargs):
+        check_number('min_score', min_score, '[0, 1]')
+        self.annotations, self.min_score = Path(annotations or data_root), min_score
         super().__init__(data_root=data_root, **{'data_prefix': dict(img_path=''), **kwargs})
         self.ann_file = data_root
 
     def load_data_list(self) -> list[dict]:
         root, infos, bare = Path(self.data_root), [], []
-        if not root.is_dir():
-            raise FileNotFoundError(f'FolderDataset: folder {root} is missing; set data_root')
+        for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
+            if not folder.is_dir():
+                raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
         for path in own_items(root):
-            file = path.with_name(f'{path.stem}.txt')
+            file = self.annotations / f'{path.stem}.txt'
             if not file.is_file():
                 bare.append(path.name)
                 continue
-            boxes = len(read_boxes(file))
-            # The first box alone: as long as there are frames.
-            length = boxes if boxes > 1 else frames_of_video(path) if path.is_file() \
-                else len(image_names(path))
+            length = len(read_boxes(file))
+            # The first box only: as long as there are frames. Results have a box for each.
+            if length == 1 or self.annotations != root:
+                frames = frames_of_video(path) if path.is_file() else len(image_names(path))
+                if self.annotations != root and length != frames:
+                    raise ValueError(f'FolderDataset: {file} has {length} boxes, {path} {frames} '
+                                     'frames; track the sequence again')
+                length = frames
             infos.append(dict(video_path=path.name, ann_path=file.name, start_frame_id=0,
                               end_frame_id=max(length, 1) - 1))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
-                             'or video files, each with its boxes in NAME.txt beside it')
+                             f'or video files, each with its boxes in {self.annotations}/NAME.txt')
         if bare:
-            print_log(f'FolderDataset: left out, for there is no NAME.txt in {root}: '
+            print_log(f'FolderDataset: left out, for there is no NAME.txt in {self.annotations}: '
                       f'{", ".join(bare)}', 'current', logging.WARNING)
         return infos
+
+    def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
+        return read_boxes(self.annotations / self.get_data_info(video_idx)['ann_path'])
+
+    def get_visibility_from_video(self, video_idx: int) -> dict:
+        if not self.min_score:
+            return super().get_visibility_from_video(video_idx)
+        name = Path(self.get_data_info(video_idx)['ann_path']).stem
+        scores = read_scores(self.annotations / f'{name}_score.txt',
+                             self.get_len_per_video(video_idx))
+        return dict(visible=scores >= self.min_score)
 
     def get_ann_infos_from_video(self, video_idx: int) -> dict:
         infos = super().get_ann_infos_from_video(video_idx)

@@ -88,12 +88,18 @@ class VideoSource:
             else:
                 left_out.append(f'{self._sequence(index)} ({len(visible)} of {len(boxes)})')
         rule = f'fewer than {MIN_FRAMES} frames or {MIN_VISIBLE} visible ones'
+        if min_score := getattr(dataset, 'min_score', 0):
+            rule += f', not counting those below min_score={min_score}'
         if not self.videos:
             raise ValueError(f'{self.name}: no sequence in {dataset.ann_file} can be used; '
                              f'all {dataset.num_videos} have {rule}')
         if left_out:
             print_log(f'{self.name}: {len(left_out)} of {dataset.num_videos} sequences left out, '
                       f'{rule}: {", ".join(left_out)}', 'current', logging.WARNING)
+        if min_score:
+            drawn, known = (sum(len(video[i]) for video in self.videos) for i in (2, 1))
+            print_log(f'{self.name}: pairs are drawn from {drawn} of {known} frames, those from '
+                      f'min_score={min_score} on', 'current')
 
     def draw(self, rng):
         index, boxes, visible = self.videos[rng.integers(len(self.videos))]

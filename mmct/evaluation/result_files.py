@@ -1,4 +1,5 @@
-"""Raw results: NAME.txt with the box x,y,w,h of each frame, NAME_time.txt with its seconds."""
+"""Raw results: NAME.txt with the box x,y,w,h of each frame, NAME_score.txt with its score and
+NAME_time.txt with its seconds."""
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,12 +15,17 @@ SERVERS = {'got10k': 'http://got-10k.aitestunit.com',
            'trackingnet': 'https://eval.tracking-net.org'}
 
 
-def write_sequence(folder: Path, name: str, boxes: np.ndarray, seconds: Sequence[float]) -> None:
-    """Both files of a sequence. Whoever finds the boxes finds the times.
+def write_sequence(folder: Path, name: str, boxes: np.ndarray, scores: Sequence[float],
+                   seconds: Sequence[float]) -> None:
+    """The files of a sequence. Whoever finds the boxes finds the others.
 
     Args:
         boxes: (N, 4) x, y, w, h in pixels.
+        scores: N, how sure the tracker is of each box.
+        seconds: N, what each took.
     """
+    write_text(folder / f'{name}_score.txt',
+               ''.join(f'{score:.{DIGITS}f}\n' for score in scores))
     write_text(folder / f'{name}_time.txt', ''.join(f'{second:.6f}\n' for second in seconds))
     write_text(folder / f'{name}.txt', ''.join(
         ','.join(f'{value:.{DIGITS}f}' for value in box) + '\n'

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mmct.analysis import evaluate, evaluate_got10k, read_annotations, read_boxes, read_results
 from mmct.analysis.annotations import flags
-from mmct.analysis.results import parse_boxes
+from mmct.analysis.results import parse_boxes, read_scores
 from mmct.datasets.lasot_layout import convert_lasot_annotations
 from mmct.evaluation.parity import verify_folder
 from mmct.files import MAX_TEXT, safe_name, texts_of_archive
@@ -77,6 +77,18 @@ def test_any_box_file(folder, content):
         assert boxes.shape == (len(boxes), 4)
         assert boxes.dtype == np.float64
         assert len(boxes) <= len(content.splitlines())
+
+
+@fuzz(300, mutated(b'1.0000\n0.5904\n0.7211\n0\n'))
+def test_any_file_of_scores(folder, content):
+    path = folder / 'cat-1_score.txt'
+    path.write_bytes(content)
+    scores = outcome(read_scores, path, 4)
+    if isinstance(scores, Refused):
+        assert str(path) in scores
+    else:
+        assert scores.shape == (4, )
+        assert ((scores >= 0) & (scores <= 1)).all()
 
 
 @fuzz(300, st.text(max_size=60))

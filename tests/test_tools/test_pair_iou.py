@@ -36,7 +36,7 @@ def test_a_tracker_agrees_with_itself(setup, own, tool, tmp_path):
 
 def test_a_missing_folder_is_one_line(setup, tool, tmp_path):
     done = tool('pair_iou.py', setup.config, setup.student, '--data', tmp_path / 'none')
-    assert done.status == 1
+    assert done.status == 2
     folder = tmp_path / 'none'
     assert done.err == f'error: FolderDataset: folder {folder} is missing; set data_root\n'
 

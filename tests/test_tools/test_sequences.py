@@ -23,7 +23,11 @@ NAMES = ['cat-1', 'cat-2', 'dog-1', 'dog-2']
 def contents(folder) -> dict:
     """{name of a box file: its bytes}"""
     return {f.name: f.read_bytes() for f in sorted(folder.glob('*.txt'))
-            if not f.name.endswith('_time.txt')}
+            if not f.name.endswith(('_score.txt', '_time.txt'))}
+
+
+def scores(folder) -> dict:
+    return {f.name: f.read_bytes() for f in sorted(folder.glob('*_score.txt'))}
 
 
 def times(folder) -> dict:
@@ -73,20 +77,27 @@ def test_results_are_as_toolkits_read_them(whole, four, tool):
     assert seconds.shape == (14, )
     assert (seconds > 0).all()
     assert seconds.max() < 10
+    assert sorted(scores(whole.results)) == [f'{name}_score.txt' for name in NAMES]
+    found = np.loadtxt(whole.results / 'cat-2_score.txt')
+    assert found.shape == (14, )
+    assert found[0] == 1
+    assert ((found > 0) & (found < 1))[1:].all()
     annotations = read_annotations(four.root / 'LaSOTBenchmark')
     lengths = {name: len(own.boxes) for name, own in annotations.items()}
     boxes = read_results(whole.results, lengths)
     for name, own in annotations.items():
         np.testing.assert_array_equal(boxes[name][0], own.boxes[0])
-    done = tool('evaluate.py', whole.results, '--annotations', four.root / 'LaSOTBenchmark')
-    assert done.status == 0
-    assert 'all 4 sequences' in done.out
+    for truth in (four.root / 'LaSOTBenchmark', whole.results):  # results are annotations, too
+        done = tool('evaluate.py', whole.results, '--annotations', truth)
+        assert (done.status, done.err) == (0, '')
+        assert 'all 4 sequences' in done.out
 
 
 def test_resuming_gives_what_an_uninterrupted_run_gives(whole, setup, tool, four, tmp_path):
     run = Run(setup, tool, four.root, tmp_path)
     shutil.copytree(whole.results, run.results)
     (run.results / 'cat-2.txt').unlink()
+    (run.results / 'cat-2_score.txt').unlink()
     lines = (run.results / 'dog-1.txt').read_text().splitlines()
     (run.results / 'dog-1.txt').write_text('\n'.join(lines[:3]))  # of another version
     cut = run.results / 'cat-1.txt'
@@ -96,6 +107,7 @@ def test_resuming_gives_what_an_uninterrupted_run_gives(whole, setup, tool, four
     assert done.status == 0
     assert '1 of 4 sequences are done already' in done.out
     assert contents(run.results) == contents(whole.results)
+    assert scores(run.results) == scores(whole.results)
     assert run.metrics == whole.metrics
     after = times(run.results)
     assert [name for name in before if before[name] != after[name]] == [
@@ -154,6 +166,7 @@ def test_killed_in_a_sequence(whole, setup, tool, four, tmp_path):
     left = contents(run.results)
     assert 'cat-1.txt' in left
     assert all(contents(whole.results)[name] == text for name, text in left.items())
+    assert all(f'{name[:-4]}_score.txt' in scores(run.results) for name in left)
     assert run('--resume').status == 0
     assert contents(run.results) == contents(whole.results)
     assert run.metrics == whole.metrics

@@ -25,8 +25,9 @@ class SequenceTestLoop(TestLoop):
     uninterrupted one: what is there is handed to the evaluator as if it had been tracked now.
 
     Args:
-        results: folder of NAME.txt and NAME_time.txt (:mod:`mmct.evaluation.result_files`); None
-            for ``results/NAME`` in the work folder, by the annotation file.
+        results: folder of NAME.txt, NAME_score.txt and NAME_time.txt
+            (:mod:`mmct.evaluation.result_files`); None for ``results/NAME`` in the work folder, by
+            the annotation file.
         resume: do not track the sequences that are in ``results``; otherwise, what is there is
             moved aside.
         tracker: what is tested, an identity and perhaps a name, such as a hash of its weights and
@@ -43,7 +44,7 @@ class SequenceTestLoop(TestLoop):
         self.evaluator.dataset_meta = {**self.dataset.metainfo, 'sequences': self.names}
         self.folder = Path(results or default_folder(runner.work_dir, self.dataset))
         self.resume, self.tracker, self.submission = resume, tracker, submission
-        self.boxes, self.seconds = [], []
+        self.boxes, self.scores, self.seconds = [], [], []
 
     def run(self) -> dict:
         """Raises:
@@ -112,15 +113,18 @@ class SequenceTestLoop(TestLoop):
 
     def keep(self, sample, elapsed: float) -> None:
         """Collect the box of a frame; write the sequence after its last one."""
-        x1, y1, x2, y2 = sample.pred_track_instances.bboxes[0].tolist()
+        found = sample.pred_track_instances
+        x1, y1, x2, y2 = found.bboxes[0].tolist()
         self.boxes.append((x1, y1, x2 - x1, y2 - y1))
+        # MMTracking's score of the first box, which is given, is -1.
+        self.scores.append(found.scores.item() if sample.frame_id else 1.)
         # A tracker may know better what of this was its own work.
         self.seconds.append(sample.metainfo.get('seconds', elapsed))
         if sample.frame_id == sample.video_length - 1:
             if not sample.metainfo.get('failure'):
                 write_sequence(self.folder, self.names[sample.video_id], np.array(self.boxes),
-                               self.seconds)
-            self.boxes, self.seconds = [], []
+                               self.scores, self.seconds)
+            self.boxes, self.scores, self.seconds = [], [], []
 
     def pack(self) -> None:
         missing = [name for name in self.names if not (self.folder / f'{name}.txt').is_file()]
