@@ -192,7 +192,7 @@ def test_students_fit_their_teacher(name):
         ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),
         ('ct_ostrack_4l', '224'), ('demo/ct_ostrack_tiny_4l', 'smat'),
         ('demo/ct_ostrack_tiny_4l', 'mlp1x'), ('demo/ct_ostrack_tiny_4l', 'w32'),
-        ('demo/ct_ostrack_tiny_4l', '128'), ('demo/ct_ostrack_tiny_4l', '1335'))),
+        ('demo/ct_ostrack_tiny_4l', '128'), ('demo/ct_ostrack_tiny_4l', '1461'))),
     ('demo/ostrack_tiny_taught', TRACK | GUIDANCE | MIMIC),
     ('ablation/ground_truth_only', TRACK),
     ('ablation/replacement', TRACK), ('ablation/replacement_guidance', TRACK | GUIDANCE),

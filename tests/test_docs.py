@@ -25,7 +25,7 @@ from mmct.layouts import layout_of
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 REGISTRIES = [value for value in vars(mmtrack.registry).values() if isinstance(value, Registry)]
 # Where a command has no config of its own.
-DEFAULT_CONFIG = {'demo.py': 'configs/demo/ct_ostrack_tiny_4l_1335.py'}
+DEFAULT_CONFIG = {'demo.py': 'configs/demo/ct_ostrack_tiny_4l_1461.py'}
 
 
 class Block(NamedTuple):

@@ -19,7 +19,7 @@ from cli import run
 ROOT = Path(__file__).resolve().parents[1]
 TEACHER = ROOT / 'configs/demo/ostrack_tiny.pth'
 # By the ending of the teacher's file.
-STUDENT = {'.pth': 'ct_ostrack_tiny_4l_1335', '.onnx': 'ct_vittrack_2l'}
+STUDENT = {'.pth': 'ct_ostrack_tiny_4l_1461', '.onnx': 'ct_vittrack_2l'}
 WORK_DIR = {'.pth': 'work_dirs/demo', '.onnx': 'work_dirs/demo_vittrack'}
 SHOW_COST = 40  # seconds from the last test to the end
 

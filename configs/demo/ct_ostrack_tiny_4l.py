@@ -13,7 +13,7 @@ student = dict(
         num_heads=1,
         template_size=96,
         search_size=192,
-        patch_embed=dict(type='ConvStem')),
+        patch_embed=dict(type='ConvStem', norm_eval=True)),  # docs/vittrack.md says why
     head=_base_.head,
     test_cfg=_base_.tracking)
 model = dict(
