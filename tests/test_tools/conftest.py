@@ -39,7 +39,8 @@ class Videos:
 
 CONFIG = """
 _base_ = {base!r}
-shape = dict(embed_dims=32, num_heads=2, patch_embed=dict(type='PatchEmbed'))  # as released
+# Patches as released trackers have them.
+shape = dict(embed_dims=32, num_heads=2, patch_embed=dict(_delete_=True, type='PatchEmbed'))
 head = dict(in_channels=32, channels=16)
 model = dict(
     teacher=dict(backbone=dict(depth=4, **shape), head=head),
