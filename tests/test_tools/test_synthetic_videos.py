@@ -344,10 +344,10 @@ def test_boxes_of_parts_of_the_place_go_with_it():
                 continue  # cut off by the frame, or of another size
             found = cv2.matchTemplate(after.image, before.image[y:y + h, x:x + w],
                                       cv2.TM_CCOEFF_NORMED)
-            top, left = np.unravel_index(found.argmax(), found.shape)
-            assert found[top, left] > 0.8
-            assert abs(left - u) <= 2
-            assert abs(top - v) <= 2
+            near = found[max(v - 2, 0):v + 3, max(u - 2, 0):u + 3].max()
+            assert near > 0.8
+            # Bricks and the like are found in other places as well, but hardly better.
+            assert near > found.max() - 0.05
             checked += 1
     assert checked > 20
 

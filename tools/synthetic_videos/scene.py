@@ -13,8 +13,8 @@ from .photos import photos_of
 from .pictures import blend
 from .things import Thing, look_alike, make_thing
 
-# Share of the videos whose target is a part of the place. A tracker that has seen few of these looks
-# for edges, which cut out things have and things in clutter do not.
+# Share of the videos whose target is a part of the place. A tracker that has seen few of these
+# looks for edges, which cut out things have and things in clutter do not.
 SPOTS = 0.4
 # Share of the frames in which the target may be hidden or out of view, at most.
 MAX_ABSENT = 0.1
