@@ -1,4 +1,4 @@
-# VitTrack into two layers, in 51 200 pairs of generated videos (docs/vittrack.md).
+# VitTrack into two layers, in 51 200 pairs of synthetic videos (docs/vittrack.md).
 _base_ = [
     '_base_/models/ct_vittrack.py', '_base_/datasets/demo.py',
     '_base_/schedules/short.py', '_base_/default_runtime.py'
