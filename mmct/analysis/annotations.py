@@ -11,6 +11,8 @@ from .results import parse_boxes
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
               'ARC')
+# The first line of a file of scores or times.
+ONE_NUMBER = re.compile(r'\s*[-+.\deE]+[ \t\r]*(\n|$)')
 RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
 
@@ -88,7 +90,9 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
         raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
                                 'NAME.txt')
     annotations = {}
-    beside = {f'{name}_{kind}' for name in groups['boxes'] for kind in ('score', 'time')}
+    # A sequence may have such a name, too; only what lies beside boxes has a number a line.
+    beside = {f'{name}_{kind}' for name in groups['boxes'] for kind in ('score', 'time')
+              if ONE_NUMBER.match(groups['boxes'].get(f'{name}_{kind}', ''))}
     for name in sorted(groups['boxes'].keys() - beside):
         where = f'{source}: {name}.txt'
         boxes = finite(parse_boxes(groups['boxes'][name], where), where)

@@ -266,3 +266,11 @@ print('loaded', sorted({{'torch', 'mmengine', 'mmtrack'}} & sys.modules.keys()),
 """
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith('loaded [] False\n')
+
+
+def test_a_sequence_may_be_named_like_what_lies_beside_boxes(tmp_path):
+    boxes = '10,10,5,5\n11,10,5,5\n'
+    for name, text in (('a', boxes), ('a_time', boxes), ('a_score', '1\n0.5\n'),
+                       ('b', boxes), ('b_time', '0.01\n0.02\n'), ('b_score', boxes)):
+        (tmp_path / f'{name}.txt').write_text(text)
+    assert sorted(read_annotations(tmp_path)) == ['a', 'a_time', 'b', 'b_score']
