@@ -1,15 +1,19 @@
 """Compression of one-stream transformer trackers, as a plugin for MMTracking 1.x.
 
-Importing this package bridges MMTracking and registers everything. Where MMTracking is not
-installed, or MMCT_BRIDGE=0 is in the environment, it does nothing: :mod:`mmct.runtime` and
-:mod:`mmct.analysis` can be used alone, and are there at once.
+Importing this package is all that configs need: as soon as anything of OpenMMLab is imported,
+before or after, MMTracking is made to work and everything of mmct is registered with it. Whoever
+imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats``,
+``mmct.evaluation`` and ``mmct.visualization`` need neither PyTorch nor MMTracking.
 """
-import os
-
-from .compat import bridge
+from .compat import prepare_openmmlab
 
 __version__ = '0.1.0'
 
-if os.environ.get('MMCT_BRIDGE') != '0' and bridge():
-    from . import datasets, engine, evaluation, models  # noqa: F401
-    from .api import load_tracker  # noqa: F401
+prepare_openmmlab()
+
+
+def __getattr__(name: str):
+    if name in ('load_tracker', 'open_tracker'):
+        from . import api
+        return getattr(api, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -20,6 +20,9 @@ from pickle import UnpicklingError
 from types import ModuleType
 
 REQUIRED = ('torch', 'mmengine', 'mmtrack')
+OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmtrack')
+# Rooms of this package that import MMEngine; each ends in importing ``registration``.
+REGISTERING = ('models', 'datasets', 'engine', 'deploy', 'registration')
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
 OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'sklearn', 'trackeval')
 # mmcls 1.0.0rc6, where it is installed, asks for no less; mmtrack for less than 2.0.0.
@@ -43,6 +46,43 @@ def bridge() -> bool:
         importlib.import_module('mmdet.apis')
         importlib.import_module('mmtrack.apis')
     return True
+
+
+class FirstUse:
+    """Meta-path finder that bridges and registers just before OpenMMLab is imported first.
+
+    Nobody has to switch anything on or off: scripts that track with an exported file import
+    nothing of OpenMMLab, and all others find it ready.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        if name not in OPENMMLAB:
+            return None
+        sys.meta_path.remove(self)
+        if not bridge():
+            return None
+        # A room that is just being imported registers everything when it is complete.
+        if not any(f'{__package__}.{room}' in sys.modules for room in REGISTERING):
+            importlib.import_module(f'{__package__}.registration')
+        # It is imported now, and must not be a second time: for the moment it is what this loads.
+        self.module, self.spec = sys.modules[name], sys.modules[name].__spec__
+        self.module.__spec__ = ModuleSpec(name, self)
+        return self.module.__spec__
+
+    def create_module(self, spec):
+        return self.module
+
+    def exec_module(self, module):
+        module.__spec__ = self.spec
+
+
+def prepare_openmmlab() -> None:
+    """Bridge and register now if something of OpenMMLab is imported, otherwise when it is."""
+    if any(name in sys.modules for name in OPENMMLAB):
+        if bridge():
+            importlib.import_module(f'{__package__}.registration')
+    elif not any(isinstance(finder, FirstUse) for finder in sys.meta_path):
+        sys.meta_path.insert(0, FirstUse())
 
 
 def installed(name: str) -> bool:

@@ -5,7 +5,7 @@ import torch
 from tiny import build, pair_batch, save_teacher, student, tracker
 
 from mmct import load_tracker
-from mmct.api import ready
+from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
 
 CONFIG = """
@@ -51,7 +51,7 @@ def test_tracks_as_the_model_it_was_loaded_from(files, frames):
 
 def test_batch_norm_of_a_stem_is_folded_away():
     plain, made = (build(tracker(patch_embed={'type': 'ConvStem'})).eval() for _ in range(2))
-    made = ready(made)
+    made = fuse_for_inference(made)
     assert not [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     batch = pair_batch()
     with torch.no_grad():

@@ -20,7 +20,7 @@ from mmengine.registry import Registry
 from mmengine.runner import Runner
 from torch.distributed.run import parse_args as parse_torchrun
 
-from mmct.layouts import layout_of
+from mmct.formats import layout_of
 
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 REGISTRIES = [value for value in vars(mmtrack.registry).values() if isinstance(value, Registry)]

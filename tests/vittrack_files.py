@@ -8,7 +8,7 @@ import torch
 from tiny import build, tracker
 from torch import nn
 
-from mmct.api import ready
+from mmct.api import fuse_for_inference
 
 onnx = pytest.importorskip('onnx', reason='the extra deploy is not installed')
 pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
@@ -24,7 +24,7 @@ class Released(nn.Module):
 
     def __init__(self, model) -> None:
         super().__init__()
-        self.model = ready(model)
+        self.model = fuse_for_inference(model)
 
     def forward(self, template, search):
         maps = self.model.head(self.model.backbone(template, search))

@@ -43,9 +43,9 @@ def parse_args():
 
 
 def main(args) -> None:
-    from mmct.evaluation.layer_similarity import build_teacher, layer_similarity, pair_loader
-    from mmct.evaluation.stage_analysis import even_division
-    from mmct.evaluation.start_scores import UntrainedStudents, check_copies
+    from analysis.layer_similarity import build_teacher, layer_similarity, pair_loader
+    from analysis.stage_analysis import even_division
+    from analysis.start_scores import UntrainedStudents, check_copies
 
     config = existing_config(args.config)
     config.merge_from_dict(args.cfg_options)
@@ -81,7 +81,7 @@ def main(args) -> None:
 
 def named_divisions(similarity, number: int) -> dict[tuple[int, ...], str]:
     """Names of those that a search begins with, and that the best ones are compared with."""
-    from mmct.evaluation.stage_analysis import best_division, even_division
+    from analysis.stage_analysis import best_division, even_division
 
     even = tuple(even_division(len(similarity) - 1, number))
     cosine = tuple(best_division(similarity, number))
@@ -90,7 +90,7 @@ def named_divisions(similarity, number: int) -> dict[tuple[int, ...], str]:
 
 def find_starts(students, similarity, number: int, task) -> dict:
     """Start scores of the divisions that are tried, the best one first."""
-    from mmct.evaluation.division_search import search_divisions
+    from analysis.division_search import search_divisions
 
     def score(divisions):
         name = f'pairs × {len(divisions)} students of {number} layers'
@@ -102,8 +102,8 @@ def find_starts(students, similarity, number: int, task) -> dict:
 
 def report_starts(out: Path, similarity, number: int, starts: dict, origin: dict) -> None:
     """Files and table of --metric start."""
-    from mmct.evaluation.stage_analysis import write_division
-    from mmct.evaluation.start_picture import draw_starts
+    from analysis.stage_analysis import write_division
+    from analysis.start_picture import draw_starts
 
     known = named_divisions(similarity, number)
     listed = {f'{rank}. {known.get(division, "")}'.rstrip(): (division, start)
@@ -127,7 +127,7 @@ def report_starts(out: Path, similarity, number: int, starts: dict, origin: dict
 
 def report_changes(out: Path, similarity, even: dict, origin: dict) -> None:
     """Files and table of --metric cosine and cka."""
-    from mmct.evaluation import stage_analysis
+    from analysis import stage_analysis
 
     rows = []
     for number in even:

@@ -50,10 +50,10 @@ def parse_args():
 
 
 def main(args) -> None:
+    from benchmarks.machine import processor
     from mmengine.registry import init_default_scope
 
-    from mmct.evaluation.machine import processor
-    from mmct.files import write_text
+    from mmct.utils.files import write_text
 
     config = existing_config(args.config)
     args.steps = args.steps or STEPS[args.what]
@@ -70,9 +70,8 @@ def main(args) -> None:
 
 def latency(config, args, folder: Path, progress):
     import cv2
-
-    from mmct.evaluation import benchmark
-    from mmct.vittrack.peers import ROLE as PEER
+    from benchmarks import tracking as benchmark
+    from benchmarks.peers import ROLE as PEER
 
     if args.video and args.box is None:
         raise ValueError('--video needs the box of a target in its first frame: --box X,Y,W,H')
@@ -99,9 +98,8 @@ def latency(config, args, folder: Path, progress):
 
 
 def training(config, args, folder: Path, progress):
+    from benchmarks import training as benchmark_train
     from mmengine.logging import MMLogger
-
-    from mmct.evaluation import benchmark_train
 
     # Not where each student starts from.
     MMLogger.get_instance('benchmark', log_level='WARNING')
@@ -131,7 +129,7 @@ def training(config, args, folder: Path, progress):
 
 
 def data(config, args, folder: Path, progress):
-    from mmct.evaluation import benchmark_data
+    from benchmarks import data as benchmark_data
 
     videos = benchmark_data.make_frames(folder)
     task = progress.add_task('pairs', total=math.ceil(args.steps / benchmark_data.TURN))
@@ -159,8 +157,8 @@ def record(row) -> dict:
 
 
 def table(rows) -> list[dict]:
-    from mmct.vittrack.peers import ORIGINAL
-    from mmct.vittrack.peers import ROLE as PEER
+    from benchmarks.peers import ORIGINAL
+    from benchmarks.peers import ROLE as PEER
 
     by = {(r.contestant.role, r.contestant.backend, r.contestant.precision): r for r in rows}
     lines = []

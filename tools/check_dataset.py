@@ -9,7 +9,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from cli import bars, run, without_mmtracking
+from cli import bars, run
 from tabulate import tabulate
 
 
@@ -26,8 +26,7 @@ def parse_args():
 
 
 def main(args) -> int:
-    with without_mmtracking():
-        from mmct.layouts import check_sequence, layout_of
+    from mmct.formats import check_sequence, layout_of
 
     layout = layout_of(args.name)
     splits = layout.present(args.folder)

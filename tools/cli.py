@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 TRACEBACK = '--traceback'
@@ -50,8 +49,11 @@ def existing_config(path: Path):
 
 def box(text: str) -> tuple:
     """X,Y,W,H of a command line."""
-    from mmct.runtime.boxes import parse_box
-    return parse_box(text)
+    try:
+        x, y, w, h = (float(part) for part in text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f'expected X,Y,W,H in pixels, got {text!r}') from None
+    return x, y, w, h
 
 
 def bars(description: str = '{task.description}'):
@@ -65,16 +67,6 @@ def bars(description: str = '{task.description}'):
     )
     return Progress(TextColumn(description), BarColumn(), MofNCompleteColumn(),
                     TextColumn('left'), TimeRemainingColumn())
-
-
-@contextmanager
-def without_mmtracking():
-    """Import of mmct what needs no MMTracking, at once."""
-    os.environ['MMCT_BRIDGE'] = '0'
-    try:
-        yield
-    finally:
-        del os.environ['MMCT_BRIDGE']
 
 
 class Settings(argparse.Action):
@@ -110,7 +102,7 @@ def runner_config(args: argparse.Namespace):
         ValueError: there is no such data set, or a number in it makes no sense.
     """
     from mmct.engine.settings import check_settings
-    from mmct.files import safe_name
+    from mmct.utils.files import safe_name
 
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = existing_config(args.config)

@@ -7,7 +7,7 @@ Exit status 1: sequences were left out, because they are incomplete.
 import argparse
 from pathlib import Path
 
-from cli import run, without_mmtracking
+from cli import run
 from rich.progress import track
 
 
@@ -21,8 +21,7 @@ def parse_args():
 
 
 def main(args) -> int:
-    with without_mmtracking():
-        from mmct.layouts import layout_of, write_infos
+    from mmct.formats import layout_of, write_infos
 
     if args.name == 'own':
         raise ValueError('own data needs no info file: give its folder to FolderDataset')

@@ -40,9 +40,10 @@ def main(args) -> None:
 
 
 def vittrack(args) -> None:
+    from vittrack.conversion import convert_vittrack
+
     from mmct.deploy.calibration import pairs_of_config
-    from mmct.ranges import check_number
-    from mmct.vittrack import convert_vittrack
+    from mmct.utils.checks import check_number
 
     if args.to == 'released':
         raise ValueError(f'{args.source} is a released VitTrack; --to released is for checkpoints')

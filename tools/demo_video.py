@@ -36,21 +36,29 @@ def parse_args():
     return parser.parse_args()
 
 
+def opened(args):
+    """The tracker; PyTorch is imported only for a config, devices need not have it."""
+    options = dict(backend=args.backend, precision=args.precision, threads=args.threads)
+    if args.model.suffix == '.py':
+        from mmct import open_tracker
+        return open_tracker(args.model, args.checkpoint, **options)
+    from mmct.runtime import Tracker
+    return Tracker(args.model, **options)
+
+
 def main(args) -> None:
     # Without a screen OpenCV's windows abort the process.
     if (args.show or args.select) and sys.platform == 'linux' and not any(
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
-    from mmct.files import write_text
-    from mmct.runtime import Tracker
     from mmct.runtime.draw import draw_target
     from mmct.runtime.frames import Frames
     from mmct.runtime.video import VideoFile
+    from mmct.utils.files import write_text
 
     frames = Frames(args.video)
-    tracker = Tracker(args.model, args.checkpoint, backend=args.backend,
-                      precision=args.precision, threads=args.threads)
+    tracker = opened(args)
     out = args.out
     if out is None and not args.show:
         source = Path(args.video)

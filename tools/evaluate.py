@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from cli import run, without_mmtracking
+from cli import run
 from tabulate import tabulate
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
@@ -34,14 +34,9 @@ def parse_args():
 
 
 def main(args) -> None:
-    with without_mmtracking():
-        from mmct.analysis import (
-            evaluate,
-            evaluate_got10k,
-            read_annotations,
-            read_results,
-        )
-        from mmct.files import write_text
+    from mmct.evaluation import evaluate, evaluate_got10k
+    from mmct.formats import read_annotations, read_results
+    from mmct.utils.files import write_text
 
     annotations = read_annotations(args.annotations)
     unknown = sorted(set(args.sequences or ()) - annotations.keys())
@@ -64,10 +59,10 @@ def main(args) -> None:
 
 
 def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
-    from mmct.analysis.results import listing
+    from mmct.formats.results import listing
     missing = {name for name, length in lengths.items() if length > 1} - results.keys()
     if missing:
-        from mmct.layouts import to_be_tested
+        from mmct.formats import to_be_tested
         missing = [name for name in to_be_tested(lengths, results) if name in missing]
     if missing:
         print(f'warning: these are {len(results)} of {len(results) + len(missing)} sequences: '

@@ -7,7 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from cli import bars, run, without_mmtracking
+from cli import bars, run
 
 
 def size(text: str) -> tuple[int, int]:
@@ -40,8 +40,7 @@ def parse_args():
 
 def main(args) -> None:
     # In the processes that are started, too.
-    with without_mmtracking():
-        write(args)
+    write(args)
 
 
 def write(args) -> None:

@@ -34,7 +34,7 @@ def main(args) -> None:
     from tabulate import tabulate
 
     from mmct import load_tracker
-    from mmct.files import write_text
+    from mmct.utils.files import write_text
 
     found = predict(load_tracker(args.config, args.checkpoint), args, 'pairs')
     rows = {'ground truth': iou(found['boxes'], found['truth'])}
@@ -98,7 +98,7 @@ def predict(tracker, args, title: str) -> dict:
 
 def video_of(path: str) -> str:
     """The name of the video that a frame is of."""
-    from mmct.layouts.own import frame_of_video
+    from mmct.formats.own import frame_of_video
 
     file = frame_of_video(path)
     return Path(file[0]).stem if file else Path(path).parent.name

@@ -6,7 +6,7 @@ a tracker, the teacher first; NAME=FOLDER names it. Times beside them (NAME_time
 import argparse
 from pathlib import Path
 
-from cli import run, without_mmtracking
+from cli import run
 
 
 def parse_args():
@@ -29,8 +29,7 @@ def parse_args():
 
 
 def main(args) -> None:
-    with without_mmtracking():
-        from mmct.report import write_report
+    from mmct.visualization.write import write_report
 
     write_report(args.results, args.annotations, args.out, args.frames, args.sequences,
                  args.metric)

@@ -38,8 +38,7 @@ def parse_args():
 
 def main(args) -> None:
     import torch
-
-    from mmct.evaluation import student_search as search
+    from analysis import student_search as search
 
     config = existing_config(args.config)
     if not args.budget_ms > 0 or args.steps < 1:

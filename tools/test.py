@@ -39,8 +39,8 @@ def main(args) -> int:
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
     from mmct.engine.processes import join_test, lost_processes_reported
-    from mmct.files import write_text
     from mmct.runtime import open_network
+    from mmct.utils.files import write_text
 
     cfg = runner_config(args)
     if args.launcher != 'none':

@@ -18,7 +18,7 @@ def parse_args():
 
 
 def main(args) -> int:
-    from mmct.evaluation.parity import VITTRACK, verify_folder
+    from parity.ostrack import VITTRACK, verify_folder
 
     signs = 'meta.json', VITTRACK
     folders = [args.folder]

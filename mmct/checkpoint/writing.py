@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..files import whole
+from ..utils.files import atomic_write
 
 
 def save_checkpoint(content: dict, path: str | Path) -> None:
@@ -17,7 +17,7 @@ def save_checkpoint(content: dict, path: str | Path) -> None:
     # PyTorch has an error of its own where a file cannot be written.
     buffer = BytesIO()
     torch.save(content, buffer)
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(buffer.getbuffer())
 
 

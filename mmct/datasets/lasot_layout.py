@@ -13,9 +13,9 @@ import re
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from ..files import read_text, texts_of_archive, write_text
-from ..layouts.infos import HEADER
-from ..layouts.sequences import lasot_sequence
+from ..formats.infos import HEADER
+from ..formats.sequences import lasot_sequence
+from ..utils.files import read_text, texts_of_archive, write_text
 
 VIDEO = re.compile(r'\w+-\d+')
 BOX = re.compile(r'-?[\d.]+(,-?[\d.]+){3}')

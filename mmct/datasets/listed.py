@@ -8,12 +8,11 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..analysis import read_boxes
-from ..analysis.results import read_scores
-from ..layouts.check import frames_of_video
-from ..layouts.own import VIDEOS, in_order, own_items
-from ..layouts.sequences import image_names
-from ..ranges import check_number
+from ..formats.check import frames_of_video
+from ..formats.own import VIDEOS, in_order, own_items
+from ..formats.results import read_boxes, read_scores
+from ..formats.sequences import image_names
+from ..utils.checks import check_number
 
 
 @DATASETS.register_module()

@@ -7,7 +7,7 @@ from mmengine.logging import print_log
 from mmtrack.registry import DATASETS, TRANSFORMS
 from torch.utils.data import Dataset
 
-from ..ranges import check_number, check_numbers
+from ..utils.checks import check_number, check_numbers
 from .sources import build_source
 
 MAX_DRAWS = 100  # of one sample, before the data is considered broken

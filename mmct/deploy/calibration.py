@@ -7,8 +7,8 @@ from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS
 
 from ..models import OSTrack
+from ..models.torch_network import TorchNetwork
 from ..runtime import Tracker
-from ..runtime.backends.pytorch import TorchNetwork
 
 Sample = tuple[np.ndarray, np.ndarray]  # (S, S, 3) uint8 BGR: template, search
 

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..extra import needed
 from ..models import OSTrack
 from ..models.losses import mean_iou
+from ..models.torch_network import SearchNetwork, TemplateNetwork, TorchNetwork
 from ..runtime import open_network
-from ..runtime.backends.pytorch import SearchNetwork, TemplateNetwork, TorchNetwork
 from ..runtime.network import MAPS, METADATA, Network, NetworkInfo
+from ..utils.extras import require
 from .calibration import Sample
 from .quantize import quantize
 
@@ -99,7 +99,7 @@ def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sa
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
             path: Path) -> None:
-    needed('onnx')
+    require('onnx')
     with torch.inference_mode(), warnings.catch_warnings():
         # Shapes are fixed but for the batch, and so may be all that tracing fixes.
         warnings.simplefilter('ignore')
@@ -113,11 +113,11 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
 def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
     """Metadata, and fewer bits where asked for, int8 by ``to_int8``; ``info`` is None for
     templates."""
-    onnx = needed('onnx')
+    onnx = require('onnx')
     model = onnx.load(source)
     if info and info.precision == 'fp16':
         # Inputs and outputs stay float32, so that every caller can be the same.
-        model = needed('onnxruntime.transformers.float16').convert_float_to_float16(
+        model = require('onnxruntime.transformers.float16').convert_float_to_float16(
             model, keep_io_types=True)
     if info and info.precision == 'int8':
         model = to_int8(model)
@@ -129,7 +129,7 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=No
 
 def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
     """From ONNX to OpenVINO's own format; the rest as :func:`finish_onnx`."""
-    openvino = needed('openvino')
+    openvino = require('openvino')
     model = openvino.convert_model(source)
     if info and info.precision == 'int8':
         model = to_int8(model)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..extra import needed
+from ..utils.extras import require
 
 # Stay as precise as they are: the convolutions that give the box, and the one that sees pixels.
 SENSITIVE = re.compile(r'/head/.*\.4/Conv|/patch_embed/|/proj/Conv')
@@ -23,7 +23,7 @@ def quantize(model, samples: Iterable[dict[str, np.ndarray]], bias: str = 'exact
     Raises:
         ImportError: NNCF is missing.
     """
-    nncf = needed('nncf')
+    nncf = require('nncf')
     nncf.set_log_level(logging.ERROR)
     samples = list(samples)
     names = [node.name for node in model.graph.node] if hasattr(model, 'graph') else [

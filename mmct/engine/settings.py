@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from ..ranges import check_number
+from ..utils.checks import check_number
 
 FROM_1, FROM_0 = '[1, inf)', '[0, inf)'
 # Each with its interval, and whether it has to be a whole number.

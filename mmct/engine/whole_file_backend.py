@@ -1,6 +1,6 @@
 from mmengine.fileio import LocalBackend, register_backend
 
-from ..files import whole
+from ..utils.files import atomic_write
 
 
 @register_backend('local', prefixes='', force=True)
@@ -12,7 +12,7 @@ class WholeFileBackend(LocalBackend):
     """
 
     def put(self, obj, filepath):
-        with whole(filepath) as part:
+        with atomic_write(filepath) as part:
             part.write_bytes(obj)
 
     def put_text(self, obj, filepath, encoding='utf-8'):

@@ -1,4 +1,6 @@
-from .one_pass_metric import OnePassMetric
-from .pair_iou import PairIoU
+"""Metrics of trackers, from box files with NumPy only; MMEngine's evaluators have files of their
+own, which are imported when something is registered."""
+from .got10k import evaluate_got10k
+from .metrics import CONVENTIONS, evaluate
 
-__all__ = ['OnePassMetric', 'PairIoU']
+__all__ = ['CONVENTIONS', 'evaluate', 'evaluate_got10k']

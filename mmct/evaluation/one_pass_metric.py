@@ -7,7 +7,7 @@ from mmengine.logging import MMLogger
 from mmtrack.evaluation import SOTMetric
 from mmtrack.registry import METRICS
 
-from .result_files import DIGITS
+from ..formats.result_files import DIGITS
 
 
 @METRICS.register_module()

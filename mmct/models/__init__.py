@@ -10,3 +10,5 @@ __all__ = [
     'PredictionGuidanceLoss', 'ReplacementDistiller', 'StageDividedViT', 'StageMimicLoss',
     'TrackLoss'
 ]
+
+from .. import registration  # noqa: E402, F401, isort: skip

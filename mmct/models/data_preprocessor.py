@@ -3,7 +3,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from mmtrack.registry import MODELS
 
-from ..ranges import check_numbers
+from ..utils.checks import check_numbers
 
 
 @MODELS.register_module()

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..ranges import check_number, check_numbers
+from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
 
 # Name of the entry in the metadata of an exported file.

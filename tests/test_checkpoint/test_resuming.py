@@ -9,7 +9,7 @@ from mmengine.runner import save_checkpoint
 
 from mmct.checkpoint import newest_intact, read_checkpoint
 from mmct.checkpoint import save_checkpoint as save_checkpoint_whole
-from mmct.files import whole, write_text
+from mmct.utils.files import atomic_write, write_text
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_none(tmp_path):
 def test_a_file_that_cannot_be_written_is_named(tmp_path):
     write_text(tmp_path / 'a', 'before')
     def write():
-        with whole(tmp_path / 'a') as part:
+        with atomic_write(tmp_path / 'a') as part:
             part.write_text('half')
             Path('/dev/full').write_text('the other half')
 

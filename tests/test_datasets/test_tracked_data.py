@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmtrack.registry import DATASETS
 
-from mmct.evaluation.result_files import write_sequence
+from mmct.formats.result_files import write_sequence
 from mmct.runtime.video import VideoFile
 
 LENGTH = 40

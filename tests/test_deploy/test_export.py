@@ -12,11 +12,11 @@ import torch
 from disc import BOX, moving_disc
 from tiny import build, save_teacher, student, tracker
 
-from mmct.api import ready
+from mmct.api import fuse_for_inference
 from mmct.deploy import export_tracker
 from mmct.deploy.export import check, compare
+from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
-from mmct.runtime.backends.pytorch import TorchNetwork
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')
@@ -31,7 +31,7 @@ STUDENTS = {
 
 @pytest.fixture(scope='module')
 def model():
-    return ready(build(tracker()))
+    return fuse_for_inference(build(tracker()))
 
 
 @pytest.fixture(scope='module')
@@ -45,7 +45,7 @@ def files(model, tmp_path_factory):
 @pytest.mark.parametrize('kind', FORMATS)
 @pytest.mark.parametrize('name', STUDENTS)
 def test_outputs_are_pytorchs(name, kind, tmp_path):
-    network = ready(build(STUDENTS[name]))
+    network = fuse_for_inference(build(STUDENTS[name]))
     written = export_tracker(network, tmp_path / f'x{FORMATS[kind]}', kind)
     assert max(written.agreement.values()) < 1e-5
     assert not any(module.training for module in network.modules())
@@ -147,7 +147,7 @@ def test_half_precision(model, kind, tmp_path):
 @pytest.mark.parametrize('kind', FORMATS)
 def test_int8(kind, tmp_path):
     pytest.importorskip('nncf')
-    network = ready(build(student()))
+    network = fuse_for_inference(build(student()))
     rng = np.random.default_rng(0)
     samples = [tuple(cv2.resize(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8), (size, size))
                      for size in (32, 64)) for _ in range(12)]
@@ -163,7 +163,7 @@ def test_int8(kind, tmp_path):
 def test_a_file_that_is_wrong_is_not_written(model, tmp_path, monkeypatch):
     path = tmp_path / 'x.onnx'
     path.write_text('what was there before')
-    other = ready(build(tracker(), seed=9))
+    other = fuse_for_inference(build(tracker(), seed=9))
     monkeypatch.setattr('mmct.deploy.export.TorchNetwork', lambda _: TorchNetwork(other))
     with pytest.raises(ValueError, match='does not do what the tracker does: .* nothing was writ'):
         export_tracker(model, path)
@@ -182,7 +182,7 @@ def test_one_output_that_is_not_finite_is_refused(model, output):
 
 
 def test_int8_that_strays_is_refused(model, monkeypatch):
-    other = TorchNetwork(ready(build(tracker(), seed=9)))
+    other = TorchNetwork(fuse_for_inference(build(tracker(), seed=9)))
     other.info = other.info.__class__(**{**vars(other.info), 'precision': 'int8'})
     rng = np.random.default_rng(0)
     samples = [tuple(rng.integers(0, 256, (s, s, 3), dtype=np.uint8) for s in (32, 64))
@@ -197,7 +197,7 @@ def test_int8_that_strays_is_refused(model, monkeypatch):
 def test_elimination_cannot_be_exported(tmp_path):
     config = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
     with pytest.raises(ValueError, match='candidate elimination cannot be exported'):
-        export_tracker(ready(build(config)), tmp_path / 'x.onnx')
+        export_tracker(fuse_for_inference(build(config)), tmp_path / 'x.onnx')
 
 
 @pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [

@@ -9,8 +9,8 @@ from mmengine.logging import MessageHub
 from mmtrack.registry import HOOKS, VISUALIZERS
 from tiny import build, distiller, packed_pairs, same_weights, save_teacher, student, tracker
 
-from mmct.evaluation.batch_picture import Answer, draw_pairs
 from mmct.models.losses import mean_iou
+from mmct.visualization.batch_picture import Answer, draw_pairs
 
 WHITE, ORANGE, BLUE = (255, 255, 255), (213, 94, 0), (11, 121, 189)
 

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from fuzzing import Refused, fuzz, mutated, outcome
 from hypothesis import strategies as st
+from parity.ostrack import verify_folder
 
-from mmct.analysis import evaluate, evaluate_got10k, read_annotations, read_boxes, read_results
-from mmct.analysis.annotations import flags
-from mmct.analysis.results import parse_boxes, read_scores
 from mmct.datasets.lasot_layout import convert_lasot_annotations
-from mmct.evaluation.parity import verify_folder
-from mmct.files import MAX_TEXT, safe_name, texts_of_archive
+from mmct.evaluation import evaluate, evaluate_got10k
+from mmct.formats import read_annotations, read_boxes, read_results
+from mmct.formats.annotations import flags
+from mmct.formats.results import parse_boxes, read_scores
+from mmct.utils.files import MAX_TEXT, safe_name, texts_of_archive
 
 BOXES = b'10,20,30,40\n11.5,20,30,40\n12,-3,30.25,40\n13,20,30,40\n'
 FLAGS = b'0,1,0,0\n'
@@ -224,7 +225,7 @@ def test_text_of_any_length_is_not_unpacked(tmp_path):
 
 
 def test_texts_without_end_are_not_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr('mmct.files.MAX_TEXTS', 10)
+    monkeypatch.setattr('mmct.utils.files.MAX_TEXTS', 10)
     with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as archive:
         for number in range(4):
             archive.writestr(f'cat-{number}.txt', '1234')

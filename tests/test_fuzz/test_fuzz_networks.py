@@ -11,7 +11,7 @@ from fuzzing import ANYTHING, Refused, fuzz, mutated, outcome
 from hypothesis import strategies as st
 from tiny import build, tracker
 
-from mmct.api import ready
+from mmct.api import fuse_for_inference
 from mmct.deploy import export_tracker
 from mmct.runtime import Tracker, open_network
 from mmct.runtime.network import METADATA, NetworkInfo
@@ -24,7 +24,7 @@ INFO = NetworkInfo(template_size=32, search_size=64, template_factor=2., search_
 def exported(tmp_path_factory) -> Path:
     """A folder with tracker.onnx and tracker.xml."""
     folder = tmp_path_factory.mktemp('exported')
-    model = ready(build(tracker(width=8, depth=1)))
+    model = fuse_for_inference(build(tracker(width=8, depth=1)))
     for name, kind in (('tracker.onnx', 'onnx'), ('tracker.xml', 'openvino')):
         export_tracker(model, folder / name, kind)
     return folder

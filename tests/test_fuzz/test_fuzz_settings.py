@@ -12,7 +12,7 @@ from tiny import HOOKS, MODELS, TRANSFORMS, distiller, student, tracker
 from mmct.datasets.pairs import PairDataset
 from mmct.engine.settings import NUMBERS, check_settings
 from mmct.models.backbones import divide
-from mmct.ranges import check_number
+from mmct.utils.checks import check_number
 
 
 def changed(config: dict, path: str, value) -> dict:

@@ -12,8 +12,8 @@ from synthetic_videos import Video
 
 from mmct import load_tracker
 from mmct.deploy import export_tracker
+from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
-from mmct.runtime.backends.pytorch import TorchNetwork
 
 DEMO = Path(__file__).parents[2] / 'configs/demo'
 STEPS, WARM_UP = 100_000, 5_000
@@ -31,7 +31,7 @@ def student(tmp_path_factory):
     """The demo's student as a new run starts it, its head the teacher's."""
     from mmengine.config import Config
 
-    from mmct.api import ready
+    from mmct.api import fuse_for_inference
     from mmct.models.distillers import ReplacementDistiller
 
     model = Config.fromfile(DEMO / 'ct_ostrack_tiny_4l.py').model
@@ -39,7 +39,7 @@ def student(tmp_path_factory):
     model.teacher_checkpoint = str(DEMO / 'ostrack_tiny.pth')
     compression = ReplacementDistiller(**model)
     compression.build_teacher()
-    return ready(compression.student)
+    return fuse_for_inference(compression.student)
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from benchmarks.published_step import PublishedStep
+from benchmarks.training import CONTESTANTS, Step, noise, patterns
 from commands import ROOT, run_process, run_tool
 from mmengine.config import Config
 from tiny import build, pair_batch, tracker
 
-from mmct.api import ready
+from mmct.api import fuse_for_inference
 from mmct.checkpoint import save_tracker
-from mmct.evaluation.benchmark_train import CONTESTANTS, Step, noise, patterns
-from mmct.evaluation.published_step import PublishedStep
+from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
-from mmct.runtime.backends.pytorch import TorchNetwork
 
 CONFIG = ROOT / 'configs' / 'demo' / 'ct_ostrack_tiny_4l.py'
 
@@ -63,7 +63,7 @@ def test_unknown_rows_and_configs(tmp_path):
 def test_the_published_step_finds_the_same_boxes():
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (4, 120, 160, 3), dtype=np.uint8)
-    networks = [PublishedStep(build(tracker())), TorchNetwork(ready(build(tracker())))]
+    networks = [PublishedStep(build(tracker())), TorchNetwork(fuse_for_inference(build(tracker())))]
     followers = [Tracker(network) for network in networks]
     for follower in followers:
         follower.init(frames[0], (50, 40, 30, 20))

@@ -8,11 +8,11 @@ from tiny import save_teacher
 import mmct  # noqa: F401  before MMTracking
 
 # isort: split
+from analysis.student_search import default_choices, grid, student_config
 from mmengine.config import Config
 from mmtrack.registry import MODELS, TRANSFORMS
 
 from mmct.evaluation.complexity import count_macs
-from mmct.evaluation.student_search import default_choices, grid, student_config
 
 # The demo's teacher has a single head, of which no student may have a half.
 CONFIG = f"""

@@ -13,8 +13,8 @@ import pytest
 import torch
 from commands import ROOT
 
-from mmct.analysis import read_annotations, read_results
 from mmct.datasets import SequenceSampler
+from mmct.formats import read_annotations, read_results
 
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
 NAMES = ['cat-1', 'cat-2', 'dog-1', 'dog-2']
@@ -64,7 +64,7 @@ def four(tmp_path_factory, new_videos):
 
 
 @pytest.fixture(scope='module')
-def whole(setup, tool, four, tmp_path_factory):
+def atomic_write(setup, tool, four, tmp_path_factory):
     """An uninterrupted run."""
     run = Run(setup, tool, four.root, tmp_path_factory.mktemp('whole'))
     assert run().status == 0

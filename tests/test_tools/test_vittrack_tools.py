@@ -6,6 +6,7 @@ import pytest
 from commands import ROOT, run_process, run_tool
 from disc import BOX, moving_disc
 from tiny import MODELS, tracker
+from vittrack.conversion import convert_vittrack
 from vittrack_files import SHAPE, write
 
 from mmct import load_tracker
@@ -13,7 +14,6 @@ from mmct.checkpoint import load_weights, tracker_weights
 from mmct.deploy import export_tracker
 from mmct.deploy.quantize import SENSITIVE
 from mmct.runtime import Tracker, update_many
-from mmct.vittrack import convert_vittrack
 
 DATA = """
 _base_ = {base!r}

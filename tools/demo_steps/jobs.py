@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmct.engine.loops.sequence_test_loop import free_name
-from mmct.files import write_text
+from mmct.utils.files import write_text
 
 POLL = 0.2  # seconds
 GRACE = 60.  # seconds that a command has to save what it did

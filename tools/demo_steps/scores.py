@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmct.analysis import Annotation, evaluate, read_results
+from mmct.evaluation import evaluate
+from mmct.formats import Annotation, read_results
 
 SHARE = 96.  # published, as the speed-up, for four of OSTrack's twelve layers
 

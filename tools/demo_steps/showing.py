@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmct.analysis import read_results
-from mmct.files import write_text
-from mmct.report.contact_sheet import draw_contact_sheet
+from mmct.formats import read_results
+from mmct.utils.files import write_text
+from mmct.visualization.contact_sheet import draw_contact_sheet
 
 from .plan import Contestant, tool
 from .scores import video_aucs

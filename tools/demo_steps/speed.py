@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from benchmarks.speed import latency
 
 from mmct.deploy import export_tracker
 from mmct.deploy.export import FORMATS
 from mmct.evaluation.complexity import count_macs, count_parameters
-from mmct.evaluation.speed import latency
 from mmct.models import OSTrack
+from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
-from mmct.runtime.backends.pytorch import TorchNetwork
 
 FORMS = {'onnx': 'ONNX Runtime', 'openvino': 'OpenVINO'}
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 
-from mmct.api import ready
+from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights
-from mmct.files import write_text
 from mmct.models import OSTrack
+from mmct.utils.files import write_text
 
 from .jobs import Job, run_jobs
 
@@ -62,7 +62,7 @@ def find_teacher(file: Path, folder: Path) -> Teacher:
         raise FileNotFoundError(f'--teacher {file} does not exist; expected weights (.pth) of '
                                 'configs/demo/ostrack_tiny.py, or VitTrack (.onnx)')
     if file.suffix == VITTRACK:
-        from mmct.vittrack import read_vittrack
+        from vittrack.reading import read_vittrack
 
         read_vittrack(file)
         return Teacher('VitTrack, 3 layers', CONFIGS / 'vittrack.py',
@@ -105,4 +105,4 @@ def build_tracker(config: Config, checkpoint: Path) -> OSTrack:
     """
     tracker = MODELS.build(config.model.get('student', config.model))
     load_weights(tracker, checkpoint)
-    return ready(tracker)
+    return fuse_for_inference(tracker)

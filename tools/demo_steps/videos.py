@@ -2,10 +2,10 @@
 import hashlib
 from pathlib import Path
 
-from mmct.analysis import Annotation
-from mmct.analysis.annotations import folder_annotation
-from mmct.files import read_text
-from mmct.report.clips import Clip, find_clip
+from mmct.formats import Annotation
+from mmct.formats.annotations import folder_annotation
+from mmct.utils.files import read_text
+from mmct.visualization.clips import Clip, find_clip
 
 VIDEOS = 'LaSOTBenchmark'
 TEST_LIST = 'annotations/lasot_test_infos.txt'

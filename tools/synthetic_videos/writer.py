@@ -10,9 +10,9 @@ from pathlib import Path
 
 import cv2
 
-from mmct.files import write_text
-from mmct.layouts.infos import HEADER
-from mmct.layouts.sequences import lasot_sequence
+from mmct.formats.infos import HEADER
+from mmct.formats.sequences import lasot_sequence
+from mmct.utils.files import write_text
 
 from .photos import photos_in
 from .scene import Video

@@ -4,8 +4,8 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...ranges import check_numbers
 from ...runtime.geometry import box_to_crop, cut_square, only_padding
+from ...utils.checks import check_numbers
 
 
 @TRANSFORMS.register_module()

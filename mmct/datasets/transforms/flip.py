@@ -2,7 +2,7 @@ import cv2
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from .views import views
 
 

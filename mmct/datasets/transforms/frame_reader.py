@@ -1,6 +1,6 @@
 import cv2
 
-from ...layouts.own import frame_of_video
+from ...formats.own import frame_of_video
 from ...runtime.frames import read_image
 
 # By how much frames can be smaller than they are.

@@ -1,7 +1,7 @@
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 
 
 @TRANSFORMS.register_module()

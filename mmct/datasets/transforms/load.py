@@ -3,7 +3,7 @@ import math
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...ranges import check_numbers
+from ...utils.checks import check_numbers
 from .frame_reader import REDUCED, FrameReader
 
 

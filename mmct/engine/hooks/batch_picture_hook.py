@@ -5,9 +5,8 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
-from mmct.evaluation.batch_picture import Answer, draw_pairs
-
-from ...ranges import check_number
+from ...utils.checks import check_number
+from ...visualization.batch_picture import Answer, draw_pairs
 from .undisturbed import answer, undisturbed, views
 from .unwrapped import unwrapped
 

@@ -4,7 +4,7 @@ import math
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from .unwrapped import unwrapped
 
 

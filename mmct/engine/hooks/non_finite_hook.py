@@ -3,7 +3,7 @@ from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 
 
 @HOOKS.register_module()

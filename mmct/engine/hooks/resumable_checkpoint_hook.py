@@ -10,10 +10,9 @@ from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmtrack.registry import HOOKS
 
-from mmct.checkpoint import CheckpointError
-from mmct.datasets.workers import end_with_trainer
-from mmct.files import write_text
-
+from ...checkpoint import CheckpointError
+from ...datasets.workers import end_with_trainer
+from ...utils.files import write_text
 from .unwrapped import unwrapped
 
 INTERRUPTED = 'interrupted.pth'

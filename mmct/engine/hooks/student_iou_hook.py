@@ -2,9 +2,8 @@
 from mmengine.hooks import Hook
 from mmtrack.registry import HOOKS
 
-from mmct.models.losses import mean_iou
-
-from ...ranges import check_number
+from ...models.losses import mean_iou
+from ...utils.checks import check_number
 from .undisturbed import answer, undisturbed, views
 from .unwrapped import unwrapped
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from mmct.models import ReplacementDistiller
-from mmct.models.layers import run_layers
+from ...models import ReplacementDistiller
+from ...models.layers import run_layers
 
 
 @contextmanager

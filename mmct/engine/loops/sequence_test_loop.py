@@ -12,9 +12,9 @@ from mmengine.runner import TestLoop
 from mmengine.runner.amp import autocast
 from mmtrack.registry import LOOPS
 
-from ...evaluation.result_files import SERVERS, finished_boxes, write_sequence, write_submission
-from ...files import read_text, write_text
-from ...layouts.names import sequence_names
+from ...formats.names import sequence_names
+from ...formats.result_files import SERVERS, finished_boxes, write_sequence, write_submission
+from ...utils.files import read_text, write_text
 
 
 @LOOPS.register_module()
@@ -26,7 +26,7 @@ class SequenceTestLoop(TestLoop):
 
     Args:
         results: folder of NAME.txt, NAME_score.txt and NAME_time.txt
-            (:mod:`mmct.evaluation.result_files`); None for ``results/NAME`` in the work folder, by
+            (:mod:`mmct.formats.result_files`); None for ``results/NAME`` in the work folder, by
             the annotation file.
         resume: do not track the sequences that are in ``results``; otherwise, what is there is
             moved aside.

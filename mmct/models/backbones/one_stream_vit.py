@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...ranges import check_number, check_numbers
+from ...utils.checks import check_number, check_numbers
 from ..layers import EliminatingBlock, Tokens, centre_tokens, resize_map, run_layers
 from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ...ranges import check_number, check_numbers
+from ...utils.checks import check_number, check_numbers
 from ..initialise import children, copy_what_fits
 
 LAYER_INITS = ('last_of_stage', 'first_k', 'random', 'scratch')

@@ -9,9 +9,8 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
 from torch import nn
 
-from mmct.checkpoint import load_weights
-
-from ...ranges import check_number
+from ...checkpoint import load_weights
+from ...utils.checks import check_number
 from ..backbones import divide
 from ..batch_norm import check_statistics
 from ..initialise import children, copy_what_fits

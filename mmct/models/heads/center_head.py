@@ -7,7 +7,7 @@ from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 
 
 class CenterMaps(NamedTuple):

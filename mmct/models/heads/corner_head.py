@@ -8,7 +8,7 @@ from mmtrack.models import CornerPredictorHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from .center_head import at_least_float32
 
 

@@ -2,7 +2,7 @@
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from .attention import Attention
 from .drop_path import DropPath
 from .tokens import Tokens

@@ -6,7 +6,7 @@ from mmdet.models.losses.iou_loss import giou_loss
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 from torch import Tensor, nn
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 
 
 class BoxLoss(nn.Module):

@@ -3,7 +3,7 @@
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from .box_loss import BoxLoss
 from .track_loss import focal_loss
 

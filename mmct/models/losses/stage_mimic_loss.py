@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from ..layers import Tokens
 
 

@@ -4,7 +4,7 @@ from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...ranges import check_number
+from ...utils.checks import check_number
 from .box_loss import BoxLoss
 from .heatmap import gaussian_heatmap
 

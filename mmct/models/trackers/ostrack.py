@@ -12,13 +12,12 @@ from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from mmct.runtime import Tracker
-from mmct.runtime.backends.pytorch import TorchNetwork
-from mmct.runtime.network import NetworkInfo
-
-from ...ranges import check_number
+from ...runtime import Tracker
+from ...runtime.network import NetworkInfo
+from ...utils.checks import check_number
 from ..batch_norm import check_statistics
 from ..layers import Tokens
+from ..torch_network import TorchNetwork
 
 TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
 

@@ -17,16 +17,15 @@ class Backend(NamedTuple):
 BACKENDS = {
     'onnxruntime': Backend('onnxruntime', '.onnx', ('fp32', ), 'deploy'),
     'openvino': Backend('openvino', '.xml', ('fp32', 'bf16'), 'deploy'),
-    'torch': Backend('pytorch', '.py', ('fp32', 'bf16', 'fp16'), 'lite'),
-    'compile': Backend('pytorch', '.py', ('fp32', 'bf16', 'fp16'), 'lite'),
 }
 
 
-def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,
-                 backend: str | None = None, precision: str | None = None,
-                 threads: int | None = None):
-    """Load a network; arguments and errors as of :class:`mmct.runtime.Tracker`."""
+def open_network(path: str | PathLike, *, backend: str | None = None,
+                 precision: str | None = None, threads: int | None = None):
+    """Load the network of an exported file, as :class:`mmct.runtime.Tracker` does."""
     path = Path(path)
+    if path.suffix == '.py':
+        raise ValueError(f'{path} is a config; open it with mmct.open_tracker(config, checkpoint)')
     if backend is None:
         backend = next((name for name, b in BACKENDS.items() if b.suffix == path.suffix), None)
         if backend is None:
@@ -48,8 +47,6 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
     except ImportError as error:
         raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
                           f"or with pip install 'mmct[{chosen.extra}]'") from None
-    if chosen.suffix == '.py':
-        return module.open_config(path, checkpoint, backend == 'compile', precision, threads)
     return module.open_file(path, precision, threads)
 
 

@@ -1,0 +1,154 @@
+"""One-pass evaluation of single-object tracking: success, precision, normalised precision."""
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from ..formats.annotations import ATTRIBUTES, Annotation
+
+CONVENTIONS = ('published', 'official', 'sot')
+OVERLAPS = np.arange(21) * 0.05
+PIXELS = np.arange(51.)
+RELATIVE = np.arange(51) / 100  # of the target's size
+
+
+class Curves(NamedTuple):
+    """Shares in [0, 1] of a sequence's frames.
+
+    Attributes:
+        success: (21,) overlap above 0, 0.05, … 1.
+        precision: (51,) centre error at most 0 … 50 pixels.
+        norm_precision: (51,) centre error at most 0 … 0.5 of the target's width and height.
+    """
+    success: np.ndarray
+    precision: np.ndarray
+    norm_precision: np.ndarray
+
+
+def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
+             convention: str = 'published') -> dict:
+    """Metrics in percent, in total (means over sequences), by sequence, and by attribute.
+
+    Args:
+        results: {sequence: (N, 4) boxes x, y, w, h in pixels}.
+        annotations: of these sequences, and perhaps of others.
+        convention: 'published', as the analysis that papers quote: frames where the target is
+            absent count as failures; 'official', as LaSOT's toolkit: they are left out; or 'sot',
+            as MMTracking's ``SOTMetric``.
+
+    Raises:
+        ValueError: there is no such convention, or nothing to evaluate.
+    """
+    return scores(all_curves(results, annotations, convention), annotations)
+
+
+def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
+               convention: str = 'published') -> dict[str, Curves]:
+    """The curves of each sequence; arguments and errors as :func:`evaluate`."""
+    if convention not in CONVENTIONS:
+        raise ValueError(f'convention={convention!r} is not one of {CONVENTIONS}')
+    if not results:
+        raise ValueError('no sequence to evaluate: none has a box for more than its first frame')
+    if convention == 'sot':
+        return {name: sot_curves(boxes, annotations[name].boxes)
+                for name, boxes in results.items()}
+    return {name: sequence_curves(boxes, annotations[name], convention)
+            for name, boxes in results.items()}
+
+
+def scores(curves: Mapping[str, Curves], annotations: Mapping[str, Annotation]) -> dict:
+    """What :func:`evaluate` gives, of curves by sequence."""
+    frames = {name: len(annotations[name].boxes) for name in curves}
+    per_attribute = {}
+    for code in ATTRIBUTES:
+        own = [curves[name] for name in curves if code in annotations[name].attributes]
+        if own:
+            found = summary(own)
+            per_attribute[code] = {key: found[key] for key in (
+                'auc', 'precision', 'norm_precision')} | dict(sequences=len(own))
+    return dict(
+        total=summary(list(curves.values())) | dict(
+            sequences=len(curves), frames=sum(frames.values())),
+        per_sequence={name: summary([own]) | dict(sequences=1, frames=frames[name])
+                      for name, own in curves.items()},
+        per_attribute=per_attribute)
+
+
+def summary(curves: list[Curves]) -> dict[str, float]:
+    """The field's numbers, in percent, of the mean curves."""
+    success, precision, norm_precision = (100 * np.mean(kind, axis=0) for kind in zip(*curves))
+    return dict(auc=float(success.mean()), op50=float(success[10]), op75=float(success[15]),
+                precision=float(precision[20]), norm_precision=float(norm_precision[20]))
+
+
+def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str) -> Curves:
+    """Curves of one sequence, published or official, pixels counted inclusively."""
+    truth, absent = annotation.boxes, annotation.absent
+    boxes = last_good(boxes)
+    boxes[0] = truth[0]
+    if convention == 'official':
+        boxes, truth, absent = boxes[~absent], truth[~absent], absent[~absent]
+    seen = (truth[:, 2:] > 0).all(axis=1) & ~absent
+    overlap = np.where(seen, inclusive_iou(boxes, truth), -1)
+    apart = (boxes[:, :2] + 0.5 * (boxes[:, 2:] - 1)) - (truth[:, :2] + 0.5 * (truth[:, 2:] - 1))
+    with np.errstate(divide='ignore', invalid='ignore'):
+        relative = np.hypot(*(apart / truth[:, 2:]).T)
+    pixels = np.where(seen, np.hypot(*apart.T), np.inf)
+    # As published: a box without area, where the target is seen, is no failure here alone.
+    relative = np.where(seen, relative, np.where(absent, np.inf, -1))
+    return Curves(share_above(overlap, OVERLAPS), share_at_most(pixels, PIXELS),
+                  share_at_most(relative, RELATIVE))
+
+
+def sot_curves(boxes: np.ndarray, truth: np.ndarray) -> Curves:
+    """Curves of one sequence as MMTracking's ``SOTMetric`` has them, in its single precision.
+
+    It knows of no absent frames, takes boxes as they are, and gives a centre error of -1, which is
+    within any distance, where the centre of the ground truth is not inside the frame.
+    """
+    boxes, truth = (np.float32(kind) for kind in (boxes, truth))
+    low, target = boxes[:, :2], truth[:, :2]
+    high, target_high = low + boxes[:, 2:], target + truth[:, 2:]
+    size, target_size = high - low, target_high - target
+    shared = np.clip(np.minimum(high, target_high) - np.maximum(low, target), 0, None).prod(axis=1)
+    union = size.prod(axis=1) + target_size.prod(axis=1) - shared
+    overlap = np.where((target_size > 0).all(axis=1), shared / np.maximum(union, np.float32(1e-6)),
+                       -1)
+    centre, target_centre = 0.5 * (high + low), 0.5 * (target_high + target)
+
+    def error(unit):
+        inside = (target_centre / unit > 0).all(axis=1)
+        apart = np.sqrt(np.sum((target_centre / unit - centre / unit) ** 2, axis=1))
+        return np.where(inside, apart, -1)
+
+    with np.errstate(over='ignore', invalid='ignore'):
+        return Curves(share_above(overlap.astype(float), OVERLAPS),
+                      share_at_most(error(np.float32(1)).astype(float), PIXELS),
+                      share_at_most(error(target_size + np.float32(1e-16)).astype(float), RELATIVE))
+
+
+def last_good(boxes: np.ndarray) -> np.ndarray:
+    """A copy in which boxes without area are replaced by the last one before that has some."""
+    good = (boxes[:, 2:] != 0).all(axis=1)
+    good[0] = True
+    return boxes[np.maximum.accumulate(np.where(good, np.arange(len(boxes)), 0))]
+
+
+def inclusive_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(N,) intersection over union of boxes (N, 4) whose last pixel is x + w - 1."""
+    low = np.maximum(one[:, :2], other[:, :2])
+    high = np.minimum(one[:, :2] + one[:, 2:] - 1, other[:, :2] + other[:, 2:] - 1)
+    shared = np.clip(high - low + 1, 0, None).prod(axis=1)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return shared / (one[:, 2:].prod(axis=1) + other[:, 2:].prod(axis=1) - shared)
+
+
+def share_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """For each of the rising thresholds, the share of values above it."""
+    ordered = np.sort(values)
+    return 1 - np.searchsorted(ordered, thresholds, 'right') / max(len(values), 1)
+
+
+def share_at_most(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """For each of the rising thresholds, the share of values not above it."""
+    return np.searchsorted(np.sort(values), thresholds, 'right') / max(len(values), 1)

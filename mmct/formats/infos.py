@@ -1,0 +1,65 @@
+"""The info files that MMTracking's data sets are read from."""
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ..utils.files import write_text
+from .sequences import Layout, Sequence, image_names
+
+HEADER = ('The format of each line in this txt is '
+          '(video_path,annotation_path,start_frame_id,end_frame_id)')
+
+
+def write_infos(root: Path, name: str, layout: Layout,
+                progress: Callable[[], None] = lambda: None
+                ) -> dict[Path, tuple[int, list[str]]]:
+    """Write those of all splits that are there, and annotations as evaluation reads them where
+    they are not so.
+
+    Sequences without frames or readable annotation are left out.
+
+    Args:
+        progress: called after each sequence.
+
+    Returns:
+        {info file: (number of sequences in it, what is wrong with those that are not)}.
+
+    Raises:
+        FileNotFoundError: no sequence is there.
+    """
+    written = {}
+    for key, sequences in layout.present(root).items():
+        lines, left_out = [HEADER], []
+        for sequence in sequences:
+            try:
+                lines.append(info_line(root, name, layout, sequence, layout.splits[key].secret))
+            except (OSError, ValueError) as error:
+                left_out.append(f'{sequence.name}: {error}')
+            progress()
+        file = root / layout.info_file(name, key)
+        write_text(file, '\n'.join(lines))
+        written[file] = len(lines) - 1, left_out
+    return written
+
+
+def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret: bool) -> str:
+    """Raises:
+        FileNotFoundError: frames or annotation are missing.
+        ValueError: the annotation cannot be read.
+    """
+    prefix = root / layout.prefix
+    frames = image_names(prefix / sequence.frames)
+    if not frames:
+        raise FileNotFoundError(f'{prefix / sequence.frames} has no frames')
+    boxes = layout.read(prefix / sequence.annotation, len(frames))[sequence.skipped:]
+    count = len(boxes)
+    if secret:
+        # Numbered without gaps, as tools/check_dataset.py sees to.
+        count = max(int(Path(frame).stem) for frame in frames) - sequence.start + 1
+    elif layout.plain:
+        plain = f'annotations/{name}/{sequence.name}.txt'
+        write_text(root / plain, ''.join(
+            ','.join(f'{value:.10g}' for value in box) + '\n' for box in boxes.tolist()))
+        if sequence.template is None:  # read by a class of ours
+            sequence = replace(sequence, annotation=plain)
+    return sequence.info_line(count)

@@ -1,0 +1,143 @@
+"""Box files, one sequence each, x,y,w,h a line, and the times and scores beside them.
+
+Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the latter may be in a
+folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``. Scores, which only
+training reads, are in ``NAME_score.txt``.
+"""
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from ..utils.files import read_text, safe_name
+
+
+def parse_boxes(text: str, source) -> np.ndarray:
+    """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
+
+    Raises:
+        ValueError: a line has not four numbers; ``source`` and the line are named.
+    """
+    lines = text.splitlines()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)  # of a file without any number
+            boxes = np.loadtxt(lines, delimiter=',' if lines and ',' in lines[0] else None,
+                               comments=None, ndmin=2)
+    except ValueError as error:  # names the row
+        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; {error}') from None
+    if boxes.shape[1] != 4 or not len(boxes):
+        raise ValueError(f'{source}: expected a line x,y,w,h for each frame, got {len(boxes)} '
+                         f'lines of {boxes.shape[1]} numbers')
+    return boxes
+
+
+def read_boxes(path: Path) -> np.ndarray:
+    """Boxes (N, 4) of a file; errors as :func:`parse_boxes`, and OSError if it cannot be read."""
+    return parse_boxes(read_text(path), path)
+
+
+def read_scores(path: Path, length: int) -> np.ndarray:
+    """Scores (length,) in [0, 1] of a file, one a line.
+
+    Raises:
+        FileNotFoundError: it is missing.
+        ValueError: it has others, or not so many; the file is named.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} is missing; expected the score of each box, as '
+                                'tools/test.py writes it; track the sequence again, or set '
+                                'min_score=0')
+    text = read_text(path)
+    try:
+        scores = np.array(text.split(), float)
+    except ValueError as error:
+        raise ValueError(f'{path}: expected a score a line; {error}') from None
+    if len(scores) != length:
+        raise ValueError(f'{path} has {len(scores)} scores for {length} boxes; track the sequence '
+                         'again')
+    bad = ~((scores >= 0) & (scores <= 1))
+    if bad.any():
+        line = int(np.argmax(bad))
+        raise ValueError(f'{path}, line {line + 1}: {scores[line]:g} is no score; expected a '
+                         'number in [0, 1]')
+    return scores
+
+
+def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None
+                 ) -> dict[str, np.ndarray]:
+    """The boxes of a tracker, of the same lengths as the annotations.
+
+    Args:
+        lengths: {name of a sequence: number of its frames}.
+        names: sequences that must be there; None for those of ``lengths`` that are, but for
+            sequences of a first frame alone, in which there is nothing to judge.
+
+    Raises:
+        FileNotFoundError: the folder or files of sequences are missing.
+        ValueError: a file cannot be read, is too short, or too long by more than one frame.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
+    there = {name for name in lengths if box_file(folder, name).is_file()}
+    if not there:
+        raise FileNotFoundError(f'{folder} has no result file of any annotated sequence, such as '
+                                f'{next(iter(lengths))}.txt')
+    if names is None:
+        names = [name for name, length in lengths.items() if length > 1 and name in there]
+    elif missing := [name for name in names if name not in there]:
+        raise FileNotFoundError(f'{folder} lacks the result files of {listing(missing)}; test '
+                                'these sequences')
+    results = {}
+    for name in names:
+        path = box_file(folder, name)
+        boxes, length = read_boxes(path), lengths[name]
+        # As published: a few trackers write one frame more for some sequences.
+        if len(boxes) < length:
+            raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: the run was '
+                             'broken off; delete the file and test this sequence again')
+        if len(boxes) > length + 1:
+            raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: it is of '
+                             'another version of the data set; test this sequence again')
+        boxes = boxes[:length]
+        bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+        if bad.any():
+            line = int(np.argmax(bad)) + 1
+            raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '
+                             'finite x,y,w,h with w, h >= 0')
+        results[name] = boxes
+    return results
+
+
+def listing(names: list[str], most: int = 10) -> str:
+    """Names for a message, all of them if they are few."""
+    return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')
+
+
+def box_file(folder: Path, name: str) -> Path:
+    """Where the boxes of a sequence are; of several runs the first."""
+    run = folder / safe_name(name) / f'{name}_001.txt'
+    return run if run.is_file() else folder / f'{name}.txt'
+
+
+def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Seconds a frame (N,) of each sequence that has a file of them.
+
+    Raises:
+        ValueError: a file holds something else.
+    """
+    seconds = {}
+    for name in names:
+        for path in (folder / f'{name}_time.txt', folder / 'times' / f'{name}_time.txt',
+                     folder / name / f'{name}_time.txt'):
+            if path.is_file():
+                try:
+                    # A column for each run.
+                    seconds[name] = np.loadtxt(
+                        path.read_text().replace(',', ' ').splitlines(), ndmin=2)[:, 0]
+                except ValueError as error:
+                    raise ValueError(f'{path}: expected the seconds of a frame a line; {error}'
+                                     ) from None
+                break
+    return seconds

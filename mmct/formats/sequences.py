@@ -1,0 +1,282 @@
+"""Which sequences each data set has, and where their frames and annotations are."""
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..runtime.frames import IMAGES
+from .names import sequence_name
+from .own import own_items
+from .results import read_boxes
+
+SPLITS = Path(__file__).parent / 'splits'
+LASOT_FLAGS = ('full_occlusion.txt', 'out_of_view.txt')
+EXTENSION = ('atv', 'badminton', 'cosplay', 'dancingshoe', 'footbag', 'frisbee', 'jianzi',
+             'lantern', 'misc', 'opossum', 'paddle', 'raccoon', 'rhino', 'skatingshoe', 'wingsuit')
+# Sequences whose first box is not that of frame 1, and Tiger1, whose first five count nowhere.
+OTB_STARTS = dict(BlurCar1=247, BlurCar3=3, BlurCar4=18, David=300, Tiger1=6)
+OTB_SKIPPED = dict(Tiger1=5)
+# First frames of the parts of a video that UAV123 counts as sequences NAME_1, NAME_2, …
+UAV_PARTS = dict(
+    bird1=(1, 775, 1573), car1=(1, 751, 1627), car16=(1, 415), car6=(1, 487, 1807, 2953, 3925),
+    car8=(1, 1357), group1=(1, 1333, 2515, 3925), group2=(1, 907, 1771),
+    group3=(1, 1567, 2827, 4369), person12=(1, 601), person14=(1, 847, 1813), person17=(1, 1501),
+    person19=(1, 1243, 2791), person2=(1, 1189), person4=(1, 1501), person5=(1, 877),
+    person7=(1, 1249), person8=(1, 1075), truck4=(1, 577), uav1=(1, 1555, 2473))
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Paths are relative to the layout's ``prefix``.
+
+    Attributes:
+        frames: folder of the frames, or a video file.
+        annotation: file of the boxes.
+        template: file name of frame number N, None where all files count, in their order.
+        start: number of the frame of the first box that counts.
+        skipped: boxes before that.
+        flags: files with a value for each box.
+    """
+    frames: str
+    annotation: str
+    template: str | None = '%08d.jpg'
+    start: int = 1
+    skipped: int = 0
+    flags: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return sequence_name(self.annotation)
+
+    def info_line(self, count: int) -> str:
+        """Its line in an info file, with that many frames."""
+        return f'{self.frames},{self.annotation},{self.start},{self.start + count - 1}'
+
+
+@dataclass(frozen=True)
+class Split:
+    """
+    Attributes:
+        sequences: those that there should be, of a data set's folder.
+        count: how many these are, None where nobody says.
+        secret: the first box alone is given.
+    """
+    sequences: Callable[[Path], list[Sequence]]
+    count: int | None
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """
+    Attributes:
+        prefix: what MMTracking's ``data_prefix`` is.
+        splits: by name; a data set for testing alone has '' alone.
+        example: frames and annotation of a sequence, for messages.
+        read: boxes (N, 4) x, y, w, h of an annotation file and the number of frames.
+        plain: annotations are not as evaluation reads them, so they are also written as NAME.txt.
+    """
+    splits: dict[str, Split]
+    example: str
+    prefix: str = '.'
+    read: Callable[[Path, int], np.ndarray] = field(default=lambda path, frames: read_boxes(path))
+    plain: bool = False
+
+    def info_file(self, name: str, split: str) -> str:
+        return f'annotations/{name}_{split}_infos.txt' if split else \
+            f'annotations/{name}_infos.txt'
+
+    def present(self, root: Path) -> dict[str, list[Sequence]]:
+        """The splits of which something is there, with all sequences that should be.
+
+        Raises:
+            FileNotFoundError: nothing is there.
+        """
+        found = {key: split.sequences(root) for key, split in self.splits.items()}
+        found = {key: sequences for key, sequences in found.items()
+                 if any((root / self.prefix / own.frames).exists() for own in sequences)}
+        if not found:
+            raise FileNotFoundError(f'{root} has no sequence in the layout expected, '
+                                    f'{root}/{self.example}')
+        return found
+
+
+def layout_of(name: str) -> Layout:
+    """Raises:
+        ValueError: there is no such data set.
+    """
+    if name not in LAYOUTS:
+        raise ValueError(f'{name} is none of the data sets {", ".join(LAYOUTS)}')
+    return LAYOUTS[name]
+
+
+def image_names(folder: Path) -> list[str]:
+    """File names of the images of a folder, as they come."""
+    return [name for name in listed(folder) if name.lower().endswith(IMAGES)]
+
+
+def listed(folder: Path) -> list[str]:
+    """File names in a folder, none if it is not there."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def names_of(split: str) -> list[str]:
+    return (SPLITS / f'{split}.txt').read_text().split()
+
+
+def lasot_sequence(name: str) -> Sequence:
+    folder = f'{name.split("-")[0]}/{name}'
+    return Sequence(f'{folder}/img', f'{folder}/groundtruth.txt',
+                    flags=tuple(f'{folder}/{file}' for file in LASOT_FLAGS))
+
+
+def lasot_test(root: Path) -> list[Sequence]:
+    return [lasot_sequence(name) for name in names_of('lasot_test')]
+
+
+def lasot_train(root: Path) -> list[Sequence]:
+    """The others of the 20 of each class, and those of other names that are there."""
+    test = names_of('lasot_test')
+    names = {f'{kind}-{number}' for kind in {name.rpartition('-')[0] for name in test}
+             for number in range(1, 21)}
+    found = {path.name for path in (root / 'LaSOTBenchmark').glob('*/*-*')}
+    return [lasot_sequence(name) for name in sorted((names | found) - set(test))]
+
+
+def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
+    """Names of the annotated sequences that belong to the test set of those that were tested.
+
+    LaSOT's folder holds its training videos, too.
+    """
+    test = set(names_of('lasot_test'))
+    whole = test.issuperset(tested) and test.issubset(annotated)
+    return [name for name in annotated if not whole or name in test]
+
+
+def lasot_ext(root: Path) -> list[Sequence]:
+    return [lasot_sequence(f'{kind}-{number}') for kind in EXTENSION for number in range(1, 11)]
+
+
+def tnl2k(root: Path) -> list[Sequence]:
+    names = sorted(path.name for path in (root / 'TNL2K_test_subset').glob('*') if path.is_dir())
+    return [Sequence(f'TNL2K_test_subset/{name}/imgs', f'TNL2K_test_subset/{name}/groundtruth.txt',
+                     template=None, start=0) for name in names]
+
+
+def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
+    def sequences(root: Path) -> list[Sequence]:
+        return [Sequence(f'{chunk}/frames/{name}', f'{chunk}/anno/{name}.txt', '%d.jpg', start=0)
+                for chunk in chunks
+                for name in sorted({Path(file).stem for file in listed(root / chunk / 'anno')
+                                    if file.endswith('.txt')}
+                                   | set(listed(root / chunk / 'frames')))]
+    return sequences
+
+
+def got10k(split: str) -> Callable[[Path], list[Sequence]]:
+    flags = () if split == 'test' else ('absence.label', 'cover.label')
+
+    def sequences(root: Path) -> list[Sequence]:
+        folder, file = root / split, root / split / 'list.txt'
+        names = file.read_text().split() if file.is_file() else \
+            [name for name in listed(folder) if (folder / name).is_dir()]
+        return [got10k_sequence(split, name, flags) for name in sorted(names)]
+    return sequences
+
+
+def got10k_vot(split: str) -> Callable[[Path], list[Sequence]]:
+    """Parts of the training set, by the lists that pytracking gives out."""
+    def sequences(root: Path) -> list[Sequence]:
+        file = root / f'train/got10k_vot_{split}_split.txt'
+        if not file.is_file():
+            return []
+        return [got10k_sequence('train', f'GOT-10k_Train_{int(float(number)) + 1:06d}',
+                                ('absence.label', 'cover.label'))
+                for number in sorted(file.read_text().split(), key=float)]
+    return sequences
+
+
+def got10k_sequence(split: str, name: str, flags: tuple[str, ...]) -> Sequence:
+    folder = f'{split}/{name}'
+    return Sequence(folder, f'{folder}/groundtruth.txt',
+                    flags=tuple(f'{folder}/{file}' for file in flags))
+
+
+def uav123(root: Path) -> list[Sequence]:
+    sequences = []
+    for file in sorted((root / 'anno/UAV123').glob('*.txt')):
+        video, _, part = file.stem.rpartition('_')
+        starts = UAV_PARTS.get(video) if part.isdigit() else None
+        start = starts[int(part) - 1] if starts and 0 < int(part) <= len(starts) else 1
+        sequences.append(Sequence(f'data_seq/UAV123/{video if starts else file.stem}',
+                                  f'anno/UAV123/{file.name}', '%06d.jpg', start))
+    return sequences
+
+
+def nfs(root: Path) -> list[Sequence]:
+    return [Sequence(f'{name}/30/{name}', f'{name}/30/{name}.txt', template=None, start=0)
+            for name in names_of('nfs')]
+
+
+def read_nfs(path: Path, frames: int) -> np.ndarray:
+    """Lines ``id left top right bottom frame …``, in some files at 240 a second for the 30 frames;
+    some have a line more or less than there are frames.
+
+    Raises:
+        ValueError: a line has not these numbers.
+    """
+    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    try:
+        corners = np.array([row[1:5] for row in rows], float).reshape(len(rows), 4)
+    except ValueError:
+        raise ValueError(f'{path}: expected lines "id left top right bottom …"') from None
+    if frames and abs(len(corners) / frames - 8) < 1:
+        corners = corners[::8]
+    if abs(len(corners) - frames) == 1:
+        corners = corners[:frames]
+    return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
+
+
+def otb100(root: Path) -> list[Sequence]:
+    sequences = []
+    for name in names_of('otb100'):
+        video, _, number = name.partition('_')
+        file = f'groundtruth_rect.{number}.txt' if number else 'groundtruth_rect.txt'
+        sequences.append(Sequence(
+            f'data/{video}/img', f'data/{video}/{file}',
+            '%05d.jpg' if name == 'Board' else '%04d.jpg', OTB_STARTS.get(name, 1),
+            OTB_SKIPPED.get(name, 0)))
+    return sequences
+
+
+def own(root: Path) -> list[Sequence]:
+    return [Sequence(item.name, f'{item.stem}.txt', None, 0) for item in own_items(root)]
+
+
+LAYOUTS = dict(
+    lasot=Layout(dict(test=Split(lasot_test, 280), train=Split(lasot_train, 1120)),
+                 'LaSOTBenchmark/airplane/airplane-1/{img/00000001.jpg,groundtruth.txt}',
+                 'LaSOTBenchmark'),
+    lasot_ext=Layout({'': Split(lasot_ext, 150)}, 'atv/atv-1/{img/00000001.jpg,groundtruth.txt}'),
+    tnl2k=Layout({'': Split(tnl2k, 700)},
+                 'TNL2K_test_subset/NAME/{imgs/00001.jpg,groundtruth.txt}'),
+    trackingnet=Layout(dict(
+        test=Split(trackingnet('TEST'), 511, secret=True),
+        train=Split(trackingnet(*(f'TRAIN_{i}' for i in range(12))), 30132)),
+        'TEST/{frames/NAME/0.jpg,anno/NAME.txt}'),
+    got10k=Layout(dict(
+        test=Split(got10k('test'), 180, secret=True), val=Split(got10k('val'), 180),
+        train=Split(got10k('train'), 9335), train_vot=Split(got10k_vot('train'), None),
+        val_vot=Split(got10k_vot('val'), None)),
+        'test/GOT-10k_Test_000001/{00000001.jpg,groundtruth.txt}'),
+    uav123=Layout({'': Split(uav123, 123)},
+                  '{data_seq/UAV123/bike1/000001.jpg,anno/UAV123/bike1.txt}', plain=True),
+    nfs=Layout({'': Split(nfs, 100)}, 'bee/30/{bee/00001.jpg,bee.txt}', read=read_nfs, plain=True),
+    otb100=Layout({'': Split(otb100, 100)},
+                  'data/Basketball/{img/0001.jpg,groundtruth_rect.txt}', plain=True),
+    own=Layout({'': Split(own, None)}, '{NAME/1.jpg,NAME.txt}'))

@@ -1,0 +1,16 @@
+"""Packages that only some parts need."""
+import importlib
+from types import ModuleType
+
+
+def require(name: str, extra: str = 'deploy') -> ModuleType:
+    """Import a package of an extra.
+
+    Raises:
+        ImportError: it is missing; names the extra.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise ImportError(f'{name.split(".")[0]} is needed for this and not installed; install it '
+                          f"by pip install 'mmct[{extra}]'") from None

@@ -1,0 +1,106 @@
+"""Files are written whole or not at all, and archives read without being unpacked."""
+import os
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
+MAX_TEXTS = 1 << 29  # of all of them
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """A file beside ``path`` to write to, which takes its place once all is on the disk.
+
+    Where that fails, a file that was there before stays as it was.
+
+    Raises:
+        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Its own for each process: several may write the same log.
+    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    try:
+        yield part
+        with open(part, 'rb') as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with atomic_write(path) as part:
+        part.write_text(text)
+
+
+def read_text(path: str | Path) -> str:
+    """Raises:
+        ValueError: the file is not text; it is named.
+    """
+    try:
+        return Path(path).read_text()
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} is not a text file') from None
+
+
+def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
+    """Name and content of every .txt of a .tar or .zip, in order: going back in a compressed one
+    starts from its beginning. Nothing is written, links are passed by.
+
+    Raises:
+        ValueError: it is no such archive, or broken, or has a file that is not text.
+    """
+    left = MAX_TEXTS
+    try:
+        for name, text in _texts_of_zip(path) if zipfile.is_zipfile(path) else _texts_of_tar(path):
+            left -= len(text)
+            if left < 0:
+                raise ValueError(f'its texts have more than {MAX_TEXTS} bytes')
+            yield name, text
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} has a .txt that is not a text file') from None
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # every compression has an exception of its own for a broken file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f'{path} is not a readable .tar or .zip: {reason.rstrip(":")}') from None
+
+
+def _texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if member.isfile() and member.name.endswith('.txt'):
+                _check_length(member.name, member.size)
+                yield member.name, archive.extractfile(member).read().decode()
+
+
+def _texts_of_zip(path: str | Path) -> Iterator[tuple[str, str]]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.filename.endswith('.txt'):
+                _check_length(member.filename, member.file_size)
+                yield member.filename, archive.read(member).decode()
+
+
+def _check_length(name: str, length: int) -> None:
+    if length > MAX_TEXT:
+        raise ValueError(f'{name} has {length} bytes, expected at most {MAX_TEXT}')
+
+
+def safe_name(name: str) -> str:
+    """A name that came with data, such as a sequence's, before a file is called so.
+
+    Raises:
+        ValueError: it is more than one part of a path, or no file can have it.
+    """
+    if (not name.isprintable() or name.strip('.') == '' or set(name) & set('/\\')
+            or len(name.encode()) > 200):
+        raise ValueError(f'{name[:200]!r} cannot be the name of a file: expected at most 200 bytes '
+                         'without / and \\, not dots alone')
+    return name

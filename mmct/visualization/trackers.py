@@ -1,0 +1,103 @@
+"""Scores and speed of trackers on the same sequences."""
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..evaluation.metrics import Curves, all_curves, scores
+from ..formats.annotations import Annotation
+from ..formats.results import box_file, read_results, read_seconds
+
+
+class TrackerResults(NamedTuple):
+    """What a tracker did.
+
+    Attributes:
+        boxes: {sequence: (N, 4) x, y, w, h in pixels}.
+        curves: of each sequence.
+        scores: see :func:`mmct.analysis.evaluate`.
+        fps: frames a second, but for first frames; None where no times are known.
+    """
+    name: str
+    boxes: dict[str, np.ndarray]
+    curves: dict[str, Curves]
+    scores: dict
+    fps: float | None
+
+    def auc(self, sequence: str) -> float:
+        return self.scores['per_sequence'][sequence]['auc']
+
+
+def named_folders(texts: list[str]) -> dict[str, Path]:
+    """NAME=FOLDER or FOLDER of a command line, by name.
+
+    Raises:
+        ValueError: two have the same name.
+    """
+    folders = {}
+    for text in texts:
+        name, equals, folder = text.partition('=')
+        if not equals or Path(text).is_dir():
+            name, folder = Path(text).resolve().name, text
+        if name in folders:
+            raise ValueError(f'two trackers are called {name!r}; tell them apart by NAME=FOLDER')
+        folders[name] = Path(folder)
+    return folders
+
+
+def read_trackers(folders: Mapping[str, Path], annotations: Mapping[str, Annotation],
+                  convention: str) -> list[TrackerResults]:
+    """Results on the sequences that any of the trackers has.
+
+    Raises:
+        FileNotFoundError: there is none, or a tracker lacks some of them.
+        ValueError: a file cannot be understood.
+    """
+    names = [name for name, own in annotations.items() if len(own.boxes) > 1
+             and any(box_file(folder, name).is_file() for folder in folders.values())]
+    if not names:
+        raise FileNotFoundError(
+            f'no result file of any annotated sequence, such as {next(iter(annotations))}.txt, in '
+            + ', '.join(map(str, folders.values())))
+    lengths = {name: len(annotations[name].boxes) for name in names}
+    found = []
+    for name, folder in folders.items():
+        boxes = read_results(folder, lengths, names)
+        curves = all_curves(boxes, annotations, convention)
+        found.append(TrackerResults(name, boxes, curves, scores(curves, annotations),
+                                    frames_per_second(read_seconds(folder, names))))
+    return found
+
+
+def frames_per_second(seconds: Mapping[str, np.ndarray]) -> float | None:
+    """Over all sequences; their first frames, in which a tracker is set up, do not count."""
+    times = np.concatenate([own[1:] for own in seconds.values()] or [np.empty(0)])
+    times = times[np.isfinite(times) & (times > 0)]
+    return len(times) / float(times.sum()) if len(times) else None
+
+
+def highlights(trackers: list[TrackerResults], best: int = 2, worst: int = 2, cost: int = 3
+               ) -> dict[str, str]:
+    """Sequences worth a look, each with the reason.
+
+    Best and worst are those of the highest and lowest AUC, on average over the trackers; what
+    compression cost is the second tracker's AUC below the first one's.
+    """
+    names = sorted(trackers[0].boxes, key=lambda name: -np.mean([t.auc(name) for t in trackers]))
+    reasons = {}
+    for name in names[:best]:
+        reasons.setdefault(name, []).append('best')
+    for name in names[::-1][:worst]:
+        reasons.setdefault(name, []).append('worst')
+    if len(trackers) > 1:
+        for name, change in list(changes(*trackers[:2]).items())[:cost]:
+            if change < 0:
+                reasons.setdefault(name, []).append(f'{-change:.1f} AUC lost')
+    return {name: ', '.join(own) for name, own in reasons.items()}
+
+
+def changes(teacher: TrackerResults, student: TrackerResults) -> dict[str, float]:
+    """AUC of the student less that of the teacher by sequence, the greatest loss first."""
+    found = {name: student.auc(name) - teacher.auc(name) for name in teacher.boxes}
+    return dict(sorted(found.items(), key=lambda item: item[1]))

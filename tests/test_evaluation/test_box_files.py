@@ -1,0 +1,277 @@
+"""tools/evaluate.py and what it is made of, against plain loops and recorded metrics."""
+import json
+import math
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+from commands import ROOT, run_tool
+
+from mmct.evaluation import evaluate
+from mmct.formats import ATTRIBUTES, Annotation, read_annotations, read_boxes
+from mmct.formats.results import parse_boxes
+
+
+def sequence(seed, length=60):
+    """Predicted boxes and an annotation, with absent frames and boxes without area in both."""
+    rng = np.random.default_rng(seed)
+    truth = np.column_stack([rng.uniform(0, 300, (length, 2)), rng.uniform(20, 90, (length, 2))])
+    boxes = truth + rng.normal(0, 8, truth.shape)
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], 1)
+    boxes[[5, 6, 30], 2:] = 0
+    boxes[12, 3] = 0
+    absent = rng.random(length) < 0.1
+    absent[[0, 20]] = False
+    truth[20, 2:] = 0  # seen, but without area
+    return boxes, Annotation(truth, absent, frozenset(ATTRIBUTES[seed % 3::3]))
+
+
+def plain(boxes, annotation, official):
+    """The published analysis, frame by frame."""
+    boxes = [list(box) for box in boxes]
+    for i in range(1, len(boxes)):
+        if boxes[i][2] == 0 or boxes[i][3] == 0:
+            boxes[i] = boxes[i - 1]
+    boxes[0] = list(annotation.boxes[0])
+    overlaps, pixels, relatives = [], [], []
+    for (x, y, w, h), (tx, ty, tw, th), absent in zip(boxes, annotation.boxes.tolist(),
+                                                      annotation.absent):
+        if official and absent:
+            continue
+        if absent or tw <= 0 or th <= 0:
+            overlaps.append(-1)
+            pixels.append(math.inf)
+            relatives.append(math.inf if absent else -1)
+            continue
+        across = max(min(x + w - 1, tx + tw - 1) - max(x, tx) + 1, 0)
+        down = max(min(y + h - 1, ty + th - 1) - max(y, ty) + 1, 0)
+        overlaps.append(across * down / (w * h + tw * th - across * down))
+        dx = x + 0.5 * (w - 1) - tx - 0.5 * (tw - 1)
+        dy = y + 0.5 * (h - 1) - ty - 0.5 * (th - 1)
+        pixels.append(math.hypot(dx, dy))
+        relatives.append(math.hypot(dx / tw, dy / th))
+    count = len(overlaps)
+    success = [sum(o > 0.05 * i for o in overlaps) / count for i in range(21)]
+    return dict(auc=100 * sum(success) / 21, op50=100 * success[10], op75=100 * success[15],
+                precision=100 * sum(p <= 20 for p in pixels) / count,
+                norm_precision=100 * sum(r <= 0.2 for r in relatives) / count)
+
+
+@pytest.mark.parametrize('convention', ['published', 'official'])
+def test_metrics_are_those_of_plain_loops(convention):
+    sequences = {f's{i}': sequence(i, 40 + 7 * i) for i in range(4)}
+    before = sequences['s0'][0].copy()
+    found = evaluate({name: boxes for name, (boxes, _) in sequences.items()},
+                     {name: annotation for name, (_, annotation) in sequences.items()}, convention)
+    assert np.array_equal(sequences['s0'][0], before)
+    expected = {name: plain(*own, convention == 'official') for name, own in sequences.items()}
+    for name, values in expected.items():
+        own = dict(found['per_sequence'][name])
+        assert (own.pop('sequences'), own.pop('frames')) == (1, len(sequences[name][0]))
+        assert own == pytest.approx(values)
+    for key in values:
+        assert found['total'][key] == pytest.approx(np.mean([v[key] for v in expected.values()]))
+    assert found['total']['frames'] == sum(len(boxes) for boxes, _ in sequences.values())
+    with_first = [n for n, (_, a) in sequences.items() if 'IV' in a.attributes]
+    assert found['per_attribute']['IV']['sequences'] == len(with_first) == 2
+    assert found['per_attribute']['IV']['auc'] == pytest.approx(
+        np.mean([expected[n]['auc'] for n in with_first]))
+
+
+def test_perfect_boxes():
+    _, annotation = sequence(0)
+    clean = Annotation(annotation.boxes[1:20].round(), np.zeros(19, bool), frozenset())
+    found = evaluate({'a': clean.boxes}, {'a': clean})['total']
+    assert found['auc'] == pytest.approx(100 * 20 / 21)  # no overlap is above 1
+    assert found['precision'] == found['norm_precision'] == found['op75'] == 100
+
+
+def test_recorded_metrics(reference, tmp_path):
+    with tarfile.open(reference / 'golden/eval_lasot20.tar.xz') as archive:
+        archive.extractall(tmp_path, filter='data')
+    folder = tmp_path / 'eval20'
+    recorded = json.loads((folder / 'metrics.json').read_text())
+    done = run_tool('evaluate.py', folder, '--annotations',
+                    reference / 'lasot/annos_test.tar.xz', '--json', tmp_path / 'out.json')
+    assert done.status == 0, done.err
+    assert done.err.startswith('warning: these are 20 of 280 sequences: ')
+    found = json.loads((tmp_path / 'out.json').read_text())
+    for name, values in [('total', recorded['total']), *recorded['per_sequence'].items()]:
+        own = found['total'] if name == 'total' else found['per_sequence'][name]
+        for key in values.keys() & own.keys():
+            assert own[key] == pytest.approx(values[key], abs=0.001), (name, key)
+
+
+# Files
+
+def write(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('\n'.join(','.join(map(str, line)) for line in values) + '\n')
+
+
+@pytest.fixture
+def layouts(tmp_path):
+    """The same two annotations in each layout."""
+    for i, name in enumerate(('cat-1', 'dog-2')):
+        _, (boxes, absent, codes, _) = sequence(i)
+        own = tmp_path / 'lasot' / name.split('-')[0] / name
+        write(own / 'groundtruth.txt', boxes)
+        write(own / 'full_occlusion.txt', [absent.astype(int)])
+        write(own / 'out_of_view.txt', [np.zeros(len(absent), int)])
+        write(tmp_path / f'toolkit/annos/{name}.txt', boxes)
+        write(tmp_path / f'toolkit/annos/absent/{name}.txt', absent.astype(int)[:, None])
+        write(tmp_path / f'toolkit/annos/att/{name}.txt',
+              [[int(code in codes) for code in ATTRIBUTES]])
+    with tarfile.open(tmp_path / 'annos.tar.xz', 'w:xz') as archive:
+        archive.add(tmp_path / 'toolkit/annos', 'annos')
+    with zipfile.ZipFile(tmp_path / 'annos.zip', 'w') as archive:
+        for file in (tmp_path / 'toolkit').rglob('*.txt'):
+            archive.write(file, file.relative_to(tmp_path / 'toolkit'))
+    return tmp_path
+
+
+@pytest.mark.parametrize('kind', ['lasot', 'toolkit', 'toolkit/annos', 'annos.tar.xz', 'annos.zip'])
+def test_layouts_of_annotations(layouts, kind):
+    found = read_annotations(layouts / kind)
+    assert list(found) == ['cat-1', 'dog-2']
+    for i, annotation in enumerate(found.values()):
+        _, expected = sequence(i)
+        np.testing.assert_allclose(annotation.boxes, expected.boxes)
+        assert np.array_equal(annotation.absent, expected.absent)
+        assert annotation.attributes == (frozenset() if kind == 'lasot' else expected.attributes)
+
+
+@pytest.mark.parametrize('text', [
+    '1,2,3,4\n5,6,7,8.5\n', '1\t2\t3\t4\n5\t6\t7\t8.5', '1 2 3 4\r\n5 6 7 8.5',
+    '1, 2, 3, 4\n5, 6, 7, 8.5\n\n'])
+def test_separators(text):
+    assert parse_boxes(text, 'a').tolist() == [[1, 2, 3, 4], [5, 6, 7, 8.5]]
+
+
+@pytest.mark.parametrize(('text', 'message'), [
+    ('', 'a.txt: expected a line x,y,w,h for each frame'),
+    ('1,2,3,4\n1,2,3', 'a.txt: expected four numbers x,y,w,h a line; .*row'),
+    ('1,2,3,4\n1,2,x,4', 'a.txt: expected four numbers x,y,w,h a line; .*row'),
+    ('1,2\n3,4', 'a.txt: expected a line x,y,w,h for each frame, got 2 lines of 2 numbers')])
+def test_files_that_hold_no_boxes(tmp_path, text, message):
+    (tmp_path / 'a.txt').write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_boxes(tmp_path / 'a.txt')
+
+
+def test_file_that_is_no_text(tmp_path):
+    (tmp_path / 'a.txt').write_bytes(bytes(range(256)))
+    with pytest.raises(ValueError, match='a.txt is not a text file'):
+        read_boxes(tmp_path / 'a.txt')
+
+
+@pytest.fixture
+def results(layouts):
+    """Result files of both sequences."""
+    for i, name in enumerate(('cat-1', 'dog-2')):
+        write(layouts / f'results/{name}.txt', sequence(i)[0])
+    return layouts
+
+
+def evaluated(folder, *args):
+    return run_tool('evaluate.py', folder / 'results', '--annotations', folder / 'toolkit', *args)
+
+
+def test_tool(results):
+    done = evaluated(results, '--metric', 'official', '--json', results / 'out.json')
+    assert done.status == 0, done.err
+    found = json.loads((results / 'out.json').read_text())
+    expected = np.mean([plain(*sequence(i), True)['auc'] for i in range(2)])
+    assert found['total']['auc'] == pytest.approx(expected)
+    assert f'| {expected:.2f}' in done.out.replace('   ', ' ').replace('  ', ' ')
+    assert '120 frames, official convention' in done.out
+
+
+def test_all_figures_have_two_decimals(results):
+    for i in range(2):
+        write(results / f'results/{("cat-1", "dog-2")[i]}.txt', sequence(i)[1][0])
+    done = evaluated(results, '--metric', 'official')
+    assert '| 100.00 |' in ' '.join(done.out.split()), done.out
+
+
+def test_missing_results(results):
+    (results / 'results/cat-1.txt').unlink()
+    done = evaluated(results)
+    assert (done.status, done.err) == (
+        0, f'warning: these are 1 of 2 sequences: {results}/results lacks the result files of '
+        'cat-1; test these sequences, or name those that you want with --sequences\n')
+    assert 'all 1 sequences' in done.out
+    done = evaluated(results, '--sequences', 'cat-1', 'dog-2')
+    assert (done.status, done.err) == (
+        2, f'error: {results}/results lacks the result files of cat-1; test these sequences\n')
+    (results / 'results/dog-2.txt').unlink()
+    done = evaluated(results)
+    assert (done.status, done.err) == (
+        2, f'error: {results}/results has no result file of any annotated sequence, such as '
+        'cat-1.txt\n')
+
+
+def test_one_frame_too_many_is_cut(results):
+    before = evaluated(results).out
+    path = results / 'results/cat-1.txt'
+    path.write_text(path.read_text() + '1,2,3,4\n')
+    assert evaluated(results).out == before
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda text: text[:len(text) // 2].rpartition('\n')[0], 'the run was broken off'),
+    (lambda text: text * 2, 'cat-1.txt has 120 boxes, the annotation 60: it is of another version'),
+    (lambda text: text.replace(text.split('\n')[3], '1,nan,3,4'), 'cat-1.txt, line 4: [1.0, nan, '),
+    (lambda text: text.replace(text.split('\n')[3], '1,2,-3,4'), 'cat-1.txt, line 4: [1.0, 2.0, '),
+    (lambda text: 'no boxes', 'expected four numbers')])
+def test_broken_results(results, change, message):
+    path = results / 'results/cat-1.txt'
+    path.write_text(change(path.read_text()))
+    done = evaluated(results)
+    assert done.status == 2
+    assert done.err.startswith('error: ')
+    assert done.err.count('\n') == 1
+    assert message in done.err
+
+
+def test_bad_annotations(results, tmp_path):
+    done = evaluated(results, '--sequences', 'cow-1')
+    assert 'has no sequences cow-1' in done.err
+    (tmp_path / 'a.tar').write_text('x')
+    for name, message in (('none', 'none does not exist'),
+                          ('a.tar', 'is not a readable .tar or .zip')):
+        done = run_tool('evaluate.py', results / 'results', '--annotations', tmp_path / name)
+        assert (done.status, message in done.err) == (2, True)
+    (tmp_path / 'toolkit/annos/absent/cat-1.txt').write_text('0\n1\n')
+    done = evaluated(results)
+    assert 'absent/cat-1.txt: expected 60 flags 0 to 1, got 2 values' in done.err
+
+
+def test_nothing_heavy_is_loaded(results):
+    """Importing MMTracking would take longer than all of LaSOT does."""
+    code = f"""
+import runpy, sys
+sys.path.insert(0, {str(ROOT / 'tools')!r})
+sys.argv = ['evaluate.py', {str(results / 'results')!r}, '--annotations',
+            {str(results / 'toolkit')!r}]
+try:
+    runpy.run_path({str(ROOT / 'tools/evaluate.py')!r}, run_name='__main__')
+except SystemExit as end:
+    assert not end.code
+import os
+print('loaded', sorted({{'torch', 'mmengine', 'mmtrack'}} & sys.modules.keys()),
+      'MMCT_BRIDGE' in os.environ)
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith('loaded [] False\n')
+
+
+def test_a_sequence_may_be_named_like_what_lies_beside_boxes(tmp_path):
+    boxes = '10,10,5,5\n11,10,5,5\n'
+    for name, text in (('a', boxes), ('a_time', boxes), ('a_score', '1\n0.5\n'),
+                       ('b', boxes), ('b_time', '0.01\n0.02\n'), ('b_score', boxes)):
+        (tmp_path / f'{name}.txt').write_text(text)
+    assert sorted(read_annotations(tmp_path)) == ['a', 'a_time', 'b', 'b_score']

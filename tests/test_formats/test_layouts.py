@@ -1,0 +1,334 @@
+"""Each data set in small, in its own layout, through converter, checker and the real classes."""
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cli import DATASETS
+from commands import run_tool
+from mmengine.config import Config
+from mmtrack.registry import DATASETS as CLASSES
+
+from mmct.formats import check_sequence, layout_of, read_annotations, to_be_tested, write_infos
+from mmct.formats.names import sequence_name, sequence_names
+from mmct.formats.sequences import LAYOUTS, names_of
+
+FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100']
+
+
+def put(file, content=FRAME):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content) if isinstance(content, bytes) else file.write_text(content)
+
+
+def frames(folder, template, numbers):
+    for number in numbers:
+        put(folder / (template % number))
+
+
+def boxes(length, delimiter=',', first=10):
+    return ''.join(delimiter.join(map(str, (first + i, 12, 9, 8))) + '\n' for i in range(length))
+
+
+def lasot_video(folder, length=4):
+    frames(folder / 'img', '%08d.jpg', range(1, length + 1))
+    put(folder / 'groundtruth.txt', boxes(length))
+    put(folder / 'full_occlusion.txt', ','.join('0' * length))
+    put(folder / 'out_of_view.txt', ','.join('0' * (length - 1) + '1'))
+
+
+def lasot(root):
+    lasot_video(root / 'LaSOTBenchmark/airplane/airplane-1')
+    lasot_video(root / 'LaSOTBenchmark/airplane/airplane-2', 3)
+    return {'airplane-1': 4}
+
+
+def lasot_ext(root):
+    lasot_video(root / 'atv/atv-10')
+    return {'atv-10': 4}
+
+
+def tnl2k(root):
+    folder = root / 'TNL2K_test_subset/Fish_01-Done'
+    for name in ('2.png', '10.jpg', 'a_11.jpg'):
+        put(folder / 'imgs' / name)
+    put(folder / 'groundtruth.txt', boxes(3))
+    put(folder / 'language.txt', 'the fish')
+    return {'Fish_01-Done': 3}
+
+
+def trackingnet(root):
+    for chunk, count in (('TEST', 1), ('TRAIN_3', 5)):
+        frames(root / chunk / 'frames/a-b_0', '%d.jpg', range(5))
+        put(root / chunk / 'anno/a-b_0.txt', boxes(count))
+    return {'a-b_0': 5}
+
+
+def got10k(root):
+    for split, count in (('test', 1), ('train', 5), ('val', 5)):
+        folder = root / split / f'GOT-10k_{split.title()}_000001'
+        frames(folder, '%08d.jpg', range(1, 6))
+        put(folder / 'groundtruth.txt', boxes(count))
+        put(root / split / 'list.txt', f'{folder.name}\n')
+        if count == 5:
+            put(folder / 'absence.label', '0\n' * 4 + '1\n')
+            put(folder / 'cover.label', '8\n' * 3 + '0\n8\n')
+    put(root / 'train/got10k_vot_train_split.txt', '0\n')
+    return {'GOT-10k_Test_000001': 5}
+
+
+def uav123(root):
+    frames(root / 'data_seq/UAV123/bird1', '%06d.jpg', [1, 2, 3, *range(775, 779)])
+    frames(root / 'data_seq/UAV123/car1_s', '%06d.jpg', range(1, 4))
+    put(root / 'anno/UAV123/bird1_1.txt', boxes(3))
+    put(root / 'anno/UAV123/bird1_2.txt', boxes(3) + 'NaN,NaN,NaN,NaN\n')
+    put(root / 'anno/UAV123/car1_s.txt', boxes(3))
+    put(root / 'anno/UAV123/att/bird1_1.txt', ','.join('0' * 12))
+    return {'bird1_1': 3, 'bird1_2': 4, 'car1_s': 3}
+
+
+def nfs(root):
+    for name, lines in (('bee', 5), ('cup', 40), ('dog', 6)):
+        frames(root / name / '30' / name, '%05d.jpg', range(1, 6))
+        put(root / name / f'30/{name}.txt', ''.join(
+            f'0 {10 + i} 12 {19 + i} 20 {i + 1} 0 0 0 "it"\n' for i in range(lines)))
+    return {'bee': 5, 'cup': 5, 'dog': 5}
+
+
+def otb100(root):
+    for name, start, file, delimiter in (
+            ('Boy', 1, 'groundtruth_rect', ','), ('David', 300, 'groundtruth_rect', '\t'),
+            ('Jogging', 1, 'groundtruth_rect.2', ' '), ('Tiger1', 1, 'groundtruth_rect', ',')):
+        frames(root / f'data/{name}/img', '%04d.jpg', range(start, start + 8))
+        put(root / f'data/{name}/{file}.txt', boxes(8, delimiter))
+    frames(root / 'data/Board/img', '%05d.jpg', range(1, 4))
+    put(root / 'data/Board/groundtruth_rect.txt', boxes(3))
+    return {'Board': 3, 'Boy': 8, 'David': 8, 'Jogging_2': 8, 'Tiger1': 3}
+
+
+def infos(root, name):
+    return write_infos(root, name, layout_of(name))
+
+
+@cache
+def parsed(name):
+    return Config.fromfile(DATASETS / f'{name}_test.py').test_dataloader.dataset
+
+
+def built(root, name, **changes):
+    """The data set of a config."""
+    dataset = CLASSES.build({**parsed(name), 'data_root': str(root), 'pipeline': [], **changes})
+    dataset.full_init()
+    return dataset
+
+
+@pytest.mark.parametrize('name', SETS)
+def test_configs_read_what_the_converter_writes(tmp_path, name):
+    lengths = globals()[name](tmp_path)
+    infos(tmp_path, name)
+    dataset = built(tmp_path, name)
+    names = sequence_names(dataset)
+    assert {own: dataset.get_len_per_video(i) for i, own in enumerate(names)} == lengths
+    secret = LAYOUTS[name].splits.get('test') and LAYOUTS[name].splits['test'].secret
+    for i, own in enumerate(names):
+        for frame in range(lengths[own]):
+            sample = dataset.prepare_test_data(i, frame)
+            assert cv2.imread(sample['img_path']).shape == (48, 64, 3)
+            instance, = sample['instances']
+            if frame and secret:
+                assert 'bbox' not in instance
+            elif not np.isnan(instance['bbox']).any():
+                first = 15 if own == 'Tiger1' else 10
+                step = 8 if own == 'cup' else 1
+                np.testing.assert_array_equal(
+                    instance['bbox'], [x := first + step * frame, 12, x + 9, 20])
+    assert len(dataset) == sum(lengths.values())
+
+
+def test_the_validation_videos_of_got10k_have_all_boxes(tmp_path):
+    got10k(tmp_path)
+    infos(tmp_path, 'got10k')
+    dataset = built(tmp_path, 'got10k_val')
+    instances = [dataset.prepare_test_data(0, frame)['instances'][0] for frame in range(5)]
+    assert [own['bbox'][0] for own in instances] == [10, 11, 12, 13, 14]
+    assert [own['visible'] for own in instances] == [True, True, True, False, True]
+    annotation, = read_annotations(tmp_path / 'val').values()
+    assert (~annotation.absent).tolist() == [own['visible'] for own in instances]
+
+
+@pytest.mark.parametrize(('name', 'folder'), [
+    ('uav123', 'annotations/uav123'), ('nfs', 'annotations/nfs'), ('otb100', 'annotations/otb100'),
+    ('tnl2k', 'TNL2K_test_subset'), ('lasot_ext', '.')])
+def test_evaluation_reads_the_annotations(tmp_path, name, folder):
+    lengths = globals()[name](tmp_path)
+    infos(tmp_path, name)
+    found = read_annotations(tmp_path / folder)
+    if name == 'otb100':
+        assert found.pop('Tiger1').boxes[0, 0] == 15
+        del lengths['Tiger1']
+    assert {own: len(annotation.boxes) for own, annotation in found.items()} == lengths
+    assert all(own.boxes[0].tolist() == [10, 12, 9, 8] for own in found.values())
+
+
+@pytest.mark.parametrize(('name', 'kind', 'file', 'length'), [
+    ('lasot', 'LaSOTDataset', 'lasot_train_infos.txt', 3),
+    ('got10k', 'GOT10kDataset', 'got10k_train_infos.txt', 5),
+    ('got10k', 'GOT10kDataset', 'got10k_train_vot_infos.txt', 5),
+    ('trackingnet', 'TrackingNetDataset', 'trackingnet_train_infos.txt', 5)])
+def test_training_sets(tmp_path, name, kind, file, length):
+    globals()[name](tmp_path)
+    infos(tmp_path, name)
+    prefix = LAYOUTS[name].prefix
+    dataset = built(tmp_path, name, type=kind, test_mode=False, ann_file=f'annotations/{file}',
+                    data_prefix={'img_path': prefix})
+    assert dataset.num_videos == 1
+    found = dataset.get_ann_infos_from_video(0)
+    assert len(found['bboxes']) == length
+    assert found['visible'].sum() == length - {'lasot': 1, 'got10k': 2, 'trackingnet': 0}[name]
+    paths = dataset.get_img_infos_from_video(0)['img_paths']
+    assert [cv2.imread(path).shape for path in paths] == [(48, 64, 3)] * length
+
+
+def test_lists_of_sequences():
+    assert {name: len(names_of(name)) for name in ('lasot_test', 'nfs', 'otb100')} == {
+        'lasot_test': 280, 'nfs': 100, 'otb100': 100}
+    assert len(LAYOUTS['lasot_ext'].splits[''].sequences(None)) == 150
+    assert len(LAYOUTS['lasot'].splits['train'].sequences(Path('nowhere'))) == 1120
+
+
+def test_training_videos_are_not_to_be_tested():
+    test = names_of('lasot_test')
+    assert to_be_tested([*test, 'airplane-2'], test[:3]) == test
+    assert to_be_tested([*test, 'airplane-2'], ['airplane-1', 'airplane-2'])[-1] == 'airplane-2'
+    assert to_be_tested(['airplane-1', 'airplane-2'], ['airplane-1']) == [
+        'airplane-1', 'airplane-2']
+
+
+def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
+    assert sorted(names_of('lasot_test')) == sorted(
+        read_annotations(reference / 'lasot/annos_test.tar.xz'))
+
+
+@pytest.mark.parametrize(('path', 'name'), [
+    ('cat/cat-1/groundtruth.txt', 'cat-1'), ('data/Jogging/groundtruth_rect.2.txt', 'Jogging_2'),
+    ('anno/UAV123/bird1_2.txt', 'bird1_2'), ('a.txt', 'a')])
+def test_names(path, name):
+    assert sequence_name(path) == name
+
+
+# What is missing
+
+def problems(root, name, key='', decode=False):
+    layout = layout_of(name)
+    split = layout.splits[key]
+    found = {own.name: check_sequence(root, layout, own, split.secret, decode)
+             for own in layout.present(root)[key]}
+    return {own: texts for own, texts in found.items() if texts}
+
+
+@pytest.mark.parametrize('name', SETS)
+def test_nothing_is_missing(tmp_path, name):
+    complete = globals()[name](tmp_path)
+    for key in layout_of(name).present(tmp_path):
+        if key in ('', 'test', 'val'):
+            assert not problems(tmp_path, name, key, decode=True).keys() & complete.keys()
+
+
+def test_missing_of_lasot(tmp_path):
+    lasot(tmp_path)
+    folder = tmp_path / 'LaSOTBenchmark/airplane/airplane-1'
+    (folder / 'img/00000002.jpg').unlink()
+    (folder / 'img/00000004.jpg').unlink()
+    (folder / 'out_of_view.txt').unlink()
+    put(folder / 'full_occlusion.txt', '0,0')
+    found = problems(tmp_path, 'lasot', 'test')
+    assert found['airplane-1'] == [
+        'full_occlusion.txt has 2 values for 4 boxes', 'out_of_view.txt is missing',
+        '2 of 4 frames are missing, the first is 00000002.jpg']
+    assert found['bear-2'] == ['no frames in bear/bear-2/img',
+                               'annotation bear/bear-2/groundtruth.txt is missing']
+    assert len(found) == 280
+    found = problems(tmp_path, 'lasot', 'train')
+    assert len(found) == 1119
+    assert 'airplane-2' not in found
+    assert 'no frames in zebra/zebra-20/img' in found['zebra-20']
+
+
+def test_annotations_that_cannot_be_read(tmp_path):
+    lengths = uav123(tmp_path)
+    put(tmp_path / 'anno/UAV123/bird1_1.txt', '1,2,3\n')
+    put(tmp_path / 'anno/UAV123/car1_s.txt', b'\xff\xfe')
+    found = problems(tmp_path, 'uav123')
+    assert 'annotation cannot be read: ' in found['bird1_1'][0]
+    assert 'car1_s.txt is not a text file' in found['car1_s'][0]
+    (file, (count, left_out)), = infos(tmp_path, 'uav123').items()
+    assert count == len(lengths) - 2
+    assert [text.split(':')[0] for text in left_out] == ['bird1_1', 'car1_s']
+    assert len(file.read_text().splitlines()) == 2
+
+
+def test_frames_that_are_fewer_than_boxes_fail_alone(tmp_path):
+    tnl2k(tmp_path)
+    infos(tmp_path, 'tnl2k')
+    (tmp_path / 'TNL2K_test_subset/Fish_01-Done/imgs/10.jpg').unlink()
+    assert problems(tmp_path, 'tnl2k') == {'Fish_01-Done': ['2 frames for 3 boxes']}
+    paths = built(tmp_path, 'tnl2k').get_img_infos_from_video(0)['img_paths']
+    assert [path.rpartition('/')[2] for path in paths] == [
+        '2.png', 'a_11.jpg', '(number 3 of 3 is missing)']
+
+
+def test_gaps_where_the_ground_truth_is_secret(tmp_path):
+    got10k(tmp_path)
+    (tmp_path / 'test/GOT-10k_Test_000001/00000003.jpg').unlink()
+    assert problems(tmp_path, 'got10k', 'test') == {
+        'GOT-10k_Test_000001': ['1 of 5 frames are missing, the first is 00000003.jpg']}
+
+
+def test_broken_frames_are_found_by_decoding_alone(tmp_path):
+    lasot_ext(tmp_path)
+    for number, content in ((2, b''), (3, FRAME[:40]), (4, FRAME[:-20])):
+        put(tmp_path / f'atv/atv-10/img/{number:08d}.jpg', content)
+    assert 'atv-10' not in problems(tmp_path, 'lasot_ext')
+    assert problems(tmp_path, 'lasot_ext', decode=True)['atv-10'] == [
+        '3 of 4 frames cannot be decoded, the first is 00000002.jpg']
+
+
+# The commands
+
+def test_commands(tmp_path):
+    otb100(tmp_path)
+    done = run_tool('convert_dataset.py', 'otb100', tmp_path)
+    assert done.status == 1
+    assert f'5 sequences written to {tmp_path}/annotations/otb100_infos.txt' in done.out
+    assert 'left out: Basketball: ' in done.out
+    done = run_tool('check_dataset.py', 'otb100', tmp_path)
+    assert done.status == 1
+    assert '| otb100     | Basketball   | no frames in data/Basketball/img' in done.out
+    assert 'otb100: 5 of 100 sequences are complete' in done.out
+    uav123(tmp_path)
+    done = run_tool('check_dataset.py', 'uav123', tmp_path)
+    assert 'uav123: 3 of 123 sequences are complete' in done.out
+    assert '120 of 123 sequences are missing' in done.out
+    lasot_video(tmp_path / 'LaSOTBenchmark/airplane/airplane-2')
+    done = run_tool('check_dataset.py', 'lasot', tmp_path)
+    assert done.out.splitlines()[-2:] == [
+        'lasot train: 1 of 1120 sequences are complete', 'lasot test: nothing is there']
+    got10k(tmp_path)
+    done = run_tool('check_dataset.py', 'got10k', tmp_path, '--split', 'train_vot', '--decode')
+    assert done.status == 0
+    assert done.out.splitlines()[-1] == 'got10k train_vot: 1 of 1 sequences are complete'
+
+
+@pytest.mark.parametrize(('tool', 'args', 'message'), [
+    ('check_dataset.py', ['lsot', '.'], 'lsot is none of the data sets lasot, lasot_ext, '),
+    ('convert_dataset.py', ['lsot', '.'], 'lsot is none of the data sets lasot, lasot_ext, '),
+    ('convert_dataset.py', ['own', '.'], 'own data needs no info file'),
+    ('check_dataset.py', ['lasot', 'nowhere'], 'nowhere has no sequence in the layout expected, '
+     'nowhere/LaSOTBenchmark/airplane/airplane-1/')])
+def test_mistakes(tool, args, message):
+    done = run_tool(tool, *args)
+    assert done.status == 2
+    line, = done.err.splitlines()
+    assert message in line

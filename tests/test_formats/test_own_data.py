@@ -1,0 +1,183 @@
+"""Own data: folders of frames and video files with box files beside them."""
+import re
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from commands import run_tool
+from mmengine.config import Config
+from mmtrack.registry import DATASETS, TRANSFORMS
+
+from mmct.datasets.transforms.frame_reader import FrameReader
+from mmct.deploy.calibration import pairs_of_config
+from mmct.formats import layout_of
+from mmct.formats.own import frame_of_video, in_order
+from mmct.runtime.video import VideoFile
+
+LENGTH = 40
+
+
+def scene(number):
+    """A frame that says which it is in black and white stripes, the bits of its number; above
+    them wanders a square."""
+    frame = np.full((48, 64, 3), 90, np.uint8)
+    frame[10:20, 5 + number:17 + number] = 0, 0, 255
+    for bit in range(8):
+        frame[24:, 8 * bit:8 * bit + 8] = 255 * (number >> bit & 1)
+    return frame
+
+
+def number_of(frame):
+    """What a decoded frame, of any size, says."""
+    stripes = frame[len(frame) * 2 // 3:].reshape(-1, 8, frame.shape[1] // 8, 3)
+    return sum(1 << bit for bit in range(8) if stripes[:, bit].mean() > 127)
+
+
+def box_text(length=LENGTH, delimiter=','):
+    return ''.join(delimiter.join(map(str, (5 + i, 10, 12, 10))) + '\n' for i in range(length))
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    """A folder of frames, two videos, one of them with its first box alone, and what is none."""
+    root = tmp_path_factory.mktemp('own')
+    (root / 'a').mkdir()
+    for i in range(LENGTH):
+        cv2.imwrite(str(root / f'a/frame{i}.png'), scene(i))
+    (root / 'a/notes.md').write_text('not a frame')
+    (root / 'a.txt').write_text(box_text(delimiter='\t'))
+    for name, boxes in (('b.mp4', box_text(delimiter=' ')), ('c.avi', box_text(1))):
+        with VideoFile(root / name, 25) as video:
+            for i in range(LENGTH):
+                video.write(scene(i))
+        (root / name).with_suffix('.txt').write_text(boxes)
+    (root / 'd').mkdir()
+    return root
+
+
+def test_frames_in_their_order(files):
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(files), 'test_mode': True})
+    assert [dataset.get_len_per_video(i) for i in range(3)] == [LENGTH] * 3
+    loader = TRANSFORMS.build({'type': 'LoadFrame'})
+    for video in range(3):
+        for i in range(LENGTH):
+            sample = dataset.prepare_test_data(video, i)
+            found = loader(dict(sample))
+            assert 'load_error' not in found
+            assert number_of(found['img']) == i
+            assert found['ori_shape'] == (48, 64)
+            instance, = sample['instances']
+            if i == 0 or video < 2:
+                np.testing.assert_array_equal(instance['bbox'], [5 + i, 10, 17 + i, 20])
+            else:
+                assert 'bbox' not in instance
+
+
+@pytest.mark.parametrize('name', ['b.mp4', 'c.avi'])
+def test_any_frame_of_a_video(files, name):
+    reader = FrameReader()
+    for i in [0, 1, 2, 30, 7, 7, 8, 39, 0, 38, 12, 11]:
+        assert number_of(reader.read(f'{files / name}#{i}')) == i
+    for wrong in (f'{files / name}#{LENGTH}', f'{files}/none.mp4#0', str(files / name)):
+        with pytest.raises(OSError, match=f'frame {re.escape(wrong)} cannot be read'):
+            reader.read(wrong)
+    assert number_of(reader.read(f'{files / name}#{LENGTH - 1}')) == LENGTH - 1
+
+
+@pytest.mark.parametrize(('path', 'expected'), [
+    ('a/b.mp4#12', ('a/b.mp4', 12)), ('a#1/b.MOV#0', ('a#1/b.MOV', 0)), ('a/b.jpg', None),
+    ('a.mp4#1/b.jpg', None), ('a/b.mp4', None)])
+def test_names_of_frames(path, expected):
+    assert frame_of_video(path) == expected
+
+
+def test_numbers_count_as_numbers():
+    assert sorted(['10.jpg', '2.jpg', 'a1', '1.jpg'], key=in_order) == [
+        '1.jpg', '2.jpg', '10.jpg', 'a1']
+
+
+@pytest.mark.parametrize('scale', [1, 2])
+def test_pairs_to_train_on(files, scale):
+    """Frame and box of a pair belong together, whatever they were read from."""
+    reduce = {'reduce_to': [8, 8], 'factor': [1.5, 1.5]} if scale > 1 else {}
+    dataset = DATASETS.build({
+        'type': 'PairDataset', 'pairs_per_epoch': 20, 'pipeline': [{'type': 'LoadPair', **reduce}],
+        'datasets': [{'type': 'FolderDataset', 'data_root': str(files)}]})
+    seen = set()
+    for i in range(20):
+        pair = dataset[i]
+        for path, frame, box in zip(pair['img_path'], pair['img'], pair['boxes']):
+            assert number_of(frame) == round(box[0] * scale) - 5, path
+            assert frame.shape == (48 // scale, 64 // scale, 3)
+            seen.add(path.split('#')[0].replace(str(files), '')[:3])
+    assert seen == {'/a/', '/b.'}  # of c the first box alone is known
+
+
+def test_absent_targets_are_not_drawn(files, tmp_path):
+    shutil.copytree(files / 'a', tmp_path / 'a')
+    lines = box_text().splitlines()
+    lines[10:20] = ['0,0,0,0'] * 5 + ['nan,nan,nan,nan'] * 5
+    (tmp_path / 'a.txt').write_text('\n'.join(lines))
+    dataset = DATASETS.build({
+        'type': 'PairDataset', 'pairs_per_epoch': 40, 'pipeline': [],
+        'datasets': [{'type': 'FolderDataset', 'data_root': str(tmp_path)}]})
+    drawn = {int(box[0]) - 5 for i in range(40) for box in dataset[i]['boxes']}
+    assert len(drawn) > 15
+    assert not drawn & set(range(10, 20))
+
+
+def test_a_first_box_alone_is_not_judged(files, tmp_path):
+    for name in 'abc':
+        (tmp_path / f'{name}.txt').write_text(box_text())
+    done = run_tool('evaluate.py', tmp_path, '--annotations', files)
+    assert done.status == 0, done.err
+    assert done.out.startswith('left out, their annotation is a first box alone: c\n')
+    assert 'all 2 sequences' in done.out
+    assert f'{2 * LENGTH} frames' in done.out
+    (tmp_path / 'first').mkdir()
+    shutil.copy(files / 'c.txt', tmp_path / 'first')
+    done = run_tool('evaluate.py', tmp_path, '--annotations', tmp_path / 'first')
+    assert (done.status, done.err) == (
+        2, 'error: no sequence to evaluate: none has a box for more than its first frame\n')
+
+
+def test_calibration(files):
+    crop = {'type': 'CropPair', 'size': [32, 64], 'factor': [2, 4], 'center_jitter': [0, 0],
+            'scale_jitter': [0, 0]}
+    pairs = list(pairs_of_config(Config({'val_dataloader': {'dataset': {
+        'type': 'PairDataset', 'pairs_per_epoch': 6,
+        'pipeline': [{'type': 'LoadPair'}, crop, {'type': 'PackPair'}],
+        'datasets': [{'type': 'FolderDataset', 'data_root': str(files)}]}}}), 6))
+    assert [tuple(image.shape for image in pair) for pair in pairs] == [
+        ((32, 32, 3), (64, 64, 3))] * 6
+
+
+def test_the_checker_knows_own_data(files, tmp_path):
+    done = run_tool('check_dataset.py', 'own', files, '--decode')
+    assert done.status == 1
+    assert 'own: 3 of 4 sequences are complete' in done.out
+    lines = [line for line in done.out.splitlines() if line.startswith('| own ')]
+    assert len(lines) == 2
+    assert all('| d ' in line for line in lines)
+    shutil.copytree(files, tmp_path / 'own')
+    (tmp_path / 'own/b.txt').write_text(box_text(LENGTH + 2))
+    (tmp_path / 'own/a/frame3.png').unlink()
+    (tmp_path / 'own/d').rmdir()
+    done = run_tool('check_dataset.py', 'own', tmp_path / 'own')
+    assert f'{LENGTH} frames for {LENGTH + 2} boxes' in done.out
+    assert f'{LENGTH - 1} frames for {LENGTH} boxes' in done.out
+    assert layout_of('own').present(files)[''][1].name == 'b'
+
+
+@pytest.mark.parametrize(('make', 'message'), [
+    (lambda root: root.rmdir(), 'FolderDataset: folder .* is missing; set data_root'),
+    (lambda root: None, 'has no sequence: expected folders of frames or video files'),
+    (lambda root: ((root / 'a').mkdir(), (root / 'a.txt').write_text('1,2,3\n')),
+     'a.txt: expected a line x,y,w,h')])
+def test_mistakes(tmp_path, make, message):
+    root = tmp_path / 'own'
+    root.mkdir()
+    make(root)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})

@@ -1,0 +1,181 @@
+"""Which students fit a budget of time: a grid of them, built with random weights and timed."""
+import copy
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from benchmarks.speed import step_times
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from mmengine.config import Config
+from mmtrack.registry import MODELS
+
+from mmct.api import fuse_for_inference
+from mmct.evaluation.complexity import count_macs, count_parameters
+from mmct.models.torch_network import TorchNetwork
+from mmct.runtime import Tracker
+from mmct.utils.files import atomic_write, write_text
+
+from .stage_analysis import even_division
+
+FRAME_SIZE, BOX = (480, 640, 3), (280, 200, 80, 80)
+WARM_UP = 3  # steps of a network that was just built
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What may be chosen of a student: layers, width C, MLP ratio, type of the layers, side of
+    the search crop in pixels."""
+    layers: int
+    width: int
+    mlp_ratio: float
+    block: str
+    search_size: int
+
+    @property
+    def name(self) -> str:
+        return (f'{self.layers}l_w{self.width}_mlp{self.mlp_ratio:g}_'
+                f'{self.block.lower().removesuffix("block")}_{self.search_size}')
+
+
+@dataclass(frozen=True)
+class Student:
+    """A shape and what it costs: multiply-accumulates and parameters of the network, milliseconds
+    of a tracking step, crop to box."""
+    shape: Shape | None
+    macs: int
+    parameters: int
+    milliseconds: float
+
+
+def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
+    """All combinations of the choices, by the names of :class:`Shape`'s fields.
+
+    Raises:
+        ValueError: a choice does not go with the teacher of the config.
+    """
+    teacher = config.model.teacher.backbone
+    head_dims, patch = teacher.embed_dims // teacher.num_heads, teacher.get('patch_size', 16)
+    shapes = [Shape(*values) for values in itertools.product(
+        *(choices[field.name] for field in fields(Shape)))]
+    for shape in shapes:
+        if not 1 <= shape.layers <= teacher.depth:
+            raise ValueError(f'layers={shape.layers}: the teacher has 1 to {teacher.depth}')
+        if shape.width < head_dims or shape.width % head_dims:
+            raise ValueError(f'width={shape.width} is not a multiple of {head_dims}, the width of '
+                             "the teacher's attention heads")
+        sizes = template_size(config, shape), shape.search_size
+        if any(size < patch or size % patch for size in sizes):
+            raise ValueError(f'search size {sizes[1]} with template size {sizes[0]}: both must be '
+                             f'multiples of the patch size {patch}')
+    return shapes
+
+
+def default_choices(config: Config) -> dict[str, list]:
+    """Half a teacher and less, on its own crops and the next smaller ones."""
+    teacher = config.model.teacher.backbone
+    head_dims, patch = teacher.embed_dims // teacher.num_heads, teacher.get('patch_size', 16)
+    full = teacher.embed_dims // head_dims
+    ratio = teacher.search_size // teacher.template_size
+    sizes = range(teacher.search_size, 0, -patch * ratio)
+    return dict(
+        layers=sorted({max(teacher.depth // k, 1) for k in (6, 4, 3, 2)}),
+        width=sorted({max(full * k // 4, 1) * head_dims for k in (2, 3, 4)}),
+        mlp_ratio=[1., 2., 4.],
+        block=['TransformerBlock', 'SeparableBlock'],
+        search_size=list(sizes[:2]))
+
+
+def template_size(config: Config, shape: Shape) -> int:
+    """Side of the template crop, in the teacher's proportion to the search crop."""
+    teacher = config.model.teacher.backbone
+    return round(shape.search_size * teacher.template_size / teacher.search_size)
+
+
+def student_config(config: Config, shape: Shape) -> Config:
+    """The compression of ``config`` with a student of another shape."""
+    config = copy.deepcopy(config)
+    teacher, student = config.model.teacher.backbone, config.model.student
+    sizes = [template_size(config, shape), shape.search_size]
+    student.backbone.update(
+        division=even_division(teacher.depth, shape.layers), embed_dims=shape.width,
+        num_heads=shape.width * teacher.num_heads // teacher.embed_dims,
+        mlp_ratio=shape.mlp_ratio, block=dict(type=shape.block), template_size=sizes[0],
+        search_size=sizes[1])
+    student.head.in_channels = shape.width
+    config.student = student
+    if shape.search_size != teacher.search_size:
+        for loader, key in ((config.train_dataloader, 'student_size'),
+                            (config.val_dataloader, 'size')):
+            crop, = (step for step in loader.dataset.pipeline if step.type == 'CropPair')
+            crop[key] = sizes
+    return config
+
+
+def measure(configs: dict, steps: int = 15, progress: Callable[[], None] = lambda: None,
+            rounds: int = 2) -> list[Student]:
+    """Build trackers with random weights, count and time them.
+
+    Each has its turn in every round, so that a busy moment of the machine does not decide.
+
+    Args:
+        configs: {shape, or None for the teacher: config of the tracker}.
+        steps: tracking steps that are timed in a round.
+        progress: called after each turn.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, FRAME_SIZE, dtype=np.uint8)
+    times, costs = {shape: [] for shape in configs}, {}
+    for _ in range(rounds):
+        for shape, cfg in configs.items():
+            tracker = fuse_for_inference(MODELS.build(cfg))
+            if shape not in costs:
+                costs[shape] = count_macs(tracker), count_parameters(tracker)
+            times[shape].append(step_times(
+                Tracker(TorchNetwork(tracker)), [noise] * (WARM_UP + steps), BOX, WARM_UP))
+            progress()
+    return [Student(shape, *costs[shape], 1e3 * float(np.median(np.sum(own, axis=2))))
+            for shape, own in times.items()]
+
+
+def write_config(config: Config, student: Student, folder: Path) -> Path:
+    """Write the compression to a student as a config of its own; returns its path."""
+    path = folder / f'ct_{student.shape.name}.py'
+    text = student_config(config, student.shape).pretty_text
+    write_text(path, f'# {student.macs / 1e9:.3g} GMACs, {student.parameters / 1e6:.3g} M '
+                     f'parameters, {student.milliseconds:.3g} ms a frame where it was timed.\n'
+                     f'{text}')
+    return path
+
+
+def draw(students: Sequence[Student], teacher: Student | None, budget: float, path: Path) -> None:
+    """Latency over MACs, those within the budget filled."""
+    figure = Figure(figsize=(9, 6), layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    layers = sorted({s.shape.layers for s in students})
+    blocks = sorted({s.shape.block for s in students})
+    for block, marker in zip(blocks, 'osD^v'):
+        for i, number in enumerate(layers):
+            own = [s for s in students if (s.shape.block, s.shape.layers) == (block, number)]
+            for within in (True, False):
+                some = [s for s in own if (s.milliseconds <= budget) == within]
+                colour = f'C{i}'
+                axes.plot([s.macs / 1e9 for s in some], [s.milliseconds for s in some], marker,
+                          color=colour, fillstyle='full' if within else 'none',
+                          label=f'{number} × {block}' if within else None)
+    if teacher:
+        axes.plot(teacher.macs / 1e9, teacher.milliseconds, 'k*', markersize=12, label='teacher')
+    axes.axhline(budget, color='grey', linestyle='--', label=f'budget, {budget:g} ms')
+    axes.set(xscale='log', yscale='log', xlabel='GMACs a frame', ylabel='ms a frame',
+             title='Students: time over arithmetic (filled: within the budget)')
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter('{x:g}')
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid(alpha=0.3, which='both')
+    axes.legend(fontsize='small')
+    with atomic_write(path) as part:
+        figure.savefig(part, dpi=120, format='png')

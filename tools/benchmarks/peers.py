@@ -1,0 +1,94 @@
+"""VitTrack's ONNX file as it is given out, without mmct's network, to compare times with."""
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from vittrack.reading import INPUTS, OUTPUTS, read_vittrack
+
+from mmct.runtime import Tracker
+
+ROLE = 'VitTrack file'
+ORIGINAL, OPENCV = 'onnxruntime', 'TrackerVit'
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to track by the file, to be timed beside an exported one.
+
+    Attributes:
+        backend: ``ORIGINAL``, ONNX Runtime in mmct's tracking loop, or ``OPENCV``, OpenCV's own
+            ``TrackerVit``, whose boxes are wrong from OpenCV 4.11 on: for times only.
+        file: the ONNX file.
+    """
+    backend: str
+    file: Path
+    role: str = ROLE
+    precision: str = 'fp32'
+
+    def tracker(self, threads: int):
+        """What has ``init(frame, box)`` and ``update(frame)``."""
+        if self.backend == ORIGINAL:
+            return Tracker(OriginalNetwork(self.file, threads))
+        cv2.setNumThreads(threads)
+        return OpenCvTracker(self.file)
+
+
+class OriginalNetwork:
+    """See :class:`mmct.runtime.network.Network`. Its batch is 1: targets go one after the other.
+
+    Raises:
+        see :func:`read_vittrack`.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None) -> None:
+        self.info = read_vittrack(path).info
+        # Of the extra deploy, which other rows of a benchmark do without.
+        from mmct.runtime.backends.onnxruntime import session
+
+        self._session = session(path, threads)
+        self._mean, self._std = (255 * np.array(values, np.float32)
+                                 for values in (self.info.mean, self.info.std))
+
+    def embed(self, crop, box):
+        return self._blob(crop)
+
+    def run(self, templates, crops):
+        steps = [self._session.run(list(OUTPUTS), dict(zip(INPUTS, (template, self._blob(crop)))))
+                 for template, crop in zip(templates, crops)]
+        return {name: np.concatenate(values) for name, values in zip(OUTPUTS.values(), zip(*steps))}
+
+    def _blob(self, crop: np.ndarray) -> np.ndarray:
+        """(S, S, 3) uint8 BGR -> (1, 3, S, S) normalised RGB."""
+        return np.ascontiguousarray(
+            ((crop[..., ::-1] - self._mean) / self._std).transpose(2, 0, 1)[None])
+
+
+class OpenCvTracker:
+    """OpenCV's ``TrackerVit`` with the methods of :class:`mmct.runtime.Tracker` that are timed.
+
+    Args:
+        path: the ONNX file.
+
+    Raises:
+        ImportError: this OpenCV has no ``TrackerVit`` (4.9 was the first).
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not hasattr(cv2, 'TrackerVit_create'):
+            raise ImportError(f'OpenCV {cv2.__version__} has no TrackerVit; install opencv-python '
+                              '4.9 or later')
+        parameters = cv2.TrackerVit_Params()
+        parameters.net = str(path)
+        self._tracker = cv2.TrackerVit_create(parameters)
+
+    def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
+        self._tracker.init(frame, [round(value) for value in box])
+
+    def update(self, frame: np.ndarray, on_part: Callable[[], None] = lambda: None) -> tuple:
+        """Its parts are not to be told apart: all counts as the network."""
+        on_part()
+        box = self._tracker.update(frame)[1]
+        on_part()
+        return box, self._tracker.getTrackingScore()

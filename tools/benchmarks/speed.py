@@ -1,0 +1,47 @@
+"""Time of tracking steps."""
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mmct.runtime import Tracker
+
+
+def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[float],
+               warm_up: int = 1) -> np.ndarray:
+    """Seconds (N, 3) of crop, network and decoding of a step in each frame but the first ones.
+
+    Every step looks for the target at the same place, because random weights lead anywhere.
+
+    Args:
+        frames: (H, W, 3) uint8 BGR.
+        box: x, y, w, h in pixels of these.
+        warm_up: steps that do not count; the first finds another network's weights in the caches.
+    """
+    tracker.init(frames[0], box)
+    times = []
+    for frame in frames:
+        tracker.box = list(box)
+        times.append(timed_step(tracker, frame))
+    return np.array(times[warm_up:])
+
+
+def timed_step(tracker: Tracker, frame: np.ndarray) -> np.ndarray:
+    """Seconds (3,) of crop, network and decoding of one ``update``."""
+    marks = [time.perf_counter()]
+    tracker.update(frame, on_part=lambda: marks.append(time.perf_counter()))
+    marks.append(time.perf_counter())
+    return np.diff(marks)
+
+
+def latency(trackers: Mapping[str, Tracker], frames: Sequence[np.ndarray], box: Sequence[float],
+            rounds: int = 5) -> dict[str, float]:
+    """Median milliseconds of a tracking step, crop to mapped-back box, by name.
+
+    The trackers take turns, so that whatever else the machine does hits all alike.
+    """
+    times = {name: [] for name in trackers}
+    for _ in range(rounds):
+        for name, tracker in trackers.items():
+            times[name].append(step_times(tracker, frames, box).sum(axis=1))
+    return {name: 1e3 * float(np.median(own)) for name, own in times.items()}

@@ -1,0 +1,1 @@
+"""What tools/verify_parity.py compares, a file for each tracker."""

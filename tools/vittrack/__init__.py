@@ -1,0 +1,1 @@
+"""OpenCV's VitTrack: its ONNX file as a tracker of mmct."""
