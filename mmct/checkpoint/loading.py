@@ -11,7 +11,7 @@ STUDENT_PREFIX = 'student.'
 
 
 def tracker_weights(path: str | Path) -> dict[str, Tensor]:
-    """Weights of an OSTrack under mmct's names.
+    """Weights of a tracker under mmct's names.
 
     Args:
         path: a checkpoint of mmct (of a tracker, or of a compression: then the student's), or a
@@ -21,25 +21,74 @@ def tracker_weights(path: str | Path) -> dict[str, Tensor]:
         FileNotFoundError: no such file.
         CheckpointError: not a tracker's checkpoint.
     """
-    state = weights_in(read_checkpoint(path), path)
-    if any(key.startswith(STUDENT_PREFIX) for key in state):
-        return {
-            key[len(STUDENT_PREFIX):]: value
-            for key, value in state.items() if key.startswith(STUDENT_PREFIX)
-        }
-    if any('box_head.' in key for key in state):
-        return names.from_released(state, str(path))
-    if not any(key.startswith('backbone.layers.') for key in state):
-        raise CheckpointError(f'{path} is not an OSTrack checkpoint: its first keys are '
-                              f'{sorted(state)[:3]}')
-    return state
+    return own_names(student_alone(weights_in(read_checkpoint(path), path)), str(path))
+
+
+def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The student's weights of a compression's, or what else it is as it is."""
+    return {key.removeprefix(STUDENT_PREFIX): value for key, value in state.items()
+            if key.startswith(STUDENT_PREFIX)} or state
+
+
+def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """A tracker's weights under mmct's names, whichever they have.
+
+    Args:
+        source: name of the file, for errors.
+
+    Raises:
+        CheckpointError: they are not a tracker's.
+    """
+    if names.is_own(state):
+        return state
+    layout = names.layout_of(state)
+    if layout and layout.compute:
+        raise CheckpointError(f'{source} is not an OSTrack checkpoint but a {layout.title}; '
+                              'tools/convert_weights.py makes one of it')
+    return names.from_released(state, source)
+
+
+def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
+                     ) -> tuple[dict[str, Tensor], list[str]]:
+    """Weights that a training of a tracker, or of a compression, can start from.
+
+    Args:
+        model: what is trained. A compression takes those of a compression or of its student.
+        state: weights of any file.
+        source: name of the file, for errors.
+
+    Returns:
+        the weights under mmct's names, and names of weights of the tracker that are not among them
+        (in their shape).
+
+    Raises:
+        CheckpointError: there are none for the network's layers.
+    """
+    own = model.state_dict()
+    compression = any(key.startswith(STUDENT_PREFIX) for key in own)
+    if not (compression and any(key.startswith(STUDENT_PREFIX) for key in state)):
+        state = own_names(student_alone(state), source)
+    tracker, given = student_alone(own), student_alone(state)
+    lacking = [key for key, value in tracker.items()
+               if key not in given or given[key].shape != value.shape]
+    if all(key in lacking for key in tracker if key.startswith(names.OWN_LAYERS)):
+        raise CheckpointError(f"{source} has no weights for the layers of the config's network: "
+                              f'{_differences(given, tracker)}; give a fitting file as load_from '
+                              'or change the config')
+    return state, lacking
+
+
+def _differences(theirs: dict[str, Tensor], own: dict[str, Tensor]) -> str:
+    sizes = _sizes(theirs)
+    return ', '.join(f'{what} {sizes.get(what)} instead of {size}'
+                     for what, size in _sizes(own).items() if sizes.get(what) != size)
 
 
 def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> None:
-    """Load an OSTrack strictly.
+    """Load a tracker strictly.
 
     Args:
-        model: the OSTrack.
+        model: the tracker.
         path: see :func:`tracker_weights`.
         role: what the model is, for errors ('teacher', 'student', …).
 
@@ -53,7 +102,7 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
         raise FileNotFoundError(f'{role} checkpoint {path} does not exist') from None
     own = model.state_dict()
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    core = [key for key in missing if not key.startswith('backbone.layers.')]
+    core = [key for key in missing if not key.startswith(names.OWN_LAYERS)]
     _demand(not core, role, path, 'no', core, 'all of them')
     # The differences that a config can mend come first, in the words of the config.
     theirs = _sizes(state)
@@ -77,10 +126,11 @@ def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
             ('search tokens (search_size)', 'backbone.pos_embed_x', 1),
         ) if key in state and len(shape := state[key].shape) > axis
     }
-    return {'layers': names.depth(state, 'backbone.layers'), **sizes}
+    return {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}'), **sizes}
 
 
-def _demand(fits: bool, role: str, path, what: str, theirs, ours) -> None:
+def _demand(fits: bool, role: str, path: str | Path, what: str, theirs: object, ours: object
+            ) -> None:
     if not fits:
         raise CheckpointError(f'{role} checkpoint {path} has {what}: {theirs}, the {role} of the '
                               f'config: {ours}; give a fitting file or change the config')

@@ -1,171 +1,184 @@
-"""Names of weights: those of released checkpoints, and mmct's.
+"""Names of weights in the files of others, and mmct's.
 
-mmct: ``backbone.{patch_embed.proj,pos_embed_z,pos_embed_x,layers.{i}.*,norm}`` and
-``head.{score,offset,size}.{0..3}.{conv,bn}.*``, ``head.{…}.4.*`` (corner head:
-``head.predictor.{tl,br}_corner_pred.*``). Released trackers: ``backbone.blocks.{i}.*`` (students
-``backbone.distill_blocks.{i}.*``) and ``box_head.conv{1..5}_{ctr,offset,size,tl,br}.*``.
+Beside each tracker, in ``models/trackers/*_names.py``, lies a table of them, a :class:`Layout` for
+each kind of file. Here is what reads these tables, in both directions.
 """
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from itertools import product
+from string import Formatter
+from typing import NamedTuple
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .errors import CheckpointError
 
 State = dict[str, Tensor]
-
-LAYER = [
-    f'{name}.{kind}' for name in ('norm1', 'attn.qkv', 'attn.proj', 'norm2', 'mlp.fc1', 'mlp.fc2')
-    for kind in ('weight', 'bias')
-]
-STEM = ['patch_embed.proj.weight', 'patch_embed.proj.bias', 'norm.weight', 'norm.bias']
-TABLES = ['pos_embed_z', 'pos_embed_x']
-BN = ['weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked']
-TOWERS = {
-    'ctr': 'score',
-    'offset': 'offset',
-    'size': 'size',
-    'tl': 'predictor.tl_corner_pred',
-    'br': 'predictor.br_corner_pred',
-}
-HEADS = (('ctr', 'offset', 'size'), ('tl', 'br'))
-
-# Left over from the image classifier, unused by trackers, but demanded by the published loader.
-UNUSED = {'backbone.cls_token': (1, 1), 'backbone.pos_embed': (1, 197)}
-# The teacher inside a training checkpoint: its embedding is the student's, or its BN statistics
-# have drifted, so it is of no use as a teacher.
-TEACHER_INSIDE = ('ori_backbone.', 'ori_box_head.')
-# The rest of a masked auto-encoder, and its classifier.
-MAE_UNUSED = ('cls_token', 'mask_token', 'decoder', 'head.', 'fc_norm.')
+Sizes = tuple[int, int]  # sides of template and search crop in pixels
+LAYOUTS: list['Layout'] = []
+OWN_LAYERS = 'backbone.layers.'  # every backbone of mmct has them, under this name
 
 
-def from_released(state: State, source: str) -> State:
-    """Weights of a released OSTrack or CompressTracker checkpoint, under mmct's names.
+class Layout(NamedTuple):
+    """What a kind of file calls the weights of a network.
+
+    A rule stands for many names: ``'blocks.{i}.{kind}'`` for those with each value of ``kind`` in
+    ``fields``, and, since ``i`` is not in there, with each number from 0 to the largest in a file.
+
+    Attributes:
+        title: what such a file holds, in words.
+        sign: beginning of a key by which such a file is known.
+        rules: {name in the file: mmct's name}.
+        fields: values of the fields of ``rules``, {in the file: mmct's} or alike in both.
+        ignored: {key, * stands for any text: why it is left out}.
+        own: the names are mmct's own.
+        student: the network is a compressed one.
+        needs: names of weights in the file that ``compute`` takes.
+        compute: from the file's weights, crop sizes and the file's name (for errors) to weights
+            under mmct's names that are not in the file as they are. A file that has a ``compute``
+            is to be converted before it is used.
+        complete: from weights under the file's names to those that its readers ask for besides.
+        unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
+    """
+    title: str
+    sign: str
+    rules: Mapping[str, str]
+    fields: Mapping[str, Mapping[str, str] | tuple[str, ...]]
+    ignored: Mapping[str, str] = {}
+    own: bool = False
+    student: bool = False
+    needs: tuple[str, ...] = ()
+    compute: Callable[[State, Sizes, str], State] | None = None
+    complete: Callable[[State], State] = lambda state: {}
+    unreleased: Mapping[str, str] = {}
+
+    def table(self, keys: Iterable[str], ours: bool = False) -> dict[str, str]:
+        """{name in the file: mmct's} of the whole network of which ``keys`` are some.
+
+        Args:
+            keys: as in the file, or mmct's.
+            ours: which of the two.
+        """
+        names = {}
+        for theirs, own in self.rules.items():
+            fields = [name for _, name, _, _ in Formatter().parse(theirs) if name]
+            choices = [self.fields.get(name) or
+                       [str(i) for i in range(count(keys, own if ours else theirs, name))]
+                       for name in fields]
+            for values in product(*choices):
+                old = dict(zip(fields, values))
+                new = {name: self.fields[name][value] if isinstance(self.fields.get(name), Mapping)
+                       else value for name, value in old.items()}
+                names[theirs.format(**old)] = own.format(**new)
+        return names
+
+    def faults(self, state: Iterable[str], ours: bool = False) -> tuple[list[str], list[str]]:
+        """Keys of a file (or mmct's) that are in no rule, and those that a whole network has
+        besides."""
+        table = self.table(state, ours)
+        known = dict.fromkeys([*(table.values() if ours else table), *self.needs])
+        ignored = () if ours else self.ignored
+        return ([key for key in state if key not in known
+                 and not any(fnmatchcase(key, pattern) for pattern in ignored)],
+                [key for key in known if key not in state])
+
+
+def count(keys: Iterable[str], rule: str, field: str = 'i') -> int:
+    """How many numbers a field has in ``keys``: at least 1, so that what is missing is named."""
+    before = rule.partition(f'{{{field}}}')[0]
+    pattern = ''.join(re.escape(text) + ('[^.]+' if name else '')
+                      for text, name, _, _ in Formatter().parse(before))
+    found = (re.match(rf'{pattern}(\d{{1,3}})(\.|$)', key) for key in keys)
+    return 1 + max((int(match[1]) for match in found if match), default=0)
+
+
+def register(*layouts: Layout) -> None:
+    """Make layouts known; called beside each tracker."""
+    LAYOUTS.extend(layouts)
+
+
+def layouts() -> list[Layout]:
+    """Those of all trackers."""
+    from .. import registration  # noqa: F401  imports the tables
+    return LAYOUTS
+
+
+def layout_of(state: Iterable[str], own: bool = False) -> Layout | None:
+    """The layout that understands most of a file's keys, if one has its sign there.
 
     Args:
-        state: weights, plain or with a ``module.`` prefix, with the teacher inside or not.
+        state: the keys.
+        own: look among mmct's own layouts instead of those of others.
+    """
+    signed = [layout for layout in layouts() if layout.own == own
+              and any(key.startswith(layout.sign) for key in state)]
+    return min(signed, key=lambda layout: sum(map(len, layout.faults(state))), default=None)
+
+
+def from_released(state: State, source: str, sizes: Sizes = (0, 0)) -> State:
+    """Weights of another layout under mmct's names.
+
+    Args:
+        state: weights of a file, such as a released tracker's, with the teacher inside or not.
         source: name of the file, for errors.
+        sizes: sides of template and search crop in pixels, for a pretrained network.
 
     Raises:
-        CheckpointError: keys that are not understood or missing, listed.
+        CheckpointError: no layout has such keys; or keys that are not understood or missing,
+            listed.
     """
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
-    layers = 'distill_blocks' if is_released_student(state) else 'blocks'
-    table = released_names(state, layers)
-    dropped = TEACHER_INSIDE + (('backbone.blocks.', ) if layers == 'distill_blocks' else ())
-    unknown = [
-        key for key in state
-        if key not in table and key not in UNUSED and not key.startswith(dropped)
-    ]
-    _complain(source, unknown, [key for key in table if key not in state])
-    return {new: state[old] for old, new in table.items()}
+    layout = layout_of(state)
+    if layout is None:
+        raise not_understood(state, source)
+    _complain(source, *layout.faults(state))
+    weights = {new: state[old] for old, new in layout.table(state).items()}
+    return weights | (layout.compute(state, sizes, source) if layout.compute else {})
 
 
 def to_released(state: State, student: bool, source: str) -> State:
     """The reverse of :func:`from_released`.
 
     Args:
-        state: weights of an OSTrack, teacher or extracted student.
+        state: weights of a tracker under mmct's names.
         student: name the layers as released students do.
         source: name of the file, for errors.
 
     Raises:
-        CheckpointError: keys that are not understood or missing, listed.
+        CheckpointError: keys that are not understood or missing, listed; or there is no released
+            layout for them.
     """
-    layers = 'distill_blocks' if student else 'blocks'
-    # The same table serves both directions; it only needs to know depth and kind of head.
-    num_layers = depth(state, 'backbone.layers')
-    towers = HEADS[1] if any(key.startswith('head.predictor.') for key in state) else HEADS[0]
-    table = {new: old for old, new in _names(num_layers, layers, towers).items()}
-    _complain(source, [key for key in state if key not in table],
-              [key for key in table if key not in state])
-    released = {old: state[new] for new, old in table.items()}
-    width = released['backbone.norm.weight'].numel()
-    for key, shape in UNUSED.items():
-        released[key] = torch.zeros(*shape, width)
-    return released
+    for layout in layouts():
+        for beginning, what in layout.unreleased.items():
+            if any(key.startswith(beginning) for key in state):
+                raise CheckpointError(f'{source} has {what}; there is no released layout for such '
+                                      'trackers, tools/export.py writes ONNX')
+    fitting = [layout for layout in layouts()
+               if not layout.own and not layout.compute and layout.student == student]
+    layout = min(fitting, key=lambda layout: sum(map(len, layout.faults(state, ours=True))))
+    _complain(source, *layout.faults(state, ours=True))
+    released = {old: state[new] for old, new in layout.table(state, ours=True).items()}
+    return released | layout.complete(released)
 
 
-def from_mae(state: State, template_size: int, search_size: int, source: str) -> State:
-    """Backbone of a masked auto-encoder's ViT, under mmct's names (OSTrack, section 4.1).
-
-    Args:
-        state: weights of the pretrained ViT.
-        template_size, search_size: sides of the tracker's crops in pixels; the position table
-            is resized to their grids, class token dropped.
-        source: name of the file, for errors.
+def check_own(state: State, source: str) -> None:
+    """See that a file which :func:`is_own` has the names of a tracker.
 
     Raises:
-        CheckpointError: keys that are not understood or missing, listed.
+        CheckpointError: it has not; what is not understood or missing is listed.
     """
-    state = {key.removeprefix('module.'): value for key, value in state.items()}
-    num_layers = depth(state, 'blocks')
-    table = {key: f'backbone.{key}' for key in STEM}
-    for i in range(num_layers):
-        table.update({f'blocks.{i}.{p}': f'backbone.layers.{i}.{p}' for p in LAYER})
-    unknown = [
-        key for key in state
-        if key not in table and key != 'pos_embed' and not key.startswith(MAE_UNUSED)
-    ]
-    _complain(source, unknown, [key for key in [*table, 'pos_embed'] if key not in state])
-    places, embedding = state['pos_embed'], state['patch_embed.proj.weight']
-    grid = math.isqrt(max(places.size(1) - 1, 0)) if places.ndim == 3 else 0
-    if not (grid and places.is_floating_point() and embedding.ndim == 4 and embedding.numel()
-            and places.shape == (1, 1 + grid**2, len(embedding))):
-        raise CheckpointError(f'{source} is no ViT: its pos_embed is {tuple(places.shape)} '
-                              f'{places.dtype}, its patch embedding {tuple(embedding.shape)}')
-    out = {new: state[old] for old, new in table.items()}
-    patch = embedding.size(-1)
-    for name, size in (('pos_embed_z', template_size), ('pos_embed_x', search_size)):
-        if size <= 0 or size % patch:
-            raise CheckpointError(f'crop size {size} is not a multiple of the patch size {patch} '
-                                  f'of {source}')
-        out[f'backbone.{name}'] = resize_position_table(state['pos_embed'], size // patch)
-    return out
+    _complain(source, *layout_of(state, own=True).faults(state))
 
 
-def resize_position_table(table: Tensor, grid: int) -> Tensor:
-    """(1, 1 + n², C) table with class token -> (1, grid², C), bicubic."""
-    old = round((table.size(1) - 1)**0.5)
-    table = table[:, 1:].transpose(1, 2).unflatten(2, (old, old))
-    table = F.interpolate(table, size=(grid, grid), mode='bicubic', align_corners=False)
-    return table.flatten(2).transpose(1, 2)
+def is_own(state: Iterable[str]) -> bool:
+    """Whether keys are mmct's, going by their beginnings."""
+    return any(key.startswith(OWN_LAYERS) for key in state)
 
 
-def is_released_student(state: Iterable[str]) -> bool:
-    """Whether the names are those of a published student (or its training checkpoint)."""
-    return any('backbone.distill_blocks.' in key for key in state)
-
-
-def released_names(state: Iterable[str], layers: str) -> dict[str, str]:
-    corner = any(key.startswith('box_head.conv1_tl.') for key in state)
-    return _names(depth(state, f'backbone.{layers}'), layers, HEADS[1 if corner else 0])
-
-
-def _names(num_layers: int, layers: str, towers: Iterable[str]) -> dict[str, str]:
-    """{released name: mmct's name} of a whole tracker."""
-    table = {f'backbone.{key}': f'backbone.{key}' for key in STEM + TABLES}
-    for i in range(num_layers):
-        table.update(
-            {f'backbone.{layers}.{i}.{p}': f'backbone.layers.{i}.{p}' for p in LAYER})
-    for old in towers:
-        new = f'head.{TOWERS[old]}'
-        for k in range(4):
-            conv, bn = f'box_head.conv{k + 1}_{old}.0', f'box_head.conv{k + 1}_{old}.1'
-            table.update({f'{conv}.{p}': f'{new}.{k}.conv.{p}' for p in ('weight', 'bias')})
-            table.update({f'{bn}.{p}': f'{new}.{k}.bn.{p}' for p in BN})
-        table.update(
-            {f'box_head.conv5_{old}.{p}': f'{new}.4.{p}' for p in ('weight', 'bias')})
-    return table
-
-
-def depth(state: Iterable[str], prefix: str) -> int:
-    """Number of layers under ``prefix``, at least 1 so that missing layers are named."""
-    found = (re.match(rf'{re.escape(prefix)}\.(\d{{1,3}})\.', key) for key in state)
-    return 1 + max((int(match[1]) for match in found if match), default=0)
+def not_understood(state: Iterable[str], source: str) -> CheckpointError:
+    """The error for a file of no layout."""
+    return CheckpointError(
+        f'{source} is not an OSTrack checkpoint: its first keys are {sorted(state)[:3]}')
 
 
 def _complain(source: str, unknown: list[str], missing: list[str]) -> None:

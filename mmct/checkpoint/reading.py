@@ -1,5 +1,8 @@
 """Checkpoint files are data: nothing in them is run."""
+import pickletools
 import sys
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections import OrderedDict
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -7,6 +10,10 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointError
+
+PICKLES_OF_OLD_FORMAT = 4  # of its magic number, version, system and content
+COUNT = 'num_batches_tracked'
+PREFIXES = ('module.', '_orig_mod.')  # of DDP and torch.compile, before all names
 
 
 class ForeignObject:
@@ -19,7 +26,36 @@ class ForeignObject:
         pass
 
 
-def read_checkpoint(path: str | Path, map_location='cpu') -> dict:
+class ForeignDict:
+    """Stands for one that is a dict: PyTorch fills no dict of another class."""
+
+    def __new__(cls, *args) -> OrderedDict:
+        return OrderedDict()
+
+
+def empty_dict(*args) -> dict:
+    return {}
+
+
+def empty_list(*args) -> list:
+    return []
+
+
+# Of the standard library, beside the weights of many: settings, paths, dates, counters.
+CONTAINERS = {
+    'collections.defaultdict': empty_dict,
+    'collections.deque': empty_list,
+    **dict.fromkeys((
+        'argparse.Namespace', 'types.SimpleNamespace',
+        'datetime.date', 'datetime.datetime', 'datetime.timedelta',
+        'pathlib.PosixPath', 'pathlib.PurePosixPath', 'pathlib.WindowsPath',
+        'pathlib._local.PosixPath', 'pathlib._local.WindowsPath',  # of Python 3.13
+        # As the default of a defaultdict.
+        'builtins.bool', 'builtins.dict', 'builtins.float', 'builtins.int', 'builtins.list',
+        'builtins.set', 'builtins.str'), ForeignObject)}
+
+
+def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     """A checkpoint's content, read with ``weights_only`` protection.
 
     Objects of a foreign training code beside the weights (published checkpoints carry their
@@ -36,9 +72,12 @@ def read_checkpoint(path: str | Path, map_location='cpu') -> dict:
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     try:
-        foreign = [(ForeignObject, name) for name in _foreign_names(path)]
-        with torch.serialization.safe_globals(foreign):
-            content = torch.load(path, map_location=map_location, weights_only=True)
+        try:
+            content = _load(path, map_location, ForeignObject)
+        except UnpicklingError as error:
+            if 'SETITEM' not in str(error):
+                raise
+            content = _load(path, map_location, ForeignDict)
     except CheckpointError:
         raise
     except UnpicklingError as error:
@@ -51,6 +90,11 @@ def read_checkpoint(path: str | Path, map_location='cpu') -> dict:
     return content
 
 
+def _load(path: Path, map_location: object, foreign: type) -> object:
+    with torch.serialization.safe_globals(_stand_ins(path, foreign)):
+        return torch.load(path, map_location=map_location, weights_only=True)
+
+
 def _reason(error: Exception) -> str:
     """The one line of PyTorch's long messages that says what was found."""
     lines = [line for line in str(error).splitlines()
@@ -58,22 +102,62 @@ def _reason(error: Exception) -> str:
     return lines[-1].split('WeightsUnpickler error: ')[-1] if lines else type(error).__name__
 
 
-def _foreign_names(path: Path) -> list:
-    """Classes named in the file that belong to no installed or standard module."""
+def _stand_ins(path: Path, foreign: type) -> list[tuple[object, str]]:
+    """(what stands for it, name) of the classes named in a file that are read without their code.
+
+    Args:
+        foreign: what stands for objects of a training code.
+
+    Raises:
+        CheckpointError: the file asks for what is not data.
+    """
     try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except (ValueError, RuntimeError):
-        return []  # not a zip file: torch.load will judge it
-    for name in names:
-        # What can be imported here could be run; it has no business in a checkpoint.
-        package = name.partition('.')[0]
-        if package in sys.stdlib_module_names or package in sys.modules:
-            raise CheckpointError(f'{path} is refused: it asks for {name}, which is not data')
-    return names
+        named, old_format = torch.serialization.get_unsafe_globals_in_checkpoint(path), False
+    except (ValueError, RuntimeError):  # not a zip file: torch.load will judge it
+        named, old_format = _names_in_pickles(path), True
+    found = {name: CONTAINERS.get(name) or (None if _could_run(name) else foreign)
+             for name in named}
+    if not old_format:
+        for name, stand_in in found.items():
+            if stand_in is None:
+                raise CheckpointError(f'{path} is refused: it asks for {name}, which is not data')
+    return [(stand_in, name) for name, stand_in in found.items() if stand_in is not None]
+
+
+def _names_in_pickles(path: Path) -> set[str]:
+    """What the pickles at the beginning of a file of PyTorch's old format ask for."""
+    named = set()
+    try:
+        with open(path, 'rb') as file:
+            for _ in range(PICKLES_OF_OLD_FORMAT):
+                named.update(tuple(argument.split(' ', 1))
+                             for opcode, argument, _ in pickletools.genops(file)
+                             if opcode.name == 'GLOBAL')
+    except Exception:  # no pickle: each damage has an exception of its own
+        return set()
+    # The pickles have the names of Python 2.
+    return {'.'.join(NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name)))
+            for module, name in named}
+
+
+def _could_run(name: str) -> bool:
+    """Whether a name is of something here that does more than hold data.
+
+    Nothing is called by it in any case. Classes of a training code hold data, whether they happen
+    to be imported or not.
+    """
+    package, (module, _, attribute) = name.partition('.')[0], name.rpartition('.')
+    if package in sys.stdlib_module_names or package in ('torch', 'numpy'):
+        return True
+    here = vars(sys.modules[module]).get(attribute) if module in sys.modules else None
+    return package in sys.modules and not isinstance(here, type)
 
 
 def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint: MMEngine's, a published tracker's, or bare.
+
+    It is as a network here would have it: without the prefix of a wrapper, in float32, with counts
+    of batches (which decide nothing) where batch norms have none.
 
     Raises:
         CheckpointError: there is none, or one with values that no network can compute with.
@@ -86,11 +170,22 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     if not state:
         raise CheckpointError(f'{source} holds no weights: expected them under "state_dict", '
                               f'"net" or "model", got the keys {sorted(map(str, content))[:10]}')
+    while prefix := next((prefix for prefix in PREFIXES
+                          if all(key.startswith(prefix) for key in state)), None):
+        state = {key[len(prefix):]: value for key, value in state.items()}
     for key, value in state.items():
         if (value.layout is not torch.strided or value.is_meta or value.is_quantized
                 or value.is_complex()):
             raise CheckpointError(f'{source}: {key} is not a plain tensor of real numbers')
-        if value.is_floating_point() and not value.float().isfinite().all():
-            raise CheckpointError(f'{source}: {key} holds values that are not finite; training has '
-                                  'failed before it was saved, give an earlier checkpoint')
+        if value.is_floating_point():
+            state[key] = value = value.float()
+            if not value.isfinite().all():
+                raise CheckpointError(
+                    f'{source}: {key} holds values that are not finite; training has failed '
+                    'before it was saved, give an earlier checkpoint')
+        if key.endswith(COUNT):
+            state[key] = value.long()
+    for key in list(state):
+        if key.endswith('.running_mean'):
+            state.setdefault(key.removesuffix('running_mean') + COUNT, torch.tensor(0))
     return state

@@ -17,7 +17,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Where that fails, a file that was there before stays as it was.
 
     Raises:
-        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
+        OSError: the disk is full, or ``path`` cannot be written; it names ``path``. What else is
+            raised meanwhile, such as for another file that is missing, is passed on as it is.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,18 +30,24 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
+        # A full disk is reported without any name.
+        if error.errno is None or error.filename not in (None, part, str(part)):
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
     with atomic_write(path) as part:
         part.write_text(text)
 
 
 def read_text(path: str | Path) -> str:
-    """Raises:
+    """The content of a text file.
+
+    Raises:
         ValueError: the file is not text; it is named.
     """
     try:

@@ -13,7 +13,7 @@ from mmct.checkpoint import (
     tracker_weights,
     weights_in,
 )
-from mmct.checkpoint.names import resize_position_table
+from mmct.models.trackers.ostrack_names import resize_position_table
 
 
 def net(path):
@@ -97,6 +97,21 @@ def test_module_prefix(released, tmp_path):
         assert same_weights(tracker_weights(tmp_path / name), tracker_weights(released / name))
 
 
+def test_own_names_with_a_prefix_in_half_precision(tmp_path):
+    """As of a training under DDP by another code, saved for publication."""
+    source = save_teacher(tmp_path / 'teacher.pth')
+    state = {f'module.{key}': value.half() for key, value in net(source).items()
+             if 'num_batches' not in key}
+    torch.save({'state_dict': state}, tmp_path / 'half.pth')
+    model = build(tracker(), seed=5)
+    load_weights(model, tmp_path / 'half.pth')
+    assert convert(tmp_path / 'half.pth', tmp_path / 'out.pth', 'mmct', 32, 64) == 'tracker'
+    halved = {key: value.half().float() if value.is_floating_point() else torch.tensor(0)
+              for key, value in net(source).items()}
+    assert same_weights(model, halved)
+    assert same_weights(torch.load(tmp_path / 'out.pth')['state_dict'], halved)
+
+
 def test_corner_head_there_and_back(tmp_path):
     source = save_teacher(tmp_path / 'corner.pth', tracker(head='CornerHead'))
     convert(source, tmp_path / 'released.pth', 'released', 128, 256)
@@ -158,6 +173,30 @@ def test_other_networks(tmp_path):
         convert(tmp_path / 'fc.pth', tmp_path / 'out.pth', 'mmct', 128, 256)
 
 
+def test_foreign_names_under_layers_are_listed(tmp_path):
+    """MMPretrain's ViT has ``backbone.layers``, too."""
+    state = {f'backbone.layers.{i}.ln1.weight': torch.ones(8) for i in range(2)}
+    save_checkpoint({'state_dict': {'backbone.cls_token': torch.zeros(1, 1, 8), **state}},
+                    tmp_path / 'vit.pth')
+    with pytest.raises(CheckpointError, match='not understand 3 keys: backbone.cls_token, '
+                       r'backbone.layers.0.ln1.weight, .* keys: backbone.layers.0.attn.proj.bias'):
+        convert(tmp_path / 'vit.pth', tmp_path / 'out.pth', 'mmct', 32, 64)
+    assert not (tmp_path / 'out.pth').exists()
+
+
+@pytest.mark.parametrize('kind', ['SeparableBlock', 'ConvStem', 'CornerHead', 'no head'])
+def test_own_files_of_any_tracker_are_understood(tmp_path, kind):
+    config = tracker(**{'SeparableBlock': {'block': {'type': kind}},
+                        'ConvStem': {'patch_embed': {'type': kind}},
+                        'CornerHead': {'head': kind}, 'no head': {}}[kind])
+    state = build(config).state_dict()
+    if kind == 'no head':  # as converted from a pretrained ViT
+        state = {key: value for key, value in state.items() if not key.startswith('head.')}
+    save_checkpoint({'state_dict': state}, tmp_path / 'a.pth')
+    assert convert(tmp_path / 'a.pth', tmp_path / 'b.pth', 'mmct', 32, 64) == 'tracker'
+    assert same_weights(net(tmp_path / 'b.pth'), state)
+
+
 # Pretrained ViT
 
 def pretrained_vit(width=32, depth=4, grid=14):
@@ -214,6 +253,12 @@ def test_pretrained_vit_has_no_released_layout(tmp_path):
     torch.save({'model': pretrained_vit()}, tmp_path / 'mae.pth')
     with pytest.raises(CheckpointError, match='no released layout for it, use --to mmct'):
         convert(tmp_path / 'mae.pth', tmp_path / 'out.pth', 'released', 128, 256)
+
+
+def test_pretrained_vit_is_to_be_converted_first(tmp_path):
+    torch.save({'model': pretrained_vit()}, tmp_path / 'mae.pth')
+    with pytest.raises(CheckpointError, match='pretrained ViT; tools/convert_weights.py makes'):
+        load_weights(build(tracker()), tmp_path / 'mae.pth')
 
 
 def test_unknown_and_missing_keys_of_a_vit(tmp_path):

@@ -1,8 +1,11 @@
+import argparse
 import os
 import pickle
 import sys
-from collections import OrderedDict
-from types import ModuleType
+from collections import Counter, OrderedDict, defaultdict, deque
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
@@ -57,13 +60,46 @@ def test_foreign_objects_beside_the_weights(tmp_path, training_code):
     assert 'lib' not in sys.modules
 
 
-def test_foreign_dicts_are_refused_with_the_reason(tmp_path, training_code):
-    """PyTorch fills no dict of another class; nothing is run, and the message says so."""
-    settings = training_code(dict, 'Settings')(lr=1e-4)
-    torch.save({'net': NET, 'settings': settings}, tmp_path / 'trained.pth.tar')
-    training_code.forget()
-    with pytest.raises(CheckpointError, match=r'it holds more than data \(Can only SETITEM for'):
+@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize('imported', [True, False])
+@pytest.mark.parametrize('base', [object, dict])
+def test_settings_of_a_training_code(tmp_path, training_code, zipped, imported, base):
+    """In PyTorch's old format, too, and whether the code happens to be imported or not."""
+    settings = training_code(base, 'Settings')()
+    settings.lr = 1e-4
+    if base is dict:
+        settings['lr'] = 1e-4
+    torch.save({'net': NET, 'settings': settings}, tmp_path / 'trained.pth.tar',
+               _use_new_zipfile_serialization=zipped)
+    if not imported:
+        training_code.forget()
+    content = read_checkpoint(tmp_path / 'trained.pth.tar')
+    assert weights_in(content, '').keys() == NET.keys()
+    assert type(content['settings']).__name__ in ('ForeignObject', 'OrderedDict')
+
+
+def test_a_function_of_an_imported_code_is_refused(tmp_path, training_code):
+    def actor():
+        pass
+
+    actor.__module__, actor.__qualname__ = 'lib.train.admin.stats', 'actor'
+    sys.modules['lib.train.admin.stats'].actor = actor
+    torch.save({'net': NET, 'actor': actor}, tmp_path / 'trained.pth.tar')
+    with pytest.raises(CheckpointError, match='asks for lib.train.admin.stats.actor, which is not'):
         read_checkpoint(tmp_path / 'trained.pth.tar')
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize('beside', [
+    argparse.Namespace(lr=1e-4, stages=[3, 3]), SimpleNamespace(lr=1e-4), Path('a/b'),
+    datetime(2020, 1, 1), defaultdict(list, loss=[1.]), defaultdict(float), deque([1, 2], 3),
+    Counter(a=1)], ids=lambda value: type(value).__name__)
+def test_plain_containers_beside_the_weights_are_inert(tmp_path, beside, zipped):
+    torch.save({'net': NET, 'args': beside}, tmp_path / 'a.pth',
+               _use_new_zipfile_serialization=zipped)
+    content = read_checkpoint(tmp_path / 'a.pth')
+    assert weights_in(content, '').keys() == NET.keys()
+    assert not hasattr(content['args'], 'lr')
 
 
 class Malice:
@@ -154,6 +190,31 @@ def test_no_weights(tmp_path):
 @pytest.mark.parametrize('key', ['state_dict', 'net', 'model', None])
 def test_weights_are_found(key):
     assert weights_in({key: NET, 'epoch': 1} if key else NET, '').keys() == NET.keys()
+
+
+@pytest.mark.parametrize('prefix', ['module.', '_orig_mod.', 'module._orig_mod.'])
+def test_prefixes_of_wrappers_go(prefix):
+    state = {prefix + key: value for key, value in NET.items()}
+    assert weights_in({'net': state}, '').keys() == NET.keys()
+    # Of all or of none: one name more is another weight.
+    assert weights_in({'net': {**NET, 'module.a.bias': NET['a.bias']}}, '').keys() == {
+        *NET, 'module.a.bias'}
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_are_in_full_precision(dtype):
+    norm = torch.nn.BatchNorm2d(2)
+    state = {key: value.to(dtype) for key, value in norm.state_dict().items()}
+    found = weights_in({'net': state}, '')
+    assert {key: value.dtype for key, value in found.items()} == {
+        key: value.dtype for key, value in norm.state_dict().items()}
+
+
+def test_batch_norms_without_counts_get_them():
+    norm = torch.nn.BatchNorm2d(2)
+    state = norm.state_dict(prefix='bn.')
+    del state['bn.num_batches_tracked']
+    assert weights_in({'net': state}, '')['bn.num_batches_tracked'] == 0
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path):

@@ -97,6 +97,26 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     assert (tmp_path / 'a').read_text() == 'before'
 
 
+@pytest.mark.parametrize('error', [
+    FileNotFoundError(2, 'No such file or directory', '/elsewhere/b'),
+    FileNotFoundError('frame 7 cannot be read'), ValueError('5 is no box')])
+def test_errors_that_are_not_of_the_file_stay_what_they_are(tmp_path, error):
+    def write():
+        with atomic_write(tmp_path / 'a') as part:
+            part.write_text('half')
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        write()
+    assert caught.value is error
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_was_written(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"'.*/a'"), atomic_write(tmp_path / 'a'):
+        pass
+
+
 def test_a_full_disk_under_weights(tmp_path):
     save_checkpoint_whole({'before': torch.zeros(1)}, tmp_path / 'a.pth')
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)

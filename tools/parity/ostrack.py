@@ -238,7 +238,7 @@ def verify_gates(distiller: ReplacementDistiller, batch: PairBatch, gates: str, 
 
 def gradient_rows(student: OSTrack, references: dict[str, float]) -> list[Row]:
     """|Δ| / max(own reference, 1e-4 × the largest of the pattern)."""
-    released = names.released_names(references, 'distill_blocks')
+    released = names.layout_of(references).table(references)
     parameters, largest = dict(student.named_parameters()), max(references.values())
     rows = []
     for name, reference in references.items():

@@ -9,9 +9,9 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from mmct.checkpoint import CheckpointError, weights_in
-from mmct.checkpoint.names import LAYER
 from mmct.models import OSTrack
 from mmct.models.batch_norm import neutralize
+from mmct.models.trackers.ostrack_names import LAYER
 from mmct.utils.extras import require
 
 from .graph import Parameter, parameters, ports, read_graph

@@ -1,0 +1,119 @@
+"""Names of OSTrack's weights: mmct's, those of released OSTracks and CompressTrackers, and those
+of the masked auto-encoder (MAE) that training starts from."""
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...checkpoint.errors import CheckpointError
+from ...checkpoint.names import OWN_LAYERS, Layout, Sizes, State, register
+
+KINDS = ('weight', 'bias')
+LAYER = tuple(f'{part}.{kind}' for part in (
+    'norm1', 'attn.qkv', 'attn.proj', 'norm2', 'mlp.fc1', 'mlp.fc2') for kind in KINDS)
+# Towers of the head: four convolutions with batch norm, counted from 1 in released files, and one.
+FIELDS = {
+    'part': LAYER,
+    'kind': KINDS,
+    'statistic': (*KINDS, 'running_mean', 'running_var', 'num_batches_tracked'),
+    'k': {'1': '0', '2': '1', '3': '2', '4': '3'},
+}
+CENTER = {'ctr': 'score', 'offset': 'offset', 'size': 'size'}
+CORNER = {'tl': 'predictor.tl_corner_pred', 'br': 'predictor.br_corner_pred'}
+STEM = {'patch_embed.proj.{kind}': 'backbone.patch_embed.proj.{kind}'}
+TRUNK = {'norm.{kind}': 'backbone.norm.{kind}',
+         'blocks.{i}.{part}': 'backbone.layers.{i}.{part}'}
+OWN_TRUNK = {name: name for name in TRUNK.values()}
+TABLES = {'backbone.pos_embed_z': 'backbone.pos_embed_z',
+          'backbone.pos_embed_x': 'backbone.pos_embed_x'}
+
+# Left over from the image classifier, unused by trackers, but demanded by the published loader.
+UNUSED = {'backbone.cls_token': (1, 1), 'backbone.pos_embed': (1, 197)}
+CLASSIFIER = 'of the image classifier, unused by trackers'
+LEFT_OUT = {
+    'backbone.cls_token': CLASSIFIER,
+    'backbone.pos_embed': CLASSIFIER,
+    'ori_backbone.*': "the teacher inside: its embedding is the student's",
+    'ori_box_head.*': 'the teacher inside: its batch norm has drifted',
+}
+
+
+def released(layers: str, towers: dict[str, str]) -> Layout:
+    """A released tracker's layout.
+
+    Args:
+        layers: what it calls its layers, 'blocks', or 'distill_blocks' in students.
+        towers: of its head.
+    """
+    student = layers == 'distill_blocks'
+    return Layout(
+        title='tracker', sign='box_head.', student=student,
+        rules={
+            **{f'backbone.{old}'.replace('blocks', layers): new
+               for old, new in (STEM | TRUNK).items()},
+            **TABLES,
+            'box_head.conv{k}_{tower}.0.{kind}': 'head.{tower}.{k}.conv.{kind}',
+            'box_head.conv{k}_{tower}.1.{statistic}': 'head.{tower}.{k}.bn.{statistic}',
+            'box_head.conv5_{tower}.{kind}': 'head.{tower}.4.{kind}',
+        },
+        fields={**FIELDS, 'tower': towers},
+        ignored={**LEFT_OUT, 'backbone.blocks.*': "the teacher's layers"} if student else LEFT_OUT,
+        complete=for_the_published_loader)
+
+
+def for_the_published_loader(state: State) -> State:
+    """Zeros for what it demands and does not use."""
+    width = len(state['backbone.norm.weight'])
+    return {key: torch.zeros(*shape, width) for key, shape in UNUSED.items()}
+
+
+def position_tables(state: State, sizes: Sizes, source: str) -> State:
+    """The two tables of a tracker from the one of a pretrained ViT (OSTrack, section 4.1).
+
+    Args:
+        state: with ``pos_embed`` (1, 1 + n², C) and ``patch_embed.proj.weight`` (C, 3, P, P).
+        sizes: sides of template and search crop in pixels.
+        source: name of the file, for errors.
+
+    Raises:
+        CheckpointError: the weights are no ViT's, or a size is not a multiple of P.
+    """
+    places, embedding = state['pos_embed'], state['patch_embed.proj.weight']
+    grid = math.isqrt(max(places.size(1) - 1, 0)) if places.ndim == 3 else 0
+    if not (grid and places.is_floating_point() and embedding.ndim == 4 and embedding.numel()
+            and places.shape == (1, 1 + grid**2, len(embedding))):
+        raise CheckpointError(f'{source} is no ViT: its pos_embed is {tuple(places.shape)} '
+                              f'{places.dtype}, its patch embedding {tuple(embedding.shape)}')
+    patch, tables = embedding.size(-1), {}
+    for name, size in zip(TABLES, sizes):
+        if size <= 0 or size % patch:
+            raise CheckpointError(f'crop size {size} is not a multiple of the patch size {patch} '
+                                  f'of {source}')
+        tables[name] = resize_position_table(places, size // patch)
+    return tables
+
+
+def resize_position_table(table: Tensor, grid: int) -> Tensor:
+    """(1, 1 + n², C) table with class token -> (1, grid², C), bicubic."""
+    old = round((table.size(1) - 1)**0.5)
+    table = table[:, 1:].transpose(1, 2).unflatten(2, (old, old))
+    table = F.interpolate(table, size=(grid, grid), mode='bicubic', align_corners=False)
+    return table.flatten(2).transpose(1, 2)
+
+
+register(
+    Layout(
+        title='tracker', sign=OWN_LAYERS, own=True,
+        rules={**OWN_TRUNK, **TABLES}, fields=FIELDS,
+        ignored={'head.*': 'each head has its own names; a pretrained ViT has none yet',
+                 'backbone.patch_embed.*': 'each stem has its own names'},
+        unreleased={'backbone.patch_embed.layers.': 'a convolutional stem'}),
+    *(released(layers, towers) for layers in ('blocks', 'distill_blocks')
+      for towers in (CENTER, CORNER)),
+    Layout(
+        title='pretrained ViT', sign='blocks.', rules=STEM | TRUNK, fields=FIELDS,
+        ignored={'cls_token': CLASSIFIER, 'mask_token': 'of the decoder',
+                 'decoder*': 'for pretraining only', 'head.*': CLASSIFIER,
+                 'fc_norm.*': CLASSIFIER},
+        needs=('pos_embed', ), compute=position_tables))
