@@ -1,4 +1,3 @@
-from .checkpoint_loader import load_from_local  # noqa: F401
 from .hooks import *  # noqa: F401, F403
 from .loops import *  # noqa: F401, F403
 from .optim_wrappers import Bf16OptimWrapper, FiniteOptimWrapper, Fp16OptimWrapper  # noqa: F401

@@ -1,9 +1,11 @@
 """Steps of the optimizer: full or mixed precision, and none from what is not finite."""
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -15,7 +17,7 @@ class SkipNonFinite:
     the gradients that decide it. ``NonFiniteHook`` reports and ends it.
 
     Attributes:
-        loss_is_finite: tensor, of this process and iteration.
+        loss_is_finite: () bool, of this process and iteration.
         skipped_in_row: steps left out since the last one made.
     """
 
@@ -24,14 +26,14 @@ class SkipNonFinite:
         self.skipped_in_row = 0
 
     @contextmanager
-    def optim_context(self, model):
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
         if self._inner_count % self._accumulative_counts == 0:
             self._statistics = [(buffer, buffer.clone()) for module in model.modules()
                                 if isinstance(module, _BatchNorm) for buffer in module.buffers()]
         with super().optim_context(model):
             yield
 
-    def update_params(self, loss, *args, **kwargs) -> None:
+    def update_params(self, loss: Tensor, *args, **kwargs) -> None:
         self.loss_is_finite = loss.detach().isfinite()
         # A loss may be infinite and its gradients not. This makes all gradients NaN, also those of
         # the other processes, with which they are averaged.
@@ -73,7 +75,7 @@ class Bf16OptimWrapper(FiniteOptimWrapper):
     """
 
     @contextmanager
-    def optim_context(self, model):
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
         device = next(model.parameters()).device.type
         with super().optim_context(model), torch.autocast(device, torch.bfloat16):
             yield

@@ -1,9 +1,11 @@
 """Several processes, where MMEngine would want a GPU for each."""
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import get_dist_info, init_dist
 
 PATIENCE = timedelta(days=7)  # of a test: who is done first waits for the others
@@ -21,7 +23,7 @@ def join_test(launcher: str) -> None:
         join_without_gpu(launcher, PATIENCE)
 
 
-def join_training(cfg) -> None:
+def join_training(cfg: Config) -> None:
     """Let this process take part in a training on CPUs; with GPUs, MMEngine does.
 
     MMEngine's launchers and its wrapping of the model take GPUs for granted.
@@ -38,7 +40,9 @@ def join_training(cfg) -> None:
 
 
 def join_without_gpu(launcher: str, timeout: timedelta | None = None) -> None:
-    """Raises:
+    """Join the other processes of ``torchrun``.
+
+    Raises:
         ValueError: another launcher than 'pytorch', or ``torchrun`` did not start this process.
     """
     if launcher != 'pytorch':
@@ -51,7 +55,7 @@ def join_without_gpu(launcher: str, timeout: timedelta | None = None) -> None:
 
 
 @contextmanager
-def lost_processes_reported():
+def lost_processes_reported() -> Iterator[None]:
     """Say in one line that another process of the run, or one that reads for it, is gone.
 
     Raises:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Mapping
 
+from mmengine.config import Config
+
 from ..utils.checks import check_number
 
 FROM_1, FROM_0 = '[1, inf)', '[0, inf)'
@@ -29,8 +31,14 @@ NUMBERS = {
 }
 
 
-def check_settings(cfg) -> None:
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # refused by PyTorch where there are none
+
+
+def check_settings(cfg: Config) -> None:
     """See that the numbers of a config that are not for mmct's own classes make sense.
+
+    From data loaders without workers, what is about workers is taken out of the config.
 
     Raises:
         ValueError: one does not; it is named as ``--cfg-options`` has it.
@@ -46,11 +54,20 @@ def check_settings(cfg) -> None:
         if found.get(key) is not None:
             check_number(name, found[key], interval, whole)
     check_no_nan(cfg.to_dict())
+    for loader in (cfg.get(name) for name in LOADERS):
+        if loader and not loader.get('num_workers'):
+            for key in OF_WORKERS:
+                loader.pop(key, None)
 
 
-def check_no_nan(value, *keys) -> None:
-    """Raises:
-        ValueError: a number anywhere in a config is none.
+def check_no_nan(value: object, *keys) -> None:
+    """See that no number anywhere in a config is NaN.
+
+    Args:
+        value: a config or what is in it under ``keys``.
+
+    Raises:
+        ValueError: one is; it is named.
     """
     if isinstance(value, float) and math.isnan(value):
         raise ValueError(f'{".".join(map(str, keys))}={value} is no number')

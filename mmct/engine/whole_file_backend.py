@@ -3,17 +3,14 @@ from mmengine.fileio import LocalBackend, register_backend
 from ..utils.files import atomic_write
 
 
-@register_backend('local', prefixes='', force=True)
+@register_backend('whole_file')
 class WholeFileBackend(LocalBackend):
     """MMEngine's access to local files, which writes them whole or not at all.
 
-    It takes the place of MMEngine's own, whose checkpoints are cut short where a run is killed or
-    the disk is full while one is being written.
+    ``ResumableCheckpointHook`` saves by it; MMEngine's own checkpoints are cut short where a run is
+    killed or the disk is full while one is being written.
     """
 
-    def put(self, obj, filepath):
+    def put(self, obj: bytes, filepath: str) -> None:
         with atomic_write(filepath) as part:
             part.write_bytes(obj)
-
-    def put_text(self, obj, filepath, encoding='utf-8'):
-        self.put(obj.encode(encoding), filepath)

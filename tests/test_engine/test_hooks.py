@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from mmengine.logging import MessageHub
+from mmengine.runner import IterBasedTrainLoop
 from mmtrack.registry import HOOKS
 from tiny import build, distiller, pair_batch, save_teacher, student, tracker
 
@@ -16,8 +17,9 @@ def hook(name, **kwargs):
 
 def runner(model, epoch=0, max_epochs=10, **kwargs):
     """What a hook sees of a runner."""
-    return SimpleNamespace(model=model, epoch=epoch, max_epochs=max_epochs, seed=None, iter=0,
-                           message_hub=MessageHub.get_instance('hooks'), **kwargs)
+    return SimpleNamespace(**{
+        'model': model, 'epoch': epoch, 'max_epochs': max_epochs, 'seed': None, 'iter': 0,
+        'train_loop': None, 'message_hub': MessageHub.get_instance('hooks'), **kwargs})
 
 
 @pytest.fixture
@@ -83,11 +85,29 @@ def test_constant_schedule_and_its_final_epochs(model):
     assert hook('ReplacementScheduleHook', mode='constant', init=0.3).prob(10, 10) == 0.3
 
 
+def test_schedule_over_iterations(model):
+    """For MMEngine, a loop over iterations is one epoch."""
+    schedule, loop = hook('ReplacementScheduleHook'), object.__new__(IterBasedTrainLoop)
+    schedule.before_train(runner(model, train_loop=loop))
+    schedule.before_train_epoch(runner(model, 0, 1))
+    probs = []
+    for i in range(20):
+        schedule.before_train_iter(runner(model, 0, 1, iter=i, max_iters=20))
+        probs.append(model.replace_prob)
+    assert probs == [progressive_prob(i + 1, 20) for i in range(20)]
+    # It stays as it is until the next run's before_train says otherwise.
+    schedule.before_train(runner(model))
+    schedule.before_train_iter(runner(model, iter=0, max_iters=20))
+    assert model.replace_prob == probs[-1]
+    with pytest.raises(ValueError, match='final_epochs=2 of ReplacementScheduleHook needs a loop '
+                       "over epochs, train_cfg.type='ResumableTrainLoop'"):
+        hook('ReplacementScheduleHook', mode='constant', final_epochs=2).before_train(
+            runner(model, train_loop=loop))
+
+
 @pytest.mark.parametrize(('seed', 'expected'), [(5, 5), (None, 0)])
 def test_gates_take_the_seed_of_the_run(model, seed, expected):
-    state = runner(model)
-    state.seed = seed
-    hook('ReplacementScheduleHook').before_train(state)
+    hook('ReplacementScheduleHook').before_train(runner(model, seed=seed))
     assert model.seed == expected
 
 

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from fuzzing import ANYTHING, Refused, fuzz, outcome
 from hypothesis import strategies as st
 from mmengine.config import Config
@@ -202,6 +203,17 @@ def test_anything_in_place_of_settings(group, value):
         assert line.startswith(f'{group}={value!r} must be a dict, which may have ')
     else:
         assert not value or isinstance(value, dict)
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_loaders_without_workers_keep_none(workers):
+    loader = {'num_workers': workers, 'persistent_workers': True, 'prefetch_factor': 2}
+    config = Config({'train_dataloader': loader, 'val_dataloader': None,
+                     'test_dataloader': dict(loader)})
+    assert check_settings(config) is None
+    for name in ('train_dataloader', 'test_dataloader'):
+        torch.utils.data.DataLoader([1], **config[name])
+        assert config[name].get('persistent_workers', False) == (workers > 0)
 
 
 def test_what_is_no_number_anywhere_is_named():

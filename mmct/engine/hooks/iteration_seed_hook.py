@@ -3,6 +3,7 @@ import numpy as np
 import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
 
@@ -16,6 +17,6 @@ class IterationSeedHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def before_train_iter(self, runner, *args, **kwargs) -> None:
+    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         key = np.random.SeedSequence([runner.seed or 0, runner.iter, get_rank()])
         torch.manual_seed(int(key.generate_state(1)[0]))

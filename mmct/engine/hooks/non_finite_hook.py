@@ -1,6 +1,8 @@
 """The end of a training that learns nothing any more."""
 from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
@@ -24,10 +26,11 @@ class NonFiniteHook(Hook):
         check_number('max_in_row', max_in_row, '[0, inf)', whole=True)
         self.max_in_row = max_in_row
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         self.reported = 0
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: object = None) -> None:
         hub, in_row = runner.message_hub, getattr(runner.optim_wrapper, 'skipped_in_row', 0)
         skipped = hub.runtime_info.get('skipped_steps', 0) + (in_row > self.reported)
         hub.update_info('skipped_steps', skipped)
@@ -47,7 +50,8 @@ class NonFiniteHook(Hook):
                 + '; '.join(faulty or [text for _, text in batches]))
 
     @staticmethod
-    def fault(wrapper) -> str:
+    def fault(wrapper: OptimWrapper) -> str:
+        """What is wrong with a step."""
         return f'{"a gradient" if wrapper.loss_is_finite else "the loss"} is not finite'
 
 

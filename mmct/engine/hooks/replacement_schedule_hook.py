@@ -1,5 +1,6 @@
 """The schedule of replacement training: more and more student (CompressTracker, section 3.3)."""
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
@@ -29,6 +30,8 @@ def progressive_prob(epoch: int, max_epochs: int, init: float = 0.5, alpha1: flo
 class ReplacementScheduleHook(Hook):
     """Sets and logs the distiller's ``replace_prob`` at each epoch.
 
+    In a loop over iterations, which is one epoch for MMEngine, iterations take the place of epochs.
+
     Args:
         mode: 'progressive', or 'constant' for p = ``init`` throughout.
         init: p at the start, in (0, 1].
@@ -55,6 +58,7 @@ class ReplacementScheduleHook(Hook):
         self.alpha1 = alpha1
         self.alpha2 = alpha2
         self.final_epochs = final_epochs
+        self.by_iteration = False
 
     def prob(self, epoch: int, max_epochs: int) -> float:
         """p of epoch 1 … ``max_epochs``."""
@@ -62,15 +66,29 @@ class ReplacementScheduleHook(Hook):
             return progressive_prob(epoch, max_epochs, self.init, self.alpha1, self.alpha2)
         return 1. if epoch > max_epochs - self.final_epochs else self.init
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
+        """Raises:
+            ValueError: ``final_epochs`` in a loop over iterations.
+        """
         # The gates are keyed by the seed of the run.
         model = unwrapped(runner.model)
         model.seed = runner.seed or 0
+        self.by_iteration = isinstance(runner.train_loop, IterBasedTrainLoop)
+        if self.by_iteration and self.final_epochs:
+            raise ValueError(
+                f'final_epochs={self.final_epochs} of ReplacementScheduleHook needs a loop over '
+                "epochs, train_cfg.type='ResumableTrainLoop'; the config's is over iterations")
 
-    def before_train_epoch(self, runner) -> None:
-        model = unwrapped(runner.model)
-        model.set_replace_prob(self.prob(runner.epoch + 1, runner.max_epochs))
+    def before_train_epoch(self, runner: Runner) -> None:
+        if not self.by_iteration:
+            model = unwrapped(runner.model)
+            model.set_replace_prob(self.prob(runner.epoch + 1, runner.max_epochs))
 
-    def after_train_iter(self, runner, *args, **kwargs) -> None:
+    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        if self.by_iteration:
+            model = unwrapped(runner.model)
+            model.set_replace_prob(self.prob(runner.iter + 1, runner.max_iters))
+
+    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         model = unwrapped(runner.model)
         runner.message_hub.update_scalar('train/replace_prob', model.replace_prob)

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.hooks import CheckpointHook
+from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
-from ...checkpoint import CheckpointError
 from ...datasets.workers import end_with_trainer
 from ...utils.files import write_text
-from .unwrapped import unwrapped
+from .starting import check_resumed, load_checkpoint, warn_of_changed_settings
 
 INTERRUPTED = 'interrupted.pth'
 # Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
@@ -28,32 +28,32 @@ class ResumableCheckpointHook(CheckpointHook):
     ``interrupted.pth`` and exits with status 143; all processes do so after the same iteration.
     Another one, seconds later, ends the process at once. Old checkpoints, the best one among them,
     go only when the new one is written, with ``max_keep_ckpts=1``, too.
+
+    Files are written whole or not at all. What a run starts or goes on from is read by
+    :func:`load_checkpoint`: nothing in it is run, and released weights are understood.
+
+    Args:
+        backend_args: of MMEngine's file backend, if not on a local disk.
+        args, kwargs: as of MMEngine's ``CheckpointHook``.
     """
 
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+    def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
+        super().__init__(*args, backend_args=backend_args or dict(backend='whole_file'), **kwargs)
+
+    def before_run(self, runner: Runner) -> None:
+        # Of this runner alone, whichever tool made it; it loads and resumes by it soon after.
+        runner.load_checkpoint = partial(load_checkpoint, runner)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Raises:
             CheckpointError: a run is resumed from what is no checkpoint of a run, or from that of
-                another network, which MMEngine would fill up with random weights.
+                another network.
         """
-        if not runner._resume:
-            return
-        source, meta = runner._load_from or runner.work_dir, checkpoint.get('meta') or {}
-        missing = [name for name in ('epoch', 'iter') if not isinstance(meta.get(name), int)]
-        missing += [name for name in ('state_dict', 'optimizer', 'message_hub')
-                    if name not in checkpoint]
-        if missing:
-            raise CheckpointError(f'{source} is not the state of a run, for it lacks '
-                                  f'{", ".join(missing)}; start from it with load_from alone')
-        own, theirs = ({key: tuple(value.shape) for key, value in state.items()}
-                       for state in (unwrapped(runner.model).state_dict(),
-                                     checkpoint['state_dict']))
-        if own != theirs:
-            key = min(key for key in own.keys() | theirs.keys() if own.get(key) != theirs.get(key))
-            raise CheckpointError(f'{source} is of another network: {key} has the shape '
-                                  f'{theirs.get(key)}, that of the config {own.get(key)}; resume '
-                                  'with the config it was trained with, or start anew')
+        if runner._resume:
+            check_resumed(runner, checkpoint)
+            warn_of_changed_settings(runner, checkpoint)
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         if getattr(self, 'best_ckpt_path', None):
             # It will be removed: of this run only, whatever folder the checkpoint comes from.
@@ -69,11 +69,11 @@ class ResumableCheckpointHook(CheckpointHook):
             loader = loop.dataloader
             loader.worker_init_fn = partial(end_with_trainer, loader.worker_init_fn)
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         super().after_train(runner)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    def tell_to_end(self, number, frame) -> None:
+    def tell_to_end(self, number: int, frame: object) -> None:
         """Handler of SIGTERM."""
         now = time.monotonic()
         if self.told_to_end is None:
@@ -82,7 +82,8 @@ class ResumableCheckpointHook(CheckpointHook):
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                         outputs: object = None) -> None:
         super().after_train_iter(runner, batch_idx, data_batch, outputs)
         told = torch.tensor(float(self.told_to_end is not None))
         all_reduce(told, 'max')
@@ -91,18 +92,19 @@ class ResumableCheckpointHook(CheckpointHook):
             barrier()  # the first process to leave would have the others killed
             sys.exit(128 + signal.SIGTERM)
 
-    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
+                       outputs: object = None) -> None:
         # No weight changes here, so that one process need not agree with the others.
         if self.told_to_end is not None and is_main_process():
             self.save_interrupted(runner, runner.iter)
             sys.exit(128 + signal.SIGTERM)
 
-    def save_interrupted(self, runner, iteration: int) -> None:
+    def save_interrupted(self, runner: Runner, iteration: int) -> None:
         self.save(runner, INTERRUPTED, {'epoch': runner.epoch, 'iter': iteration})
         runner.logger.warning(f'told to end (SIGTERM): saved {self.last_ckpt} after {iteration} '
                               'iterations; --resume goes on from there')
 
-    def _save_checkpoint_with_step(self, runner, step, meta) -> None:
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         old = [INTERRUPTED]
         if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
             if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
@@ -116,7 +118,7 @@ class ResumableCheckpointHook(CheckpointHook):
                 if self.file_backend.isfile(path):
                     self.file_backend.remove(path)
 
-    def _save_best_checkpoint(self, runner, metrics) -> None:
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         # MMEngine removes the best one first, and a run that ends in between has none.
         outdated, remove = [], self.file_backend.remove
         self.file_backend.remove = outdated.append
@@ -125,7 +127,7 @@ class ResumableCheckpointHook(CheckpointHook):
         for path in outdated:
             remove(path)
 
-    def save(self, runner, name: str, meta: dict) -> None:
+    def save(self, runner: Runner, name: str, meta: dict) -> None:
         """Write the state of the run, then its name into ``last_checkpoint``."""
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)

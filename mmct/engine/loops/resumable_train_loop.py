@@ -5,6 +5,7 @@ from mmengine.dist import all_gather_object
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 from mmtrack.registry import LOOPS
+from torch import nn
 
 
 @LOOPS.register_module()
@@ -15,8 +16,10 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     loader needs a sampler with ``start``, such as ``EpochIndexSampler``.
     """
 
-    def run(self):
-        """Raises:
+    def run(self) -> nn.Module:
+        """Train, from the place that was resumed on.
+
+        Raises:
             ValueError: a checkpoint inside an epoch is resumed with batches of another size, or
                 processes go on from different ones.
         """
@@ -41,7 +44,7 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self.dataloader.sampler.seed = self.runner.seed
         return super().run()
 
-    def run_epoch(self):
+    def run_epoch(self) -> None:
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         done = self._iter - self._epoch * len(self.dataloader)
@@ -53,7 +56,11 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self._epoch += 1
 
     def skip(self, batches: int) -> None:
-        """Begin the next epoch behind that many batches."""
+        """Begin the next epoch behind that many batches.
+
+        Raises:
+            ValueError: the sampler cannot.
+        """
         sampler = self.dataloader.sampler
         if not hasattr(sampler, 'start'):
             raise ValueError(
