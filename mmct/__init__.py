@@ -12,7 +12,7 @@ __version__ = '0.1.0'
 prepare_openmmlab()
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in ('load_tracker', 'open_tracker'):
         from . import api
         return getattr(api, name)

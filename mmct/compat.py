@@ -12,8 +12,10 @@ acts only where its obstacle is, so on a machine of the right age nothing is cha
 """
 import importlib
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pickle import UnpicklingError
@@ -33,8 +35,8 @@ def bridge() -> bool:
     """Import MMTracking whole, so that everything of it is registered.
 
     Returns:
-        bool: False, with nothing done, where MMTracking, MMEngine or PyTorch is not installed. A
-        broken installation is not hidden: its error is raised.
+        False, with nothing done, if MMTracking, MMEngine or PyTorch is not installed. A broken
+        installation is not hidden: its error is raised.
     """
     if not all(installed(name) for name in REQUIRED):
         return False
@@ -48,31 +50,41 @@ def bridge() -> bool:
     return True
 
 
-class FirstUse:
-    """Meta-path finder that bridges and registers just before OpenMMLab is imported first.
+class FirstUse(MetaPathFinder):
+    """Bridges and registers just before OpenMMLab is imported first.
 
     Nobody has to switch anything on or off: scripts that track with an exported file import
     nothing of OpenMMLab, and all others find it ready.
     """
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
         if name not in OPENMMLAB:
             return None
         sys.meta_path.remove(self)
         if not bridge():
-            return None
+            return None  # to be found, or not, without the bridge
         # A room that is just being imported registers everything when it is complete.
         if not any(f'{__package__}.{room}' in sys.modules for room in REGISTERING):
             importlib.import_module(f'{__package__}.registration')
-        # It is imported now, and must not be a second time: for the moment it is what this loads.
-        self.module, self.spec = sys.modules[name], sys.modules[name].__spec__
-        self.module.__spec__ = ModuleSpec(name, self)
-        return self.module.__spec__
+        # The bridge has imported the module that is being looked for, and it must not be imported
+        # twice. Python loads it by the spec that it has now.
+        module = sys.modules[name]
+        module.__spec__ = ModuleSpec(name, AlreadyImported(module))
+        return module.__spec__
 
-    def create_module(self, spec):
+
+class AlreadyImported(Loader):
+    """Loads a module by handing it out, as it was before it was looked for."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module = module
+        self.spec = module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self.module
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self.spec
 
 
@@ -99,7 +111,7 @@ def missing_packages() -> tuple[str, ...]:
 
 
 @contextmanager
-def accepted_mmcv_version():
+def accepted_mmcv_version() -> Iterator[None]:
     """Let mmcv's version read as one that MMTracking and MMDetection accept."""
     import mmcv
     from mmengine.utils import digit_version
@@ -114,7 +126,7 @@ def accepted_mmcv_version():
 
 
 @contextmanager
-def placeholders(packages: tuple[str, ...]):
+def placeholders(packages: tuple[str, ...]) -> Iterator[None]:
     """Let ``packages`` and all below them be imported, though they are not installed.
 
     Every name in them is a class that can be imported, subclassed and registered, but not built
@@ -136,28 +148,29 @@ def placeholders(packages: tuple[str, ...]):
                     vars(sys.modules[parent]).pop(child, None)
 
 
-class PlaceholderFinder:
-    """Meta-path finder and loader of a :class:`PlaceholderModule` for each absent module."""
+class PlaceholderFinder(MetaPathFinder, Loader):
+    """Finds and loads a :class:`PlaceholderModule` for each absent module."""
 
-    def __init__(self, packages: tuple[str, ...]):
+    def __init__(self, packages: tuple[str, ...]) -> None:
         self.packages = packages
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Sequence[str] | None = None,
+                  target: ModuleType | None = None) -> ModuleSpec | None:
         if any(f'{name}.'.startswith(f'{package}.') for package in self.packages):
             return ModuleSpec(name, self, is_package=True)
         return None
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         return PlaceholderModule(spec.name)
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         pass
 
 
 class PlaceholderModule(ModuleType):
     """A module that has every name; each is a class that cannot be built."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> type:
         if name.startswith('__'):  # inspect, pickle and the import system ask for these
             raise AttributeError(name)
         placeholder = type(name, (Placeholder,), {'__module__': self.__name__})
@@ -175,7 +188,7 @@ class Placeholder:
         raise ImportError(f'{cls.__module__}.{cls.__name__} needs {what}, not installed here')
 
 
-def allow_mmengine_checkpoints():
+def allow_mmengine_checkpoints() -> None:
     """Let ``torch.load`` read MMEngine's checkpoints without turning its protection off.
 
     They hold logged values (``HistoryBuffer``) and numbers and arrays of NumPy. Nothing else is
@@ -201,7 +214,7 @@ def allow_mmengine_checkpoints():
     ])
 
 
-def history_statistic(owner, name: str):
+def history_statistic(owner: object, name: str) -> Callable:
     """Stand in for ``getattr`` in checkpoints, where HistoryBuffer's methods are stored by it.
 
     The real one would let a checkpoint reach whatever it likes.
@@ -213,7 +226,7 @@ def history_statistic(owner, name: str):
     return getattr(owner, name)
 
 
-def checkpoint_any_arguments():
+def checkpoint_any_arguments() -> None:
     """Let MMEngine's option ``activation_checkpointing`` be used on layers that take no tensors.
 
     It asks PyTorch for the reentrant kind, which, where the arguments hold their tensors inside

@@ -2,6 +2,7 @@
 
 What is imported stays imported, so each case is a Python of its own.
 """
+import ast
 import os
 import pickle
 import subprocess
@@ -210,6 +211,53 @@ def test_import_is_silent_without_any_package():
     done = subprocess.run([sys.executable, '-I', '-S', '-c', code], capture_output=True, text=True,
                           check=False)
     assert (done.stdout.strip(), done.stderr) == (mmct.__version__, '')
+
+
+def registered() -> list[tuple[str, str]]:
+    """(registry, name) of all that the sources of mmct register."""
+    found = []
+    for file in Path(mmct.__file__).parent.rglob('*.py'):
+        for node in ast.walk(ast.parse(file.read_text())):
+            for call in getattr(node, 'decorator_list', ()):
+                if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(
+                        '.register_module'):
+                    name = call.args[0].value if call.args else node.name
+                    found.append((ast.unparse(call.func).partition('.')[0], name))
+    return found
+
+
+@pytest.mark.parametrize('lines', [
+    'import mmct; from mmtrack.apis import init_model', 'import mmengine; import mmct',
+    'import mmct.evaluation.pair_iou'])
+def test_everything_is_registered_in_either_order(lines):
+    done = python(f"""
+{lines}
+import mmengine, mmengine.registry, mmtrack.registry
+for registry, name in {registered()}:
+    home = mmtrack.registry if hasattr(mmtrack.registry, registry) else mmengine.registry
+    found = getattr(home, registry).get(name)
+    assert found and found.__module__.startswith('mmct.'), name
+print(mmengine.__spec__.loader.__class__.__name__, mmengine is sys.modules['mmengine'])
+""", ROOT)
+    assert (done.returncode, done.stdout.split()) == (0, ['SourceFileLoader', 'True']), done.stderr
+
+
+def test_light_rooms_import_nothing_heavy():
+    done = python("""
+import importlib, pkgutil
+import mmct
+for room in ('utils', 'runtime', 'formats', 'visualization'):
+    package = importlib.import_module(f'mmct.{room}')
+    for module in pkgutil.walk_packages(package.__path__, f'{package.__name__}.'):
+        if module.name != 'mmct.visualization.batch_picture':  # of a batch of PyTorch's
+            importlib.import_module(module.name)
+import mmct.evaluation.metrics
+heavy = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmtrack')
+print([name for name in heavy if name in sys.modules])
+import mmct.checkpoint
+print([name for name in heavy if name in sys.modules])
+""", ROOT)
+    assert done.stdout.splitlines() == ['[]', "['torch']"], done.stderr
 
 
 class Toy(BaseModel):
