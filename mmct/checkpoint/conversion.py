@@ -3,7 +3,7 @@ from pathlib import Path
 
 from . import names
 from .errors import CheckpointError
-from .loading import STUDENT_PREFIX, student_alone
+from .loading import STUDENT_PREFIX, of_compression, student_alone
 from .reading import read_checkpoint, weights_in
 from .writing import save_checkpoint, save_tracker
 
@@ -27,8 +27,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
     content = read_checkpoint(source)
     state = weights_in(content, source)
     meta = content.get('meta')
-    student = (any(key.startswith(STUDENT_PREFIX) for key in state)
-               or isinstance(meta, dict) and meta.get('student') is True)
+    student = of_compression(state) or isinstance(meta, dict) and meta.get('student') is True
     title = 'tracker'
     state = student_alone(state)
     if names.is_own(state):
@@ -36,7 +35,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
             names.check_own(state, str(source))
     else:
         layout = names.layout_of(state)
-        if layout and layout.compute and to == 'released':
+        if layout and layout.pretrained and to == 'released':
             raise CheckpointError(f'{source} is a {layout.title}; there is no released layout for '
                                   'it, use --to mmct')
         state = names.from_released(state, str(source), (template_size, search_size))
@@ -55,7 +54,7 @@ def extract_student(source: Path, target: Path) -> None:
         FileNotFoundError, CheckpointError: no such file, or no student in it.
     """
     state = weights_in(read_checkpoint(source), source)
-    if not any(key.startswith(STUDENT_PREFIX) for key in state):
+    if not of_compression(state):
         raise CheckpointError(f'{source} holds no student: expected keys that start with '
                               f'"{STUDENT_PREFIX}", as training a ReplacementDistiller writes '
                               f'them, got {sorted(state)[:3]}')

@@ -1,4 +1,5 @@
 """Weights from a file into a tracker, of whichever layout, with one-line errors."""
+from collections.abc import Iterable
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -24,6 +25,11 @@ def tracker_weights(path: str | Path) -> dict[str, Tensor]:
     return own_names(student_alone(weights_in(read_checkpoint(path), path)), str(path))
 
 
+def of_compression(state: Iterable[str]) -> bool:
+    """Whether keys are those of a compression, with the student's among them."""
+    return any(key.startswith(STUDENT_PREFIX) for key in state)
+
+
 def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The student's weights of a compression's, or what else it is as it is."""
     return {key.removeprefix(STUDENT_PREFIX): value for key, value in state.items()
@@ -42,7 +48,7 @@ def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     if names.is_own(state):
         return state
     layout = names.layout_of(state)
-    if layout and layout.compute:
+    if layout and layout.pretrained:
         raise CheckpointError(f'{source} is not an OSTrack checkpoint but a {layout.title}; '
                               'tools/convert_weights.py makes one of it')
     return names.from_released(state, source)
@@ -65,23 +71,24 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
         CheckpointError: there are none for the network's layers.
     """
     own = model.state_dict()
-    compression = any(key.startswith(STUDENT_PREFIX) for key in own)
-    if not (compression and any(key.startswith(STUDENT_PREFIX) for key in state)):
+    tracker = student_alone(own)
+    layers = [key for key in tracker if key.startswith(names.OWN_LAYERS)]
+    if not layers:  # a tracker of others, whose names are its own affair
+        return state, []
+    if not (of_compression(own) and of_compression(state)):
         state = own_names(student_alone(state), source)
-    tracker, given = student_alone(own), student_alone(state)
+    given = student_alone(state)
     lacking = [key for key, value in tracker.items()
                if key not in given or given[key].shape != value.shape]
-    if all(key in lacking for key in tracker if key.startswith(names.OWN_LAYERS)):
-        raise CheckpointError(f"{source} has no weights for the layers of the config's network: "
-                              f'{_differences(given, tracker)}; give a fitting file as load_from '
-                              'or change the config')
+    if set(layers) <= set(lacking):
+        theirs = _sizes(given)
+        differences = [f'{what} {theirs.get(what)} instead of {size}'
+                       for what, size in _sizes(tracker).items() if theirs.get(what) != size]
+        raise CheckpointError(
+            f"{source} has no weights for the layers of the config's network: "
+            f'{", ".join(differences) or "layers of another kind"}; give a fitting file as '
+            'load_from or change the config')
     return state, lacking
-
-
-def _differences(theirs: dict[str, Tensor], own: dict[str, Tensor]) -> str:
-    sizes = _sizes(theirs)
-    return ', '.join(f'{what} {sizes.get(what)} instead of {size}'
-                     for what, size in _sizes(own).items() if sizes.get(what) != size)
 
 
 def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> None:

@@ -36,8 +36,8 @@ class Layout(NamedTuple):
         student: the network is a compressed one.
         needs: names of weights in the file that ``compute`` takes.
         compute: from the file's weights, crop sizes and the file's name (for errors) to weights
-            under mmct's names that are not in the file as they are. A file that has a ``compute``
-            is to be converted before it is used.
+            under mmct's names that are not in the file as they are.
+        pretrained: it is not a whole tracker, and is to be converted before it is used.
         complete: from weights under the file's names to those that its readers ask for besides.
         unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
     """
@@ -49,7 +49,8 @@ class Layout(NamedTuple):
     own: bool = False
     student: bool = False
     needs: tuple[str, ...] = ()
-    compute: Callable[[State, Sizes, str], State] | None = None
+    compute: Callable[[State, Sizes, str], State] = lambda state, sizes, source: {}
+    pretrained: bool = False
     complete: Callable[[State], State] = lambda state: {}
     unreleased: Mapping[str, str] = {}
 
@@ -83,6 +84,11 @@ class Layout(NamedTuple):
                  and not any(fnmatchcase(key, pattern) for pattern in ignored)],
                 [key for key in known if key not in state])
 
+    def distance(self, state: Iterable[str], ours: bool = False) -> tuple[int, int]:
+        """How far from a whole network of this layout keys are; the first number counts first."""
+        unknown, missing = self.faults(state, ours)
+        return len(unknown), len(missing)
+
 
 def count(keys: Iterable[str], rule: str, field: str = 'i') -> int:
     """How many numbers a field has in ``keys``: at least 1, so that what is missing is named."""
@@ -113,7 +119,7 @@ def layout_of(state: Iterable[str], own: bool = False) -> Layout | None:
     """
     signed = [layout for layout in layouts() if layout.own == own
               and any(key.startswith(layout.sign) for key in state)]
-    return min(signed, key=lambda layout: sum(map(len, layout.faults(state))), default=None)
+    return min(signed, key=lambda layout: layout.distance(state), default=None)
 
 
 def from_released(state: State, source: str, sizes: Sizes = (0, 0)) -> State:
@@ -133,7 +139,7 @@ def from_released(state: State, source: str, sizes: Sizes = (0, 0)) -> State:
         raise not_understood(state, source)
     _complain(source, *layout.faults(state))
     weights = {new: state[old] for old, new in layout.table(state).items()}
-    return weights | (layout.compute(state, sizes, source) if layout.compute else {})
+    return weights | layout.compute(state, sizes, source)
 
 
 def to_released(state: State, student: bool, source: str) -> State:
@@ -154,8 +160,8 @@ def to_released(state: State, student: bool, source: str) -> State:
                 raise CheckpointError(f'{source} has {what}; there is no released layout for such '
                                       'trackers, tools/export.py writes ONNX')
     fitting = [layout for layout in layouts()
-               if not layout.own and not layout.compute and layout.student == student]
-    layout = min(fitting, key=lambda layout: sum(map(len, layout.faults(state, ours=True))))
+               if not layout.own and not layout.pretrained and layout.student == student]
+    layout = min(fitting, key=lambda layout: layout.distance(state, ours=True))
     _complain(source, *layout.faults(state, ours=True))
     released = {old: state[new] for old, new in layout.table(state, ours=True).items()}
     return released | layout.complete(released)

@@ -51,10 +51,7 @@ def load_checkpoint(runner: Runner, filename: str, map_location: object = 'cpu',
 
 
 def _starting_weights(runner: Runner, model: nn.Module, content: dict, source: str) -> dict:
-    state = weights_in(content, source)
-    if not any('backbone.layers.' in key for key in model.state_dict()):
-        return state  # a tracker of MMTracking's own
-    state, lacking = starting_weights(model, state, source)
+    state, lacking = starting_weights(model, weights_in(content, source), source)
     if lacking:
         parts = sorted({'.'.join(key.split('.')[:2]) for key in lacking})
         runner.logger.warning(f'{source} has no fitting weights for {len(lacking)} of the network, '
@@ -111,7 +108,8 @@ def _changed_settings(runner: Runner, checkpoint: dict) -> Iterator[str]:
     schedules, saved = runner.param_schedulers, checkpoint.get('param_schedulers')
     if isinstance(schedules, list) and isinstance(saved, list):
         if len(schedules) != len(saved):
-            yield f'{len(saved)} schedules in the checkpoint, {len(schedules)} in the config'
+            yield (f'{len(saved)} schedules (config: {len(schedules)}, and what is more of them '
+                   'begins anew)')
         pairs += [(type(schedule).__name__, schedule.state_dict(), theirs, PROGRESS)
                   for schedule, theirs in zip(schedules, saved)]
     seen = set()  # groups of the optimizer have most of it in common

@@ -8,9 +8,12 @@ import numpy as np
 import torch
 from mmengine.dataset import Compose
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.runner import TestLoop
+from mmengine.evaluator import Evaluator
+from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
 from mmtrack.registry import LOOPS
+from mmtrack.structures import TrackDataSample
+from torch.utils.data import DataLoader, Dataset
 
 from ...formats.names import sequence_names
 from ...formats.result_files import SERVERS, finished_boxes, write_sequence, write_submission
@@ -35,7 +38,8 @@ class SequenceTestLoop(TestLoop):
         submission: 'got10k' or 'trackingnet', to pack the results for that server.
     """
 
-    def __init__(self, runner, dataloader, evaluator, results: str | None = None,
+    def __init__(self, runner: Runner, dataloader: DataLoader | dict,
+                 evaluator: Evaluator | dict | list, results: str | None = None,
                  resume: bool = False, tracker: str = '', submission: str | None = None,
                  fp16: bool = False) -> None:
         super().__init__(runner, dataloader, evaluator, fp16)
@@ -46,8 +50,10 @@ class SequenceTestLoop(TestLoop):
         self.resume, self.tracker, self.submission = resume, tracker, submission
         self.boxes, self.scores, self.seconds = [], [], []
 
-    def run(self) -> dict:
-        """Raises:
+    def run(self) -> dict[str, float]:
+        """Track what is not done, write it, and give the metrics of all.
+
+        Raises:
             ValueError: the results to resume are those of another tracker.
         """
         done, error = self.open_folder() if is_main_process() else ({}, None)
@@ -90,7 +96,12 @@ class SequenceTestLoop(TestLoop):
         return done, None
 
     def replay(self, sequence: int, boxes: np.ndarray) -> None:
-        """Hand the frames of a finished sequence to the evaluator, without reading an image."""
+        """Hand the frames of a finished sequence to the evaluator, without reading an image.
+
+        Args:
+            sequence: its number.
+            boxes: (N, 4) x, y, w, h in pixels of the frames.
+        """
         dataset = copy.copy(self.dataset)
         dataset.pipeline = Compose([])
         boxes = torch.from_numpy(np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1))
@@ -100,7 +111,8 @@ class SequenceTestLoop(TestLoop):
             self.evaluator.process(data_samples=[sample], data_batch=None)
 
     @torch.no_grad()
-    def run_iter(self, idx, data_batch) -> None:
+    def run_iter(self, idx: int, data_batch: dict) -> None:
+        """Track one frame."""
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
         start = time.perf_counter()
         with autocast(enabled=self.fp16):
@@ -111,8 +123,13 @@ class SequenceTestLoop(TestLoop):
         self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=data_batch,
                               outputs=outputs)
 
-    def keep(self, sample, elapsed: float) -> None:
-        """Collect the box of a frame; write the sequence after its last one."""
+    def keep(self, sample: TrackDataSample, elapsed: float) -> None:
+        """Collect the box of a frame; write the sequence after its last one.
+
+        Args:
+            sample: with ``pred_track_instances``, boxes (1, 4) xyxy in pixels of the frame.
+            elapsed: seconds that it took.
+        """
         found = sample.pred_track_instances
         x1, y1, x2, y2 = found.bboxes[0].tolist()
         self.boxes.append((x1, y1, x2 - x1, y2 - y1))
@@ -127,6 +144,7 @@ class SequenceTestLoop(TestLoop):
             self.boxes, self.scores, self.seconds = [], [], []
 
     def pack(self) -> None:
+        """Write the file to submit, if the results of all sequences are there."""
         missing = [name for name in self.names if not (self.folder / f'{name}.txt').is_file()]
         if missing:
             self.runner.logger.error(f'nothing to submit: no results of {", ".join(missing)}')
@@ -136,7 +154,7 @@ class SequenceTestLoop(TestLoop):
                                     f'{SERVERS[self.submission]} for the metrics')
 
 
-def default_folder(work_dir: str, dataset) -> Path:
+def default_folder(work_dir: str, dataset: Dataset) -> Path:
     """Named by the annotation file: lasot_test_infos.txt gives lasot_test."""
     return Path(work_dir, 'results', Path(dataset.ann_file).stem.removesuffix('_infos'))
 
