@@ -1,5 +1,7 @@
-"""Imports whatever registers something, with MMEngine or for checkpoints, so that configs and files
-can name it."""
+"""Imports whatever registers something with MMEngine, so that configs can name it, and gathers what
+the trackers' files call their weights."""
 from . import datasets, engine, models  # noqa: F401
 from .evaluation import one_pass_metric, pair_iou  # noqa: F401
-from .models.trackers import ostrack_names  # noqa: F401
+from .models.trackers import ostrack_names
+
+LAYOUTS = (*ostrack_names.LAYOUTS, )

@@ -16,7 +16,6 @@ from .errors import CheckpointError
 
 State = dict[str, Tensor]
 Sizes = tuple[int, int]  # sides of template and search crop in pixels
-LAYOUTS: list['Layout'] = []
 OWN_LAYERS = 'backbone.layers.'  # every backbone of mmct has them, under this name
 
 
@@ -99,14 +98,9 @@ def count(keys: Iterable[str], rule: str, field: str = 'i') -> int:
     return 1 + max((int(match[1]) for match in found if match), default=0)
 
 
-def register(*layouts: Layout) -> None:
-    """Make layouts known; called beside each tracker."""
-    LAYOUTS.extend(layouts)
-
-
-def layouts() -> list[Layout]:
+def layouts() -> tuple[Layout, ...]:
     """Those of all trackers."""
-    from .. import registration  # noqa: F401  imports the tables
+    from ..registration import LAYOUTS  # below this room, and in need of it
     return LAYOUTS
 
 

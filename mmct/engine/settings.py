@@ -29,8 +29,6 @@ NUMBERS = {
     'auto_scale_lr.base_batch_size': (FROM_1, True),
     'randomness.seed': ('[0, 4294967295]', True),  # what NumPy takes
 }
-
-
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # refused by PyTorch where there are none
 

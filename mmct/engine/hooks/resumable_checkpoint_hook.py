@@ -33,12 +33,13 @@ class ResumableCheckpointHook(CheckpointHook):
     :func:`load_checkpoint`: nothing in it is run, and released weights are understood.
 
     Args:
-        backend_args: of MMEngine's file backend, if not on a local disk.
         args, kwargs: as of MMEngine's ``CheckpointHook``.
     """
 
-    def __init__(self, *args, backend_args: dict | None = None, **kwargs) -> None:
-        super().__init__(*args, backend_args=backend_args or dict(backend='whole_file'), **kwargs)
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.backend_args and '://' not in str(self.out_dir):
+            self.backend_args = dict(backend='whole_file')
 
     def before_run(self, runner: Runner) -> None:
         # Of this runner alone, whichever tool made it; it loads and resumes by it soon after.

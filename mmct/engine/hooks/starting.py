@@ -2,6 +2,7 @@
 import os
 from collections.abc import Iterator, Sequence
 
+from mmengine.optim import OptimWrapper
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
 from mmengine.runner.checkpoint import load_state_dict
 from torch import nn
@@ -85,6 +86,8 @@ def check_resumed(runner: Runner, checkpoint: dict) -> None:
 
 def warn_of_changed_settings(runner: Runner, checkpoint: dict) -> None:
     """Say which settings of a resumed run count, where those of its config have changed."""
+    if not isinstance(runner.optim_wrapper, OptimWrapper):
+        return  # not trained, or by several
     changes = list(_changed_settings(runner, checkpoint))
     if changes:
         runner.logger.warning(

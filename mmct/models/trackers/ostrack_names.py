@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...checkpoint.errors import CheckpointError
-from ...checkpoint.names import OWN_LAYERS, Layout, Sizes, State, register
+from ...checkpoint.names import OWN_LAYERS, Layout, Sizes, State
 
 KINDS = ('weight', 'bias')
 LAYER = tuple(f'{part}.{kind}' for part in (
@@ -102,7 +102,7 @@ def resize_position_table(table: Tensor, grid: int) -> Tensor:
     return table.flatten(2).transpose(1, 2)
 
 
-register(
+LAYOUTS = (
     Layout(
         title='tracker', sign=OWN_LAYERS, own=True,
         rules={**OWN_TRUNK, **TABLES}, fields=FIELDS,
