@@ -8,10 +8,9 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.check import frames_of_video
-from ..formats.own import VIDEOS, in_order, own_items
+from ..formats.own import own_items
 from ..formats.results import read_boxes, read_scores
-from ..formats.sequences import image_names
+from ..runtime.frames import VIDEOS, count_frames, image_names, in_order
 from ..utils.checks import check_number
 
 
@@ -47,7 +46,7 @@ class ListedSOTDataset(BaseSOTDataset):
             paths = [f'{path}#{number}' for number in range(start, stop)]
         else:
             if video_idx not in self._names:
-                self._names[video_idx] = sorted(image_names(Path(path)), key=in_order)
+                self._names[video_idx] = in_order(image_names(path))
             names = self._names[video_idx][start:stop]
             # Those that are missing fail where they are read, with their sequence alone.
             names += [f'(number {number} of {stop} is missing)'
@@ -110,7 +109,7 @@ class FolderDataset(ListedSOTDataset):
             length = len(read_boxes(file))
             # The first box only: as long as there are frames. Results have a box for each.
             if length == 1 or self.annotations != root:
-                frames = frames_of_video(path) if path.is_file() else len(image_names(path))
+                frames = count_frames(path)
                 if self.annotations != root and length != frames:
                     raise ValueError(f'FolderDataset: {file} has {length} boxes, {path} {frames} '
                                      'frames; track the sequence again')

@@ -3,8 +3,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from ..runtime.frames import image_names
 from ..utils.files import write_text
-from .sequences import Layout, Sequence, image_names
+from .sequences import Layout, Sequence
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')

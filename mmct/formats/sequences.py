@@ -1,12 +1,11 @@
 """Which sequences each data set has, and where their frames and annotations are."""
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..runtime.frames import IMAGES
+from ..runtime.frames import names_in
 from .names import sequence_name
 from .own import own_items
 from .results import read_boxes
@@ -112,19 +111,6 @@ def layout_of(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def image_names(folder: Path) -> list[str]:
-    """File names of the images of a folder, as they come."""
-    return [name for name in listed(folder) if name.lower().endswith(IMAGES)]
-
-
-def listed(folder: Path) -> list[str]:
-    """File names in a folder, none if it is not there."""
-    try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def names_of(split: str) -> list[str]:
     return (SPLITS / f'{split}.txt').read_text().split()
 
@@ -172,9 +158,9 @@ def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
     def sequences(root: Path) -> list[Sequence]:
         return [Sequence(f'{chunk}/frames/{name}', f'{chunk}/anno/{name}.txt', '%d.jpg', start=0)
                 for chunk in chunks
-                for name in sorted({Path(file).stem for file in listed(root / chunk / 'anno')
+                for name in sorted({Path(file).stem for file in names_in(root / chunk / 'anno')
                                     if file.endswith('.txt')}
-                                   | set(listed(root / chunk / 'frames')))]
+                                   | set(names_in(root / chunk / 'frames')))]
     return sequences
 
 
@@ -184,7 +170,7 @@ def got10k(split: str) -> Callable[[Path], list[Sequence]]:
     def sequences(root: Path) -> list[Sequence]:
         folder, file = root / split, root / split / 'list.txt'
         names = file.read_text().split() if file.is_file() else \
-            [name for name in listed(folder) if (folder / name).is_dir()]
+            [name for name in names_in(folder) if (folder / name).is_dir()]
         return [got10k_sequence(split, name, flags) for name in sorted(names)]
     return sequences
 
@@ -207,14 +193,26 @@ def got10k_sequence(split: str, name: str, flags: tuple[str, ...]) -> Sequence:
                     flags=tuple(f'{folder}/{file}' for file in flags))
 
 
+def part_of_video(name: str) -> tuple[str, int]:
+    """Video of a sequence, and the number of its first frame in it.
+
+    Some sequences of OTB100 start late, or are one of two targets in a video; some of UAV123 are
+    parts of a video. All others are videos of their own, from frame 1 on.
+    """
+    video, _, part = name.rpartition('_')
+    starts = UAV_PARTS.get(video, ())
+    if part.isdigit() and 0 < int(part) <= len(starts):
+        return video, starts[int(part) - 1]
+    video = name.partition('_')[0] if name in names_of('otb100') else name
+    return video, OTB_STARTS.get(name, 1)
+
+
 def uav123(root: Path) -> list[Sequence]:
     sequences = []
-    for file in sorted((root / 'anno/UAV123').glob('*.txt')):
-        video, _, part = file.stem.rpartition('_')
-        starts = UAV_PARTS.get(video) if part.isdigit() else None
-        start = starts[int(part) - 1] if starts and 0 < int(part) <= len(starts) else 1
-        sequences.append(Sequence(f'data_seq/UAV123/{video if starts else file.stem}',
-                                  f'anno/UAV123/{file.name}', '%06d.jpg', start))
+    for file in sorted((root / 'anno/UAV123').glob('[!.]*.txt')):
+        video, start = part_of_video(file.stem)
+        sequences.append(Sequence(f'data_seq/UAV123/{video}', f'anno/UAV123/{file.name}',
+                                  '%06d.jpg', start))
     return sequences
 
 
@@ -245,12 +243,12 @@ def read_nfs(path: Path, frames: int) -> np.ndarray:
 def otb100(root: Path) -> list[Sequence]:
     sequences = []
     for name in names_of('otb100'):
-        video, _, number = name.partition('_')
+        video, start = part_of_video(name)
+        number = name.partition('_')[2]
         file = f'groundtruth_rect.{number}.txt' if number else 'groundtruth_rect.txt'
-        sequences.append(Sequence(
-            f'data/{video}/img', f'data/{video}/{file}',
-            '%05d.jpg' if name == 'Board' else '%04d.jpg', OTB_STARTS.get(name, 1),
-            OTB_SKIPPED.get(name, 0)))
+        template = '%05d.jpg' if name == 'Board' else '%04d.jpg'
+        sequences.append(Sequence(f'data/{video}/img', f'data/{video}/{file}', template, start,
+                                  OTB_SKIPPED.get(name, 0)))
     return sequences
 
 
