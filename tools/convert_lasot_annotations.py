@@ -12,7 +12,7 @@ def parse_args():
 
 
 def main(args) -> None:
-    from mmct.datasets.lasot_layout import convert_lasot_annotations
+    from mmct.formats.lasot import convert_lasot_annotations
 
     count = convert_lasot_annotations(args.source, args.target)
     print(f'{count} videos written to {args.target}/LaSOTBenchmark, listed in '

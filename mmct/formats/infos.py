@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..runtime.frames import image_names
 from ..utils.files import write_text
+from .results import box_text
 from .sequences import Layout, Sequence
 
 HEADER = ('The format of each line in this txt is '
@@ -59,8 +60,7 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         count = max(int(Path(frame).stem) for frame in frames) - sequence.start + 1
     elif layout.plain:
         plain = f'annotations/{name}/{sequence.name}.txt'
-        write_text(root / plain, ''.join(
-            ','.join(f'{value:.10g}' for value in box) + '\n' for box in boxes.tolist()))
+        write_text(root / plain, box_text(boxes.tolist()))
         if sequence.template is None:  # read by a class of ours
             sequence = replace(sequence, annotation=plain)
     return sequence.info_line(count)

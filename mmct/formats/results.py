@@ -4,7 +4,6 @@ Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the lat
 folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``. Scores, which only
 training reads, are in ``NAME_score.txt``.
 """
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,24 +12,40 @@ import numpy as np
 from ..utils.files import read_text, safe_name
 
 
-def parse_boxes(text: str, source) -> np.ndarray:
+def parse_boxes(text: str, source: str | Path) -> np.ndarray:
     """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
+
+    Args:
+        text: a box a line; empty lines are passed by.
+        source: where it is from, for messages.
 
     Raises:
         ValueError: a line has not four numbers; ``source`` and the line are named.
     """
-    lines = text.splitlines()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', UserWarning)  # of a file without any number
-            boxes = np.loadtxt(lines, delimiter=',' if lines and ',' in lines[0] else None,
-                               comments=None, ndmin=2)
-    except ValueError as error:  # names the row
-        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; {error}') from None
-    if boxes.shape[1] != 4 or not len(boxes):
-        raise ValueError(f'{source}: expected a line x,y,w,h for each frame, got {len(boxes)} '
-                         f'lines of {boxes.shape[1]} numbers')
-    return boxes
+    boxes = []
+    for number, line in enumerate(text.removeprefix('\ufeff').splitlines(), 1):
+        values = line.replace(',', ' ').split()
+        if not values:
+            continue
+        try:
+            x, y, w, h = (float(value) for value in values)
+        except ValueError:
+            raise ValueError(f'{source}: expected four numbers x,y,w,h a line; line {number} is '
+                             f'{line[:100]!r}') from None
+        boxes.append((x, y, w, h))
+    if not boxes:
+        raise ValueError(f'{source}: expected a line x,y,w,h for each frame; it is empty')
+    return np.array(boxes)
+
+
+def box_text(boxes: np.ndarray | Iterable, form: str = '.10g') -> str:
+    """Lines x,y,w,h as :func:`parse_boxes` reads them.
+
+    Args:
+        boxes: (N, 4).
+        form: how Python formats a number.
+    """
+    return ''.join(','.join(f'{value:{form}}' for value in box) + '\n' for box in boxes)
 
 
 def read_boxes(path: Path) -> np.ndarray:

@@ -125,13 +125,18 @@ def lasot_test(root: Path) -> list[Sequence]:
     return [lasot_sequence(name) for name in names_of('lasot_test')]
 
 
-def lasot_train(root: Path) -> list[Sequence]:
-    """The others of the 20 of each class, and those of other names that are there."""
+def lasot_training_names() -> set[str]:
+    """LaSOT's 20 videos of each class, but those of the test set."""
     test = names_of('lasot_test')
-    names = {f'{kind}-{number}' for kind in {name.rpartition('-')[0] for name in test}
-             for number in range(1, 21)}
+    classes = {name.rpartition('-')[0] for name in test}
+    return {f'{kind}-{number}' for kind in classes for number in range(1, 21)} - set(test)
+
+
+def lasot_train(root: Path) -> list[Sequence]:
+    """Training videos, and those of other names that are there."""
     found = {path.name for path in (root / 'LaSOTBenchmark').glob('*/*-*')}
-    return [lasot_sequence(name) for name in sorted((names | found) - set(test))]
+    names = lasot_training_names() | found - set(names_of('lasot_test'))
+    return [lasot_sequence(name) for name in sorted(names)]
 
 
 def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:

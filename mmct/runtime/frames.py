@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..utils.files import LITTER
+
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
@@ -32,7 +34,7 @@ def names_in(folder: str | Path) -> list[str]:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [name for name in names if not name.startswith(('._', '__MACOSX'))]
+    return [name for name in names if not name.startswith(LITTER)]
 
 
 def image_names(folder: str | Path) -> list[str]:

@@ -175,7 +175,7 @@ def test_the_checker_knows_own_data(files, tmp_path):
     (lambda root: root.rmdir(), 'FolderDataset: folder .* is missing; set data_root'),
     (lambda root: None, 'has no sequence: expected folders of frames or video files'),
     (lambda root: ((root / 'a').mkdir(), (root / 'a.txt').write_text('1,2,3\n')),
-     'a.txt: expected a line x,y,w,h')])
+     'a.txt: expected four numbers x,y,w,h a line; line 1 is')])
 def test_mistakes(tmp_path, make, message):
     root = tmp_path / 'own'
     root.mkdir()
