@@ -17,6 +17,10 @@ VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
 
 
+class FrameError(OSError):
+    """A frame cannot be read."""
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Sort names, and the numbers in them as numbers: 2.jpg before 10.jpg."""
     def key(name: str) -> tuple[list, str]:
@@ -61,7 +65,7 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
         flags: how OpenCV decodes it.
 
     Raises:
-        OSError: it cannot be read.
+        FrameError: it cannot be read.
     """
     try:
         # Not cv2.imread, which fills up a JPEG that was broken off with grey, and says nothing.
@@ -69,7 +73,7 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     except (OSError, cv2.error):  # the latter where a file is empty, or claims to be gigantic
         frame = None
     if frame is None:
-        raise OSError(f'frame {path} cannot be read')
+        raise FrameError(f'frame {path} cannot be read')
     return frame
 
 
@@ -102,7 +106,7 @@ class Video:
         """Frame (H, W, 3) uint8 BGR of a number from 0.
 
         Raises:
-            OSError: there is no such frame, or no such file.
+            FrameError: there is no such frame, or no such file.
         """
         if self._capture is None:
             self._open()
@@ -117,7 +121,7 @@ class Video:
             frame = self._decode(number)
         if frame is None:
             self.close()  # nobody knows where the file stands
-            raise OSError(f'frame {self.path}#{number} cannot be read')
+            raise FrameError(f'frame {self.path}#{number} cannot be read')
         return frame
 
     def close(self) -> None:
@@ -199,7 +203,7 @@ class Frames:
         """All frames; a video ends where it can be decoded no further.
 
         Raises:
-            OSError: an image cannot be read.
+            FrameError: an image cannot be read.
         """
         if self._files is not None:
             return map(read_image, self._files)
@@ -209,7 +213,7 @@ class Frames:
         """A frame of images or of a video file.
 
         Raises:
-            OSError: it cannot be read.
+            FrameError: it cannot be read.
         """
         return read_image(self._files[number]) if self._video is None else self._video[number]
 
