@@ -8,16 +8,20 @@ from .views import views
 
 @TRANSFORMS.register_module()
 class FlipPair(BaseTransform):
-    """Mirror both frames together left to right, with probability ``prob``.
+    """Mirror both frames together left to right.
 
     ``boxes`` are x, y, w, h in frame pixels.
+
+    Args:
+        prob: with which probability, in [0, 1].
     """
 
-    def __init__(self, prob):
+    def __init__(self, prob: float) -> None:
         check_number('prob', prob, '[0, 1]')
         self.prob = prob
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Change ``img``, frames (H, W, 3), and ``boxes``."""
         if results['rng'].random() < self.prob:
             results['boxes'] = [
                 (frame.shape[1] - x - w, y, w, h)
@@ -29,16 +33,20 @@ class FlipPair(BaseTransform):
 
 @TRANSFORMS.register_module()
 class FlipCrops(BaseTransform):
-    """Mirror each crop by itself left to right, with probability ``prob``.
+    """Mirror each crop by itself left to right.
 
     ``boxes`` are x, y, w, h in units of the crop's side.
+
+    Args:
+        prob: with which probability, in [0, 1].
     """
 
-    def __init__(self, prob):
+    def __init__(self, prob: float) -> None:
         check_number('prob', prob, '[0, 1]')
         self.prob = prob
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Change the crops (S, S, 3), of a student's size too, and ``boxes``."""
         for i, (x, y, w, h) in enumerate(results['boxes']):
             if results['rng'].random() < self.prob:
                 for crops in views(results):
