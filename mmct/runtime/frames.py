@@ -46,6 +46,14 @@ def image_names(folder: str | Path) -> list[str]:
     return [name for name in names_in(folder) if name.lower().endswith(IMAGES)]
 
 
+def recorded_length(path: Path) -> int:
+    """Number of images in a folder, or of frames as a video file's header says, which may be
+    wrong; 0 if there are none."""
+    if not path.is_file():
+        return len(image_names(path))
+    return max(int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+
+
 def count_frames(path: Path) -> int:
     """Number of images in a folder, or of frames that can be decoded of a video file, whatever its
     header says: it is decoded for that. 0 if there are none."""
