@@ -13,7 +13,7 @@ from cli import bars, run
 from tabulate import tabulate
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
@@ -25,7 +25,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> int:
+def main(args: argparse.Namespace) -> int:
     from mmct.formats import check_sequence, layout_of
 
     layout = layout_of(args.name)

@@ -11,7 +11,7 @@ from cli import run
 from rich.progress import track
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
@@ -20,7 +20,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> int:
+def main(args: argparse.Namespace) -> int:
     from mmct.formats import layout_of, write_infos
 
     if args.name == 'own':

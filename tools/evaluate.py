@@ -15,7 +15,7 @@ TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
@@ -33,7 +33,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     from mmct.evaluation import evaluate, evaluate_got10k
     from mmct.formats import read_annotations, read_results
     from mmct.utils.files import write_text
@@ -58,7 +58,14 @@ def main(args) -> None:
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
 
 
-def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
+def tell_what_is_left_out(lengths: dict[str, int], results: dict, folder: Path) -> None:
+    """Name the sequences that have an annotation and count nowhere.
+
+    Args:
+        lengths: number of boxes of each annotated sequence.
+        results: those that were evaluated, by name.
+        folder: of the results.
+    """
     from mmct.formats.results import listing
     missing = {name for name, length in lengths.items() if length > 1} - results.keys()
     if missing:
@@ -73,7 +80,8 @@ def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
         print(f'left out, their annotation is a first box alone: {listing(first_only)}\n')
 
 
-def columns(found: dict) -> dict:
+def columns(found: dict[str, float]) -> dict[str, float]:
+    """Metrics by their titles in the table."""
     return {title: found[key] for key, title in TITLES.items() if key in found}
 
 

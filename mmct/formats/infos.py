@@ -15,12 +15,15 @@ HEADER = ('The format of each line in this txt is '
 def write_infos(root: Path, name: str, layout: Layout,
                 progress: Callable[[], None] = lambda: None
                 ) -> dict[Path, tuple[int, list[str]]]:
-    """Write those of all splits that are there, and annotations as evaluation reads them where
-    they are not so.
+    """Write the info files of all splits that are there.
 
-    Sequences without frames or readable annotation are left out.
+    Annotations that are not as evaluation reads them are written so, too. Sequences without frames
+    or readable annotation are left out.
 
     Args:
+        root: folder of the data set.
+        name: of the data set.
+        layout: of the data set.
         progress: called after each sequence.
 
     Returns:
@@ -45,7 +48,14 @@ def write_infos(root: Path, name: str, layout: Layout,
 
 
 def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret: bool) -> str:
-    """Raises:
+    """Make the line of a sequence in its info file, and write its annotation where needed.
+
+    Args:
+        root, name, layout: as in :func:`write_infos`.
+        sequence: one of the data set.
+        secret: only the first box is given.
+
+    Raises:
         FileNotFoundError: frames or annotation are missing.
         ValueError: the annotation cannot be read.
     """

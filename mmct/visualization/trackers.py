@@ -26,6 +26,7 @@ class TrackerResults(NamedTuple):
     fps: float | None
 
     def auc(self, sequence: str) -> float:
+        """AUC of a sequence in percent."""
         return self.scores['per_sequence'][sequence]['auc']
 
 
