@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..runtime.frames import names_in
 from ..utils.files import LITTER, read_text, safe_name, texts_of_archive
 from .own import own_items
-from .results import parse_boxes
+from .results import parse_boxes, read_boxes
 
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
@@ -53,14 +54,25 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     """
     if not source.is_dir():
         return toolkit_annotations(read_texts(source), source)
-    own = {item.stem: item.with_name(f'{item.stem}.txt') for item in own_items(source)}
-    own = {name: read_text(file) for name, file in own.items() if file.is_file()}
-    if own:
-        return toolkit_annotations({f'{name}.txt': text for name, text in own.items()}, source)
+    beside_frames = {item.stem for item in own_items(source)}
+    files = [source / name for name in names_in(source) if name.endswith('.txt')]
+    if any(file.stem in beside_frames for file in files):
+        # Own data, in which there may be other texts, such as a list of classes.
+        files = [file for file in files if file.stem in beside_frames or has_boxes(file)]
+        return toolkit_annotations({file.name: read_text(file) for file in files}, source)
     ground_truth = [file for file in text_files(source) if file.name == 'groundtruth.txt']
     if ground_truth:
         return {file.parent.name: folder_annotation(file) for file in ground_truth}
     return toolkit_annotations(read_texts(source), source)
+
+
+def has_boxes(file: Path) -> bool:
+    """Whether a file can be read as boxes."""
+    try:
+        read_boxes(file)
+    except ValueError:
+        return False
+    return True
 
 
 def read_texts(source: Path) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Which sequences each data set has, and where their frames and annotations are."""
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +85,7 @@ class Layout:
     splits: dict[str, Split]
     example: str
     prefix: str = '.'
-    read: Callable[[Path, int], np.ndarray] = field(default=lambda path, frames: read_boxes(path))
+    read: Callable[[Path, int], np.ndarray] = lambda path, frames: read_boxes(path)
     plain: bool = False
 
     def info_file(self, name: str, split: str) -> str:
