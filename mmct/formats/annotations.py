@@ -146,9 +146,10 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
         ValueError: a file cannot be understood; it is named.
     """
     kinds = {kind: {} for kind in ('boxes', *BESIDE)}
-    for path in sorted(map(PurePosixPath, texts), key=lambda path: (len(path.parts), path)):
+    paths = [PurePosixPath(path) for path in texts]
+    for path, text in sorted(zip(paths, texts.values()), key=lambda item: len(item[0].parts)):
         kind = path.parent.name if path.parent.name in BESIDE else 'boxes'
-        kinds[kind].setdefault(safe_name(path.stem), texts[str(path)])
+        kinds[kind].setdefault(safe_name(path.stem), text)
     boxes_by_name = kinds['boxes']
     # A sequence may have such a name, too; only what lies beside boxes has a number a line.
     one_number = {f'{name}_{kind}' for name in boxes_by_name for kind in ('score', 'time')

@@ -231,10 +231,28 @@ def test_broken_results(results, change, message):
     path = results / 'results/cat-1.txt'
     path.write_text(change(path.read_text()))
     done = evaluated(results)
-    assert done.status == 2
-    assert done.err.startswith('error: ')
+    assert done.status == 1
+    assert done.err.startswith('left out: ')
     assert done.err.count('\n') == 1
     assert message in done.err
+    assert 'all 1 sequences' in done.out
+    (results / 'results/dog-2.txt').write_text('no boxes')
+    done = evaluated(results)
+    assert (done.status, done.err.splitlines()[-1]) == (2, 'error: no sequence is left to evaluate')
+
+
+def test_files_of_another_length_can_be_fitted(results):
+    path, boxes = results / 'results/cat-1.txt', sequence(0)[0]
+    lines = path.read_text().splitlines()
+    path.write_text('\n'.join(lines[:40]))
+    filled = evaluated(results, '--fit')
+    assert (filled.status, filled.err) == (0, '')
+    write(path, [*boxes[:40], *[[0, 0, 0, 0]] * 20])
+    assert evaluated(results).out == filled.out
+    path.write_text('\n'.join(lines))
+    whole = evaluated(results).out
+    path.write_text('\n'.join(lines * 2))
+    assert evaluated(results, '--fit').out == whole != filled.out
 
 
 def test_bad_annotations(results, tmp_path):
