@@ -205,7 +205,7 @@ class Frames:
         self.length = int(count) if count > 0 and not camera else None
         self.fps = fps if 0 < fps < 1000 else None
         if not camera and path.is_file():
-            self._video = Video(path)
+            self._video, self._stream = Video(path), None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """All frames; a video ends where it can be decoded no further.

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..formats.sequences import part_of_video
 from ..runtime.frames import VIDEOS, Frames, count_frames, image_names, in_order
 
-Clip = Frames
+Clip = Frames  # what the steps of the demo call it
 
 
 def find_clip(folder: Path, name: str, length: int) -> Frames:
