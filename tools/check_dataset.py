@@ -1,19 +1,20 @@
 """Say what is missing in a data set, sequence by sequence.
 
-Folders are listed and annotations read; --decode also decodes each frame, which finds empty and
-broken files, and takes hours where the rest takes seconds.
+Folders are listed, annotations read, and frames of videos counted; --decode also decodes each
+image, which finds empty and broken files, and takes hours where the rest takes seconds.
 Exit status 1: something is missing.
 """
 import argparse
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from cli import bars, run
 from tabulate import tabulate
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
@@ -25,7 +26,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> int:
+def main(args: argparse.Namespace) -> int:
     from mmct.formats import check_sequence, layout_of
 
     layout = layout_of(args.name)
@@ -39,8 +40,9 @@ def main(args) -> int:
     with bars() as progress, ThreadPoolExecutor(os.cpu_count()) as pool:
         for key, sequences in splits.items():
             title, split = f'{args.name} {key}'.strip(), layout.splits[key]
-            found = pool.map(lambda sequence, split=split: check_sequence(
-                args.folder, layout, sequence, split.secret, args.decode), sequences)
+            check = partial(check_sequence, args.folder, layout, secret=split.secret,
+                            decode=args.decode)
+            found = pool.map(check, sequences)
             found = list(progress.track(found, len(sequences), description=title))
             rows += [(title, sequence.name, problem)
                      for sequence, problems in zip(sequences, found) for problem in problems]

@@ -7,11 +7,10 @@ Exit status 1: sequences were left out, because they are incomplete.
 import argparse
 from pathlib import Path
 
-from cli import run
-from rich.progress import track
+from cli import bars, run
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
@@ -20,16 +19,16 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> int:
+def main(args: argparse.Namespace) -> int:
     from mmct.formats import layout_of, write_infos
 
     if args.name == 'own':
         raise ValueError('own data needs no info file: give its folder to FolderDataset')
     layout = layout_of(args.name)
     total = sum(map(len, layout.present(args.folder).values()))
-    steps = iter(track(range(total), args.name))
-    written = write_infos(args.folder, args.name, layout, lambda: next(steps))
-    next(steps, None)
+    with bars() as progress:
+        task = progress.add_task(args.name, total=total)
+        written = write_infos(args.folder, args.name, layout, lambda: progress.advance(task))
     for file, (count, left_out) in written.items():
         print(f'{count} sequences written to {file}')
         for problem in left_out:

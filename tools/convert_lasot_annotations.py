@@ -4,15 +4,15 @@ import argparse
 from cli import run
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('source', help='archive or folder with NAME.txt and absent/NAME.txt')
     parser.add_argument('target', help='root of LaSOT, such as data/lasot')
     return parser.parse_args()
 
 
-def main(args) -> None:
-    from mmct.datasets.lasot_layout import convert_lasot_annotations
+def main(args: argparse.Namespace) -> None:
+    from mmct.formats.lasot import convert_lasot_annotations
 
     count = convert_lasot_annotations(args.source, args.target)
     print(f'{count} videos written to {args.target}/LaSOTBenchmark, listed in '

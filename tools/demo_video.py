@@ -1,19 +1,24 @@
 """Track a target through a video, a camera or a folder of images, and draw what is found.
 
-MODEL is a file written by tools/export.py, or a config with --checkpoint. Without --out and
---show, the result goes beside the video as NAME.tracked.mp4.
+VIDEO may be what OpenCV follows: the number of a camera or its path, the address of a stream, a
+pattern such as img_%d.jpg. MODEL is a file written by tools/export.py, or a config with
+--checkpoint. Without --out and --show, the result goes beside the video as NAME.tracked.mp4, that
+of a camera or a stream into the current folder. Ctrl-C ends in good order, as does a frame that
+cannot be read: video and boxes up to there are written.
 """
 import argparse
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 from cli import bars, box, run
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('video', metavar='VIDEO|CAMERA|FOLDER')
@@ -36,7 +41,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def opened(args):
+def opened(args: argparse.Namespace):
     """The tracker; PyTorch is imported only for a config, devices need not have it."""
     options = dict(backend=args.backend, precision=args.precision, threads=args.threads)
     if args.model.suffix == '.py':
@@ -46,14 +51,15 @@ def opened(args):
     return Tracker(args.model, **options)
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> int | None:
     # Without a screen OpenCV's windows abort the process.
     if (args.show or args.select) and sys.platform == 'linux' and not any(
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
+    from mmct.formats.results import box_text
     from mmct.runtime.draw import draw_target
-    from mmct.runtime.frames import Frames
+    from mmct.runtime.frames import FrameError, Frames
     from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
@@ -61,40 +67,56 @@ def main(args) -> None:
     tracker = opened(args)
     out = args.out
     if out is None and not args.show:
-        source = Path(args.video)
-        out = Path(f'{source.with_suffix("") if source.is_file() else source}.tracked.mp4')
-    boxes, seconds = [], 0.
+        out = beside(args.video)
+    boxes, seconds, stop = [], 0., None
     with bars() as progress, VideoFile(out, frames.fps or 30) as video:
         task = progress.add_task('tracking', total=frames.length)
-        for frame in frames:
-            if not boxes:
-                box, score = args.box or select(frame), 1.
-                tracker.init(frame, box)
-            else:
-                start = time.perf_counter()
-                box, score = tracker.update(frame)
-                seconds += time.perf_counter() - start
-            boxes.append(box)
-            fps = (len(boxes) - 1) / seconds if seconds else None
-            draw_target(frame, box, score, fps)
-            video.write(frame)
-            progress.advance(task)
-            if args.show:
-                cv2.imshow('mmct', frame)
-                if cv2.waitKey(1) == 27:
-                    break
-    if not boxes:
-        raise ValueError(f'{args.video} has no frame that can be read')
+        try:
+            for frame in frames:
+                if not boxes:
+                    box, score = args.box or select(frame), 1.
+                    tracker.init(frame, box)
+                else:
+                    start = time.perf_counter()
+                    box, score = tracker.update(frame)
+                    seconds += time.perf_counter() - start
+                boxes.append(box)
+                draw_target(frame, box, score, (len(boxes) - 1) / seconds if seconds else None)
+                video.write(frame)
+                progress.advance(task)
+                if args.show:
+                    cv2.imshow('mmct', frame)
+                    if cv2.waitKey(1) == 27:
+                        break
+        except (KeyboardInterrupt, FrameError, ValueError) as error:
+            stop = error
+    interrupted = isinstance(stop, KeyboardInterrupt)
+    if not boxes and not interrupted:
+        raise stop or ValueError(f'{args.video} has no frame that can be read')
     if args.boxes:
-        write_text(args.boxes, ''.join(f'{x:.4f},{y:.4f},{w:.4f},{h:.4f}\n'
-                                       for x, y, w, h in boxes))
+        write_text(args.boxes, box_text(boxes, '.4f'))
     speed = f', {(len(boxes) - 1) / seconds:.0f} frames a second (tracking alone)' \
         if seconds else ''
-    print(f'{len(boxes)} frames{speed}{f"; written to {out}" if out else ""}')
+    print(f'{"interrupted after " if interrupted else ""}{len(boxes)} frames{speed}'
+          f'{f"; written to {out}" if out and boxes else ""}')
+    if interrupted:
+        return 130  # as shells report it
+    if stop:
+        raise stop
 
 
-def select(frame) -> tuple:
-    """Ask for the box with the mouse."""
+def beside(video: str) -> Path:
+    """Where the result of a video goes, unless somebody says."""
+    source = Path(video)
+    if source.is_file():
+        return source.with_suffix('.tracked.mp4')
+    if source.is_dir():
+        return Path(f'{source}.tracked.mp4')
+    return Path(re.sub(r'[^\w.-]+', '_', source.name) + '.tracked.mp4')
+
+
+def select(frame: np.ndarray) -> tuple[int, int, int, int]:
+    """Ask for the box x, y, w, h in pixels with the mouse."""
     try:
         box = cv2.selectROI('drag a box, then press Enter', frame, showCrosshair=False)
         cv2.destroyAllWindows()

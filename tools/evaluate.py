@@ -2,6 +2,7 @@
 
 RESULTS holds NAME.txt for each sequence (or GOT-10k's NAME/NAME_001.txt), x,y,w,h a line, as
 tools/test.py and the usual toolkits write them. docs/evaluation.md says how the metrics differ.
+Exit status 1: a file cannot be used, and its sequence is left out.
 """
 import argparse
 import json
@@ -15,7 +16,7 @@ TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
@@ -29,11 +30,14 @@ def parse_args():
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='these alone, each of which must be there; default: all that '
                         'are there')
+    parser.add_argument('--fit', action='store_true',
+                        help='cut or fill up files that have another number of boxes than the '
+                        'annotation, as the published analysis does for data sets but LaSOT')
     parser.add_argument('--json', type=Path, metavar='OUT')
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> int:
     from mmct.evaluation import evaluate, evaluate_got10k
     from mmct.formats import read_annotations, read_results
     from mmct.utils.files import write_text
@@ -43,29 +47,42 @@ def main(args) -> None:
     if unknown:
         raise ValueError(f'{args.annotations} has no sequences {", ".join(unknown)}')
     lengths = {name: len(annotation.boxes) for name, annotation in annotations.items()}
-    results = read_results(args.results, lengths, args.sequences)
+    problems = {}
+    results = read_results(args.results, lengths, args.sequences, problems, args.fit)
+    for problem in problems.values():
+        print(f'left out: {problem}', file=sys.stderr)
+    if problems and not results:
+        raise ValueError('no sequence is left to evaluate')
     found = evaluate_got10k(results, annotations) if args.metric == 'got10k' else \
         evaluate(results, annotations, args.metric)
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     total = found['total']
     if not args.sequences:
-        tell_what_is_left_out(lengths, results, args.results)
+        tell_what_is_left_out(lengths, results.keys() | problems.keys(), args.results)
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
     print(tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f'))
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
+    return int(bool(problems))
 
 
-def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
+def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path) -> None:
+    """Name the sequences that have an annotation and count nowhere.
+
+    Args:
+        lengths: number of boxes of each annotated sequence.
+        found: names of those that have results.
+        folder: of the results.
+    """
     from mmct.formats.results import listing
-    missing = {name for name, length in lengths.items() if length > 1} - results.keys()
+    missing = {name for name, length in lengths.items() if length > 1} - found
     if missing:
         from mmct.formats import to_be_tested
-        missing = [name for name in to_be_tested(lengths, results) if name in missing]
+        missing = [name for name in to_be_tested(lengths, found) if name in missing]
     if missing:
-        print(f'warning: these are {len(results)} of {len(results) + len(missing)} sequences: '
+        print(f'warning: these are {len(found)} of {len(found) + len(missing)} sequences: '
               f'{folder} lacks the result files of {listing(missing)}; test these sequences, or '
               'name those that you want with --sequences', file=sys.stderr)
     first_only = [name for name, length in lengths.items() if length == 1]
@@ -73,7 +90,8 @@ def tell_what_is_left_out(lengths: dict, results: dict, folder: Path) -> None:
         print(f'left out, their annotation is a first box alone: {listing(first_only)}\n')
 
 
-def columns(found: dict) -> dict:
+def columns(found: dict[str, float]) -> dict[str, float]:
+    """Metrics by their titles in the table."""
     return {title: found[key] for key, title in TITLES.items() if key in found}
 
 

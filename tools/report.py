@@ -9,7 +9,7 @@ from pathlib import Path
 from cli import run
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', nargs='+', metavar='RESULTS')
@@ -28,7 +28,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     from mmct.visualization.write import write_report
 
     write_report(args.results, args.annotations, args.out, args.frames, args.sequences,

@@ -8,10 +8,9 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.check import frames_of_video
-from ..formats.own import VIDEOS, in_order, own_items
+from ..formats.own import own_items
 from ..formats.results import read_boxes, read_scores
-from ..formats.sequences import image_names
+from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, recorded_length
 from ..utils.checks import check_number
 
 
@@ -25,21 +24,24 @@ class ListedSOTDataset(BaseSOTDataset):
     Boxes may be apart by commas, tabs or spaces.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         self._names = {}  # listed once; pairs are drawn again and again
         super().__init__(*args, **kwargs)
 
     def load_data_list(self) -> list[dict]:
+        """Frames, annotation, first and last place of each sequence."""
         lines = self._loadtxt(self.ann_file, return_ndarray=False).splitlines()[1:]
         return [dict(video_path=video, ann_path=annotation, start_frame_id=int(start),
                      end_frame_id=int(end))
                 for video, annotation, start, end in (line.split(',') for line in lines)]
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
+        """Boxes (N, 4) x, y, w, h in pixels."""
         path = osp.join(self.data_prefix['img_path'], self.get_data_info(video_idx)['ann_path'])
         return read_boxes(Path(path))
 
     def get_img_infos_from_video(self, video_idx: int) -> dict:
+        """Paths of the frames, VIDEO#NUMBER for those of a video file."""
         info = self.get_data_info(video_idx)
         path = osp.join(self.data_prefix['img_path'], info['video_path'])
         start, stop = info['start_frame_id'], info['end_frame_id'] + 1
@@ -47,7 +49,7 @@ class ListedSOTDataset(BaseSOTDataset):
             paths = [f'{path}#{number}' for number in range(start, stop)]
         else:
             if video_idx not in self._names:
-                self._names[video_idx] = sorted(image_names(Path(path)), key=in_order)
+                self._names[video_idx] = in_order(image_names(path))
             names = self._names[video_idx][start:stop]
             # Those that are missing fail where they are read, with their sequence alone.
             names += [f'(number {number} of {stop} is missing)'
@@ -65,6 +67,7 @@ class GOT10kValDataset(GOT10kDataset):
     prepare_test_data = BaseSOTDataset.prepare_test_data
 
     def get_visibility_from_video(self, video_idx: int) -> dict:
+        """``visible``, (N,) bool."""
         folder = osp.join(self.data_prefix['img_path'], self.get_data_info(video_idx)['video_path'])
         # How much of the target is seen, in eighths; frames with nothing of it count nowhere.
         return dict(visible=self._loadtxt(osp.join(folder, 'cover.label'), dtype=int) > 0)
@@ -91,13 +94,14 @@ class FolderDataset(ListedSOTDataset):
     """
 
     def __init__(self, data_root: str, annotations: str | None = None, min_score: float = 0.,
-                 **kwargs):
+                 **kwargs) -> None:
         check_number('min_score', min_score, '[0, 1]')
         self.annotations, self.min_score = Path(annotations or data_root), min_score
         super().__init__(data_root=data_root, **{'data_prefix': dict(img_path=''), **kwargs})
         self.ann_file = data_root
 
     def load_data_list(self) -> list[dict]:
+        """Frames, annotation, first and last number of each sequence that has boxes."""
         root, infos, bare = Path(self.data_root), [], []
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
@@ -108,13 +112,13 @@ class FolderDataset(ListedSOTDataset):
                 bare.append(path.name)
                 continue
             length = len(read_boxes(file))
-            # The first box only: as long as there are frames. Results have a box for each.
-            if length == 1 or self.annotations != root:
-                frames = frames_of_video(path) if path.is_file() else len(image_names(path))
-                if self.annotations != root and length != frames:
+            # Counting decodes a video, so only where its header cannot do.
+            if self.annotations != root:
+                if length != recorded_length(path) and length != (frames := count_frames(path)):
                     raise ValueError(f'FolderDataset: {file} has {length} boxes, {path} {frames} '
                                      'frames; track the sequence again')
-                length = frames
+            elif length == 1:  # as long as there are frames; training passes it by
+                length = count_frames(path) if self.test_mode else recorded_length(path)
             infos.append(dict(video_path=path.name, ann_path=file.name, start_frame_id=0,
                               end_frame_id=max(length, 1) - 1))
         if not infos:
@@ -126,9 +130,11 @@ class FolderDataset(ListedSOTDataset):
         return infos
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
+        """Boxes (N, 4) x, y, w, h in pixels; N may be 1 for more frames."""
         return read_boxes(self.annotations / self.get_data_info(video_idx)['ann_path'])
 
     def get_visibility_from_video(self, video_idx: int) -> dict:
+        """``visible``, (N,) bool: with area, and at least of ``min_score``."""
         if not self.min_score:
             return super().get_visibility_from_video(video_idx)
         name = Path(self.get_data_info(video_idx)['ann_path']).stem
@@ -137,10 +143,12 @@ class FolderDataset(ListedSOTDataset):
         return dict(visible=scores >= self.min_score)
 
     def get_ann_infos_from_video(self, video_idx: int) -> dict:
+        """Boxes x1, y1, x2, y2 in pixels and visibility, as many as there are boxes."""
         infos = super().get_ann_infos_from_video(video_idx)
         return {**infos, 'visible': infos['visible'][:len(infos['bboxes'])]}
 
     def prepare_test_data(self, video_idx: int, frame_idx: int) -> dict:
+        """Give a frame to test on; without ``bbox`` where only the first box is known."""
         memo = self.test_memo
         if memo.get('video_idx') != video_idx:
             memo.video_idx = video_idx

@@ -1,6 +1,7 @@
 """Training samples of a one-stream tracker: a template and a search frame of one target."""
 import logging
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from mmengine.logging import print_log
@@ -41,7 +42,9 @@ class PairDataset(Dataset):
 
     metainfo = {}  # asked for by MMEngine's loops
 
-    def __init__(self, datasets, pipeline, weights=None, pairs_per_epoch=60000, max_gap=200):
+    def __init__(self, datasets: Sequence[dict], pipeline: Sequence[dict],
+                 weights: Sequence[float] | None = None, pairs_per_epoch: int = 60000,
+                 max_gap: int = 200) -> None:
         weights = [1] * len(datasets) if weights is None else weights
         check_numbers('weights', weights, '[0, inf)', len(datasets))
         if not 0 < sum(weights) < np.inf:
@@ -55,10 +58,15 @@ class PairDataset(Dataset):
         self.pairs_per_epoch = pairs_per_epoch
         self.skipped = Counter()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.pairs_per_epoch
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: int | tuple[int, int, int]) -> dict:
+        """The packed pair of a place.
+
+        Raises:
+            ValueError: none of ``MAX_DRAWS`` draws can be used.
+        """
         place = place if isinstance(place, tuple) else (0, 0, place)
         rng = np.random.default_rng(place)
         for _ in range(MAX_DRAWS):
@@ -77,15 +85,16 @@ class PairDataset(Dataset):
             f'no usable pair in {MAX_DRAWS} draws at (seed, epoch, index) {place}; frames that '
             f'could not be read so far: {sum(self.skipped.values())}')
 
-    def run(self, results):
+    def run(self, results: dict) -> dict | None:
+        """Apply the pipeline; None where one of its transforms gives up the pair."""
         for transform in self.pipeline:
             results = transform(results)
             if results is None:
                 break
         return results
 
-    def report(self, error, sequence):
-        """Count a frame that could not be read; say so the first time."""
+    def report(self, error: OSError, sequence: str) -> None:
+        """Count a frame that could not be read; log it the first time."""
         self.skipped[str(error)] += 1
         if self.skipped[str(error)] == 1:
             print_log(f'skipped ({sum(self.skipped.values())} so far): {error}, of {sequence}',

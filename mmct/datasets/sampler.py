@@ -1,6 +1,8 @@
 import math
+from collections.abc import Iterable, Iterator, Sized
 
 from mmengine.dist import get_dist_info
+from mmtrack.datasets import BaseSOTDataset
 from mmtrack.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler
 
@@ -21,23 +23,23 @@ class EpochIndexSampler(Sampler):
         seed: the run's seed; MMEngine passes it. None counts as 0.
     """
 
-    def __init__(self, dataset, seed=None):
+    def __init__(self, dataset: Sized, seed: int | None = None) -> None:
         self.rank, self.world_size = get_dist_info()
         self.samples = math.ceil(len(dataset) / self.world_size)
         self.seed = 0 if seed is None else seed
         self.epoch = 0
         self.start = 0
 
-    def set_epoch(self, epoch):
-        """Called by MMEngine before each epoch; epochs count from 0."""
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes, from 0; MMEngine calls it before each."""
         self.epoch = epoch
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
         start, self.start = self.start, 0
         for i in range(start, self.samples):
             yield self.seed, self.epoch, self.rank + i * self.world_size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.samples
 
 
@@ -50,13 +52,14 @@ class SequenceSampler(Sampler):
 
     Args:
         dataset: one of MMTracking's single-object data sets in test mode.
+        seed: passed by MMEngine; nothing is random here.
     """
 
-    def __init__(self, dataset, seed=None):
+    def __init__(self, dataset: BaseSOTDataset, seed: int | None = None) -> None:
         self.lengths = [dataset.get_len_per_video(i) for i in range(dataset.num_videos)]
         self.leave_out(())
 
-    def leave_out(self, done):
+    def leave_out(self, done: Iterable[int]) -> None:
         """Share out the sequences that are not in ``done`` (numbers), the longest first."""
         rank, world_size = get_dist_info()
         frames, shares = [0] * world_size, [[] for _ in range(world_size)]
@@ -67,10 +70,10 @@ class SequenceSampler(Sampler):
             shares[least].append(sequence)
         self.sequences = sorted(shares[rank])
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple[int, int]]:
         for sequence in self.sequences:
             for frame in range(self.lengths[sequence]):
                 yield sequence, frame
 
-    def __len__(self):
+    def __len__(self) -> int:
         return sum(self.lengths[sequence] for sequence in self.sequences)

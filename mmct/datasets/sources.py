@@ -4,6 +4,7 @@ import os.path as osp
 
 import numpy as np
 from mmengine.logging import print_log
+from mmtrack.datasets import BaseSOTDataset
 from mmtrack.registry import DATASETS
 
 from .listed import FolderDataset
@@ -14,16 +15,28 @@ MIN_VISIBLE = 5
 GAP_STEP = 5  # by how much the window grows with each template that finds no search frame
 
 
-def build_source(cfg, max_gap):
-    """Build one of MMTracking's data sets, checked, as a source of pairs."""
+def build_source(cfg: dict, max_gap: int) -> 'ImageSource | VideoSource':
+    """Build one of MMTracking's data sets, checked, as a source of pairs.
+
+    Args:
+        cfg: config of the data set.
+        max_gap: see :class:`VideoSource`.
+
+    Raises:
+        FileNotFoundError: a data folder or annotation file is missing.
+        ValueError: no sequence of the data set can be used.
+    """
     dataset = build_checked(dict(cfg, test_mode=False))
     if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
         return ImageSource(dataset)
     return VideoSource(dataset, max_gap)
 
 
-def build_checked(cfg):
+def build_checked(cfg: dict) -> BaseSOTDataset:
     """Build one of MMTracking's data sets and see that its files are there.
+
+    Args:
+        cfg: config of the data set.
 
     Raises:
         FileNotFoundError: the data folder, the annotation file, or a video's annotation that the
@@ -53,15 +66,24 @@ def build_checked(cfg):
 
 
 class ImageSource:
-    """Pairs of an image with itself; a sequence of the data set is one object in one image."""
+    """Pairs of an image with itself; a sequence of the data set is one object in one image.
 
-    def __init__(self, dataset):
+    Args:
+        dataset: in which each sequence has one frame.
+
+    Raises:
+        ValueError: it has none.
+    """
+
+    def __init__(self, dataset: BaseSOTDataset) -> None:
         self.name = type(dataset).__name__
         self.dataset = dataset
         if dataset.num_videos == 0:
             raise ValueError(f'{self.name}: no object in {dataset.ann_file}')
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> dict:
+        """Draw an object: its ``sequence``, ``img_path`` (two) and ``boxes`` (two, x, y, w, h in
+        pixels)."""
         index = int(rng.integers(self.dataset.num_videos))
         box = self.dataset.get_bboxes_from_video(index)[0]
         path = self.dataset.get_img_infos_from_video(index)['img_paths'][0]
@@ -73,9 +95,16 @@ class VideoSource:
 
     Annotations are read once, so a broken one is known at once and drawing is cheap. Videos with
     too few frames, or too few where the target is visible, are left out with a warning.
+
+    Args:
+        dataset: of videos.
+        max_gap: the search frame follows the template by less than this many frames.
+
+    Raises:
+        ValueError: an annotation cannot be read, or no video can be used.
     """
 
-    def __init__(self, dataset, max_gap):
+    def __init__(self, dataset: BaseSOTDataset, max_gap: int) -> None:
         self.name = type(dataset).__name__
         self.dataset = dataset
         self.max_gap = max_gap
@@ -101,14 +130,17 @@ class VideoSource:
             print_log(f'{self.name}: pairs are drawn from {drawn} of {known} frames, those from '
                       f'min_score={min_score} on', 'current')
 
-    def draw(self, rng):
+    def draw(self, rng: np.random.Generator) -> dict:
+        """Draw a pair: its ``sequence``, ``img_path`` and ``boxes`` x, y, w, h in pixels, both
+        for template and search frame."""
         index, boxes, visible = self.videos[rng.integers(len(self.videos))]
         frames = draw_frames(rng, visible, len(boxes), self.max_gap)
         return {'sequence': self._sequence(index),
                 'img_path': [self._frame_path(index, frame) for frame in frames],
                 'boxes': [boxes[frame] for frame in frames]}
 
-    def _read(self, index):
+    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Boxes (N, 4) x, y, w, h in pixels and the indices of visible frames of a video."""
         try:
             infos = self.dataset.get_ann_infos_from_video(index)
         except Exception as error:  # whatever a broken file leads to, say which one it is
@@ -118,10 +150,10 @@ class VideoSource:
         boxes[:, 2:] -= boxes[:, :2]
         return boxes.astype(np.float32), np.flatnonzero(infos['visible']).astype(np.int32)
 
-    def _sequence(self, index):
+    def _sequence(self, index: int) -> str:
         return self.dataset.get_data_info(index).get('video_path', f'number {index}')
 
-    def _frame_path(self, index, frame):
+    def _frame_path(self, index: int, frame: int) -> str:
         info = self.dataset.get_data_info(index)
         if 'framename_template' not in info:  # not a folder of numbered frames
             return self.dataset.get_img_infos_from_video(index)['img_paths'][frame]
@@ -129,16 +161,18 @@ class VideoSource:
         return osp.join(self.dataset.data_prefix['img_path'], info['video_path'], name)
 
 
-def draw_frames(rng, visible, length, max_gap):
+def draw_frames(rng: np.random.Generator, visible: np.ndarray, length: int, max_gap: int
+                ) -> tuple[int, int]:
     """Draw a template and a later search frame.
 
     The template is any visible frame but the last of the video; the search frame a visible one
     1 to max_gap - 1 later. If there is none, the window grows and a new template is drawn.
 
     Args:
-        rng: ``numpy.random.Generator``.
-        visible: sorted indices of the frames where the target is visible, at least two.
+        rng: source of the draws.
+        visible: (V,) sorted indices of the frames where the target is visible, at least two.
         length: number of frames of the video.
+        max_gap: see above.
 
     Returns:
         The indices of both frames.

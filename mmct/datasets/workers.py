@@ -1,16 +1,18 @@
 """Processes that read ahead."""
 import os
 import signal
+from collections.abc import Callable
 from threading import Thread
 
 
-def end_with_trainer(init, worker_id: int) -> None:
+def end_with_trainer(init: Callable[[int], None] | None, worker_id: int) -> None:
     """Initialise a data loader's worker so that SIGTERM ends it from the training process alone.
 
     Slurm signals every process. The training that ends in good order still needs its workers.
 
     Args:
         init: the ``worker_init_fn`` that there was before, or None.
+        worker_id: number of the worker.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     Thread(target=_wait_for_trainer, daemon=True).start()

@@ -1,18 +1,24 @@
 """Ground truth: LaSOT's own layout or GOT-10k's, LaSOT's toolkit's, or an archive of that."""
+import os
 import re
+import warnings
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
 
-from ..utils.files import read_text, safe_name, texts_of_archive
-from .results import parse_boxes
+from ..runtime.frames import names_in
+from ..utils.files import LITTER, read_text, safe_name, texts_of_archive
+from .own import own_items
+from .results import parse_boxes, read_boxes
 
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
               'ARC')
 # The first line of a file of scores or times.
 ONE_NUMBER = re.compile(r'\s*[-+.\deE]+[ \t\r]*(\n|$)')
+# Folders of the toolkits beside their boxes: flags, attributes, sentences.
+BESIDE = ('absent', 'att', 'nlp')
 RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
 
@@ -38,27 +44,79 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
         source: a folder in LaSOT's layout (``…/NAME/groundtruth.txt`` with ``full_occlusion.txt``
             and ``out_of_view.txt``), in GOT-10k's (with ``cover.label`` or ``absence.label``, and
             ``meta_info.ini``), or in LaSOT's toolkit's (``annos/NAME.txt``,
-            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the last.
-            Results of a tracker will do; scores and times beside their boxes are passed by.
+            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the last; or
+            of own data (NAME.txt beside the frames). Results of a tracker will do; scores and
+            times beside their boxes are passed by.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
         ValueError: a file cannot be understood; it is named.
     """
+    if not source.is_dir():
+        return toolkit_annotations(read_texts(source), source)
+    beside_frames = {item.stem for item in own_items(source)}
+    files = [source / name for name in names_in(source) if name.endswith('.txt')]
+    if any(file.stem in beside_frames for file in files):
+        # Own data, in which there may be other texts, such as a list of classes.
+        files = [file for file in files if file.stem in beside_frames or has_boxes(file)]
+        return toolkit_annotations({file.name: read_text(file) for file in files}, source)
+    ground_truth = [file for file in text_files(source) if file.name == 'groundtruth.txt']
+    if ground_truth:
+        return {file.parent.name: folder_annotation(file) for file in ground_truth}
+    return toolkit_annotations(read_texts(source), source)
+
+
+def has_boxes(file: Path) -> bool:
+    """Whether a file can be read as boxes."""
+    try:
+        read_boxes(file)
+    except ValueError:
+        return False
+    return True
+
+
+def read_texts(source: Path) -> dict[str, str]:
+    """Content of all .txt files of a folder or an archive, by their paths in it.
+
+    Raises:
+        FileNotFoundError: there is no such folder or archive.
+        ValueError: a file is not text; it is named.
+    """
     if source.is_dir():
-        ground_truth = sorted(source.rglob('groundtruth.txt'))
-        if ground_truth:
-            return {path.parent.name: folder_annotation(path) for path in ground_truth}
-        return toolkit_annotations({path.relative_to(source).as_posix(): read_text(path)
-                                    for path in source.rglob('*.txt')}, source)
+        return {file.relative_to(source).as_posix(): read_text(file)
+                for file in text_files(source)}
     if not source.is_file():
         raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '
                                 'archive of it')
-    return toolkit_annotations(dict(texts_of_archive(source)), source)
+    return dict(texts_of_archive(source))
+
+
+def text_files(folder: Path) -> list[Path]:
+    """The .txt files of a folder and of those below it, also of linked ones, sorted.
+
+    Below a groundtruth.txt there are only frames, which are not looked through.
+    """
+    found, visited = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if 'groundtruth.txt' in names or real in visited:  # the latter: links in a circle
+            folders.clear()
+        if real not in visited and not Path(place).name.startswith(LITTER):
+            found += [Path(place, name) for name in names
+                      if name.endswith('.txt') and not name.startswith(LITTER)]
+        visited.add(real)
+    return sorted(found)
 
 
 def folder_annotation(path: Path) -> Annotation:
-    """Of one sequence in LaSOT's own layout or GOT-10k's, from its groundtruth.txt."""
+    """Annotation of one sequence in LaSOT's own layout or GOT-10k's.
+
+    Args:
+        path: its groundtruth.txt.
+
+    Raises:
+        ValueError: a file cannot be understood; it is named.
+    """
     boxes = finite(parse_boxes(read_text(path), path), path)
     absent = np.zeros(len(boxes), bool)
     for name in ('full_occlusion', 'out_of_view'):
@@ -76,38 +134,52 @@ def folder_annotation(path: Path) -> Annotation:
 
 
 def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annotation]:
-    """Of all sequences in the toolkit's layout.
+    """Annotations of all sequences in the toolkit's layout, in the order of the names.
 
     Args:
-        texts: {path within ``source``: content}.
+        texts: {path within ``source``: content}. Of files with the same name, such as boxes and
+            what somebody put into a folder beside them, the one nearest to the top counts.
+        source: folder or archive, for messages.
+
+    Raises:
+        FileNotFoundError: there are no boxes.
+        ValueError: a file cannot be understood; it is named.
     """
-    groups = {}
-    for path, text in texts.items():
-        parts = PurePosixPath(path)
-        kind = parts.parent.name if parts.parent.name in ('absent', 'att') else 'boxes'
-        groups.setdefault(kind, {})[safe_name(parts.stem)] = text
-    if not groups.get('boxes'):
+    kinds = {kind: {} for kind in ('boxes', *BESIDE)}
+    paths = [PurePosixPath(path) for path in texts]
+    for path, text in sorted(zip(paths, texts.values()), key=lambda item: len(item[0].parts)):
+        kind = path.parent.name if path.parent.name in BESIDE else 'boxes'
+        kinds[kind].setdefault(safe_name(path.stem), text)
+    boxes_by_name = kinds['boxes']
+    # A sequence may have such a name, too; only what lies beside boxes has a number a line.
+    one_number = {f'{name}_{kind}' for name in boxes_by_name for kind in ('score', 'time')
+                  if ONE_NUMBER.match(boxes_by_name.get(f'{name}_{kind}', ''))}
+    names = sorted(boxes_by_name.keys() - one_number)
+    if not names:
         raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
                                 'NAME.txt')
-    annotations = {}
-    # A sequence may have such a name, too; only what lies beside boxes has a number a line.
-    beside = {f'{name}_{kind}' for name in groups['boxes'] for kind in ('score', 'time')
-              if ONE_NUMBER.match(groups['boxes'].get(f'{name}_{kind}', ''))}
-    for name in sorted(groups['boxes'].keys() - beside):
+    annotations, unknown = {}, []
+    for name in names:
         where = f'{source}: {name}.txt'
-        boxes = finite(parse_boxes(groups['boxes'][name], where), where)
+        boxes = finite(parse_boxes(boxes_by_name[name], where), where)
         absent, codes = np.zeros(len(boxes), bool), frozenset()
-        if name in groups.get('absent', {}):
-            absent = flags(groups['absent'][name], f'{source}: absent/{name}.txt', len(boxes))
-        if name in groups.get('att', {}):
-            holds = flags(groups['att'][name], f'{source}: att/{name}.txt', len(ATTRIBUTES))
-            codes = frozenset(code for code, own in zip(ATTRIBUTES, holds) if own)
+        if name in kinds['absent']:
+            absent = flags(kinds['absent'][name], f'{source}: absent/{name}.txt', len(boxes))
+        if name in kinds['att']:
+            try:
+                holds = flags(kinds['att'][name], f'{source}: att/{name}.txt', len(ATTRIBUTES))
+                codes = frozenset(code for code, own in zip(ATTRIBUTES, holds) if own)
+            except ValueError as error:
+                unknown.append(error)
         annotations[name] = Annotation(boxes, absent, codes)
+    if unknown:
+        warnings.warn(f"attributes of {len(unknown)} sequences are left out, for they are not "
+                      f"LaSOT's: {unknown[0]}", stacklevel=2)
     return annotations
 
 
-def finite(boxes: np.ndarray, source) -> np.ndarray:
-    """The boxes, those that are not finite without area, as where the target is not seen.
+def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:
+    """Boxes (N, 4), those that are not finite made 0,0,0,0, as where the target is not seen.
 
     Raises:
         ValueError: the first, that of the target to follow, is not; ``source`` is named.
@@ -119,8 +191,8 @@ def finite(boxes: np.ndarray, source) -> np.ndarray:
     return boxes
 
 
-def flags(text: str, source, length: int, known: str = '01') -> np.ndarray:
-    """(length,) bool, False for 0, of digits apart by commas, spaces or lines.
+def flags(text: str, source: str | Path, length: int, known: str = '01') -> np.ndarray:
+    """Flags (length,) bool, False for 0, of digits apart by commas, spaces or lines.
 
     Raises:
         ValueError: there are others, or not so many; ``source`` is named.

@@ -1,27 +1,31 @@
 """What is missing in a data set, before a long run finds out."""
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from .own import VIDEOS, in_order
-from .sequences import Layout, Sequence, image_names
-
-JPEG_TAIL = 1024  # bytes; some cameras write a little behind the end of an image
+from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
+from .sequences import Layout, Sequence
 
 
 def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool = False,
                    decode: bool = False) -> list[str]:
     """What is wrong with a sequence, in words.
 
-    Folders are listed; files of frames are not opened, unless ``decode``.
+    Folders are listed; images are not opened, unless ``decode``. The frames of a video are counted
+    by decoding them.
+
+    Args:
+        root: folder of the data set.
+        layout: of the data set.
+        sequence: one of ``layout``.
+        secret: only the first box is given.
+        decode: see whether each frame can be decoded.
     """
     prefix, problems = root / layout.prefix, []
-    video = Path(sequence.frames).suffix.lower() in VIDEOS
+    frames = prefix / sequence.frames
+    video = frames.suffix.lower() in VIDEOS
     if video:
-        present = [str(number) for number in range(frames_of_video(prefix / sequence.frames))]
+        present = [str(number) for number in range(count_frames(frames))]
     else:
-        present = image_names(prefix / sequence.frames)
+        present = image_names(frames)
     if not present:
         problems.append(f'no frames in {sequence.frames}')
     count = None
@@ -39,14 +43,15 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
     if not present:
         return problems
     expected = expected_frames(sequence, present, None if known_first_only else count)
-    missing = sorted(set(expected) - set(present), key=in_order)
+    missing = in_order(set(expected) - set(present))
     if missing:
         problems.append(f'{len(missing)} of {len(expected)} frames are missing, the first is '
                         f'{missing[0]}')
     elif len(expected) < (count or 0):
         problems.append(f'{len(expected)} frames for {count} boxes')
-    if decode:
-        broken = undecodable(prefix / sequence.frames, expected, set(missing), video)
+    if decode and not video:
+        there = set(present)
+        broken = [name for name in expected if name in there and not decodable(frames / name)]
         if broken:
             problems.append(f'{len(broken)} of {len(expected)} frames cannot be decoded, the '
                             f'first is {broken[0]}')
@@ -56,29 +61,20 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
 def expected_frames(sequence: Sequence, present: list[str], count: int | None) -> list[str]:
     """File names of the frames of ``count`` boxes, or of all up to the last that is there."""
     if sequence.template is None:
-        return sorted(present, key=in_order)[:count]
+        return in_order(present)[:count]
     if count is None:
         numbers = [int(Path(name).stem) for name in present if Path(name).stem.isdigit()]
         count = max(numbers, default=sequence.start) - sequence.start + 1
     return [sequence.template % (sequence.start + i) for i in range(count)]
 
 
-def undecodable(path: Path, names: list[str], missing: set[str], video: bool) -> list[str]:
-    """Those of the frames of a folder or a video file that are no images, or parts of one."""
-    if not video:
-        return [name for name in names if name not in missing and not decodable(path / name)]
-    capture, readable = cv2.VideoCapture(str(path)), 0
-    while readable < len(names) and capture.read()[0]:
-        readable += 1
-    return names[readable:]
-
-
 def decodable(path: Path) -> bool:
-    data = np.fromfile(path, np.uint8)
-    # OpenCV fills up the rest of a JPEG that breaks off, with nothing but a warning.
-    broken_off = path.suffix.lower() in ('.jpg', '.jpeg') and \
-        b'\xff\xd9' not in data[-JPEG_TAIL:].tobytes()
-    return data.size > 0 and not broken_off and cv2.imdecode(data, cv2.IMREAD_COLOR) is not None
+    """Whether an image can be read."""
+    try:
+        read_image(path)
+    except OSError:
+        return False
+    return True
 
 
 def check_flags(path: Path, count: int) -> list[str]:
@@ -90,9 +86,3 @@ def check_flags(path: Path, count: int) -> list[str]:
     except (OSError, ValueError) as error:
         return [f'{path.name} cannot be read: {error}']
     return [] if found == count else [f'{path.name} has {found} values for {count} boxes']
-
-
-def frames_of_video(path: Path) -> int:
-    """As its file says, 0 if it cannot be opened."""
-    return max(int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)), 0)
-

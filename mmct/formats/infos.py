@@ -3,8 +3,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from ..runtime.frames import image_names
 from ..utils.files import write_text
-from .sequences import Layout, Sequence, image_names
+from .results import box_text
+from .sequences import Layout, Sequence
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')
@@ -13,12 +15,15 @@ HEADER = ('The format of each line in this txt is '
 def write_infos(root: Path, name: str, layout: Layout,
                 progress: Callable[[], None] = lambda: None
                 ) -> dict[Path, tuple[int, list[str]]]:
-    """Write those of all splits that are there, and annotations as evaluation reads them where
-    they are not so.
+    """Write the info files of all splits that are there.
 
-    Sequences without frames or readable annotation are left out.
+    Annotations that are not as evaluation reads them are written so, too. Sequences without frames
+    or readable annotation are left out.
 
     Args:
+        root: folder of the data set.
+        name: of the data set.
+        layout: of the data set.
         progress: called after each sequence.
 
     Returns:
@@ -43,7 +48,14 @@ def write_infos(root: Path, name: str, layout: Layout,
 
 
 def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret: bool) -> str:
-    """Raises:
+    """Make the line of a sequence in its info file, and write its annotation where needed.
+
+    Args:
+        root, name, layout: as in :func:`write_infos`.
+        sequence: one of the data set.
+        secret: only the first box is given.
+
+    Raises:
         FileNotFoundError: frames or annotation are missing.
         ValueError: the annotation cannot be read.
     """
@@ -58,8 +70,7 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         count = max(int(Path(frame).stem) for frame in frames) - sequence.start + 1
     elif layout.plain:
         plain = f'annotations/{name}/{sequence.name}.txt'
-        write_text(root / plain, ''.join(
-            ','.join(f'{value:.10g}' for value in box) + '\n' for box in boxes.tolist()))
+        write_text(root / plain, box_text(boxes.tolist()))
         if sequence.template is None:  # read by a class of ours
             sequence = replace(sequence, annotation=plain)
     return sequence.info_line(count)

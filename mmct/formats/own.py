@@ -2,19 +2,15 @@
 import re
 from pathlib import Path
 
-VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
+from ..runtime.frames import VIDEOS, in_order, names_in
+
 VIDEO_FRAME = re.compile(rf'(.+(?:{"|".join(map(re.escape, VIDEOS))}))#(\d+)', re.IGNORECASE)
 
 
 def own_items(root: Path) -> list[Path]:
-    """The folders of frames and the video files, by name."""
-    return [path for path in sorted(root.glob('[!.]*'), key=lambda path: in_order(path.name))
-            if path.is_dir() or path.suffix.lower() in VIDEOS]
-
-
-def in_order(name: str) -> list:
-    """A key that sorts numbers in names as numbers: 2.jpg before 10.jpg."""
-    return [int(part) if part.isdigit() else part for part in re.split(r'(\d+)', name)]
+    """The folders of frames and the video files, by name; hidden ones are passed by."""
+    paths = [root / name for name in in_order(names_in(root)) if not name.startswith('.')]
+    return [path for path in paths if path.is_dir() or path.suffix.lower() in VIDEOS]
 
 
 def frame_of_video(path: str) -> tuple[str, int] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..utils.files import atomic_write, read_text, write_text
-from .results import parse_boxes
+from .results import box_text, parse_boxes
 
 DIGITS = 4
 # Where to hand in the results of sets whose annotations are kept secret.
@@ -27,9 +27,8 @@ def write_sequence(folder: Path, name: str, boxes: np.ndarray, scores: Sequence[
     write_text(folder / f'{name}_score.txt',
                ''.join(f'{score:.{DIGITS}f}\n' for score in scores))
     write_text(folder / f'{name}_time.txt', ''.join(f'{second:.6f}\n' for second in seconds))
-    write_text(folder / f'{name}.txt', ''.join(
-        ','.join(f'{value:.{DIGITS}f}' for value in box) + '\n'
-        for box in np.round(boxes, DIGITS).tolist()))
+    write_text(folder / f'{name}.txt',
+               box_text(np.round(boxes, DIGITS).tolist(), f'.{DIGITS}f'))
 
 
 def finished_boxes(folder: Path, name: str, length: int) -> np.ndarray | None:

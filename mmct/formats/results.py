@@ -4,7 +4,6 @@ Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the lat
 folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``. Scores, which only
 training reads, are in ``NAME_score.txt``.
 """
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,24 +12,46 @@ import numpy as np
 from ..utils.files import read_text, safe_name
 
 
-def parse_boxes(text: str, source) -> np.ndarray:
+def parse_boxes(text: str, source: str | Path) -> np.ndarray:
     """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
+
+    Args:
+        text: a box a line; empty lines are passed by.
+        source: where it is from, for messages.
 
     Raises:
         ValueError: a line has not four numbers; ``source`` and the line are named.
     """
-    lines = text.splitlines()
+    lines = text.removeprefix('\ufeff').replace(',', ' ').splitlines()
+    if not any(line.strip() for line in lines):
+        raise ValueError(f'{source}: expected a line x,y,w,h for each frame; it is empty')
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', UserWarning)  # of a file without any number
-            boxes = np.loadtxt(lines, delimiter=',' if lines and ',' in lines[0] else None,
-                               comments=None, ndmin=2)
-    except ValueError as error:  # names the row
-        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; {error}') from None
-    if boxes.shape[1] != 4 or not len(boxes):
-        raise ValueError(f'{source}: expected a line x,y,w,h for each frame, got {len(boxes)} '
-                         f'lines of {boxes.shape[1]} numbers')
+        boxes = np.loadtxt(lines, comments=None, ndmin=2)
+    except ValueError:
+        boxes = None
+    if boxes is None or boxes.shape[1] != 4:
+        number = next((number for number, line in enumerate(lines) if not _is_box(line)), 0)
+        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; line {number + 1} is '
+                         f'{text.splitlines()[number][:100]!r}')
     return boxes
+
+
+def _is_box(line: str) -> bool:
+    """Whether a line holds four numbers, or nothing."""
+    try:
+        return len([float(word) for word in line.split()]) in (0, 4)
+    except ValueError:
+        return False
+
+
+def box_text(boxes: np.ndarray | Iterable, form: str = '.10g') -> str:
+    """Lines x,y,w,h as :func:`parse_boxes` reads them.
+
+    Args:
+        boxes: (N, 4).
+        form: how Python formats a number.
+    """
+    return ''.join(','.join(f'{value:{form}}' for value in box) + '\n' for box in boxes)
 
 
 def read_boxes(path: Path) -> np.ndarray:
@@ -65,18 +86,23 @@ def read_scores(path: Path, length: int) -> np.ndarray:
     return scores
 
 
-def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None
+def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None,
+                 problems: dict[str, str] | None = None, fit: bool = False
                  ) -> dict[str, np.ndarray]:
-    """The boxes of a tracker, of the same lengths as the annotations.
+    """The boxes (N, 4) of a tracker by sequence, of the same lengths as the annotations.
 
     Args:
+        folder: of the result files.
         lengths: {name of a sequence: number of its frames}.
         names: sequences that must be there; None for those of ``lengths`` that are, but for
             sequences of a first frame alone, in which there is nothing to judge.
+        problems: takes the sequences whose files cannot be used, with the reason; None to raise
+            the first.
+        fit: use files of another length too, see :func:`fitting_boxes`.
 
     Raises:
         FileNotFoundError: the folder or files of sequences are missing.
-        ValueError: a file cannot be read, is too short, or too long by more than one frame.
+        ValueError: a file cannot be used, see :func:`fitting_boxes`.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
@@ -91,23 +117,44 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
                                 'these sequences')
     results = {}
     for name in names:
-        path = box_file(folder, name)
-        boxes, length = read_boxes(path), lengths[name]
-        # As published: a few trackers write one frame more for some sequences.
-        if len(boxes) < length:
-            raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: the run was '
-                             'broken off; delete the file and test this sequence again')
-        if len(boxes) > length + 1:
-            raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: it is of '
-                             'another version of the data set; test this sequence again')
-        boxes = boxes[:length]
-        bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
-        if bad.any():
-            line = int(np.argmax(bad)) + 1
-            raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '
-                             'finite x,y,w,h with w, h >= 0')
-        results[name] = boxes
+        try:
+            results[name] = fitting_boxes(box_file(folder, name), lengths[name], fit)
+        except ValueError as error:
+            if problems is None:
+                raise
+            problems[name] = str(error)
     return results
+
+
+def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
+    """Boxes (length, 4) x, y, w, h in pixels of a result file.
+
+    Args:
+        path: of the file.
+        length: of the annotation. One box more is cut off: a few published trackers write one
+            frame more for some sequences.
+        fit: cut off any number, and fill up with 0,0,0,0, which counts as the last box before, as
+            the published analysis does for data sets other than LaSOT.
+
+    Raises:
+        ValueError: the file cannot be read, has another length, or a box that is none.
+    """
+    boxes = read_boxes(path)
+    if fit:
+        boxes = np.concatenate([boxes, np.zeros((max(length - len(boxes), 0), 4))])
+    if len(boxes) < length:
+        raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: the run was '
+                         'broken off; delete the file and test this sequence again')
+    if len(boxes) > length + 1 and not fit:
+        raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: it is of '
+                         'another version of the data set; test this sequence again')
+    boxes = boxes[:length]
+    bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+    if bad.any():
+        line = int(np.argmax(bad)) + 1
+        raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '
+                         'finite x,y,w,h with w, h >= 0')
+    return boxes
 
 
 def listing(names: list[str], most: int = 10) -> str:

@@ -1,12 +1,11 @@
 """Which sequences each data set has, and where their frames and annotations are."""
-import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ..runtime.frames import IMAGES
+from ..runtime.frames import names_in
 from .names import sequence_name
 from .own import own_items
 from .results import read_boxes
@@ -29,7 +28,9 @@ UAV_PARTS = dict(
 
 @dataclass(frozen=True)
 class Sequence:
-    """Paths are relative to the layout's ``prefix``.
+    """Where frames and boxes of a sequence are.
+
+    Paths are relative to the layout's ``prefix``.
 
     Attributes:
         frames: folder of the frames, or a video file.
@@ -48,6 +49,7 @@ class Sequence:
 
     @property
     def name(self) -> str:
+        """What result files call it."""
         return sequence_name(self.annotation)
 
     def info_line(self, count: int) -> str:
@@ -57,11 +59,12 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Split:
-    """
+    """A part of a data set.
+
     Attributes:
         sequences: those that there should be, of a data set's folder.
         count: how many these are, None where nobody says.
-        secret: the first box alone is given.
+        secret: only the first box is given.
     """
     sequences: Callable[[Path], list[Sequence]]
     count: int | None
@@ -70,7 +73,8 @@ class Split:
 
 @dataclass(frozen=True)
 class Layout:
-    """
+    """How a data set lies on disk.
+
     Attributes:
         prefix: what MMTracking's ``data_prefix`` is.
         splits: by name; a data set for testing alone has '' alone.
@@ -81,10 +85,11 @@ class Layout:
     splits: dict[str, Split]
     example: str
     prefix: str = '.'
-    read: Callable[[Path, int], np.ndarray] = field(default=lambda path, frames: read_boxes(path))
+    read: Callable[[Path, int], np.ndarray] = lambda path, frames: read_boxes(path)
     plain: bool = False
 
     def info_file(self, name: str, split: str) -> str:
+        """Path of the info file of a split, '' for a data set without splits."""
         return f'annotations/{name}_{split}_infos.txt' if split else \
             f'annotations/{name}_infos.txt'
 
@@ -104,7 +109,9 @@ class Layout:
 
 
 def layout_of(name: str) -> Layout:
-    """Raises:
+    """Layout of a data set.
+
+    Raises:
         ValueError: there is no such data set.
     """
     if name not in LAYOUTS:
@@ -112,40 +119,35 @@ def layout_of(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def image_names(folder: Path) -> list[str]:
-    """File names of the images of a folder, as they come."""
-    return [name for name in listed(folder) if name.lower().endswith(IMAGES)]
-
-
-def listed(folder: Path) -> list[str]:
-    """File names in a folder, none if it is not there."""
-    try:
-        return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def names_of(split: str) -> list[str]:
+    """Names of the sequences in a list that comes with mmct."""
     return (SPLITS / f'{split}.txt').read_text().split()
 
 
 def lasot_sequence(name: str) -> Sequence:
+    """A sequence of LaSOT or its extension, CLASS-NUMBER."""
     folder = f'{name.split("-")[0]}/{name}'
     return Sequence(f'{folder}/img', f'{folder}/groundtruth.txt',
                     flags=tuple(f'{folder}/{file}' for file in LASOT_FLAGS))
 
 
 def lasot_test(root: Path) -> list[Sequence]:
+    """The 280 test videos."""
     return [lasot_sequence(name) for name in names_of('lasot_test')]
 
 
-def lasot_train(root: Path) -> list[Sequence]:
-    """The others of the 20 of each class, and those of other names that are there."""
+def lasot_training_names() -> set[str]:
+    """LaSOT's 20 videos of each class, but those of the test set."""
     test = names_of('lasot_test')
-    names = {f'{kind}-{number}' for kind in {name.rpartition('-')[0] for name in test}
-             for number in range(1, 21)}
+    classes = {name.rpartition('-')[0] for name in test}
+    return {f'{kind}-{number}' for kind in classes for number in range(1, 21)} - set(test)
+
+
+def lasot_train(root: Path) -> list[Sequence]:
+    """Training videos, and those of other names that are there."""
     found = {path.name for path in (root / 'LaSOTBenchmark').glob('*/*-*')}
-    return [lasot_sequence(name) for name in sorted((names | found) - set(test))]
+    names = lasot_training_names() | found - set(names_of('lasot_test'))
+    return [lasot_sequence(name) for name in sorted(names)]
 
 
 def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
@@ -159,32 +161,39 @@ def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
 
 
 def lasot_ext(root: Path) -> list[Sequence]:
+    """The 150 videos of LaSOT's extension."""
     return [lasot_sequence(f'{kind}-{number}') for kind in EXTENSION for number in range(1, 11)]
 
 
 def tnl2k(root: Path) -> list[Sequence]:
+    """TNL2K's test videos that are there."""
     names = sorted(path.name for path in (root / 'TNL2K_test_subset').glob('*') if path.is_dir())
     return [Sequence(f'TNL2K_test_subset/{name}/imgs', f'TNL2K_test_subset/{name}/groundtruth.txt',
                      template=None, start=0) for name in names]
 
 
 def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
+    """TrackingNet's videos that are there, in some of its chunks, such as TRAIN_0."""
     def sequences(root: Path) -> list[Sequence]:
-        return [Sequence(f'{chunk}/frames/{name}', f'{chunk}/anno/{name}.txt', '%d.jpg', start=0)
-                for chunk in chunks
-                for name in sorted({Path(file).stem for file in listed(root / chunk / 'anno')
-                                    if file.endswith('.txt')}
-                                   | set(listed(root / chunk / 'frames')))]
+        found = []
+        for chunk in chunks:
+            files = names_in(root / chunk / 'anno')
+            names = {Path(file).stem for file in files if file.endswith('.txt')}
+            names.update(names_in(root / chunk / 'frames'))
+            found += [Sequence(f'{chunk}/frames/{name}', f'{chunk}/anno/{name}.txt', '%d.jpg',
+                               start=0) for name in sorted(names)]
+        return found
     return sequences
 
 
 def got10k(split: str) -> Callable[[Path], list[Sequence]]:
+    """GOT-10k's videos of a split, by its list, or those that are there."""
     flags = () if split == 'test' else ('absence.label', 'cover.label')
 
     def sequences(root: Path) -> list[Sequence]:
         folder, file = root / split, root / split / 'list.txt'
         names = file.read_text().split() if file.is_file() else \
-            [name for name in listed(folder) if (folder / name).is_dir()]
+            [name for name in names_in(folder) if (folder / name).is_dir()]
         return [got10k_sequence(split, name, flags) for name in sorted(names)]
     return sequences
 
@@ -202,30 +211,49 @@ def got10k_vot(split: str) -> Callable[[Path], list[Sequence]]:
 
 
 def got10k_sequence(split: str, name: str, flags: tuple[str, ...]) -> Sequence:
+    """A sequence of GOT-10k with files of flags for each box."""
     folder = f'{split}/{name}'
     return Sequence(folder, f'{folder}/groundtruth.txt',
                     flags=tuple(f'{folder}/{file}' for file in flags))
 
 
+def part_of_video(name: str) -> tuple[str, int]:
+    """Video of a sequence, and the number of its first frame in it.
+
+    Some sequences of OTB100 start late, or are one of two targets in a video; some of UAV123 are
+    parts of a video. All others are videos of their own, from frame 1 on.
+    """
+    video, _, part = name.rpartition('_')
+    starts = UAV_PARTS.get(video, ())
+    if part.isdigit() and 0 < int(part) <= len(starts):
+        return video, starts[int(part) - 1]
+    video = name.partition('_')[0] if name in names_of('otb100') else name
+    return video, OTB_STARTS.get(name, 1)
+
+
 def uav123(root: Path) -> list[Sequence]:
+    """UAV123's sequences that have boxes."""
     sequences = []
-    for file in sorted((root / 'anno/UAV123').glob('*.txt')):
-        video, _, part = file.stem.rpartition('_')
-        starts = UAV_PARTS.get(video) if part.isdigit() else None
-        start = starts[int(part) - 1] if starts and 0 < int(part) <= len(starts) else 1
-        sequences.append(Sequence(f'data_seq/UAV123/{video if starts else file.stem}',
-                                  f'anno/UAV123/{file.name}', '%06d.jpg', start))
+    for file in sorted((root / 'anno/UAV123').glob('[!.]*.txt')):
+        video, start = part_of_video(file.stem)
+        sequences.append(Sequence(f'data_seq/UAV123/{video}', f'anno/UAV123/{file.name}',
+                                  '%06d.jpg', start))
     return sequences
 
 
 def nfs(root: Path) -> list[Sequence]:
+    """The 100 videos of NfS at 30 frames a second."""
     return [Sequence(f'{name}/30/{name}', f'{name}/30/{name}.txt', template=None, start=0)
             for name in names_of('nfs')]
 
 
 def read_nfs(path: Path, frames: int) -> np.ndarray:
-    """Lines ``id left top right bottom frame …``, in some files at 240 a second for the 30 frames;
-    some have a line more or less than there are frames.
+    """Boxes (N, 4) x, y, w, h in pixels of a file of NfS, for the frames at 30 a second.
+
+    Args:
+        path: of a file of lines ``id left top right bottom frame …``, in some at 240 a second;
+            some have a line more or less than there are frames.
+        frames: number of frames.
 
     Raises:
         ValueError: a line has not these numbers.
@@ -243,18 +271,20 @@ def read_nfs(path: Path, frames: int) -> np.ndarray:
 
 
 def otb100(root: Path) -> list[Sequence]:
+    """The 100 sequences of OTB100."""
     sequences = []
     for name in names_of('otb100'):
-        video, _, number = name.partition('_')
+        video, start = part_of_video(name)
+        number = name.partition('_')[2]
         file = f'groundtruth_rect.{number}.txt' if number else 'groundtruth_rect.txt'
-        sequences.append(Sequence(
-            f'data/{video}/img', f'data/{video}/{file}',
-            '%05d.jpg' if name == 'Board' else '%04d.jpg', OTB_STARTS.get(name, 1),
-            OTB_SKIPPED.get(name, 0)))
+        template = '%05d.jpg' if name == 'Board' else '%04d.jpg'
+        sequences.append(Sequence(f'data/{video}/img', f'data/{video}/{file}', template, start,
+                                  OTB_SKIPPED.get(name, 0)))
     return sequences
 
 
 def own(root: Path) -> list[Sequence]:
+    """Sequences of own data, see :mod:`mmct.formats.own`."""
     return [Sequence(item.name, f'{item.stem}.txt', None, 0) for item in own_items(root)]
 
 

@@ -1,10 +1,14 @@
 """A tracked target in its frame."""
+from collections.abc import Sequence
+
 import cv2
+import numpy as np
 
 COLOUR, TEXT = (60, 200, 30), (255, 255, 255)  # BGR
 
 
-def draw_target(frame, box, score, fps=None):
+def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
+                fps: float | None = None) -> None:
     """Draw a box, its score and the speed into a frame.
 
     Args:
@@ -21,7 +25,7 @@ def draw_target(frame, box, score, fps=None):
         _label(frame, f'{fps:.0f} FPS', (6 * line, 16 * line), line)
 
 
-def _label(frame, text, place, line):
+def _label(frame: np.ndarray, text: str, place: tuple[int, int], line: int) -> None:
     font = cv2.FONT_HERSHEY_SIMPLEX
     # A dark rim, so that it can be read on anything.
     cv2.putText(frame, text, place, font, 0.5 * line, (0, 0, 0), 3 * line, cv2.LINE_AA)

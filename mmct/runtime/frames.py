@@ -1,18 +1,79 @@
-"""Frames of a video file, a camera or a folder of images."""
-from collections.abc import Iterator
+"""Frames of folders, video files, cameras and streams: all that reads frames reads them here."""
+import os
+import re
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..utils.files import LITTER
+
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
+NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
+
+
+class FrameError(OSError):
+    """A frame cannot be read."""
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort names, and the numbers in them as numbers: 2.jpg before 10.jpg."""
+    def key(name: str) -> tuple[list, str]:
+        parts = re.split(r'(\d+)', name)  # every second one is a number
+        return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+    return sorted(names, key=key)
+
+
+def names_in(folder: str | Path) -> list[str]:
+    """Names of what a folder holds, as they come; none if there is no such folder.
+
+    What macOS leaves on other disks, ``._NAME`` and ``__MACOSX``, is passed by.
+    """
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name for name in names if not name.startswith(LITTER)]
+
+
+def image_names(folder: str | Path) -> list[str]:
+    """File names of the images of a folder, as they come; none if there is no such folder."""
+    return [name for name in names_in(folder) if name.lower().endswith(IMAGES)]
+
+
+def recorded_length(path: Path) -> int:
+    """Number of images in a folder, or of frames as a video file's header says, which may be
+    wrong; 0 if there are none."""
+    if not path.is_file():
+        return len(image_names(path))
+    return max(int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+
+
+def count_frames(path: Path) -> int:
+    """Number of images in a folder, or of frames that can be decoded of a video file, whatever its
+    header says: it is decoded for that. 0 if there are none."""
+    if not path.is_file():
+        return len(image_names(path))
+    capture, count = cv2.VideoCapture(str(path)), 0
+    while capture.grab():
+        count += 1
+    return count
 
 
 def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
-    """(H, W, 3) uint8 BGR of an image file; grey becomes colour, 16 bit 8, alpha is left out.
+    """Read an image file as (H, W, 3) uint8 BGR; grey becomes colour, 16 bit 8, alpha is left out.
+
+    Args:
+        path: of the file.
+        flags: how OpenCV decodes it.
 
     Raises:
-        OSError: it cannot be read.
+        FrameError: it cannot be read.
     """
     try:
         # Not cv2.imread, which fills up a JPEG that was broken off with grey, and says nothing.
@@ -20,56 +81,152 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
     except (OSError, cv2.error):  # the latter where a file is empty, or claims to be gigantic
         frame = None
     if frame is None:
-        raise OSError(f'frame {path} cannot be read')
+        raise FrameError(f'frame {path} cannot be read')
     return frame
 
 
-class Frames:
-    """Iterates over (H, W, 3) uint8 BGR frames.
+class Video:
+    """Frames of a video file by number: frame i is the i-th that reading from the beginning gives.
+
+    That is not always the frame to which the file's header and index lead: unevenly timed files,
+    those of a browser and MPEG streams have none, or wrong ones. So a frame that was looked up is
+    compared, by its checksum, with that of reading in order. For the checksums the whole file is
+    decoded, once, when the first frame is looked up. Where it is another frame, this and all later
+    ones of the file are reached by decoding, from the last one on or from the beginning.
 
     Args:
-        source: a video file, a folder of images in the order of their names, or the number of a
-            camera.
+        path: of the file. One that is no video has no frames.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = path
+        self._looks_up, self._capture = True, None
+
+    @cached_property
+    def _checksums(self) -> list[int]:
+        return [zlib.crc32(frame) for frame in self]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded."""
+        return decoded(cv2.VideoCapture(str(self.path)))
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Frame (H, W, 3) uint8 BGR of a number from 0.
+
+        Raises:
+            FrameError: there is no such frame, or no such file.
+        """
+        if self._capture is None:
+            self._open()
+        frame = self._decode(number)
+        if self._looked_up and not self._is_right(frame, number):
+            if number < len(self._checksums):
+                self._looks_up = False
+                warnings.warn(f'{self.path} is decoded from its beginning for each frame, which is '
+                              'slow: its index leads to other frames than reading in order; write '
+                              'its frames as images', stacklevel=2)
+            self._open()
+            frame = self._decode(number)
+        if frame is None:
+            self.close()  # nobody knows where the file stands
+            raise FrameError(f'frame {self.path}#{number} cannot be read')
+        return frame
+
+    def close(self) -> None:
+        """Free the decoder; what is known of the file is kept."""
+        self._capture = None
+
+    def _open(self) -> None:
+        self._capture = cv2.VideoCapture(str(self.path))
+        self._next, self._looked_up = 0, False
+
+    def _decode(self, number: int) -> np.ndarray | None:
+        """The frame at which the file arrives when asked for a number; None if at none."""
+        if number < 0:
+            return None
+        ahead = number - self._next
+        if not 0 <= ahead <= NEAR and number > NEAR and self._looks_up:
+            if number >= len(self._checksums):
+                return None
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+            self._next, self._looked_up = number, True
+        elif ahead < 0:
+            self._open()
+        while self._next < number and self._capture.grab():
+            self._next += 1
+        self._next += 1
+        return self._capture.read()[1]
+
+    def _is_right(self, frame: np.ndarray | None, number: int) -> bool:
+        return frame is not None and number < len(self._checksums) \
+            and zlib.crc32(frame) == self._checksums[number]
+
+
+class Frames:
+    """Frames (H, W, 3) uint8 BGR, one after the other or by number, from 0.
+
+    Args:
+        source: a folder of images, in the order of the numbers in their names; a list of image
+            files; a video file, see :class:`Video`; or what OpenCV follows: the number of a
+            camera or its path (/dev/video0), the address of a stream (rtsp://…, http://…), or a
+            numbered pattern (img_%d.jpg). The latter are read once, one after the other.
 
     Attributes:
-        length: number of frames, None where nobody knows.
-        fps: frames a second as recorded, None for a folder.
+        length: number of frames, of a video as its header says (:func:`count_frames` counts
+            them); None where nobody knows.
+        fps: frames a second as recorded, None for images.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
         ValueError: it cannot be read as a video, or the folder has no images.
     """
 
-    def __init__(self, source: str | Path) -> None:
-        self.source, self.fps, self._files, self._video = source, None, None, None
-        path = Path(source)
-        if path.is_dir():
-            self._files = sorted(f for f in path.iterdir() if f.suffix.lower() in IMAGES)
+    def __init__(self, source: str | Path | Sequence[Path]) -> None:
+        self.fps = self._files = self._video = None
+        path = Path(source) if isinstance(source, (str, Path)) else None
+        if path is None:
+            self._files = source
+        elif path.is_dir():
+            self._files = [path / name for name in in_order(image_names(path))]
             if not self._files:
                 raise ValueError(f'folder {path} has no images ({", ".join(IMAGES)})')
+        if self._files is not None:
             self.length = len(self._files)
             return
         camera = str(source).isdigit()
-        if not camera and not path.is_file():
+        if not (camera or path.exists() or '://' in str(source) or '%' in path.name):
             raise FileNotFoundError(f'{path} does not exist; give a video file, a folder of images '
                                     'or the number of a camera')
-        self._video = cv2.VideoCapture(int(str(source)) if camera else str(source))
-        if not self._video.isOpened():
+        self._stream = cv2.VideoCapture(int(str(source)) if camera else str(source))
+        if not self._stream.isOpened():
             raise ValueError(f'{"camera" if camera else "video"} {source} cannot be opened')
-        count = int(self._video.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.length = count if count > 0 and not camera else None
-        fps = self._video.get(cv2.CAP_PROP_FPS)
+        count = self._stream.get(cv2.CAP_PROP_FRAME_COUNT)
+        fps = self._stream.get(cv2.CAP_PROP_FPS)
+        self.length = int(count) if count > 0 and not camera else None
         self.fps = fps if 0 < fps < 1000 else None
+        if not camera and path.is_file():
+            self._video, self._stream = Video(path), None
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Raises:
-            OSError: an image of the folder cannot be read.
+        """All frames; a video ends where it can be decoded no further.
+
+        Raises:
+            FrameError: an image cannot be read.
         """
-        if self._files is None:
-            while True:
-                ok, frame = self._video.read()
-                if not ok:
-                    return
-                yield frame
-        for file in self._files:
-            yield read_image(file)
+        if self._files is not None:
+            return map(read_image, self._files)
+        return decoded(self._stream) if self._video is None else iter(self._video)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """A frame of images or of a video file.
+
+        Raises:
+            FrameError: it cannot be read.
+        """
+        return read_image(self._files[number]) if self._video is None else self._video[number]
+
+
+def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
+    """Frames (H, W, 3) uint8 BGR from where a video stands to the last that can be decoded."""
+    while (frame := capture.read()[1]) is not None:
+        yield frame

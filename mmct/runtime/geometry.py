@@ -4,6 +4,7 @@ Boxes are x, y, w, h in frame pixels unless a docstring says otherwise. Scalars 
 and the order of the operations is that of the published trackers, so results agree bit for bit.
 """
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -14,8 +15,11 @@ MAX_SIDE = 1 << 14
 
 STRIDE = 16  # pixels per token in every one-stream tracker
 
+Box = tuple[float, float, float, float]
 
-def crop_square(frame, box, factor, size, out=None):
+
+def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: int,
+                out: np.ndarray | None = None) -> tuple[np.ndarray, float]:
     """Cut a square around the centre of a box and resize it.
 
     Args:
@@ -36,8 +40,11 @@ def crop_square(frame, box, factor, size, out=None):
     return cv2.resize(patch, (size, size), dst=out), size / len(patch)
 
 
-def cut_square(frame, box, factor):
-    """The square of ``crop_square`` at the frame's own resolution, padded with zeros.
+def cut_square(frame: np.ndarray, box: Sequence[float], factor: float) -> np.ndarray:
+    """Cut the square of ``crop_square`` at the frame's own resolution, padded with zeros.
+
+    Args:
+        frame, box, factor: as in ``crop_square``.
 
     Returns:
         (side, side, 3) uint8; a view of the frame where nothing has to be padded.
@@ -60,8 +67,10 @@ def cut_square(frame, box, factor):
     return padded
 
 
-def check_frame(frame):
-    """Raises:
+def check_frame(frame: np.ndarray) -> None:
+    """See that a frame can be tracked in.
+
+    Raises:
         ValueError: it is not (H, W, 3) uint8, has no pixel, or is no frame at all.
     """
     if not isinstance(frame, np.ndarray):
@@ -71,8 +80,9 @@ def check_frame(frame):
         raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
 
 
-def only_padding(frame_shape, box, factor, size):
-    """Whether every token of a crop sees padding, so that nothing can be learned from it.
+def only_padding(frame_shape: Sequence[int], box: Sequence[float], factor: float, size: int
+                 ) -> bool:
+    """Tell whether every token of a crop sees padding, so that nothing can be learned from it.
 
     The padding mask at crop resolution is bilinear with every non-zero value counted as padding,
     then reduced to tokens by nearest neighbour.
@@ -84,8 +94,13 @@ def only_padding(frame_shape, box, factor, size):
     return bool(padding_mask(frame_shape, box, factor, size)[::STRIDE, ::STRIDE].all())
 
 
-def padding_mask(frame_shape, box, factor, size):
-    """Where the crop of ``crop_square`` is touched by padding.
+def padding_mask(frame_shape: Sequence[int], box: Sequence[float], factor: float, size: int
+                 ) -> np.ndarray:
+    """Find where the crop of ``crop_square`` is touched by padding.
+
+    Args:
+        frame_shape: (H, W, ...) of the frame.
+        box, factor, size: as in ``crop_square``.
 
     Returns:
         (size, size) bool, True = padding.
@@ -97,7 +112,7 @@ def padding_mask(frame_shape, box, factor, size):
     return rows[:, None] | columns[None, :]
 
 
-def box_to_crop(box, crop_box, scale, size):
+def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, size: int) -> Box:
     """Express a box in the coordinates of a crop (the training target).
 
     The centre of the crop is (size - 1) / 2 here and size / 2 in ``map_back``: the two are not
@@ -119,7 +134,7 @@ def box_to_crop(box, crop_box, scale, size):
     return (cx - 0.5 * w) / size, (cy - 0.5 * h) / size, w / size, h / size
 
 
-def map_back(box, last_box, scale, size):
+def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size: int) -> Box:
     """Bring a predicted box from the search crop to the frame.
 
     Args:
@@ -138,7 +153,7 @@ def map_back(box, last_box, scale, size):
     return cx - 0.5 * w, cy - 0.5 * h, w, h
 
 
-def check_first_box(box, frame_shape):
+def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
     """See that a target can be taken up.
 
     Args:
@@ -162,22 +177,32 @@ def check_first_box(box, frame_shape):
                      f'overlaps the frame of {width}x{height} pixels')
 
 
-def clip_box(box, height, width, margin=10):
-    """Clip x, y, w, h to a frame, leaving at least ``margin`` pixels of it inside each border."""
+def clip_box(box: Sequence[float], height: int, width: int, margin: float = 10) -> Box:
+    """Clip a box to a frame, leaving at least ``margin`` pixels of it inside each border.
+
+    Args:
+        box: x, y, w, h in frame pixels.
+        height, width: of the frame in pixels.
+        margin: in pixels.
+
+    Returns:
+        x, y, w, h in frame pixels.
+    """
     x, y, w, h = _floats(box)
     x, w = _clip(x, x + w, width, margin)
     y, h = _clip(y, y + h, height, margin)
     return x, y, w, h
 
 
-def hann_window(n):
-    """The (n, n) float32 weight that favours cells near the centre of the crop."""
+def hann_window(n: int) -> np.ndarray:
+    """Make the (n, n) float32 weight that favours cells near the centre of the crop."""
     window = 0.5 * (1 - np.cos(2 * np.pi / (n + 1) * np.arange(1, n + 1)))
     window = window.astype(np.float32)
     return window[:, None] * window[None, :]
 
 
-def decode_center(score, size, offset, window=None):
+def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
+                  window: np.ndarray | None = None) -> tuple[Box, float]:
     """Read the box off the maps of a centre head.
 
     Args:
@@ -199,7 +224,7 @@ def decode_center(score, size, offset, window=None):
     return box, float(score[row, column])
 
 
-def _floats(box):
+def _floats(box: Sequence[float]) -> Box:
     try:
         x, y, w, h = (float(value) for value in box)
     except (TypeError, ValueError, OverflowError):
@@ -207,8 +232,9 @@ def _floats(box):
     return x, y, w, h
 
 
-def _square(box, factor, frame_shape):
-    """Left, top and side of the square ``factor`` times as wide as the box."""
+def _square(box: Sequence[float], factor: float, frame_shape: Sequence[int]
+            ) -> tuple[int, int, int]:
+    """Left, top and side of the square ``factor`` times as wide as the box, in pixels."""
     x, y, w, h = _floats(box)
     if not all(math.isfinite(value) for value in (x, y, w, h)):
         raise ValueError(f'box {x, y, w, h} is not finite; expected x, y, w, h in pixels')
@@ -224,7 +250,7 @@ def _square(box, factor, frame_shape):
     return round(x + 0.5 * w - side * 0.5), round(y + 0.5 * h - side * 0.5), side
 
 
-def _inside(start, side, length):
+def _inside(start: int, side: int, length: int) -> tuple[int, int]:
     """First and last-plus-one frame index of a crop's axis; equal if it misses the frame."""
     # Where a crop reaches the right or lower border, one pixel of the frame is lost, as published.
     stop = start + side if start + side < length else length - 1
@@ -232,7 +258,7 @@ def _inside(start, side, length):
     return (start, stop) if start < stop else (0, 0)
 
 
-def _padded(start, side, length, size):
+def _padded(start: int, side: int, length: int, size: int) -> np.ndarray:
     """(size,) bool: which resized pixels of an axis draw on padding."""
     first, stop = _inside(start, side, length)
     if stop - first == side:
@@ -242,7 +268,7 @@ def _padded(start, side, length, size):
     return cv2.resize(outside, (size, 1))[0] > 0
 
 
-def _clip(start, stop, length, margin):
+def _clip(start: float, stop: float, length: int, margin: float) -> tuple[float, float]:
     start = min(max(0, start), length - margin)
     stop = min(max(margin, stop), length)
     return start, max(margin, stop - start)

@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 
 class VideoFile:
@@ -30,8 +31,8 @@ class VideoFile:
     def __enter__(self) -> 'VideoFile':
         return self
 
-    def write(self, frame) -> None:
-        """Add a frame; one of another size than the first is resized to it."""
+    def write(self, frame: np.ndarray) -> None:
+        """Add a frame (H, W, 3) uint8 BGR; one of another size than the first is resized to it."""
         if self.path is None:
             return
         if self._writer is None:
@@ -44,7 +45,7 @@ class VideoFile:
             frame = cv2.resize(frame, self._size)
         self._writer.write(frame)
 
-    def __exit__(self, kind, *_) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_) -> None:
         if self._writer is None:
             return
         self._writer.release()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
 MAX_TEXTS = 1 << 29  # of all of them
+LITTER = ('._', '__MACOSX')  # how the names begin of what macOS leaves on other disks
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
 def _texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
     with tarfile.open(path) as archive:
         for member in archive:
-            if member.isfile() and member.name.endswith('.txt'):
+            if member.isfile() and _is_text(member.name):
                 _check_length(member.name, member.size)
                 yield member.name, archive.extractfile(member).read().decode()
 
@@ -90,9 +91,13 @@ def _texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
 def _texts_of_zip(path: str | Path) -> Iterator[tuple[str, str]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            if member.filename.endswith('.txt'):
+            if _is_text(member.filename):
                 _check_length(member.filename, member.file_size)
                 yield member.filename, archive.read(member).decode()
+
+
+def _is_text(name: str) -> bool:
+    return name.endswith('.txt') and not any(part.startswith(LITTER) for part in name.split('/'))
 
 
 def _check_length(name: str, length: int) -> None:

@@ -3,13 +3,13 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from mmdet.structures.bbox import bbox_overlaps
 
+from ..evaluation.got10k import bounded_iou
 from .look import GROUND_TRUTH, colour
 
 TRUTH = 'ground truth'
@@ -79,7 +79,8 @@ def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.n
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _add_box(axes, box: np.ndarray, colour: str) -> None:
+def _add_box(axes: Axes, box: np.ndarray, colour: str) -> None:
+    """Draw x1, y1, x2, y2 in pixels."""
     # The dark line below keeps it visible on any background; what reaches out of the crop is cut.
     for edge, width in (('black', 2.8), (colour, 1.5)):
         axes.add_patch(Rectangle(box[:2], *(box[2:] - box[:2]), fill=False, edgecolor=edge,
@@ -87,5 +88,6 @@ def _add_box(axes, box: np.ndarray, colour: str) -> None:
 
 
 def _iou(box: np.ndarray, target: np.ndarray) -> float:
-    one, other = (torch.as_tensor(b, dtype=torch.float32)[None] for b in (box, target))
-    return bbox_overlaps(one, other, is_aligned=True).item()
+    one, other = (np.hstack([corners[:2], corners[2:] - corners[:2]])[None]
+                  for corners in (box, target))  # x, y, w, h
+    return float(bounded_iou(one, other, None)[0])

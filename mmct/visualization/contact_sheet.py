@@ -19,7 +19,7 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
     """Rows of frames, one a sequence, with the boxes of several trackers.
 
     Args:
-        sequences: frames (H, W, 3) BGR of each sequence by its name, such as a ``Clip``; at least
+        sequences: frames (H, W, 3) BGR of each sequence by its name, such as ``Frames``; at least
             as many as boxes.
         boxes: for each tracker's name, (T, 4) x, y, w, h in pixels by sequence; the first tracker
             is the ground truth, drawn in white.

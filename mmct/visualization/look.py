@@ -19,6 +19,7 @@ DARK = dict(paper='#171b21', ink='#e6e9ee', faint='#3c444f')
 
 
 def colour(index: int) -> str:
+    """Colour of a tracker, by its place in the order given."""
     return COLOURS[index % len(COLOURS)]
 
 

@@ -16,7 +16,7 @@ class TrackerResults(NamedTuple):
     Attributes:
         boxes: {sequence: (N, 4) x, y, w, h in pixels}.
         curves: of each sequence.
-        scores: see :func:`mmct.analysis.evaluate`.
+        scores: see :func:`mmct.evaluation.evaluate`.
         fps: frames a second, but for first frames; None where no times are known.
     """
     name: str
@@ -26,6 +26,7 @@ class TrackerResults(NamedTuple):
     fps: float | None
 
     def auc(self, sequence: str) -> float:
+        """AUC of a sequence in percent."""
         return self.scores['per_sequence'][sequence]['auc']
 
 

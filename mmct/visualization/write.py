@@ -23,11 +23,11 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
 
     Args:
         results: folders of box files, as FOLDER or NAME=FOLDER, the teacher first.
-        annotations: see :func:`mmct.analysis.read_annotations`.
+        annotations: see :func:`mmct.formats.read_annotations`.
         out: folder, made if missing.
         frames: folder of the sequences' frames, see :func:`mmct.visualization.clips.find_clip`.
         sequences: to show; None for the best, the worst and those that compression cost most.
-        convention: of the metrics, see :func:`mmct.analysis.evaluate`.
+        convention: of the metrics, see :func:`mmct.evaluation.evaluate`.
 
     Raises:
         FileNotFoundError: results, annotations, or frames of a sequence to show are missing.

@@ -146,16 +146,16 @@ def test_layouts_of_annotations(layouts, kind):
 
 @pytest.mark.parametrize('text', [
     '1,2,3,4\n5,6,7,8.5\n', '1\t2\t3\t4\n5\t6\t7\t8.5', '1 2 3 4\r\n5 6 7 8.5',
-    '1, 2, 3, 4\n5, 6, 7, 8.5\n\n'])
+    '1, 2, 3, 4\n5, 6, 7, 8.5\n\n', '\ufeff1,2,3,4\n5\t6\t7\t8.5', '\n1,2,3,4,\n5,6,7,8.5'])
 def test_separators(text):
     assert parse_boxes(text, 'a').tolist() == [[1, 2, 3, 4], [5, 6, 7, 8.5]]
 
 
 @pytest.mark.parametrize(('text', 'message'), [
     ('', 'a.txt: expected a line x,y,w,h for each frame'),
-    ('1,2,3,4\n1,2,3', 'a.txt: expected four numbers x,y,w,h a line; .*row'),
-    ('1,2,3,4\n1,2,x,4', 'a.txt: expected four numbers x,y,w,h a line; .*row'),
-    ('1,2\n3,4', 'a.txt: expected a line x,y,w,h for each frame, got 2 lines of 2 numbers')])
+    ('1,2,3,4\n1,2,3', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,3'"),
+    ('1,2,3,4\n1,2,x,4', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,x,4'"),
+    ('1;2;3;4', "a.txt: expected four numbers x,y,w,h a line; line 1 is '1;2;3;4'")])
 def test_files_that_hold_no_boxes(tmp_path, text, message):
     (tmp_path / 'a.txt').write_text(text)
     with pytest.raises(ValueError, match=message):
@@ -231,10 +231,28 @@ def test_broken_results(results, change, message):
     path = results / 'results/cat-1.txt'
     path.write_text(change(path.read_text()))
     done = evaluated(results)
-    assert done.status == 2
-    assert done.err.startswith('error: ')
+    assert done.status == 1
+    assert done.err.startswith('left out: ')
     assert done.err.count('\n') == 1
     assert message in done.err
+    assert 'all 1 sequences' in done.out
+    (results / 'results/dog-2.txt').write_text('no boxes')
+    done = evaluated(results)
+    assert (done.status, done.err.splitlines()[-1]) == (2, 'error: no sequence is left to evaluate')
+
+
+def test_files_of_another_length_can_be_fitted(results):
+    path, boxes = results / 'results/cat-1.txt', sequence(0)[0]
+    lines = path.read_text().splitlines()
+    path.write_text('\n'.join(lines[:40]))
+    filled = evaluated(results, '--fit')
+    assert (filled.status, filled.err) == (0, '')
+    write(path, [*boxes[:40], *[[0, 0, 0, 0]] * 20])
+    assert evaluated(results).out == filled.out
+    path.write_text('\n'.join(lines))
+    whole = evaluated(results).out
+    path.write_text('\n'.join(lines * 2))
+    assert evaluated(results, '--fit').out == whole != filled.out
 
 
 def test_bad_annotations(results, tmp_path):
@@ -275,3 +293,33 @@ def test_a_sequence_may_be_named_like_what_lies_beside_boxes(tmp_path):
                        ('b', boxes), ('b_time', '0.01\n0.02\n'), ('b_score', boxes)):
         (tmp_path / f'{name}.txt').write_text(text)
     assert sorted(read_annotations(tmp_path)) == ['a', 'a_time', 'b', 'b_score']
+
+
+def test_what_lies_beside_annotations(tmp_path):
+    """Litter, sentences and other data sets' attributes are passed by, linked folders are not."""
+    for name, text in (('bus-2', '10,20,30,40\n'), ('absent/bus-2', '0\n'), ('att/bus-2', '0,1\n'),
+                       ('nlp/bus-2', 'a bus\n'), ('texts/bus-2', 'a bus\n'), ('._bus-2', '\0')):
+        path = tmp_path / f'annos/{name}.txt'
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text)
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as archive:
+        archive.write(tmp_path / 'annos/bus-2.txt', 'annos/bus-2.txt')
+        archive.writestr('__MACOSX/annos/._bus-2.txt', b'\xff')
+    with pytest.warns(UserWarning, match='attributes of 1 sequences are left out.*got 2 values'):
+        assert list(read_annotations(tmp_path / 'annos')) == ['bus-2']
+    assert list(read_annotations(tmp_path / 'a.zip')) == ['bus-2']
+    (tmp_path / 'lasot').mkdir()
+    for name in ('bus', 'cat'):
+        write(tmp_path / f'disk/{name}/{name}-2/groundtruth.txt', [(1, 2, 3, 4)])
+        (tmp_path / f'lasot/{name}').symlink_to(tmp_path / f'disk/{name}')
+    (tmp_path / 'disk/bus/all').symlink_to(tmp_path / 'lasot')
+    assert list(read_annotations(tmp_path / 'lasot')) == ['bus-2', 'cat-2']
+
+
+@pytest.mark.parametrize(('name', 'text'), [('classes', 'kite\n'), ('kite/1', '0 .5 .5 .1 .1\n')])
+def test_other_texts_in_own_data(tmp_path, name, text):
+    (tmp_path / 'kite').mkdir()
+    write(tmp_path / 'kite.txt', [(1, 2, 3, 4)])
+    (tmp_path / f'{name}.txt').write_text(text)
+    write(tmp_path / 'no_frames.txt', [(1, 2, 3, 4)])
+    assert list(read_annotations(tmp_path)) == ['kite', 'no_frames']

@@ -12,7 +12,8 @@ from mmtrack.registry import DATASETS, TRANSFORMS
 from mmct.datasets.transforms.frame_reader import FrameReader
 from mmct.deploy.calibration import pairs_of_config
 from mmct.formats import layout_of
-from mmct.formats.own import frame_of_video, in_order
+from mmct.formats.own import frame_of_video
+from mmct.runtime.frames import in_order
 from mmct.runtime.video import VideoFile
 
 LENGTH = 40
@@ -93,8 +94,8 @@ def test_names_of_frames(path, expected):
 
 
 def test_numbers_count_as_numbers():
-    assert sorted(['10.jpg', '2.jpg', 'a1', '1.jpg'], key=in_order) == [
-        '1.jpg', '2.jpg', '10.jpg', 'a1']
+    assert in_order(['10.jpg', '2.jpg', 'a1', '1.jpg', '²', '01.jpg']) == [
+        '01.jpg', '1.jpg', '2.jpg', '10.jpg', 'a1', '²']
 
 
 @pytest.mark.parametrize('scale', [1, 2])
@@ -174,7 +175,7 @@ def test_the_checker_knows_own_data(files, tmp_path):
     (lambda root: root.rmdir(), 'FolderDataset: folder .* is missing; set data_root'),
     (lambda root: None, 'has no sequence: expected folders of frames or video files'),
     (lambda root: ((root / 'a').mkdir(), (root / 'a.txt').write_text('1,2,3\n')),
-     'a.txt: expected a line x,y,w,h')])
+     'a.txt: expected four numbers x,y,w,h a line; line 1 is')])
 def test_mistakes(tmp_path, make, message):
     root = tmp_path / 'own'
     root.mkdir()

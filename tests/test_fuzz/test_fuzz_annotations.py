@@ -12,10 +12,10 @@ from fuzzing import Refused, fuzz, mutated, outcome
 from hypothesis import strategies as st
 from parity.ostrack import verify_folder
 
-from mmct.datasets.lasot_layout import convert_lasot_annotations
 from mmct.evaluation import evaluate, evaluate_got10k
 from mmct.formats import read_annotations, read_boxes, read_results
 from mmct.formats.annotations import flags
+from mmct.formats.lasot import convert_lasot_annotations
 from mmct.formats.results import parse_boxes, read_scores
 from mmct.utils.files import MAX_TEXT, safe_name, texts_of_archive
 

@@ -125,12 +125,50 @@ def test_what_cannot_be_drawn(exported, pictures, tmp_path, args, message):
 
 
 def test_a_frame_that_cannot_be_read(exported, pictures, tmp_path):
+    """What was tracked up to there is kept."""
+    (tmp_path / 'in').mkdir()
     for i, path in enumerate(sorted(pictures.iterdir())):
-        (tmp_path / path.name).write_bytes(path.read_bytes()[:None if i < 3 else 40])
-    done = draw(tmp_path, exported, '--box', '60,50,40,30', '--out', tmp_path / 'out' / 'o.mp4')
+        content = path.read_bytes()[:None if i < 3 else 40]
+        (tmp_path / f'in/{i + 8}.png').write_bytes(content)
+    out = tmp_path / 'out'
+    args = tmp_path / 'in', exported, '--box', '60,50,40,30', '--out', out / 'o.mp4'
+    done = draw(*args, '--boxes', out / 'o.txt')
     assert done.status == 2
-    assert '0003.png cannot be read' in done.err
-    assert not list((tmp_path / 'out').iterdir())
+    assert done.err.endswith(f'error: frame {tmp_path / "in/11.png"} cannot be read\n')
+    assert len(np.loadtxt(out / 'o.txt', delimiter=',')) == len(list(Frames(out / 'o.mp4'))) == 3
+    (out / 'o.mp4').unlink()
+    (tmp_path / 'in/8.png').write_bytes(b'')
+    assert draw(*args).status == 2
+    assert [path.name for path in out.iterdir()] == ['o.txt']
+
+
+def test_ctrl_c_ends_in_good_order(exported, pictures, tmp_path, monkeypatch):
+    update, left = Tracker.update, [None] * 4
+
+    def interrupted(self, frame):
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+        return update(self, frame)
+
+    monkeypatch.setattr(Tracker, 'update', interrupted)
+    done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / 'o.avi', '--boxes',
+                tmp_path / 'o.txt')
+    assert (done.status, done.err) == (130, '')
+    assert 'interrupted after 5 frames, ' in done.out
+    assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 5
+    assert len(list(Frames(tmp_path / 'o.avi'))) == 5
+
+
+def test_a_stream(exported, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = draw(pictures / '%04d.png', exported, '--box', '60,50,40,30')
+    assert done.status == 0, done.err
+    assert '8 frames, ' in done.out
+    assert [path.name for path in tmp_path.iterdir()] == ['_04d.png.tracked.mp4']
+    done = draw('http://127.0.0.1:1/v.mp4', exported, '--box', '60,50,40,30')
+    assert (done.status, done.err.splitlines()[-1]) == (
+        2, 'error: video http://127.0.0.1:1/v.mp4 cannot be opened')
 
 
 @pytest.mark.parametrize(('args', 'message'), [

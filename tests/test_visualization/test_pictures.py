@@ -6,7 +6,7 @@ from tiny import build, tracker
 from mmct.formats import read_boxes
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
-from mmct.visualization.clips import Clip
+from mmct.runtime.frames import Frames
 from mmct.visualization.contact_sheet import draw_contact_sheet
 
 
@@ -18,7 +18,7 @@ def test_contact_sheet_shows_each_tracker(tmp_path):
     boxes = {name: {'video': np.tile([5. + 20 * k, 10, 12, 20], (4, 1))}
              for k, name in enumerate(('ground truth', 'teacher', 'student'))}
     target = tmp_path / 'sheet' / 'sheet.png'
-    draw_contact_sheet({'video': Clip(frames)}, boxes, target, columns=3)
+    draw_contact_sheet({'video': Frames(frames)}, boxes, target, columns=3)
     picture = cv2.imread(str(target))
     for colour in ((255, 255, 255), (0, 94, 213), (189, 121, 11)):  # BGR of white, orange, blue
         close = np.abs(picture.astype(int) - colour).max(axis=2) < 40

@@ -10,8 +10,9 @@ from two_trackers import NAMES
 
 from mmct.evaluation import evaluate
 from mmct.formats import Annotation, read_annotations
+from mmct.runtime.frames import Frames
 from mmct.visualization import plots
-from mmct.visualization.clips import Clip, find_clip
+from mmct.visualization.clips import find_clip
 from mmct.visualization.look import COLOURS, DARK, LIGHT
 from mmct.visualization.player import sequence_data
 from mmct.visualization.trackers import (
@@ -144,6 +145,22 @@ def test_where_frames_lie(tmp_path, path):
         find_clip(tmp_path, 'cat-2', 6)
 
 
+@pytest.mark.parametrize(('name', 'path', 'first', 'length'), [
+    ('BlurCar3', 'data/BlurCar3/img', 3, 10), ('BlurCar3', 'BlurCar3', 1, 12),
+    ('Jogging_2', 'Jogging/img', 1, 12), ('car16_2', 'UAV123/car16', 415, 7),
+    ('Cat_done', 'Cat_done/imgs', 1, 12), ('cat_2', 'cat_2', 1, 12)])
+def test_frames_of_parts_of_videos(tmp_path, name, path, first, length):
+    """They are those that belong to the boxes, as the data set says."""
+    (tmp_path / path).mkdir(parents=True)
+    for i in range(first - 5 if first > 400 else 1, first + 7 if first > 400 else 13):
+        cv2.imwrite(str(tmp_path / path / f'{i:04d}.png'), np.full((40, 60, 3), i % 256, np.uint8))
+    clip = find_clip(tmp_path, name, length)
+    assert [clip[i][0, 0, 0] for i in range(length)] == [
+        i % 256 for i in range(first, first + length)]
+    with pytest.raises(ValueError, match=f' frames of {name}, the annotation 99'):
+        find_clip(tmp_path, name, 99)
+
+
 def test_frames_of_a_video(tmp_path):
     video = cv2.VideoWriter(str(tmp_path / 'cat-1.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10,
                             (64, 48))
@@ -157,7 +174,7 @@ def test_frames_of_a_video(tmp_path):
 def test_broken_frame(tmp_path):
     (tmp_path / 'a.jpg').write_text('no picture')
     with pytest.raises(OSError, match='a.jpg cannot be read'):
-        Clip([tmp_path / 'a.jpg'])[0]
+        Frames([tmp_path / 'a.jpg'])[0]
 
 
 def test_data_of_the_player():

@@ -12,13 +12,17 @@ class BrightenCrops(BaseTransform):
 
     Crops become float32, still 0 to 255: rounding them back to uint8 would lose what the
     published pipeline, which works on floats, keeps.
+
+    Args:
+        jitter: in [0, 1].
     """
 
-    def __init__(self, jitter):
+    def __init__(self, jitter: float) -> None:
         check_number('jitter', jitter, '[0, 1]')
         self.jitter = jitter
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Change the crops (S, S, 3), of a student's size too."""
         for i in range(len(results['img'])):
             gain = np.float32(results['rng'].uniform(1 - self.jitter, 1 + self.jitter))
             for crops in views(results):

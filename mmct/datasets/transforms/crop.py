@@ -1,6 +1,8 @@
 import math
+from collections.abc import Sequence
 
 import cv2
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
@@ -27,7 +29,9 @@ class CropPair(BaseTransform):
         student_size: side in pixels of the crops of a student of another resolution.
     """
 
-    def __init__(self, size, factor, center_jitter, scale_jitter, student_size=None):
+    def __init__(self, size: Sequence[int], factor: Sequence[float],
+                 center_jitter: Sequence[float], scale_jitter: Sequence[float],
+                 student_size: Sequence[int] | None = None) -> None:
         check_numbers('CropPair.size', size, '[1, 4096]', whole=True)
         check_numbers('CropPair.factor', factor, '(0, 100]', len(size))
         check_numbers('CropPair.center_jitter', center_jitter, '[0, 1000]', len(size))
@@ -38,7 +42,8 @@ class CropPair(BaseTransform):
                           whole=True)
         self.student_size = student_size
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict | None:
+        """Crop ``img``, frames (H, W, 3), around ``boxes`` x, y, w, h in their pixels."""
         crops, boxes, student_crops = [], [], []
         for i, (frame, box, settings) in enumerate(
                 zip(results['img'], results['boxes'], self.settings, strict=True)):
@@ -62,8 +67,19 @@ class CropPair(BaseTransform):
         return results
 
 
-def jitter_box(rng, box, center, scale):
-    """Change the size, then the place of a box x, y, w, h; every draw is per axis."""
+def jitter_box(rng: np.random.Generator, box: Sequence[float], center: float, scale: float
+               ) -> tuple[float, float, float, float]:
+    """Change the size, then the place of a box; every draw is per axis.
+
+    Args:
+        rng: source of the draws.
+        box: x, y, w, h in pixels.
+        center: range of the shift of the centre, in units of sqrt(w * h).
+        scale: standard deviation of the logarithm of width and height.
+
+    Returns:
+        x, y, w, h in pixels.
+    """
     x, y, w, h = (float(value) for value in box)
     grow_w, grow_h = rng.standard_normal(2)
     shift_x, shift_y = rng.random(2) - 0.5

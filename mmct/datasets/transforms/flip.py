@@ -1,24 +1,20 @@
 import cv2
-from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...utils.checks import check_number
+from .chance import ByChance
 from .views import views
 
 
 @TRANSFORMS.register_module()
-class FlipPair(BaseTransform):
+class FlipPair(ByChance):
     """Mirror both frames together left to right, with probability ``prob``.
 
     ``boxes`` are x, y, w, h in frame pixels.
     """
 
-    def __init__(self, prob):
-        check_number('prob', prob, '[0, 1]')
-        self.prob = prob
-
-    def transform(self, results):
-        if results['rng'].random() < self.prob:
+    def transform(self, results: dict) -> dict:
+        """Change ``img``, frames (H, W, 3), and ``boxes``."""
+        if self.happens(results['rng']):
             results['boxes'] = [
                 (frame.shape[1] - x - w, y, w, h)
                 for frame, (x, y, w, h) in zip(results['img'], results['boxes'], strict=True)]
@@ -28,19 +24,16 @@ class FlipPair(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class FlipCrops(BaseTransform):
+class FlipCrops(ByChance):
     """Mirror each crop by itself left to right, with probability ``prob``.
 
     ``boxes`` are x, y, w, h in units of the crop's side.
     """
 
-    def __init__(self, prob):
-        check_number('prob', prob, '[0, 1]')
-        self.prob = prob
-
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Change the crops (S, S, 3), of a student's size too, and ``boxes``."""
         for i, (x, y, w, h) in enumerate(results['boxes']):
-            if results['rng'].random() < self.prob:
+            if self.happens(results['rng']):
                 for crops in views(results):
                     crops[i] = cv2.flip(crops[i], 1)
                 results['boxes'][i] = 1 - x - w, y, w, h

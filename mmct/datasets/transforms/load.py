@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
@@ -21,18 +22,22 @@ class LoadPair(BaseTransform):
             frames as they are.
         factor: as ``CropPair``'s; needed by ``reduce_to``.
 
-    Raises:
-        OSError: a frame is missing or not an image.
     """
 
-    def __init__(self, reduce_to=None, factor=None):
+    def __init__(self, reduce_to: Sequence[int] | None = None,
+                 factor: Sequence[float] | None = None) -> None:
         if reduce_to is not None:
             check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', whole=True)
             check_numbers('LoadPair.factor', factor, '(0, 100]', len(reduce_to))
         self.reader = FrameReader()
-        self.settings = reduce_to and list(zip(reduce_to, factor))
+        self.settings = None if reduce_to is None else list(zip(reduce_to, factor))
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Read ``img_path``, a name for each frame.
+
+        Raises:
+            OSError: a frame is missing or not an image.
+        """
         paths = results['img_path']
         scales = [1] * len(paths)
         if self.settings:
@@ -48,7 +53,13 @@ class LoadPair(BaseTransform):
         return results
 
     @staticmethod
-    def reduction(box, size, factor):
-        """The largest of ``REDUCED`` that leaves the square of x, y, w, h ``size`` pixels."""
+    def reduction(box: Sequence[float], size: int, factor: float) -> int:
+        """The largest of ``REDUCED`` that leaves the square around a box enough pixels.
+
+        Args:
+            box: x, y, w, h in pixels of the frame.
+            size: side in pixels that the square has to keep.
+            factor: side of the square in units of sqrt(w * h).
+        """
         side = math.sqrt(max(float(box[2] * box[3]), 0)) * factor
         return max((scale for scale in REDUCED if side / scale >= size), default=1)

@@ -15,10 +15,11 @@ class LoadFrame(BaseTransform):
     that.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.reader = FrameReader()
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Read ``img_path``."""
         try:
             frame = self.reader.read(results['img_path'])
         except OSError as error:

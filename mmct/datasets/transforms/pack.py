@@ -25,7 +25,9 @@ class PackPair(BaseTransform):
     than the pair itself costs.
     """
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Give ``inputs`` and ``data_samples`` of crops (S, S, 3) and boxes in units of their
+        sides."""
         inputs, sample = {}, TrackDataSample(metainfo={'img_path': results.get('img_path', ())})
         for prefix, crop, (x, y, w, h) in zip(
                 ('', 'search_'), results['img'], results['boxes'], strict=True):
@@ -50,7 +52,8 @@ class PackFrame(BaseTransform):
     META = ('frame_id', 'video_id', 'video_length', 'img_path', 'ori_shape', 'img_shape',
             'instances', 'load_error')
 
-    def transform(self, results):
+    def transform(self, results: dict) -> dict:
+        """Give ``inputs`` and ``data_samples`` of a frame (H, W, 3) and its ``instances``."""
         sample = TrackDataSample(metainfo={key: results[key] for key in self.META
                                            if key in results})
         boxes = [instance['bbox'] for instance in results['instances'] if 'bbox' in instance]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmtrack.datasets import LaSOTDataset
 
-from mmct.datasets.lasot_layout import convert_lasot_annotations
+from mmct.formats.lasot import convert_lasot_annotations
 
 FILES = {
     'annos/cat-1.txt': '1,2,3,4\n5,6,7,8\n',
@@ -69,6 +69,14 @@ def test_all_test_videos_of_lasot(tmp_path, reference):
     assert 0.9 * frames < visible < frames
 
 
+def test_training_videos_and_sentences_of_newer_toolkits(tmp_path):
+    files = {f'annos/{kind}airplane-{number}.txt': text for number in (1, 10) for kind, text in (
+        ('', '10,20,30,40\n'), ('absent/', '0\n'), ('nlp/', 'white airplane landing\n'))}
+    assert convert_lasot_annotations(archive(tmp_path / 'a.tar.xz', files), tmp_path) == 1
+    assert load(tmp_path).get_data_info(0)['video_path'] == 'airplane/airplane-1/img'
+    assert (tmp_path / 'LaSOTBenchmark/airplane/airplane-10/groundtruth.txt').is_file()
+
+
 def test_nothing_leaves_the_target(tmp_path):
     source = archive(tmp_path / 'evil.tar.xz', {
         **FILES, '../../cat-7.txt': '1,2,3,4\n', '/absent/cat-7.txt': '0\n', '../notes.txt': ''})
@@ -79,19 +87,20 @@ def test_nothing_leaves_the_target(tmp_path):
 
 @pytest.mark.parametrize(('files', 'message'), [
     ({'annos/readme.txt': ''}, 'has no annotations'),
-    ({'annos/cat-1.txt': '1,2,3,4\n'}, 'cat-1 has 1 boxes and 0 absent flags'),
-    ({'annos/absent/cat-1.txt': '0\n'}, 'cat-1 has 0 boxes and 1 absent flags'),
-    ({**FILES, 'annos/cat-1.txt': '1,2,3,4\n5,6\n'}, "cat-1, line 2: expected x,y,w,h, got '5,6'"),
-    ({**FILES, 'annos/absent/cat-1.txt': '0\n2\n'}, 'flags other than 0 and 1'),
+    ({'annos/cat-1.txt': '1,2,3,4\n'}, 'has no absent/cat-1.txt beside cat-1.txt'),
+    ({'annos/absent/cat-1.txt': '0\n'}, 'has no annotations'),
+    ({**FILES, 'annos/cat-1.txt': '1,2,3,4\n5,6\n'}, "cat-1.txt: expected .* line 2 is '5,6'"),
+    ({**FILES, 'annos/absent/cat-1.txt': '0\n2\n'}, 'absent/cat-1.txt: expected 2 flags 0 to 1'),
+    ({**FILES, 'annos/absent/cat-1.txt': '0\n'}, 'expected 2 flags 0 to 1, got 1 values'),
 ])
 def test_annotations_that_do_not_fit(tmp_path, files, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
         convert_lasot_annotations(archive(tmp_path / 'a.tar.xz', files), tmp_path / 'lasot')
     assert not (tmp_path / 'lasot').exists()
 
 
 def test_no_archive(tmp_path):
-    with pytest.raises(FileNotFoundError, match='none is missing'):
+    with pytest.raises(FileNotFoundError, match='none does not exist'):
         convert_lasot_annotations(tmp_path / 'none', tmp_path / 'lasot')
     (tmp_path / 'text').write_text('text')
     with pytest.raises(ValueError, match='text is not a readable .tar or .zip'):
@@ -110,4 +119,4 @@ def test_command(tmp_path, pytestconfig, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(tool, run_name='__main__')
     assert ended.value.code == 2
-    assert capsys.readouterr().err.startswith('error: none is missing')
+    assert capsys.readouterr().err.startswith('error: none does not exist')

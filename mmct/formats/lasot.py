@@ -1,0 +1,65 @@
+"""LaSOT annotations of the official evaluation toolkit, brought into LaSOT's own layout.
+
+The toolkit has ``NAME.txt`` (a box x,y,w,h a line) and ``absent/NAME.txt`` (0 or 1 a line) in one
+folder or archive; LaSOT, and MMTracking's ``LaSOTDataset`` with it, a folder per video::
+
+    annotations/lasot_test_infos.txt
+    LaSOTBenchmark/CATEGORY/NAME/{groundtruth,full_occlusion,out_of_view}.txt
+
+The toolkit does not tell full occlusion from out of view. Absent frames are written as fully
+occluded; what is made of the two files, that the target is not visible, comes out the same.
+"""
+import re
+from pathlib import Path, PurePosixPath
+
+from ..utils.files import write_text
+from .annotations import read_texts, toolkit_annotations
+from .infos import HEADER
+from .results import box_text
+from .sequences import lasot_sequence, lasot_training_names
+
+VIDEO = re.compile(r'\w+-\d+')
+
+
+def convert_lasot_annotations(source: str | Path, target: str | Path) -> int:
+    """Write toolkit annotations in LaSOT's layout; images, where they are, are left alone.
+
+    Every file is written whole or not at all, the info file last. LaSOT's training videos, which
+    newer toolkits have too, are not listed there.
+
+    Args:
+        source: .tar, .zip or folder of the toolkit's annotations.
+        target: LaSOT's root, made if missing.
+
+    Returns:
+        The number of videos listed.
+
+    Raises:
+        FileNotFoundError: source is missing, or has no annotations.
+        ValueError: source is no archive, or the annotations of a video do not agree.
+    """
+    source, target = Path(source), Path(target)
+    texts, flagged = {}, set()
+    for path, text in read_texts(source).items():
+        name, kind = PurePosixPath(path).stem, PurePosixPath(path).parent.name
+        if VIDEO.fullmatch(name) and kind != 'att':
+            texts[path] = text
+        if kind == 'absent':
+            flagged.add(name)
+    annotations = toolkit_annotations(texts, source)
+    lacking = sorted(annotations.keys() - flagged)
+    if lacking:
+        raise ValueError(f'{source} has no absent/{lacking[0]}.txt beside {lacking[0]}.txt')
+    training, lines = lasot_training_names(), [HEADER]
+    for name, annotation in annotations.items():
+        sequence = lasot_sequence(name)
+        absent = ','.join(str(int(flag)) for flag in annotation.absent)
+        never = ','.join('0' * len(annotation.absent))
+        folder = target / 'LaSOTBenchmark'
+        write_text(folder / sequence.annotation, box_text(annotation.boxes))
+        for file, flags in zip(sequence.flags, (absent, never), strict=True):
+            write_text(folder / file, f'{flags}\n')
+        if name not in training:
+            lines.append(sequence.info_line(len(annotation.boxes)))
+    write_text(target / 'annotations/lasot_test_infos.txt', '\n'.join(lines))
+    return len(lines) - 1

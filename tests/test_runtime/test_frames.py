@@ -1,0 +1,120 @@
+"""One reader of frames: one order, and a video's frame is that of reading in order."""
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmct.runtime import frames as module
+from mmct.runtime.frames import Frames, Video, count_frames
+from mmct.runtime.video import VideoFile
+
+APPLE = b'\0\5\x16\7\0\2\0\0Mac OS X        \0\2\xb0\xff'  # what macOS puts into ._NAME
+LENGTH = 90
+
+
+def picture(number: int) -> np.ndarray:
+    """A frame that says its number in eight stripes, a bit each."""
+    bits = [number >> bit & 1 for bit in range(8)]
+    return np.repeat(np.uint8(255) * np.uint8(bits), 8)[None, :, None].repeat(48, 0).repeat(3, 2)
+
+
+def number_of(frame: np.ndarray) -> int:
+    return sum(1 << bit for bit in range(8) if frame[:, 8 * bit:8 * bit + 8].mean() > 127)
+
+
+@pytest.fixture(scope='module')
+def file(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp('video') / 'a.mp4'
+    with VideoFile(path, 25) as video:
+        for i in range(LENGTH):
+            video.write(picture(i))
+    return path
+
+
+OPENCV = cv2.VideoCapture
+
+
+class Lying:
+    """OpenCV's reader of a file whose index is wrong, and what it was asked to do."""
+
+    def __init__(self, path: str) -> None:
+        self.video, self.shift, self.done = OPENCV(path), -3, Lying.log
+        self.done.append('open')
+
+    log: list = []
+
+    def set(self, key: int, number: float) -> bool:
+        self.done.append('set')
+        return self.video.set(key, number + self.shift)
+
+    def grab(self) -> bool:
+        self.done.append('grab')
+        return self.video.grab()
+
+    def read(self) -> tuple:
+        self.done.append('read')
+        return self.video.read()
+
+
+@pytest.fixture
+def lying(monkeypatch) -> list:
+    monkeypatch.setattr(module.cv2, 'VideoCapture', Lying, raising=True)
+    monkeypatch.setattr(Lying, 'log', [])
+    return Lying.log
+
+
+def test_folders_are_in_order_of_numbers(tmp_path):
+    for i in range(1, 13):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), picture(i))
+        (tmp_path / f'._{i}.png').write_bytes(APPLE)
+    frames = Frames(tmp_path)
+    assert [number_of(frame) for frame in frames] == list(range(1, 13))
+    assert [number_of(frame) for frame in frames] == list(range(1, 13))
+    assert [number_of(frames[i]) for i in (9, 1)] == [10, 2]
+    assert frames.length == count_frames(tmp_path) == 12
+
+
+def test_any_order_gives_the_frames_of_reading_in_order(file):
+    frames = Frames(file)
+    whole = list(frames)
+    assert [number_of(frame) for frame in whole] == list(range(LENGTH))
+    order = np.random.default_rng(0).permutation(LENGTH)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        for i in (*order, *range(40, LENGTH)):
+            np.testing.assert_array_equal(frames[int(i)], whole[i])
+    for wrong in (LENGTH, LENGTH + 100, -1):
+        with pytest.raises(OSError, match=f'a.mp4#{wrong} cannot be read'):
+            frames[wrong]
+    np.testing.assert_array_equal(frames[LENGTH - 1], whole[-1])
+
+
+def test_an_index_that_leads_elsewhere_is_found_out(file, lying):
+    video = Video(file)
+    with pytest.warns(UserWarning, match='decoded from its beginning for each frame'):
+        assert number_of(video[70]) == 70
+    assert [number_of(video[i]) for i in (10, 60, 89, 0)] == [10, 60, 89, 0]
+    assert lying.count('set') == 1
+    assert count_frames(file) == LENGTH
+    with pytest.raises(OSError, match='a.mp4#90 cannot be read'):
+        video[LENGTH]
+
+
+def test_frames_in_order_cost_what_decoding_costs(file, lying):
+    video = Video(file)
+    for i in (0, 1, 2, 10, 30):
+        video[i]
+    assert lying == ['open', 'read', 'read', 'read', *['grab'] * 7, 'read', *['grab'] * 19, 'read']
+
+
+def test_streams_are_handed_to_opencv(tmp_path):
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f'img_{i}.png'), picture(9 * i))
+    assert [number_of(frame) for frame in Frames(str(tmp_path / 'img_%d.png'))] == [0, 9, 18]
+    for name in ('http://127.0.0.1:1/v.mp4', '/dev/null', str(tmp_path / 'none_%d.png')):
+        with pytest.raises(ValueError, match='cannot be opened'):
+            Frames(name)
+    with pytest.raises(FileNotFoundError, match='does not exist'):
+        Frames(tmp_path / 'none.mp4')
