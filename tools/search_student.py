@@ -57,7 +57,7 @@ def main(args) -> None:
         task = progress.add_task('students timed', total=2 * len(configs))
         teacher, *students = search.measure(
             configs, args.steps, lambda: progress.advance(task), rounds=2)
-    students.sort(key=lambda s: -s.macs)
+    students.sort(key=lambda s: s.macs, reverse=True)
     within = [s for s in students if s.milliseconds <= args.budget_ms]
     picture = args.out / 'latency.png'
     search.draw(students, teacher, args.budget_ms, picture)
@@ -73,7 +73,8 @@ def main(args) -> None:
                          '--budget-ms or give smaller shapes')
 
 
-def table(students, teacher, written) -> str:
+def table(students: list, teacher, written: list[str]) -> str:
+    """The students beside their teacher, the first ones with the names of their configs."""
     rows = [dict(student='teacher', **columns(teacher, teacher))]
     for i, student in enumerate(students):
         rows.append(dict(student=student.shape.name, **columns(student, teacher),
@@ -81,7 +82,8 @@ def table(students, teacher, written) -> str:
     return tabulate(rows, headers='keys', tablefmt='github')
 
 
-def columns(student, teacher) -> dict:
+def columns(student, teacher) -> dict[str, str]:
+    """What a student costs, in words."""
     return {'GMACs': f'{student.macs / 1e9:.3g}',
             'parameters': f'{student.parameters / 1e6:.3g} M',
             'ms': f'{student.milliseconds:.2f}',

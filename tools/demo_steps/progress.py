@@ -76,7 +76,8 @@ def shown(jobs: Sequence[Job], lanes: int, rest: float, start: float, pairs: int
         nonlocal announced
         for job in jobs:
             if job.process and job not in tasks:
-                tasks[job] = bars.tasks[bars.add_task(job.name, total=job.cost, left='')]
+                number = bars.add_task(job.name, total=job.cost, left='')
+                tasks[job] = bars.tasks[number]
         for job, task in tasks.items():
             bars.update(task.id, completed=job.share * job.cost)
             bars.update(task.id, left=clock(task.time_remaining))
