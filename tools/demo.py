@@ -30,8 +30,8 @@ def parse_args():
                         metavar='FILE', help='weights (.pth) of configs/demo/ostrack_tiny.py, or '
                         "OpenCV's VitTrack (.onnx; default: the weights that come with mmct)")
     parser.add_argument('--students', nargs='+', metavar='CONFIG',
-                        help=f'names of configs in configs/demo (default {tiny.default}), for '
-                        f'VitTrack of configs/ct_vittrack_*.py (default {vittrack.default})')
+                        help=f'names of configs in configs/demo (default {tiny.student}), for '
+                        f'VitTrack of configs/ct_vittrack_*.py (default {vittrack.student})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0],
                         help='train all students once with each (default 0)')
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1), metavar='N',
@@ -52,7 +52,7 @@ def main(args) -> None:
         raise ValueError(f'--teacher {args.teacher} ends in none of {", ".join(TEACHERS)}')
     teacher = TEACHERS[args.teacher.suffix]
     work_dir = args.work_dir or Path(teacher.work_dir)
-    students, configs = args.students or [teacher.default], teacher.student_configs()
+    students, configs = args.students or [teacher.student], teacher.students()
     for student in students:
         if student not in configs:
             raise ValueError(f'--students {student} is none of {", ".join(configs)}')

@@ -47,20 +47,16 @@ class Job:
     epochs: int = 1
     resume: Sequence[str] = ()
     after: 'Job | None' = None
-    done: bool = False
-    share: float = 0.
-    seconds: float = 0.
-    process: subprocess.Popen | None = None
 
     def __post_init__(self) -> None:
-        self.file = self.log.with_suffix('.json')
+        self.file, self.process = self.log.with_suffix('.json'), None
         before = {}
         with contextlib.suppress(OSError, ValueError):
             before = json.loads(self.file.read_text())
         self.begun = before.get('settings') == self.settings
-        if self.begun:
-            self.done, self.seconds = before['done'], before['seconds']
-            self.share = float(self.done)
+        self.done = self.begun and before['done']
+        self.seconds = before['seconds'] if self.begun else 0.
+        self.share = float(self.done)
 
     def start(self) -> None:
         folder = self.log.parent

@@ -14,7 +14,7 @@ from mmct.formats.annotations import folder_annotation
 from mmct.utils.files import read_text, write_text
 
 from .jobs import Job, run_jobs
-from .teachers import Teacher
+from .teachers import CONFIGS, Teacher
 
 TOOLS = Path(__file__).parents[1]
 VIDEOS = 'LaSOTBenchmark'
@@ -83,11 +83,11 @@ def contestants(teacher: Teacher, weights: Path, students: Sequence[str], seeds:
             cost=frames * FRAME_COST, resume=['--resume'], after=training)
         return Contestant(name, student, way, config, checkpoint, own / 'boxes', training, test)
 
-    found = [tested(teacher.name, teacher.name, teacher.config, [], weights)]
+    found = [tested(teacher.name, teacher.name, CONFIGS / teacher.config, [], weights)]
     for seed, student, way in itertools.product(seeds, students, WAYS):
-        name = f'{teacher.label(student)} {way}'
+        name = f'{teacher.title}{student.removeprefix(teacher.prefix)} {way}'
         label = f'{name}, seed {seed}'
-        own, file = folder / folder_name(label), teacher.student_configs()[student]
+        own, file = folder / folder_name(label), teacher.students()[student]
         settings = [f'randomness.seed={seed}', f'model.seed={seed}', *WAYS[way],
                     *pairs_from(data), f'model.teacher_checkpoint={weights}', *options]
         config = read_config(file, settings)

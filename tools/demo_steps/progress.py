@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from .jobs import Job
 
@@ -64,9 +70,9 @@ def shown(jobs: Sequence[Job], lanes: int, rest: float, start: float, pairs: int
     console = Console(soft_wrap=True, highlight=False)
     bars = Progress(
         TextColumn('{task.description:<42}'), BarColumn(), TaskProgressColumn(),
-        TextColumn('{task.fields[left]}'), console=console, disable=not console.is_terminal,
-        speed_estimate_period=PERIOD)
-    everything = bars.add_task('everything', total=sum(job.cost for job in jobs) + rest, left='')
+        TimeRemainingColumn(), TextColumn('left'), console=console,
+        disable=not console.is_terminal, speed_estimate_period=PERIOD)
+    everything = bars.add_task('everything', total=None)
     tasks, tenths, announced = {}, dict.fromkeys(jobs, 0), False
     for job in jobs:
         if job.done:
@@ -76,28 +82,24 @@ def shown(jobs: Sequence[Job], lanes: int, rest: float, start: float, pairs: int
         nonlocal announced
         for job in jobs:
             if job.process and job not in tasks:
-                number = bars.add_task(job.name, total=job.cost, left='')
+                number = bars.add_task(job.name, total=job.cost)
                 tasks[job] = bars.tasks[number]
         for job, task in tasks.items():
             bars.update(task.id, completed=job.share * job.cost)
-            bars.update(task.id, left=clock(task.time_remaining))
         speeds = {job: task.speed for job, task in tasks.items() if task.speed}
         left = time_left(jobs, lanes, speeds, rest)
-        bars.update(everything, left=clock(left),
-                    completed=sum(job.share * job.cost for job in jobs))
-        if speeds and not announced and all(job.done or job in speeds for job in tasks):
-            announced = True
-            console.print(announcement(time.monotonic() - start + left, left, pairs))
+        if left is not None:
+            passed = time.monotonic() - start
+            bars.update(everything, completed=passed, total=passed + left)
+            if not announced and all(job.done or job in speeds for job in tasks):
+                announced = True
+                console.print(announcement(passed + left, left, pairs))
         for job in tasks:
             if int(10 * job.share) > tenths[job]:
                 tenths[job] = int(10 * job.share)
                 if not console.is_terminal:
-                    print(f'{job.name}: {job.share:.0%}, {clock(left)} of all', flush=True)
+                    until = '-:--:--' if left is None else timedelta(seconds=round(left))
+                    print(f'{job.name}: {job.share:.0%}, {until} left of all', flush=True)
 
     with bars:
         yield update
-
-
-def clock(seconds: float | None) -> str:
-    """Hours, minutes and seconds."""
-    return '-:--:-- left' if seconds is None else f'{timedelta(seconds=round(seconds))} left'

@@ -10,35 +10,29 @@ class Teacher(NamedTuple):
 
     Attributes:
         name: in tables.
-        config: file of the tracker.
-        students: beginning of the paths of the compressions' configs.
-        title: what tables have instead of that beginning.
-        default: name of the student that is trained if no other is asked for.
+        config: its name in ``CONFIGS``.
+        prefix, title: beginning of the names of its students' configs, and what tables have
+            instead.
+        student: the one that is trained if no other is asked for.
         work_dir: default folder for logs and results.
         speed_up: published for such students; None if none is.
     """
     name: str
-    config: Path
-    students: Path
+    config: str
+    prefix: str
     title: str
-    default: str
+    student: str
     work_dir: str
     speed_up: float | None
 
-    def student_configs(self) -> dict[str, Path]:
-        """Files by name."""
-        return {file.stem: file for file in sorted(
-            self.students.parent.glob(f'{self.students.name}*.py'))}
-
-    def label(self, student: str) -> str:
-        """A student in tables."""
-        return self.title + student.removeprefix(self.students.name)
+    def students(self) -> dict[str, Path]:
+        """Configs by name."""
+        return {file.stem: file for file in sorted(CONFIGS.rglob(f'{self.prefix}*.py'))}
 
 
 # By the ending of the file with their weights.
 TEACHERS = {
-    '.pth': Teacher('teacher, 12 layers', CONFIGS / 'demo/ostrack_tiny.py',
-                    CONFIGS / 'demo/ct_ostrack_tiny_', '', 'ct_ostrack_tiny_4l_1461',
-                    'work_dirs/demo', 2.17),
-    '.onnx': Teacher('VitTrack, 3 layers', CONFIGS / 'vittrack.py', CONFIGS / 'ct_vittrack_',
-                     'VitTrack ', 'ct_vittrack_2l', 'work_dirs/demo_vittrack', None)}
+    '.pth': Teacher('teacher, 12 layers', 'demo/ostrack_tiny.py', 'ct_ostrack_tiny_', '',
+                    'ct_ostrack_tiny_4l_1461', 'work_dirs/demo', 2.17),
+    '.onnx': Teacher('VitTrack, 3 layers', 'vittrack.py', 'ct_vittrack_', 'VitTrack ',
+                     'ct_vittrack_2l', 'work_dirs/demo_vittrack', None)}
