@@ -11,15 +11,22 @@ that of cosine. The ten best are printed with these two and drawn in OUT/stages_
 docs/insight.md says how both work.
 """
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli import Settings, bars, existing_config, run
 from tabulate import tabulate
 
+if TYPE_CHECKING:
+    import numpy as np
+    from analysis.divisions import Division
+    from analysis.start_scores import Start, UntrainedStudents
+
 LISTED = 10  # divisions of --metric start
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', type=Path, help='of a tracker, or of a compression: its teacher')
@@ -41,7 +48,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     from analysis.divisions import best_division, even_division
     from analysis.layer_similarity import build_teacher, layer_similarity, pair_loader
     from analysis.start_scores import UntrainedStudents, check_copies
@@ -61,7 +68,7 @@ def main(args) -> None:
     title = f'{args.checkpoint.name} on {len(loader.dataset)} {args.pairs} pairs'
     starts = {}
     with bars() as progress:
-        def task(name, times=1):
+        def task(name: str, times: int = 1) -> Callable[[int], None]:
             own = progress.add_task(name, total=times * len(loader.dataset))
             return lambda pairs: progress.advance(own, pairs)
 
@@ -79,17 +86,17 @@ def main(args) -> None:
             report_changes(picture, similarity, even[number], suggested[number], title)
 
 
-def find_starts(students, first: list, task) -> dict:
+def find_starts(students: 'UntrainedStudents', first: 'Sequence[Division]',
+                task: Callable[[str, int], Callable[[int], None]]) -> 'dict[Division, Start]':
     """Start scores of the divisions that are tried, the best one first.
 
     Args:
-        students: ``UntrainedStudents``.
         first: divisions that a search begins with.
         task: makes the callback for a bar, of its name and how often all pairs are run.
     """
     from analysis.division_search import search_divisions
 
-    def score(divisions):
+    def score(divisions: 'list[Division]') -> 'dict[Division, Start]':
         name = f'pairs × {len(divisions)} students of {len(first[0])} layers'
         return students.score(divisions, task(name, len(divisions)))
 
@@ -97,7 +104,8 @@ def find_starts(students, first: list, task) -> dict:
     return dict(sorted(starts.items(), key=lambda item: item[1], reverse=True))
 
 
-def report_starts(picture: Path, starts: dict, even: tuple, suggested: tuple, title: str) -> None:
+def report_starts(picture: Path, starts: 'dict[Division, Start]', even: 'Division',
+                  suggested: 'Division', title: str) -> None:
     """Table and picture of --metric start.
 
     Args:
@@ -121,7 +129,8 @@ def report_starts(picture: Path, starts: dict, even: tuple, suggested: tuple, ti
     print_setting(next(iter(starts)))
 
 
-def report_changes(picture: Path, similarity, even: tuple, suggested: tuple, title: str) -> None:
+def report_changes(picture: Path, similarity: 'np.ndarray', even: 'Division',
+                   suggested: 'Division', title: str) -> None:
     """Table and picture of --metric cosine."""
     from analysis.divisions import total_change
     from analysis.pictures import draw_divisions
@@ -135,7 +144,7 @@ def report_changes(picture: Path, similarity, even: tuple, suggested: tuple, tit
     print_setting(suggested)
 
 
-def print_setting(division: tuple) -> None:
+def print_setting(division: 'Division') -> None:
     """What is pasted into a config."""
     print('In the config of the compression:\n'
           f'model = dict(student=dict(backbone=dict(division={list(division)})))\n')

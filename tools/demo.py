@@ -18,7 +18,7 @@ from cli import run
 from demo_steps.teachers import CONFIGS, TEACHERS
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     tiny, vittrack = TEACHERS['.pth'], TEACHERS['.onnx']
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -42,7 +42,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     start = time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
