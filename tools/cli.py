@@ -7,6 +7,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from rich.progress import Progress
 
 TRACEBACK = '--traceback'
 DATASETS = Path(__file__).parents[1] / 'configs/_base_/datasets'
@@ -35,7 +40,7 @@ def run(parse_args: Callable[[], argparse.Namespace],
         sys.exit(2)
 
 
-def existing_config(path: Path):
+def existing_config(path: Path) -> 'Config':
     """Read a config.
 
     Raises:
@@ -47,7 +52,7 @@ def existing_config(path: Path):
     return Config.fromfile(path)
 
 
-def box(text: str) -> tuple:
+def box(text: str) -> tuple[float, float, float, float]:
     """X,Y,W,H of a command line."""
     try:
         x, y, w, h = (float(part) for part in text.split(','))
@@ -56,7 +61,7 @@ def box(text: str) -> tuple:
     return x, y, w, h
 
 
-def bars(description: str = '{task.description}'):
+def bars(description: str = '{task.description}') -> 'Progress':
     """A ``Progress`` of rich, with counts and the time that is left."""
     from rich.progress import (
         BarColumn,
@@ -72,7 +77,8 @@ def bars(description: str = '{task.description}'):
 class Settings(argparse.Action):
     """MMEngine's ``DictAction``, imported when there is something to parse."""
 
-    def __call__(self, parser, namespace, values, option_string=None):
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
+                 values: Any, option_string: str | None = None) -> None:
         from mmengine.config import DictAction
         DictAction(self.option_strings, self.dest, self.nargs)(
             parser, namespace, values, option_string)
@@ -94,7 +100,7 @@ def runner_parser(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def runner_config(args: argparse.Namespace):
+def runner_config(args: argparse.Namespace) -> 'Config':
     """The config with what the command line says on top.
 
     Raises:
@@ -116,7 +122,7 @@ def runner_config(args: argparse.Namespace):
     return cfg
 
 
-def use_test_set(cfg, name: str) -> None:
+def use_test_set(cfg: 'Config', name: str) -> None:
     """Let a config test on another data set, one of ``configs/_base_/datasets/NAME_test.py``."""
     files = {file.stem.removesuffix('_test'): file for file in sorted(DATASETS.glob('*_test.py'))}
     if name not in files:

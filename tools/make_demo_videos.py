@@ -20,7 +20,7 @@ def size(text: str) -> tuple[int, int]:
     return width, height
 
 
-def parse_args():
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('folder', type=Path)
     for split, videos, frames in (('train', 600, 24), ('val', 40, 24), ('test', 64, 100)):
@@ -38,12 +38,12 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     # In the processes that are started, too.
     write(args)
 
 
-def write(args) -> None:
+def write(args: argparse.Namespace) -> None:
     from synthetic_videos import SPLITS, write_videos
 
     with bars('{task.description:<14}') as progress:

@@ -5,13 +5,18 @@ picture of latency over MACs: more arithmetic at the same time mostly means a be
 """
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli import bars, existing_config, run
 from tabulate import tabulate
 
+if TYPE_CHECKING:
+    from analysis.student_search import Student
 
-def parse_args():
+
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', type=Path, help='config of a compression')
@@ -36,7 +41,7 @@ def parse_args():
     return parser.parse_args()
 
 
-def main(args) -> None:
+def main(args: argparse.Namespace) -> None:
     import torch
     from analysis import student_search as search
 
@@ -57,7 +62,7 @@ def main(args) -> None:
         task = progress.add_task('students timed', total=2 * len(configs))
         teacher, *students = search.measure(
             configs, args.steps, lambda: progress.advance(task), rounds=2)
-    students.sort(key=lambda s: -s.macs)
+    students.sort(key=lambda s: s.macs, reverse=True)
     within = [s for s in students if s.milliseconds <= args.budget_ms]
     picture = args.out / 'latency.png'
     search.draw(students, teacher, args.budget_ms, picture)
@@ -73,7 +78,8 @@ def main(args) -> None:
                          '--budget-ms or give smaller shapes')
 
 
-def table(students, teacher, written) -> str:
+def table(students: 'Sequence[Student]', teacher: 'Student', written: Sequence[str]) -> str:
+    """The students beside their teacher, the first ones with the names of their configs."""
     rows = [dict(student='teacher', **columns(teacher, teacher))]
     for i, student in enumerate(students):
         rows.append(dict(student=student.shape.name, **columns(student, teacher),
@@ -81,7 +87,8 @@ def table(students, teacher, written) -> str:
     return tabulate(rows, headers='keys', tablefmt='github')
 
 
-def columns(student, teacher) -> dict:
+def columns(student: 'Student', teacher: 'Student') -> dict[str, str]:
+    """What a student costs, in words."""
     return {'GMACs': f'{student.macs / 1e9:.3g}',
             'parameters': f'{student.parameters / 1e6:.3g} M',
             'ms': f'{student.milliseconds:.2f}',

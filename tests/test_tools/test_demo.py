@@ -10,17 +10,10 @@ import cv2
 import numpy as np
 import pytest
 from demo_steps.jobs import Job, run_jobs
-from demo_steps.progress import announcement, test_share, time_left, train_share
-from demo_steps.scores import Estimate, mean_and_error, paired_difference, promises
-
-# MMEngine's Config imports what a config names, mmct among it.
-from mmengine.config import Config
-from mmtrack.registry import MODELS
-
-from mmct.checkpoint import save_tracker
+from demo_steps.progress import announcement, time_left
+from demo_steps.results import Estimate, mean_and_error, paired_difference, promises
 
 ROOT = Path(__file__).parents[2]
-test_share.__test__ = False  # not a test
 FEW_PAIRS = ['train_dataloader.dataset.pairs_per_epoch=64', 'train_dataloader.batch_size=32',
              'val_dataloader.dataset.pairs_per_epoch=32', 'train_cfg.max_epochs=2']
 
@@ -36,7 +29,7 @@ def job(tmp_path):
         tail = f'; say("{name} ends")'
         return Job(name, tmp_path / name / 'job.log',
                    [sys.executable, '-c', head + (code or 'time.sleep(0.3)') + tail],
-                   kwargs.pop('settings', {'of': name}), **kwargs)
+                   kwargs.pop('settings', name), **kwargs)
     return make
 
 
@@ -63,7 +56,7 @@ def test_what_is_done_is_not_done_again(job, tmp_path):
 
 def test_other_settings_move_the_old_results_aside(job, tmp_path):
     run_jobs([job('one')], 1)
-    again = job('one', settings={'of': 'another'}, resume=['--resume'])
+    again = job('one', settings='another', resume=['--resume'])
     assert not again.done
     run_jobs([again], 1)
     assert order(tmp_path)[2] == 'one begins'
@@ -88,15 +81,6 @@ def test_a_failure_stops_the_other_job_and_both_are_gone_on_with(job, tmp_path):
     assert {'bad ends', 'slow begins --resume', 'slow ends'} < set(after)
 
 
-def test_the_result_is_there_before_the_job_counts_as_done(job, tmp_path):
-    def fail():
-        raise ValueError('no checkpoint')
-
-    with pytest.raises(ValueError, match='no checkpoint'):
-        run_jobs([job('one', finish=fail)], 1)
-    assert not job('one').done
-
-
 def test_commands_run_on_one_thread_and_their_time_is_known(job, tmp_path):
     own = job('one', 'import os; say(os.environ["OMP_NUM_THREADS"])')
     run_jobs([own], 1)
@@ -107,40 +91,43 @@ def test_commands_run_on_one_thread_and_their_time_is_known(job, tmp_path):
 # How far they are
 
 @pytest.mark.parametrize(('line', 'share'), [
-    ('Epoch(train)   [1][ 50/200]  lr: 1e-3', 0.0625), ('Epoch(train) [4][200/200]', 1.),
-    ('Epoch(val) [4][15/15]  pair/iou: 0.5', None)])
-def test_share_of_a_training(line, share):
-    assert train_share(line, 4) == share
+    ('Epoch(train)   [1][ 50/200]  lr: 1e-3', 0.0625), ('Epoch(val) [4][15/15]', 0.)])
+def test_share_of_a_training(job, line, share):
+    training = job('one', f'print({line!r}); sys.exit(1)', epochs=4)
+    with pytest.raises(ValueError, match='exit status 1;'):
+        run_jobs([training], 1)
+    assert training.share == share
 
 
-def test_share_of_a_test():
-    assert test_share('Epoch(test) [ 50/800]  eta: 0:00:11') == 0.0625
+def test_share_of_a_test(job):
+    test = job('one', 'print("Epoch(test) [ 50/800]  eta: 0:00:11"); sys.exit(1)')
+    with pytest.raises(ValueError, match='exit status 1;'):
+        run_jobs([test], 1)
+    assert test.share == 0.0625
 
 
-def test_time_left_follows_the_pace_of_what_runs(job):
-    training = job('training', cost=100.)
-    other = job('other', cost=50.)
-    tests = [job(f'test {i}', cost=20., after=own)
-             for i, own in enumerate((None, training, other))]
+def test_time_left_follows_the_speed_of_what_runs(job):
+    training, other = job('training', cost=100.), job('other', cost=50.)
+    tests = [job('first test', cost=20.), job('second test', cost=20., after=training)]
     jobs = [training, other, *tests]
-    assert time_left(jobs, 2) is None
-    training.process = other.process = object()
-    training.marks, training.share = [(10., 0.1), (30., 0.2)], 0.2  # 2 seconds a cost
-    other.marks, other.share = [(10., 0.1), (20., 0.2)], 0.2
-    # Beside the training: 80 of the other, then 40 of a test; two tests when it is done, at 160.
-    assert time_left(jobs, 2) == 200.
-    assert time_left(jobs, 2, rest=30.) == 260.
-    assert time_left(jobs, 1) == 160 + 80 + 3 * 40
+    assert time_left(jobs, 2, {}) is None
+    training.share = other.share = 0.2
+    speeds = {training: 0.5, other: 0.5}
+    # Beside 160 s of the training and 40 of its test there is time for all else.
+    assert time_left(jobs, 2, speeds) == 200.
+    assert time_left(jobs, 2, speeds, rest=30.) == 260.
+    assert time_left(jobs, 1, speeds) == 160 + 80 + 2 * 40
+    assert time_left(jobs, 1, {other: 0.5}) == 160 + 80 + 2 * 40
+    training.share = 1.
+    assert time_left(jobs, 2, speeds) == 80.
 
 
 def test_announcement():
     assert re.fullmatch(r'All of it takes about 14 minutes on this machine, until \d\d:\d\d\.',
-                        announcement(14.2, 13., 6400))
-    slow = announcement(30., 28., 6400)
+                        announcement(14.2 * 60, 13. * 60, 6400))
+    slow = announcement(30. * 60, 28. * 60, 6400)
     assert 'about 30 minutes' in slow
-    assert 'This machine is slower' in slow
     assert 'pairs_per_epoch=3200' in slow
-    assert 'slower' not in announcement(30., 28.)  # with other settings nothing was promised
 
 
 # Scores
@@ -168,14 +155,13 @@ def test_difference_is_paired_by_video():
     (99., Estimate(-1., 0.1), 3., [True, True, False]),
     (99., Estimate(1., float('nan')), 3., [True, True, False])])
 def test_promises(share, lead, speed_up, held):
-    assert [promise.held for promise in promises(share, lead, speed_up, 2.17)] == held
+    assert [kept for _, kept, _ in promises(share, lead, speed_up, 2.17)] == held
 
 
 def test_promises_are_said_with_their_numbers():
-    share, lead = promises(95.94, Estimate(1.25, 0.5), 1.3, None)
-    assert str(share) == "keeps 96 % of the teacher's AUC: no, 95.9 %"
-    assert str(lead) == ('is ahead of ground truth only by more than the standard error: yes, '
-                         '+1.2 ± 0.5 AUC')
+    assert promises(95.94, Estimate(1.25, 0.5), 1.3, None) == [
+        ("keeps 96 % of the teacher's AUC", False, '95.9 %'),
+        ('is ahead of ground truth only by more than the standard error', True, '+1.2 ± 0.5 AUC')]
 
 
 # The whole
@@ -209,11 +195,8 @@ def test_bad_arguments_end_at_once(args, says, tmp_path):
 
 @pytest.mark.slow
 def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp_path):
-    work, teacher = tmp_path / 'work', tmp_path / 'teacher.pth'
-    config = Config.fromfile(ROOT / 'configs/demo/ostrack_tiny.py')
-    save_tracker(MODELS.build(config.model).state_dict(), teacher, student=False)
-    args = ['--data', data, '--work-dir', work, '--teacher', teacher, '--seeds', '0', '1',
-            '--cfg-options', *FEW_PAIRS]
+    work = tmp_path / 'work'
+    args = ['--data', data, '--work-dir', work, '--seeds', '0', '1', '--cfg-options', *FEW_PAIRS]
     done = demo(*args)
     assert (done.returncode, done.stderr) == (0, '')
     assert 'left of all' in done.stdout  # progress, without a terminal too

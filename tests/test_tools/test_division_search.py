@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 from analysis.division_search import all_divisions, neighbours, search_divisions
-from analysis.stage_analysis import even_division
+from analysis.divisions import even_division
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +36,7 @@ def test_neighbours_differ_by_one_layer_at_one_boundary():
 def test_few_divisions_are_all_scored_once(seed, depth, data):
     number = data.draw(st.integers(1, depth))
     score = Scorer(seed)
-    found = search_divisions([tuple(even_division(depth, number))], score)
+    found = search_divisions([even_division(depth, number)], score)
     assert sorted(found) == sorted(score.asked) == all_divisions(depth, number)
 
 

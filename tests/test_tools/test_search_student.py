@@ -1,18 +1,22 @@
 import re
 
 import cv2
+import numpy as np
 import pytest
 from commands import ROOT, run_process, run_tool
-from tiny import save_teacher
+from tiny import build, save_teacher, tracker
 
 import mmct  # noqa: F401  before MMTracking
 
 # isort: split
 from analysis.student_search import default_choices, grid, student_config
+from benchmarks.speed import step_times
 from mmengine.config import Config
 from mmtrack.registry import MODELS, TRANSFORMS
 
 from mmct.evaluation.complexity import count_macs
+from mmct.models.torch_network import TorchNetwork
+from mmct.runtime import Tracker
 
 # The demo's teacher has a single head, of which no student may have a half.
 CONFIG = f"""
@@ -108,3 +112,12 @@ def test_default_grid_of_the_full_size():
     assert backbone.division == [3, 3, 3, 3]
     backbone.division = 4
     assert same.model.to_dict() == config.model.to_dict()
+
+
+def test_steps_of_a_deeper_tracker_take_longer():
+    frames = [np.full((90, 120, 3), 128, np.uint8)] * 16
+    times = [step_times(Tracker(TorchNetwork(build(tracker(depth=depth)).eval())), frames,
+                        (40, 30, 20, 20)) for depth in (1, 12)]
+    assert times[0].shape == (15, 3)
+    shallow, deep = (np.median(own.sum(axis=1)) for own in times)
+    assert 0 < shallow < deep

@@ -128,7 +128,7 @@ def test_trackers_of_another_kind(tmp_path):
     for division, start in found.items():
         config = toy_student()
         config['backbone']['division'] = list(division)
-        check_copies(Config(dict(model=dict(student=config))), teacher, division)
+        check_copies(Config(dict(model=dict(student=config))), teacher)
         model = MODELS.build(distiller(file, toy_teacher(), student=config))
         model.build_teacher()
         batches = [model.student.unpack(**model.data_preprocessor(data))
@@ -163,18 +163,18 @@ def test_eliminated_tokens_are_refused():
     (dict(layers_per_stage=2), 'layers_per_stage is 2, not 1'),
 ])
 def test_students_that_are_no_copies_are_refused(teacher, config, message):
-    config = Config(dict(model=dict(student=student('auto', DEPTH, **config))))
+    config = Config(dict(model=dict(student=student(STAGES, DEPTH, **config))))
     with pytest.raises(ValueError, match=message) as error:
-        check_copies(config, teacher, (2, 2, 2))
+        check_copies(config, teacher)
     assert str(error.value).endswith('use --metric cosine, or change the student')
 
 
 def test_students_that_are_copies_pass(teacher):
-    own = dict(student=student('auto', DEPTH, division_file='none.json', num_stages=5))
-    check_copies(Config(dict(model=own)), teacher, (2, 2, 2))
-    check_copies(Config(dict(model=tracker(depth=DEPTH))), teacher, (2, 2, 2))
+    own = dict(student=student(STAGES, DEPTH))
+    check_copies(Config(dict(model=own)), teacher)
+    check_copies(Config(dict(model=tracker(depth=DEPTH))), teacher)
     with pytest.raises(ValueError, match="head_init is 'random', not 'teacher'"):
-        check_copies(Config(dict(model=dict(own, head_init='random'))), teacher, (2, 2, 2))
+        check_copies(Config(dict(model=dict(own, head_init='random'))), teacher)
 
 
 # Teachers and pairs that are none

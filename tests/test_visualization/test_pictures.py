@@ -1,11 +1,7 @@
 import cv2
 import numpy as np
-from benchmarks.speed import latency
-from tiny import build, tracker
 
 from mmct.formats import read_boxes
-from mmct.models.torch_network import TorchNetwork
-from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames
 from mmct.visualization.contact_sheet import draw_contact_sheet
 
@@ -30,11 +26,3 @@ def test_contact_sheet_shows_each_tracker(tmp_path):
 def test_box_files(tmp_path):
     (tmp_path / 'a.txt').write_text('1,2,3,4\n')
     assert read_boxes(tmp_path / 'a.txt').tolist() == [[1, 2, 3, 4]]
-
-
-def test_latency_of_a_deeper_tracker_is_higher():
-    trackers = {name: Tracker(TorchNetwork(build(tracker(depth=depth)).eval()))
-                for name, depth in (('shallow', 1), ('deep', 12))}
-    frames = [np.full((90, 120, 3), 128, np.uint8)] * 6
-    found = latency(trackers, frames, (40, 30, 20, 20), rounds=3)
-    assert 0 < found['shallow'] < found['deep']

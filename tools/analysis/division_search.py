@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from itertools import combinations, pairwise
 from typing import TypeVar
 
-Division = tuple[int, ...]
+from .divisions import Division
+
 Score = TypeVar('Score')
 
 ALL_UP_TO = 200  # divisions; 12 layers into 4 stages have 165
 
 
 def all_divisions(depth: int, num_stages: int) -> list[Division]:
-    """Every division of ``depth`` layers, layers of each stage."""
+    """Every division of ``depth`` layers into stages."""
     return [tuple(end - start for start, end in pairwise((0, *cuts, depth)))
             for cuts in combinations(range(1, depth), num_stages - 1)]
 

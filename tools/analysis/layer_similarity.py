@@ -1,5 +1,5 @@
 """How similar a tracker's tokens are after each of its layers."""
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -7,76 +7,12 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS, MODELS
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from mmct.checkpoint import load_weights
 from mmct.datasets.collate import collate_pairs
 from mmct.models.layers import Tokens
-
-
-class LinearCKA:
-    """Linear CKA of representations of the same tokens (Kornblith et al., 2019, section 3).
-
-    ‖Xᵢᵀ Xⱼ‖² / (‖Xᵢᵀ Xᵢ‖ ‖Xⱼᵀ Xⱼ‖), Frobenius norms, Xᵢ (N, C) with columns of mean 0. It is in
-    [0, 1], and blind to a rotation or a scale of all tokens of a representation. Only means and
-    the covariances of all pairs of representations are kept, never the tokens.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def update(self, representations: Sequence[Tensor]) -> None:
-        """Take in some more tokens, (n, C) of each representation."""
-        x = torch.stack(list(representations))
-        number, tokens, channels = x.shape
-        mean = x.mean(dim=1, dtype=torch.float64)
-        x = x - mean[:, None].to(x)
-        if not self.count:
-            self.mean = torch.zeros_like(mean)
-            self.products = [mean.new_zeros(channels, (number - i) * channels)
-                             for i in range(number)]
-        # Two parts of a sum of products around their means, as one (Chan et al., 1979).
-        shift = mean - self.mean
-        share = self.count * tokens / (self.count + tokens)
-        for i, products in enumerate(self.products):
-            rest = x[i:].transpose(0, 1).flatten(1)
-            products += x[i].T @ rest
-            products.addmm_(shift[i, :, None], shift[i:].reshape(1, -1), alpha=share)
-        self.count += tokens
-        self.mean += shift * (tokens / self.count)
-
-    def result(self) -> np.ndarray:
-        """(L, L) similarities of L representations."""
-        number, channels = self.mean.shape
-        similarity = np.empty((number, number))
-        for i, products in enumerate(self.products):
-            norms = products.square().view(channels, -1, channels).sum(dim=(0, 2))
-            similarity[i, i:] = similarity[i:, i] = norms.cpu().numpy()
-        own = np.sqrt(similarity.diagonal())
-        with np.errstate(invalid='ignore'):  # a constant representation has no similarity
-            return similarity / own[:, None] / own
-
-
-class MeanCosine:
-    """Mean cosine between the representations of a token, in [−1, 1]."""
-
-    def __init__(self) -> None:
-        self.count, self.sum = 0, 0.
-
-    def update(self, representations: Sequence[Tensor]) -> None:
-        """Take in some more tokens, (n, C) of each representation."""
-        x = nn.functional.normalize(torch.stack(list(representations)), dim=2)
-        # Numbers of millions of tokens add up: in float64.
-        self.sum += torch.einsum('inc,jnc->ij', x, x).double().cpu().numpy()
-        self.count += x.size(1)
-
-    def result(self) -> np.ndarray:
-        """(L, L) similarities of L representations."""
-        return self.sum / self.count
-
-
-METRICS = dict(cka=LinearCKA, cosine=MeanCosine)
 
 
 def token_states(tracker: nn.Module, batch) -> list[Tokens]:
@@ -96,15 +32,14 @@ def token_states(tracker: nn.Module, batch) -> list[Tokens]:
 
 
 @torch.no_grad()
-def layer_similarity(tracker: nn.Module, batches: Iterable[dict], metric: str = 'cka',
+def layer_similarity(tracker: nn.Module, batches: Iterable[dict],
                      progress: Callable[[int], None] = lambda pairs: None) -> np.ndarray:
-    """Similarity of a tracker's tokens before the first layer and after each, all groups of tokens
-    together.
+    """Mean cosine, in [−1, 1], between a token before the first layer and after each, over all
+    groups of tokens together.
 
     Args:
         tracker: in eval mode.
         batches: of training pairs, as a data loader gives them.
-        metric: 'cka' or 'cosine'.
         progress: called after each batch with its number of pairs.
 
     Returns:
@@ -113,17 +48,20 @@ def layer_similarity(tracker: nn.Module, batches: Iterable[dict], metric: str = 
     Raises:
         ValueError: the tracker eliminates tokens, or gives some that cannot be compared.
     """
-    similarity = METRICS[metric]()
+    total, count = 0., 0
     for data in batches:
         data = tracker.data_preprocessor(data)
         states = token_states(tracker, tracker.unpack(**data))
-        similarity.update([state.x.flatten(0, 1).float() for state in states])
+        x = torch.stack([state.x.flatten(0, 1).float() for state in states])
+        x = nn.functional.normalize(x, dim=2)
+        # Numbers of millions of tokens add up: in float64.
+        total = total + torch.einsum('inc,jnc->ij', x, x).double().cpu().numpy()
+        count += x.size(1)
         progress(len(data['data_samples']))
-    result = similarity.result()
-    if not np.isfinite(result).all():
-        raise ValueError('tokens are not finite, or all alike: are these the weights of a trained '
-                         'tracker?')
-    return result
+    similarity = total / count
+    if not np.isfinite(similarity).all():
+        raise ValueError('tokens are not finite: are these the weights of a trained tracker?')
+    return similarity
 
 
 def build_teacher(config: Config, checkpoint: Path) -> nn.Module:
@@ -151,7 +89,7 @@ def pair_loader(config: Config, split: str, samples: int, batch_size: int) -> Da
 
     Args:
         split: 'train' or 'val'.
-        samples: how many, or all if there are less.
+        samples: how many, or all if there are fewer.
 
     Raises:
         ValueError: the config has no such pairs.

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from mmct.models.layers import Tokens
 from mmct.models.losses import mean_iou
 
+from .divisions import Division
 from .layer_similarity import token_states
-
-Division = tuple[int, ...]
 
 
 class Start(NamedTuple):
@@ -70,12 +69,13 @@ class UntrainedStudents:
         """
         routes = {last_layers(division): division for division in divisions}
         totals, pairs = {division: np.zeros(2) for division in routes.values()}, 0
-        for tokens, *targets in self.batches:
-            number = len(targets[0])
+        for batch in self.batches:
+            number = len(batch.gt_boxes)
             pairs += number
-            for route, boxes in self._walk(tokens, sorted(routes)):
-                totals[routes[route]] += [number * float(mean_iou(boxes, target))
-                                          for target in targets]
+            for route, boxes in self._walk(batch.tokens, sorted(routes)):
+                ious = [float(mean_iou(boxes, target))
+                        for target in (batch.gt_boxes, batch.teacher_boxes)]
+                totals[routes[route]] += number * np.array(ious)
                 progress(number)
         return {division: Start(*(total / pairs).tolist()) for division, total in totals.items()}
 
@@ -99,22 +99,18 @@ def last_layers(division: Sequence[int]) -> tuple[int, ...]:
     return tuple(end - 1 for end in accumulate(division))
 
 
-def check_copies(config: Config, teacher: nn.Module, division: Sequence[int]) -> None:
-    """Whether the student of a compression starts as copies of its teacher's parts.
+def check_copies(config: Config, teacher: nn.Module) -> None:
+    """See that the student of a compression starts as copies of its teacher's parts.
 
     Args:
         config: of the compression, or of its teacher only, about which there is nothing to check.
-        division: any that fits the teacher; the config's own may be 'auto', without a file yet.
 
     Raises:
         ValueError: it does not, so it has no start to be scored.
     """
     if 'student' not in config.model:
         return
-    backbone = {key: value for key, value in config.model.student.backbone.items()
-                if key not in ('division_file', 'num_stages')}
-    student = MODELS.build({
-        **config.model.student, 'backbone': {**backbone, 'division': list(division)}})
+    student = MODELS.build(config.model.student)
     own, theirs = _form(student), _form(teacher)
     differing = [f"{name} is {form}, the teacher's {theirs.get(name)}"
                  for name, form in own.items() if theirs.get(name) != form]
@@ -129,7 +125,7 @@ def check_copies(config: Config, teacher: nn.Module, division: Sequence[int]) ->
                          f'but {differing[0]}: use --metric cosine, or change the student')
 
 
-def _form(tracker: nn.Module) -> dict:
+def _form(tracker: nn.Module) -> dict[str, tuple[int, ...] | int]:
     """What two modules must have in common to be copies of each other."""
     form = {name: tuple(value.shape) for name, value in tracker.state_dict().items()}
     # Another number of heads has weights of the same shapes.

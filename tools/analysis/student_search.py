@@ -19,7 +19,7 @@ from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 from mmct.utils.files import atomic_write, write_text
 
-from .stage_analysis import even_division
+from .divisions import even_division
 
 FRAME_SIZE, BOX = (480, 640, 3), (280, 200, 80, 80)
 WARM_UP = 3  # steps of a network that was just built
@@ -27,8 +27,13 @@ WARM_UP = 3  # steps of a network that was just built
 
 @dataclass(frozen=True)
 class Shape:
-    """What may be chosen of a student: layers, width C, MLP ratio, type of the layers, side of
-    the search crop in pixels."""
+    """What may be chosen of a student.
+
+    Attributes:
+        width: C, channels of a token.
+        block: registered type of the layers.
+        search_size: side of the search crop in pixels.
+    """
     layers: int
     width: int
     mlp_ratio: float
@@ -43,8 +48,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Student:
-    """A shape and what it costs: multiply-accumulates and parameters of the network, milliseconds
-    of a tracking step, crop to box."""
+    """A shape and what it costs.
+
+    Attributes:
+        shape: None for the teacher.
+        macs: multiply-accumulates of the network for a frame.
+        milliseconds: of a tracking step, crop to box.
+    """
     shape: Shape | None
     macs: int
     parameters: int
@@ -101,7 +111,7 @@ def student_config(config: Config, shape: Shape) -> Config:
     teacher, student = config.model.teacher.backbone, config.model.student
     sizes = [template_size(config, shape), shape.search_size]
     student.backbone.update(
-        division=even_division(teacher.depth, shape.layers), embed_dims=shape.width,
+        division=list(even_division(teacher.depth, shape.layers)), embed_dims=shape.width,
         num_heads=shape.width * teacher.num_heads // teacher.embed_dims,
         mlp_ratio=shape.mlp_ratio, block=dict(type=shape.block), template_size=sizes[0],
         search_size=sizes[1])
@@ -115,8 +125,8 @@ def student_config(config: Config, shape: Shape) -> Config:
     return config
 
 
-def measure(configs: dict, steps: int = 15, progress: Callable[[], None] = lambda: None,
-            rounds: int = 2) -> list[Student]:
+def measure(configs: dict[Shape | None, dict], steps: int = 15,
+            progress: Callable[[], None] = lambda: None, rounds: int = 2) -> list[Student]:
     """Build trackers with random weights, count and time them.
 
     Each has its turn in every round, so that a busy moment of the machine does not decide.
@@ -157,15 +167,16 @@ def draw(students: Sequence[Student], teacher: Student | None, budget: float, pa
     axes = figure.add_subplot()
     layers = sorted({s.shape.layers for s in students})
     blocks = sorted({s.shape.block for s in students})
-    for block, marker in zip(blocks, 'osD^v'):
-        for i, number in enumerate(layers):
-            own = [s for s in students if (s.shape.block, s.shape.layers) == (block, number)]
-            for within in (True, False):
-                some = [s for s in own if (s.milliseconds <= budget) == within]
-                colour = f'C{i}'
-                axes.plot([s.macs / 1e9 for s in some], [s.milliseconds for s in some], marker,
-                          color=colour, fillstyle='full' if within else 'none',
-                          label=f'{number} × {block}' if within else None)
+    for (block, marker), (i, number) in itertools.product(
+            zip(blocks, 'osD^v'), enumerate(layers)):
+        own = [s for s in students if (s.shape.block, s.shape.layers) == (block, number)]
+        style = dict(color=f'C{i}', marker=marker, linestyle='')
+        within = [s for s in own if s.milliseconds <= budget]
+        beyond = [s for s in own if s.milliseconds > budget]
+        axes.plot([s.macs / 1e9 for s in within], [s.milliseconds for s in within],
+                  label=f'{number} × {block}', **style)
+        axes.plot([s.macs / 1e9 for s in beyond], [s.milliseconds for s in beyond],
+                  fillstyle='none', **style)
     if teacher:
         axes.plot(teacher.macs / 1e9, teacher.milliseconds, 'k*', markersize=12, label='teacher')
     axes.axhline(budget, color='grey', linestyle='--', label=f'budget, {budget:g} ms')

@@ -1,6 +1,6 @@
 """Time of tracking steps."""
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,26 +22,13 @@ def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[flo
     times = []
     for frame in frames:
         tracker.box = list(box)
-        times.append(timed_step(tracker, frame))
+        times.append(_step_time(tracker, frame))
     return np.array(times[warm_up:])
 
 
-def timed_step(tracker: Tracker, frame: np.ndarray) -> np.ndarray:
+def _step_time(tracker: Tracker, frame: np.ndarray) -> np.ndarray:
     """Seconds (3,) of crop, network and decoding of one ``update``."""
     marks = [time.perf_counter()]
     tracker.update(frame, on_part=lambda: marks.append(time.perf_counter()))
     marks.append(time.perf_counter())
     return np.diff(marks)
-
-
-def latency(trackers: Mapping[str, Tracker], frames: Sequence[np.ndarray], box: Sequence[float],
-            rounds: int = 5) -> dict[str, float]:
-    """Median milliseconds of a tracking step, crop to mapped-back box, by name.
-
-    The trackers take turns, so that whatever else the machine does hits all alike.
-    """
-    times = {name: [] for name in trackers}
-    for _ in range(rounds):
-        for name, tracker in trackers.items():
-            times[name].append(step_times(tracker, frames, box).sum(axis=1))
-    return {name: 1e3 * float(np.median(own)) for name, own in times.items()}

@@ -1,1 +1,1 @@
-"""What the demo consists of: a plan, commands side by side, and what is shown of their results."""
+"""What the demo consists of: commands side by side, and what is shown of their results."""

@@ -1,23 +1,24 @@
 """What is trained and tested."""
 import hashlib
 import itertools
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from cli import runner_config, runner_parser
 from mmengine.config import Config
 
-from mmct.checkpoint import extract_student
+from mmct.formats import Annotation
+from mmct.formats.annotations import folder_annotation
+from mmct.utils.files import read_text, write_text
 
-from .jobs import Job
-from .progress import test_share, train_share
-from .teacher import TOOLS, Teacher
-from .videos import TestVideos
+from .jobs import Job, run_jobs
+from .teachers import CONFIGS, Teacher
 
+TOOLS = Path(__file__).parents[1]
+VIDEOS = 'LaSOTBenchmark'
+TEST_LIST = 'annotations/lasot_test_infos.txt'
 COMPRESSED, TRUTH_ONLY = 'compressed', 'ground truth only'
 # Ways to train a student: settings on top of its config.
 WAYS = {
@@ -25,7 +26,8 @@ WAYS = {
     TRUTH_ONLY: ['model.replace_prob=1.0', 'model.guidance_loss=None', 'model.mimic_loss=None',
                  'custom_hooks.1.mode=constant', 'custom_hooks.1.init=1.0'],
 }
-START_COST = 8.  # seconds that a tool takes before it begins
+# How long things take, in pairs of a compression: a pair, a frame of a test, all after the tests.
+PAIR_COSTS, FRAME_COST, SHOW_COST = {COMPRESSED: 1., TRUTH_ONLY: 0.65}, 0.5, 1800.
 
 
 @dataclass
@@ -49,73 +51,80 @@ class Contestant:
     test: Job
 
 
-class Plan:
-    """Makes the jobs of contestants.
+def contestants(teacher: Teacher, weights: Path, students: Sequence[str], seeds: Sequence[int],
+                folder: Path, data: Path, options: Sequence[str]) -> list[Contestant]:
+    """The teacher, then for each seed all students, by the method and from ground truth only.
 
     Args:
-        teacher: its weights are there.
-        work_dir: for all logs and results.
+        students: names of their configs.
+        folder: for logs and results.
         data: folder of the videos.
-        videos: those of them that are tested on.
         options: settings on top of the students' configs, KEY=VALUE.
+
+    Raises:
+        ValueError: settings make no sense.
     """
+    lists = [file.read_bytes() for file in sorted((data / 'annotations').glob('*.*'))]
+    sources = digest(weights.read_bytes(), lists)
+    frames = sum(len(annotation.boxes) for annotation in read_videos(data).values())
 
-    def __init__(self, teacher: Teacher, work_dir: Path, data: Path, videos: TestVideos,
-                 options: Sequence[str]) -> None:
-        self.teacher, self.work_dir, self.videos = teacher, work_dir, videos
-        self.options = [*pairs_from(data), f'model.teacher_checkpoint={teacher.weights}', *options]
-        self.test_options = [f'test_dataloader.dataset.data_root={data}/',
-                             'test_dataloader.num_workers=0',
-                             'test_dataloader.persistent_workers=False']
-        self.sources = dict(teacher=teacher.digest(), videos=videos.digest)
-
-    def contestants(self, students: Sequence[str], seeds: Sequence[int]) -> list[Contestant]:
-        """The teacher, then for each seed all students.
-
-        Raises:
-            ValueError: settings make no sense.
-        """
-        name = self.teacher.name
-        teacher = self.contestant(name, None, None, self.teacher.config, [], self.teacher.weights,
-                                  name, None)
-        return [teacher, *itertools.starmap(
-            self.student, itertools.product(seeds, students, WAYS))]
-
-    def student(self, seed: int, student: str, way: str) -> Contestant:
-        name = f'{self.teacher.label(student)} {way}'
-        label = f'{name}, seed {seed}'
-        folder = self.work_dir / folder_name(label)
-        path = self.teacher.students[student]
-        options = [f'randomness.seed={seed}', f'model.seed={seed}', *WAYS[way], *self.options]
-        config = read_config(path, options)
-        checkpoint = folder / 'student.pth'
-        epochs = config.train_cfg.max_epochs
-        pairs = epochs * config.train_dataloader.dataset.pairs_per_epoch
-        training = Job(
-            f'train: {label}', folder / 'train.log',
-            tool('train.py', path, '--work-dir', folder, '--cfg-options', *options),
-            dict(config=digest(config), **self.sources),
-            cost=START_COST + pairs * self.teacher.train_costs[way == TRUTH_ONLY],
-            resume=['--resume'], progress=partial(train_share, epochs=epochs),
-            finish=lambda: extract_student(Path((folder / 'last_checkpoint').read_text()),
-                                           checkpoint))
-        return self.contestant(name, student, way, path, options, checkpoint, label, training)
-
-    def contestant(self, name: str, student: str | None, way: str | None, path: Path,
-                   options: Sequence[str], checkpoint: Path, label: str, training: Job | None
-                   ) -> Contestant:
-        folder = self.work_dir / 'tests' / folder_name(label)
-        options = [*options, *self.test_options]
-        config = read_config(path, options)
-        settings = training.record['settings'] if training else self.sources
+    def tested(name: str, label: str, file: Path, options: Sequence[str], checkpoint: Path,
+               student: str | None = None, way: str | None = None, training: Job | None = None
+               ) -> Contestant:
+        own = folder / 'tests' / folder_name(label)
+        options = [*options, f'test_dataloader.dataset.data_root={data}/',
+                   'test_dataloader.num_workers=0', 'test_dataloader.persistent_workers=False']
+        config = read_config(file, options)
         test = Job(
-            f'test: {label}', folder / 'test.log',
-            tool('test.py', path, checkpoint, '--work-dir', folder, '--results', folder / 'boxes',
-                 '--json', folder / 'metrics.json', '--cfg-options', *options),
-            dict(settings, test=digest(config)),
-            cost=START_COST + self.videos.frames * self.teacher.test_costs[training is not None],
-            resume=['--resume'], after=training, progress=test_share)
-        return Contestant(name, student, way, config, checkpoint, folder / 'boxes', training, test)
+            f'test: {label}', own / 'test.log',
+            tool('test.py', file, checkpoint, '--work-dir', own, '--results', own / 'boxes',
+                 '--json', own / 'metrics.json', '--cfg-options', *options),
+            digest(config.to_dict(), training.settings if training else sources),
+            cost=frames * FRAME_COST, resume=['--resume'], after=training)
+        return Contestant(name, student, way, config, checkpoint, own / 'boxes', training, test)
+
+    found = [tested(teacher.name, teacher.name, CONFIGS / teacher.config, [], weights)]
+    for seed, student, way in itertools.product(seeds, students, WAYS):
+        name = f'{teacher.title}{student.removeprefix(teacher.prefix)} {way}'
+        label = f'{name}, seed {seed}'
+        own, file = folder / folder_name(label), teacher.students()[student]
+        settings = [f'randomness.seed={seed}', f'model.seed={seed}', *WAYS[way],
+                    *pairs_from(data), f'model.teacher_checkpoint={weights}', *options]
+        config = read_config(file, settings)
+        epochs = config.train_cfg.max_epochs
+        training = Job(
+            f'train: {label}', own / 'train.log',
+            tool('train.py', file, '--work-dir', own, '--cfg-options', *settings),
+            digest(config.to_dict(), sources), epochs=epochs, resume=['--resume'],
+            cost=epochs * config.train_dataloader.dataset.pairs_per_epoch * PAIR_COSTS[way])
+        found.append(tested(name, label, file, settings, own / f'epoch_{epochs}.pth', student,
+                            way, training))
+    return found
+
+
+def convert_vittrack(file: Path, folder: Path, student: Path, data: Path) -> Path:
+    """VitTrack as weights that a student can be trained with, in a folder; made if missing.
+
+    Args:
+        student: config of a compression, on whose pairs its batch norm is measured.
+
+    Raises:
+        ValueError: it failed.
+    """
+    target, pairs = folder / 'vittrack/vittrack.pth', folder / 'vittrack.py'
+    config = read_config(student, pairs_from(data))
+    write_text(pairs, config.pretty_text)
+    run_jobs([Job('conversion of VitTrack', target.with_suffix('.log'),
+                  tool('convert_weights.py', file, target, '--calibration', pairs),
+                  digest(file.read_bytes(), config.val_dataloader.to_dict()))], 1)
+    return target
+
+
+def read_videos(data: Path) -> dict[str, Annotation]:
+    """Ground truth of the test videos by name, in the order of their list."""
+    files = [data / VIDEOS / line.split(',')[1]
+             for line in read_text(data / TEST_LIST).splitlines()[1:]]
+    return {file.parent.name: folder_annotation(file) for file in files}
 
 
 def tool(script: str, *args) -> list[str]:
@@ -138,6 +147,5 @@ def read_config(path: Path, options: Sequence[str]) -> Config:
         [str(path), *(['--cfg-options', *options] if options else [])]))
 
 
-def digest(config: Config) -> str:
-    text = json.dumps(config.to_dict(), sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+def digest(*parts) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
