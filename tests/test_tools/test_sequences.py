@@ -64,7 +64,7 @@ def four(tmp_path_factory, new_videos):
 
 
 @pytest.fixture(scope='module')
-def atomic_write(setup, tool, four, tmp_path_factory):
+def whole(setup, tool, four, tmp_path_factory):
     """An uninterrupted run."""
     run = Run(setup, tool, four.root, tmp_path_factory.mktemp('whole'))
     assert run().status == 0
