@@ -1,5 +1,6 @@
-"""A tracker of another kind than OSTrack: two templates, a query token at the front, a head that
-reads the query alone."""
+"""A tracker of another kind than OSTrack: two templates, a query token at the front that is handed
+on from frame to frame, a head that reads the query alone."""
+import numpy as np
 import torch
 from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
@@ -9,6 +10,7 @@ from mmct.models.backbones import StageDivision
 from mmct.models.layers import PatchEmbed, Tokens, run_layers
 from mmct.models.structures import Clip, Prediction
 from mmct.models.trackers import OneStreamTracker
+from mmct.runtime.templates import POLICIES
 
 TEMPLATE, SEARCH, PATCH, WIDTH = 16, 32, 8, 16
 
@@ -33,11 +35,13 @@ class ToyViT(BaseModule):
             for _ in range(depth))
         self.last = nn.LayerNorm(embed_dims)
 
-    def embed(self, templates, search, memory):
-        crops = [*templates.unbind(1), search]
+    def encode(self, templates):
+        return torch.cat([*map(self.patch_embed, templates.unbind(1))], dim=1)
+
+    def join(self, encoded, search, memory):
         # What a frame learned of the target stands where the next one looks for it.
-        x = [self.query + memory, *map(self.patch_embed, crops)]
-        return Tokens(torch.cat(x, dim=1) + self.place, self.groups)
+        x = torch.cat([self.query + memory, encoded, self.patch_embed(search)], dim=1)
+        return Tokens(x + self.place, self.groups)
 
     def finalize(self, tokens):
         return tokens.with_x(self.last(tokens.x))
@@ -69,22 +73,45 @@ class QueryHead(BaseModule):
         return {'loss_track_l1': (prediction.boxes - gt_boxes).abs().mean()}
 
 
+class FirstAndLast:
+    """The template of the first frame, and one of the last frame whose number ``interval``
+    divides."""
+
+    def __init__(self, interval):
+        self.interval = interval
+
+    def start(self, crop, box):
+        self.templates = np.stack([crop, crop]), np.stack([box, box])
+
+    def current(self, frame):
+        return self.templates
+
+    def observe(self, frame, score, cut):
+        if frame % self.interval == 0:
+            self.templates = tuple(np.stack([first[0], last])
+                                   for first, last in zip(self.templates, cut()))
+
+
+POLICIES['FirstAndLast'] = FirstAndLast
+
+
 @MODELS.register_module()
 class ToyTracker(OneStreamTracker):
     memory_tokens = 1
+    template_policy = {'type': 'FirstAndLast', 'interval': 3}
 
     def embed(self, templates, template_boxes, search, memory):
-        return self.backbone.embed(templates, search, memory)
+        return self.backbone.join(self.backbone.encode(templates), search, memory)
 
     def read_out(self, tokens):
         tokens = self.backbone.finalize(tokens)
         return Prediction(self.head(tokens), tokens.group('query').detach(), self.head.decode)
 
     def encode(self, templates, template_boxes):
-        return {'templates': templates}
+        return {'template_tokens': self.backbone.encode(templates)}
 
     def step(self, encoded, search, memory):
-        tokens = self.embed(encoded['templates'], None, search, memory)
+        tokens = self.backbone.join(encoded['template_tokens'], search, memory)
         return self.read_out(run_layers(self.backbone.layers, tokens))
 
 

@@ -17,9 +17,7 @@ from analysis.stage_analysis import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import build, packed_pairs, tracker
-
-from mmct.models.backbones import divide
+from tiny import build, embedded, packed_pairs, tracker
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -93,7 +91,8 @@ def test_similarity_of_a_trackers_layers(metric):
     assert seen == [3, 3, 3]
     with torch.no_grad():
         for i in range(3):
-            tokens = model.embed(model.unpack(**model.data_preprocessor(packed_pairs(3, seed=i))))
+            data = model.data_preprocessor(packed_pairs(3, seed=i))
+            tokens = embedded(model, model.unpack(**data))
             for j, layer in enumerate([lambda t: t, *model.backbone.layers]):
                 tokens = layer(tokens)
                 states[j].append(tokens.x.flatten(0, 1))
@@ -185,50 +184,8 @@ def test_picture_shows_both_divisions(tmp_path):
 
 # The file
 
-@pytest.fixture
-def file(tmp_path):
-    """What the analysis writes for six layers in three stages."""
+def test_the_file_says_what_was_found(tmp_path):
     path = tmp_path / 'stages_3.json'
     write_division(path, np.eye(7), [1, 2, 3], metric='cka')
-    return path
-
-
-def test_auto_takes_the_file(file):
-    assert json.loads(file.read_text())['metric'] == 'cka'
-    assert divide(6, 'auto', file) == divide(6, 'auto', file, num_stages=3) == [1, 2, 3]
-    config = tracker(type='StageDividedViT', division='auto', division_file=str(file),
-                     teacher_depth=6)
-    del config['backbone']['depth']
-    backbone = build(config).backbone
-    assert backbone.division == [1, 2, 3]
-    assert len(backbone.layers) == 3
-
-
-@pytest.mark.parametrize(('options', 'message'), [
-    (dict(teacher_depth=12), 'divides a teacher of 6 layers, this one has 12; write one with'),
-    (dict(num_stages=4), 'has 3 stages, num_stages=4 asks for 4; change num_stages, or run'),
-    (dict(division_file=None), "division='auto' needs a division_file; write one with tools/"),
-    (dict(division_file='none.json'), 'division_file=none.json does not exist; write one with'),
-    (dict(division=3), "is for division='auto', not for division=3; set the one or leave out"),
-    (dict(division='even', division_file=None), "division='even' is neither 'auto' nor a number"),
-    (dict(division=[2, 4], division_file=None, num_stages=3), r'division=\[2, 4\] makes 2 stages'),
-])
-def test_files_that_do_not_fit(file, options, message):
-    arguments = dict(teacher_depth=6, division='auto', division_file=file)
-    with pytest.raises((ValueError, FileNotFoundError), match=message):
-        divide(**{**arguments, **options})
-
-
-@pytest.mark.parametrize(('content', 'message'), [
-    ('', 'is not a file of tools/analyze_stages.py'),
-    ('[' * 100_000, 'is not a file of tools/analyze_stages.py'),
-    ('[3, 3]', 'is not a file of tools/analyze_stages.py'),
-    ('{"teacher_depth": 6}', 'is not a file of tools/analyze_stages.py'),
-    ('{"teacher_depth": 6, "division": 3}', 'is not a file of tools/analyze_stages.py'),
-    ('{"teacher_depth": 6, "division": [2, 2]}', r'\[2, 2\] sums to 4, but the teacher has 6'),
-    ('{"teacher_depth": 6, "division": [2.0, 4]}', 'must be in .*, a whole number'),
-])
-def test_files_of_something_else(file, content, message):
-    file.write_text(content)
-    with pytest.raises(ValueError, match=message):
-        divide(6, 'auto', file)
+    content = json.loads(path.read_text())
+    assert (content['division'], content['metric']) == ([1, 2, 3], 'cka')
