@@ -133,7 +133,7 @@ def test_a_tracker_with_memory_and_several_templates(kind, tmp_path):
     """Two templates, one of them renewed, and a token from frame to frame, alone and in a batch."""
     model, frames = build(toy_teacher()).eval(), moving_disc(9)
     written = export_tracker(model, tmp_path / f'toy{FORMATS[kind]}', kind)
-    assert written.agreement.keys() == {'box', 'score', 'memory'}
+    assert written.agreement.keys() == {'box', 'score', 'next_memory'}
     network = open_network(written.path)
     assert network.info == model.info
     assert network.info.memory == (1, 16)
