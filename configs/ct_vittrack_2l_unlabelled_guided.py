@@ -3,5 +3,5 @@
 _base_ = './ct_vittrack_2l_unlabelled.py'
 model = dict(
     student=dict(
-        head=dict(loss=dict(type='TrackLoss', focal_weight=0., giou_weight=0., l1_weight=0.))),
+        head=dict(loss=dict(type='TrackLoss', focal_weight=0., iou_weight=0., l1_weight=0.))),
     guidance_loss=dict(focal_weight=1.))

@@ -2,11 +2,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from tiny import build, pair_batch, save_teacher, student, tracker
+from tiny import build, pair_batch, predicted, save_teacher, student, tracker
 
-from mmct import load_tracker
+from mmct import load_tracker, open_tracker
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
+from mmct.models.torch_network import TorchNetwork
+from mmct.runtime import Tracker
 
 CONFIG = """
 custom_imports = dict(imports=['mmct'])
@@ -55,10 +57,9 @@ def test_batch_norm_of_a_stem_is_folded_away():
     assert not [m for m in made.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     batch = pair_batch()
     with torch.no_grad():
-        for key in ('score', 'size', 'offset'):
-            own, expected = (getattr(model.head(model.backbone(*batch[:2])), key)
-                             for model in (made, plain))
-            torch.testing.assert_close(own, expected, rtol=0, atol=1e-6)
+        own, expected = (predicted(model, batch).outputs for model in (made, plain))
+        assert own.keys() == {'score', 'size', 'offset'}
+        torch.testing.assert_close(own, expected, rtol=0, atol=1e-6)
 
 
 def test_a_compression_gives_its_student(tmp_path, files):
@@ -66,6 +67,26 @@ def test_a_compression_gives_its_student(tmp_path, files):
     files[0].write_text(CONFIG.format(model=model))
     save_tracker(build(student()).state_dict(), tmp_path / 'student.pth', student=True)
     assert len(load_tracker(files[0], tmp_path / 'student.pth').backbone.layers) == 2
+
+
+def test_config_and_checkpoint(files, frames):
+    follower, reference = open_tracker(*files), Tracker(TorchNetwork(build(tracker()).eval()))
+    for one in (follower, reference):
+        one.init(frames[0], (48, 48, 24, 24))
+    for frame in frames[1:]:
+        assert follower.update(frame)[0] == pytest.approx(reference.update(frame)[0], abs=1e-3)
+
+
+@pytest.mark.parametrize(('kwargs', 'message'), [
+    ({'checkpoint': None}, 'the config .*config.py needs a checkpoint beside it'),
+    ({'backend': 'openvino'}, 'backend openvino runs exported files, got the config .*; backends '
+                              'for configs: torch, compile'),
+    ({'precision': 'int8'}, 'backend torch computes in fp32, bf16, fp16, not in int8'),
+])
+def test_configs_that_cannot_be_opened(files, kwargs, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        open_tracker(files[0], **{'checkpoint': files[1], **kwargs})
+    assert '\n' not in str(caught.value)
 
 
 def test_missing_files_are_named(files):

@@ -328,7 +328,7 @@ def test_ablations_differ_from_the_method_in_one_thing():
     assert changed.student.backbone.division == [2, 2, 6, 2]
     changed.student.backbone.division = 4
     assert changed == base.model
-    assert model['frozen_head'].pop('freeze_head') is True
+    assert model['frozen_head'].pop('frozen') == ['head']
     assert model['frozen_head'] == base.model
     assert model['replacement_guidance'].mimic_loss is None
     assert read('ablation/constant_prob.py').custom_hooks[1] == {

@@ -4,7 +4,8 @@ from pathlib import Path
 import torch
 
 from mmct.checkpoint import save_tracker
-from mmct.models.trackers import PairBatch
+from mmct.models.layers import run_layers
+from mmct.models.structures import Clip
 
 # MMTracking comes after mmct.
 # isort: split
@@ -63,22 +64,50 @@ def save_teacher(path: Path, config=None, seed=0) -> Path:
     return path
 
 
-def pair_batch(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> PairBatch:
-    """Crops of noise; targets are in the middle, each a bit elsewhere."""
+def pair_batch(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> Clip:
+    """Pairs of crops of noise; targets are in the middle, each a bit elsewhere."""
     rng = torch.Generator().manual_seed(seed)
-    boxes = torch.rand(size, 4, generator=rng) * 0.3 + torch.tensor([0.35, 0.35, 0.1, 0.1])
-    return PairBatch(
-        template=torch.randn(size, 3, template, template, generator=rng),
-        search=torch.randn(size, 3, search, search, generator=rng),
-        template_boxes=torch.tensor([[0.25, 0.25, 0.5, 0.5]]).repeat(size, 1) * template,
+    boxes = torch.rand(size, 1, 4, generator=rng) * 0.3 + torch.tensor([0.35, 0.35, 0.1, 0.1])
+    return Clip(
+        templates=torch.randn(size, 1, 3, template, template, generator=rng),
+        searches=torch.randn(size, 1, 3, search, search, generator=rng),
+        template_boxes=torch.tensor([[[0.25, 0.25, 0.5, 0.5]]]).repeat(size, 1, 1) * template,
         gt_boxes=boxes)
+
+
+def embedded(tracker, clip, frame=0):
+    """Tokens of a clip's frame before a tracker's first layer, without memory."""
+    return tracker.embed(clip.templates, clip.template_boxes, clip.searches[:, frame],
+                         tracker.no_memory(clip.searches))
+
+
+def predicted(tracker, clip):
+    """What a tracker finds in the first frame of a clip."""
+    return next(tracker.predictions(clip))
+
+
+def search_map(backbone, clip):
+    """What a backbone makes of the search crops of a clip's first frame, (B, C, n, n)."""
+    encoded = backbone.encode(clip.templates, clip.template_boxes)
+    tokens = run_layers(backbone.layers, backbone.join(encoded, clip.searches[:, 0]))
+    return backbone.finalize(tokens).search_map()
+
+
+def mixed_path(distiller, clip, gates):
+    """A distiller's mixed path on the first frame of a clip."""
+    return distiller.mixed_path(clip, 0, distiller.student.no_memory(clip.searches), gates)
+
+
+def teacher_path(distiller, clip):
+    """A distiller's teacher on the first frame of a clip."""
+    return distiller.run_teacher(clip, 0, distiller.teacher.no_memory(clip.searches))
 
 
 def packed_pairs(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> dict:
     """What a data loader gives: crops of bytes and boxes in pixels."""
     rng = torch.Generator().manual_seed(seed)
     samples = []
-    for cx, cy, w, h in pair_batch(size, template, search, seed).gt_boxes.tolist():
+    for cx, cy, w, h in pair_batch(size, template, search, seed).gt_boxes[:, 0].tolist():
         box = torch.tensor([[cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]])
         middle = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
         sample = TrackDataSample()

@@ -1,24 +1,18 @@
-"""A tracker of another kind than OSTrack: two templates, a query token at the front, a head that
-reads the query alone."""
-from typing import NamedTuple
-
+"""A tracker of another kind than OSTrack: two templates, a query token at the front that is handed
+on from frame to frame, a head that reads the query alone."""
+import numpy as np
 import torch
-from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 from mmengine.model import BaseModule
-from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
 from torch import nn
 
 from mmct.models.backbones import StageDivision
-from mmct.models.layers import PatchEmbed, Tokens
+from mmct.models.layers import PatchEmbed, Tokens, run_layers
+from mmct.models.structures import Clip, Prediction
+from mmct.models.trackers import OneStreamTracker
+from mmct.runtime.templates import POLICIES
 
 TEMPLATE, SEARCH, PATCH, WIDTH = 16, 32, 8, 16
-
-
-class ToyBatch(NamedTuple):
-    templates: torch.Tensor
-    search: torch.Tensor
-    gt_boxes: torch.Tensor
 
 
 @MODELS.register_module()
@@ -28,21 +22,26 @@ class ToyViT(BaseModule):
     def __init__(self, embed_dims=WIDTH, depth=4):
         super().__init__()
         self.embed_dims = embed_dims
-        tokens = (TEMPLATE // PATCH)**2
-        self.lengths = {'query': 1, 'first': tokens, 'second': tokens,
-                        'search': (SEARCH // PATCH)**2}
+        self.template_size, self.search_size = TEMPLATE, SEARCH
+        self.search_grid, grid = SEARCH // PATCH, TEMPLATE // PATCH
+        self.groups = {'query': (1,), 'first': (grid, grid), 'second': (grid, grid),
+                       'search': (self.search_grid, self.search_grid)}
         self.patch_embed = PatchEmbed(embed_dims, PATCH)
         self.query = nn.Parameter(torch.randn(1, 1, embed_dims) * 0.1)
-        self.place = nn.Parameter(torch.randn(1, sum(self.lengths.values()), embed_dims) * 0.1)
+        length = 1 + 2 * grid**2 + self.search_grid**2
+        self.place = nn.Parameter(torch.randn(1, length, embed_dims) * 0.1)
         self.layers = nn.ModuleList(
             MODELS.build({'type': 'TransformerBlock', 'embed_dims': embed_dims, 'num_heads': 2})
             for _ in range(depth))
         self.last = nn.LayerNorm(embed_dims)
 
-    def embed(self, templates, search):
-        crops = [*templates.unbind(1), search]
-        x = [self.query.expand(len(search), -1, -1), *map(self.patch_embed, crops)]
-        return Tokens(torch.cat(x, dim=1) + self.place, lengths=self.lengths)
+    def encode(self, templates):
+        return torch.cat([*map(self.patch_embed, templates.unbind(1))], dim=1)
+
+    def join(self, encoded, search, memory):
+        # What a frame learned of the target stands where the next one looks for it.
+        x = torch.cat([self.query + memory, encoded, self.patch_embed(search)], dim=1)
+        return Tokens(x + self.place, self.groups)
 
     def finalize(self, tokens):
         return tokens.with_x(self.last(tokens.x))
@@ -55,51 +54,67 @@ class StageDividedToyViT(StageDivision, ToyViT):
         super().__init__(embed_dims, self.set_division(teacher_depth, division))
 
 
-class QueryAnswer(NamedTuple):
-    boxes: torch.Tensor
-    score: None = None
-
-
 @MODELS.register_module()
 class QueryHead(BaseModule):
+    kind = 'corner'
 
     def __init__(self, in_channels=WIDTH):
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(in_channels, 32), nn.ReLU(), nn.Linear(32, 4))
+        # About a quarter of the crop, as targets are.
+        nn.init.constant_(self.mlp[2].bias[2:], -1.1)
 
-    def forward(self, query):
-        return QueryAnswer(self.mlp(query).sigmoid())
+    def forward(self, tokens):
+        box = self.mlp(tokens.group('query')[:, 0]).sigmoid()
+        return {'box': box, 'score': box[:, 0]}
 
-    def decode(self, out):
-        return out.boxes
+    def decode(self, outputs):
+        return outputs['box']
 
-    def loss(self, out, gt_boxes):
-        return {'loss_track_l1': (out.boxes - gt_boxes).abs().mean()}
+    def loss(self, prediction, gt_boxes):
+        return {'loss_track_l1': (prediction.boxes - gt_boxes).abs().mean()}
+
+
+class FirstAndLast:
+    """The template of the first frame, and one of the last frame whose number ``interval``
+    divides."""
+
+    def __init__(self, interval):
+        self.interval = interval
+
+    def start(self, crop, box):
+        self.templates = np.stack([crop, crop]), np.stack([box, box])
+
+    def current(self, frame):
+        return self.templates
+
+    def observe(self, frame, score, cut):
+        if frame % self.interval == 0:
+            self.templates = tuple(np.stack([first[0], last])
+                                   for first, last in zip(self.templates, cut()))
+
+
+POLICIES['FirstAndLast'] = FirstAndLast
 
 
 @MODELS.register_module()
-class ToyTracker(BaseSingleObjectTracker):
+class ToyTracker(OneStreamTracker):
+    memory_tokens = 1
+    template_policy = {'type': 'FirstAndLast', 'interval': 3}
 
-    def __init__(self, backbone, head, data_preprocessor=None):
-        super().__init__(MODELS.build({'type': 'PairDataPreprocessor'}))
-        self.backbone = MODELS.build(backbone)
-        self.head = MODELS.build(head)
-
-    def unpack(self, inputs, data_samples, view=''):
-        boxes = torch.cat([sample.search_gt_instances.bboxes for sample in data_samples])
-        return ToyBatch(inputs[f'{view}img'], inputs[f'{view}search_img'][:, 0],
-                        bbox_xyxy_to_cxcywh(boxes) / SEARCH)
-
-    def embed(self, batch):
-        return self.backbone.embed(batch.templates, batch.search)
+    def embed(self, templates, template_boxes, search, memory):
+        return self.backbone.join(self.backbone.encode(templates), search, memory)
 
     def read_out(self, tokens):
-        return self.head(self.backbone.finalize(tokens).group('query')[:, 0])
+        tokens = self.backbone.finalize(tokens)
+        return Prediction(self.head(tokens), tokens.group('query').detach(), self.head.decode)
 
-    def loss(self, inputs, data_samples, **kwargs):
-        raise NotImplementedError
+    def encode(self, templates, template_boxes):
+        return {'template_tokens': self.backbone.encode(templates)}
 
-    predict = _forward = init = track = loss
+    def step(self, encoded, search, memory):
+        tokens = self.backbone.join(encoded['template_tokens'], search, memory)
+        return self.read_out(run_layers(self.backbone.layers, tokens))
 
 
 def toy_teacher(width=WIDTH):
@@ -113,8 +128,8 @@ def toy_student(width=WIDTH):
                          'embed_dims': width}}
 
 
-def toy_batch(size=4, seed=0):
+def toy_batch(size=4, seed=0, frames=1):
     rng = torch.Generator().manual_seed(seed)
-    return ToyBatch(torch.randn(size, 2, 3, TEMPLATE, TEMPLATE, generator=rng),
-                    torch.randn(size, 3, SEARCH, SEARCH, generator=rng),
-                    torch.rand(size, 4, generator=rng) * 0.4 + 0.3)
+    return Clip(torch.randn(size, 2, 3, TEMPLATE, TEMPLATE, generator=rng), None,
+                torch.randn(size, frames, 3, SEARCH, SEARCH, generator=rng),
+                torch.rand(size, frames, 4, generator=rng) * 0.4 + 0.3)

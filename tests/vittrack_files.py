@@ -9,6 +9,7 @@ from tiny import build, tracker
 from torch import nn
 
 from mmct.api import fuse_for_inference
+from mmct.models.layers import Tokens, run_layers
 
 onnx = pytest.importorskip('onnx', reason='the extra deploy is not installed')
 pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
@@ -27,8 +28,12 @@ class Released(nn.Module):
         self.model = fuse_for_inference(model)
 
     def forward(self, template, search):
-        maps = self.model.head(self.model.backbone(template, search))
-        return maps.score, maps.size, maps.offset
+        backbone = self.model.backbone
+        x = torch.cat([backbone.patch_embed(template) + backbone.pos_embed_z,
+                       backbone.patch_embed(search) + backbone.pos_embed_x], dim=1)
+        tokens = run_layers(backbone.layers, Tokens(x, backbone.groups))
+        maps = self.model.head(backbone.finalize(tokens))
+        return maps['score'], maps['size'], maps['offset']
 
 
 def write(path: Path, opset=17, dynamic=False, outputs=('output1', 'output2', 'output3'),

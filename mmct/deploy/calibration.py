@@ -6,9 +6,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS
 
-from ..models import OSTrack
 from ..models.torch_network import TorchNetwork
+from ..models.trackers.base import OneStreamTracker
 from ..runtime import Tracker
+from ..runtime.network import Network
 
 Sample = tuple[np.ndarray, np.ndarray]  # (S, S, 3) uint8 BGR: template, search
 
@@ -23,7 +24,7 @@ def pairs_of_config(config: Config, count: int) -> Iterator[Sample]:
                     for key in ('img', 'search_img'))
 
 
-def crops_of_video(tracker: OSTrack, frames: Iterable[np.ndarray], box: Sequence[float],
+def crops_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray], box: Sequence[float],
                    count: int) -> list[Sample]:
     """What a tracker sees in a video, evenly over its length.
 
@@ -43,13 +44,14 @@ def crops_of_video(tracker: OSTrack, frames: Iterable[np.ndarray], box: Sequence
 class Recorder:
     """A network that keeps what it is shown."""
 
-    def __init__(self, network) -> None:
+    def __init__(self, network: Network) -> None:
         self.network, self.info, self.crops = network, network.info, []
 
-    def embed(self, crop, box):
-        self.template = crop
-        return self.network.embed(crop, box)
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict:
+        self.template = crops[0]
+        return self.network.encode(crops, boxes)
 
-    def run(self, templates, crops):
+    def step(self, encoded: list[dict], crops: np.ndarray,
+             memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
         self.crops.append(crops[0].copy())
-        return self.network.run(templates, crops)
+        return self.network.step(encoded, crops, memories)

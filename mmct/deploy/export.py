@@ -1,4 +1,4 @@
-"""A tracker as two ONNX or OpenVINO files: one embeds a template, the other follows it."""
+"""A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..models import OSTrack
 from ..models.losses import mean_iou
-from ..models.torch_network import SearchNetwork, TemplateNetwork, TorchNetwork
+from ..models.torch_network import EncodeNetwork, StepNetwork, TorchNetwork
+from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
-from ..runtime.network import MAPS, METADATA, Network, NetworkInfo
+from ..runtime.backends import step_inputs
+from ..runtime.network import METADATA, Network, NetworkInfo
+from ..runtime.templates import make_policy
 from ..utils.extras import require
 from .calibration import Sample
 from .quantize import quantize
@@ -35,8 +37,8 @@ class Written(NamedTuple):
     agreement: dict[str, float]
 
 
-def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision: str = 'fp32',
-                   samples: Sequence[Sample] = (), strict: bool = True,
+def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
+                   precision: str = 'fp32', samples: Sequence[Sample] = (), strict: bool = True,
                    bias: str = 'exact') -> Written:
     """Write a tracker as files, after they have been run and compared with PyTorch.
 
@@ -76,25 +78,81 @@ def export_tracker(tracker: OSTrack, path: Path, format: str = 'onnx', precision
     return Written(path, agreement)
 
 
-def _write(tracker: OSTrack, path: Path, info: NetworkInfo, samples: Sequence[Sample],
+def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Sequence[Sample],
            bias: str) -> None:
-    backbone = tracker.backbone
-    template = torch.zeros(2, info.template_size, info.template_size, 3, dtype=torch.uint8)
-    search = torch.zeros(2, info.search_size, info.search_size, 3, dtype=torch.uint8)
-    tokens = torch.zeros(2, backbone.lengths['template'], backbone.embed_dims)
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
-    # Templates are embedded once a target, so nothing is gained there.
+    network = TorchNetwork(tracker)
+    templates, boxes = (torch.from_numpy(np.stack([part, part]))
+                        for part in example_templates(info))
+    encode = EncodeGraph(tracker)
+    names = encode.names(templates, boxes)
+    encoded = encode(templates, boxes)
+    # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(TemplateNetwork(tracker), (template, ), ['template'], ['template_tokens'], source)
+    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source)
     finish(source, target, None)
+
+    inputs = [*encoded, torch.zeros(2, info.search_size, info.search_size, 3, dtype=torch.uint8)]
+    input_names = [*names, 'search']
+    if info.memory[0]:
+        inputs.append(torch.zeros(2, *info.memory))
+        input_names.append('memory')
     source = path.with_suffix('.onnx')
-    to_onnx(SearchNetwork(tracker), (tokens, search), ['template_tokens', 'search'],
-            MAPS[info.head], source)
-    network = TorchNetwork(tracker)
-    inputs = [{'template_tokens': network.embed(z, (0, 0, 1, 1))[0].numpy(), 'search': x[None]}
-              for z, x in samples] if info.precision == 'int8' else []
-    finish(source, path, info, partial(quantize, samples=inputs, bias=bias))
+    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source)
+    calibration = []
+    if info.precision == 'int8':
+        for template, search in samples:
+            found = network.encode(template[None], target_box(info))
+            found = {name: value.numpy() for name, value in found.items()}
+            calibration.append(step_inputs([found], search[None], no_memories(info, 1)))
+    finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
+
+
+class EncodeGraph(EncodeNetwork):
+    """With its outputs in a row, as ONNX's exporter wants them."""
+
+    def names(self, templates: Tensor, boxes: Tensor) -> list[str]:
+        return list(super().forward(templates, boxes))
+
+    def forward(self, templates: Tensor, boxes: Tensor) -> tuple[Tensor, ...]:
+        return tuple(super().forward(templates, boxes).values())
+
+
+class StepGraph(StepNetwork):
+    """With its inputs and outputs in a row.
+
+    Args:
+        names: of the encoded templates, which come first.
+    """
+
+    def __init__(self, tracker: OneStreamTracker, names: Sequence[str]) -> None:
+        super().__init__(tracker)
+        self.names = names
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        encoded = dict(zip(self.names, inputs))
+        outputs = super().forward(encoded, *inputs[len(encoded):])
+        return tuple(outputs[name] for name in self.tracker.info.output_names)
+
+
+def example_templates(info: NetworkInfo) -> tuple[np.ndarray, np.ndarray]:
+    """Templates as the policy gives them to the second frame, black."""
+    policy = make_policy(info.templates)
+    size = info.template_size
+    policy.start(np.zeros((size, size, 3), np.uint8), target_box(info)[0])
+    return policy.current(1)
+
+
+def target_box(info: NetworkInfo) -> np.ndarray:
+    """The middle of a template crop as boxes (1, 4) x, y, w, h, where the target is."""
+    size = info.template_size
+    return np.array([[size / 4, size / 4, size / 2, size / 2]], np.float32)
+
+
+def no_memories(info: NetworkInfo, count: int) -> list[np.ndarray] | None:
+    """Memories before the first frame of ``count`` targets, None for a network without."""
+    return [np.zeros((1, *info.memory), np.float32)] * count if info.memory[0] else None
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
@@ -174,14 +232,16 @@ def compare(network: Network, reference: Network, count: int = 4) -> dict[str, f
     templates, crops = (
         rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
         for size in (info.template_size, info.search_size))
-    box = (info.template_size / 4, ) * 2 + (info.template_size / 2, ) * 2
-    results = [net.run([net.embed(template, box) for template in templates], crops)
-               for net in (network, reference)]
-    return {name: float(np.abs(value - results[1][name]).max() / np.abs(results[1][name]).max())
-            for name, value in results[0].items()}
+    box, memories = target_box(info), no_memories(info, count)
+    values, expected = (net.step([net.encode(template[None], box) for template in templates],
+                                 crops, memories) for net in (network, reference))
+    return {name: float(np.abs(value - expected[name]).max() / np.abs(expected[name]).max())
+            for name, value in values.items()}
 
 
 def predict(network: Network, template: np.ndarray, search: np.ndarray) -> list[float]:
     """Box cx, cy, w, h in [0, 1] of one search crop."""
-    outputs = network.run([network.embed(template, (0, 0, 1, 1))], search[None])
-    return list(network.info.decode({name: value[0] for name, value in outputs.items()})[0])
+    info = network.info
+    encoded = network.encode(template[None], target_box(info))
+    outputs = network.step([encoded], search[None], no_memories(info, 1))
+    return list(info.decode({name: value[0] for name, value in outputs.items()})[0])

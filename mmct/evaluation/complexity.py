@@ -5,25 +5,24 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..models import OSTrack
+from ..models.trackers.base import OneStreamTracker
 
 
-def count_parameters(tracker: OSTrack) -> int:
+def count_parameters(tracker: OneStreamTracker) -> int:
     """Parameters of backbone and head."""
     return sum(p.numel() for p in tracker.parameters())
 
 
-def count_macs(tracker: OSTrack) -> int:
+def count_macs(tracker: OneStreamTracker) -> int:
     """Multiply-accumulates of one frame: template, search, all layers and the head.
 
     Counted are matrix products, attention and convolutions; all else is small beside them.
     """
-    crops = (torch.zeros(1, 3, size, size) for size in (
+    parameter = next(tracker.parameters())
+    template, search = (parameter.new_zeros(1, 3, size, size) for size in (
         tracker.backbone.template_size, tracker.backbone.search_size))
-    device = next(tracker.parameters()).device
     with torch.inference_mode():
-        return macs_of(lambda: tracker.head(
-            tracker.backbone(*(crop.to(device) for crop in crops))))
+        return macs_of(lambda: tracker.outputs_of(template[None], search))
 
 
 def macs_of(function: Callable[[], object]) -> int:

@@ -1,69 +1,88 @@
-"""PyTorch, eager or compiled, as a network of the runtime."""
+"""A tracker of PyTorch, eager or compiled, as a network of the runtime."""
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 DTYPES = {None: None, 'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
-class TemplateNetwork(nn.Module):
-    """An ``OSTrack``'s step for a first frame: (N, Sz, Sz, 3) uint8 BGR -> tokens (N, Lz, C)."""
+class EncodeNetwork(nn.Module):
+    """``OneStreamTracker.encode`` of bytes.
 
-    def __init__(self, tracker) -> None:
-        super().__init__()
-        self.tracker = tracker
-
-    def forward(self, template: Tensor) -> Tensor:
-        return self.tracker.backbone.embed_template(images(self.tracker, template))
-
-
-class SearchNetwork(nn.Module):
-    """An ``OSTrack``'s step for any other frame.
-
-    Takes template tokens (N, Lz, C), search crops (N, Sx, Sx, 3) uint8 BGR and boxes (N, 4)
-    x, y, w, h in pixels of the template crops, which GT_BOX elimination alone needs; gives what a
-    tracking step reads, by the names of ``NetworkInfo.head``.
+    Takes templates (N, T, Sz, Sz, 3) uint8 BGR and boxes (N, T, 4) x, y, w, h in pixels of them;
+    gives the encoded templates by name.
     """
 
-    def __init__(self, tracker) -> None:
+    def __init__(self, tracker: nn.Module) -> None:
         super().__init__()
         self.tracker = tracker
 
-    def forward(self, template_tokens: Tensor, search: Tensor,
-                template_boxes: Tensor | None = None) -> dict[str, Tensor]:
-        backbone, head = self.tracker.backbone, self.tracker.head
-        return head.outputs(head(backbone.track(
-            template_tokens, images(self.tracker, search), template_boxes)))
+    def forward(self, templates: Tensor, boxes: Tensor) -> dict[str, Tensor]:
+        return self.tracker.encode(images(self.tracker, templates), boxes)
 
 
-def images(tracker, crops: Tensor) -> Tensor:
-    """(N, S, S, 3) uint8 BGR -> (N, 3, S, S) normalised RGB."""
-    return tracker.data_preprocessor.normalize(crops.permute(0, 3, 1, 2))
+class StepNetwork(nn.Module):
+    """``OneStreamTracker.step`` of bytes.
+
+    Takes encoded templates, search crops (N, Sx, Sx, 3) uint8 BGR and memory (N, M, C); gives what
+    a step is read by, by the names of ``runtime.network.OUTPUTS``, and ``memory`` if M > 0.
+    """
+
+    def __init__(self, tracker: nn.Module) -> None:
+        super().__init__()
+        self.tracker = tracker
+
+    def forward(self, encoded: dict[str, Tensor], search: Tensor,
+                memory: Tensor | None = None) -> dict[str, Tensor]:
+        crops = images(self.tracker, search)
+        if memory is None:
+            memory = self.tracker.no_memory(crops)
+        prediction = self.tracker.step(encoded, crops, memory)
+        outputs = dict(prediction.outputs)
+        if self.tracker.memory_tokens:
+            outputs['memory'] = prediction.memory
+        return outputs
+
+
+def images(tracker: nn.Module, crops: Tensor) -> Tensor:
+    """(…, S, S, 3) uint8 BGR -> (…, 3, S, S) normalised RGB."""
+    first = crops.dim() - 3  # permute, because ONNX has no negative axes in what movedim becomes
+    return tracker.data_preprocessor.normalize(
+        crops.permute(*range(first), first + 2, first, first + 1))
 
 
 class TorchNetwork:
     """See :class:`mmct.runtime.network.Network`.
 
     Args:
-        tracker: an ``OSTrack``; runs where its parameters are.
+        tracker: a ``OneStreamTracker``; runs where its parameters are.
         compiled: by ``torch.compile``; the first steps take minutes.
         dtype: of autocast, None for none.
     """
 
-    def __init__(self, tracker, compiled: bool = False, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, tracker: nn.Module, compiled: bool = False,
+                 dtype: torch.dtype | None = None) -> None:
         self.info, self._dtype = tracker.info, dtype
-        self._template, self._search = TemplateNetwork(tracker), SearchNetwork(tracker)
+        self._encode, self._step = EncodeNetwork(tracker), StepNetwork(tracker)
         if compiled:
-            self._search = torch.compile(self._search)
+            self._step = torch.compile(self._step)
 
     @torch.inference_mode()
-    def embed(self, crop, box):
-        device = next(self._template.parameters()).device
-        template = self._template(torch.from_numpy(crop[None]).to(device))
-        return template, template.new_tensor([box])
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Tensor]:
+        device = next(self._encode.parameters()).device
+        return self._encode(torch.from_numpy(crops[None]).to(device),
+                            torch.from_numpy(boxes[None]).to(device))
 
     @torch.inference_mode()
-    def run(self, templates, crops):
-        tokens, boxes = templates[0] if len(templates) == 1 else map(torch.cat, zip(*templates))
-        with torch.autocast(tokens.device.type, self._dtype, enabled=self._dtype is not None):
-            outputs = self._search(tokens, torch.from_numpy(crops).to(tokens.device), boxes)
+    def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
+             memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        batch = encoded[0]
+        if len(encoded) > 1:
+            batch = {name: torch.cat([own[name] for own in encoded]) for name in batch}
+        device = next(iter(batch.values())).device
+        memory = None
+        if memories is not None:
+            memory = torch.from_numpy(np.concatenate(memories)).to(device)
+        with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
+            outputs = self._step(batch, torch.from_numpy(crops).to(device), memory)
         return {key: value.float().cpu().numpy() for key, value in outputs.items()}

@@ -1,18 +1,19 @@
 """What a tracker asks of its network, and what a file says of itself."""
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
+from .templates import make_policy
 
 # Name of the entry in the metadata of an exported file.
 METADATA = 'mmct'
-# What a network gives, in this order, by the kind of its head.
-MAPS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score')}
+# What a step is read by, in this order, by the kind of the head.
+OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score')}
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class NetworkInfo:
         grid: the search map has grid * grid cells.
         head: 'center' (maps ``score``, ``size``, ``offset``, and a Hann window) or 'corner'
             (``box`` and ``score``).
+        templates: name and arguments of the template policy, see ``runtime.templates``.
+        memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
-        mean, std: of R, G, B in [0, 1]; the network itself normalises its crops by them.
     """
     template_size: int
     search_size: int
@@ -36,11 +38,22 @@ class NetworkInfo:
     margin: float
     grid: int
     head: str
+    templates: dict = field(default_factory=lambda: dict(type='Fixed'))
+    memory: tuple[int, int] = (0, 0)
     precision: str = 'fp32'
-    mean: tuple = (0.485, 0.456, 0.406)
-    std: tuple = (0.229, 0.224, 0.225)
 
-    def decode(self, outputs: dict[str, np.ndarray], window: np.ndarray | None = None):
+    @property
+    def output_names(self) -> list[str]:
+        """Of a step, in order."""
+        return [*OUTPUTS[self.head], *(['memory'] if self.memory[0] else [])]
+
+    @property
+    def input_names(self) -> set[str]:
+        """Of a step, beside the encoded templates."""
+        return {'search', 'memory'} if self.memory[0] else {'search'}
+
+    def decode(self, outputs: dict[str, np.ndarray],
+               window: np.ndarray | None = None) -> tuple[Sequence[float], float]:
         """Box cx, cy, w, h in [0, 1] of the search crop, and its score, of one crop's outputs;
         see ``decode_center``, a window has no meaning for corners."""
         if self.head == 'corner':
@@ -57,20 +70,20 @@ class NetworkInfo:
         """
         try:
             values = json.loads(text)
-            info = cls(**{field.name: values[field.name] for field in fields(cls)})
+            info = cls(**{own.name: values[own.name] for own in fields(cls)})
             for name in ('template_size', 'search_size', 'grid'):
                 check_number(name, getattr(info, name), '[1, 4096]', whole=True)
             for name in ('template_factor', 'search_factor'):
                 check_number(name, getattr(info, name), '(0, 100]')
             check_number('margin', info.margin, '(0, inf)')
-            check_numbers('mean', info.mean, '(-inf, inf)', 3)
-            check_numbers('std', info.std, '(0, inf)', 3)
-            if info.head not in MAPS:
-                raise ValueError(f'head={info.head!r} is not one of {list(MAPS)}')
-            return info
+            check_numbers('memory', info.memory, '[0, 65536]', 2, whole=True)
+            if info.head not in OUTPUTS:
+                raise ValueError(f'head={info.head!r} is not one of {list(OUTPUTS)}')
+            make_policy(info.templates)
+            return replace(info, memory=tuple(info.memory))
         except (TypeError, ValueError, KeyError, RecursionError) as error:
             raise ValueError(f'{path} does not say what tracking needs to know ({error}); give a '
-                             'file written by tools/export.py') from None
+                             'file written by tools/export.py of this version') from None
 
     def check_ports(self, inputs: Mapping[str, Sequence], outputs: Sequence[str], path) -> None:
         """See that a network is what its file says of it.
@@ -83,9 +96,9 @@ class NetworkInfo:
             ValueError: it is not.
         """
         size = self.search_size
-        if (inputs.keys() != {'template_tokens', 'search'}
+        if (not self.input_names < inputs.keys()
                 or list(inputs['search'])[1:] != [size, size, 3]
-                or set(outputs) != set(MAPS[self.head])):
+                or set(outputs) != set(self.output_names)):
             raise ValueError(f'{path} has the inputs {dict(inputs)} and outputs {sorted(outputs)}, '
                              f'but says that it takes search crops of {size} pixels and has a '
                              f'{self.head} head; give a file written by tools/export.py')
@@ -96,24 +109,27 @@ class Network(Protocol):
 
     info: NetworkInfo
 
-    def embed(self, crop: np.ndarray, box: tuple) -> Any:
-        """Take up a target.
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Any]:
+        """Take up templates.
 
         Args:
-            crop: (Sz, Sz, 3) uint8 BGR, the template.
-            box: x, y, w, h of the target in pixels of the crop.
+            crops: (T, Sz, Sz, 3) uint8 BGR.
+            boxes: (T, 4) float32 x, y, w, h of the target in pixels of the crops.
 
         Returns:
-            what :meth:`run` needs of the template, in the backend's own form.
+            what :meth:`step` needs of the templates, by name, in the backend's own form.
         """
 
-    def run(self, templates: list, crops: np.ndarray) -> dict[str, np.ndarray]:
+    def step(self, encoded: list[dict[str, Any]], crops: np.ndarray,
+             memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """Find targets in search crops.
 
         Args:
-            templates: N results of :meth:`embed`.
+            encoded: N results of :meth:`encode`.
             crops: (N, Sx, Sx, 3) uint8 BGR.
+            memories: N times (1, M, C) float32, of the step before; zeros at first. None for a
+                network without memory.
 
         Returns:
-            float32 (N, ...), by the names that ``info.head`` stands for.
+            float32 (N, ...), by the names of ``info.output_names``.
         """

@@ -8,6 +8,7 @@ import numpy as np
 from . import geometry
 from .backends import open_network
 from .network import Network
+from .templates import make_policy
 
 
 class Tracker:
@@ -34,7 +35,8 @@ class Tracker:
         info = model.info
         self._window = geometry.hann_window(info.grid)
         self._crops = np.empty((1, info.search_size, info.search_size, 3), np.uint8)
-        self._template = None
+        self._policy = make_policy(info.templates)
+        self._templates = None
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
         """Take up the target in the first frame.
@@ -48,12 +50,13 @@ class Tracker:
         """
         geometry.check_frame(frame)
         geometry.check_first_box(box, frame.shape)
-        info, box = self.network.info, [float(value) for value in box]
-        size = info.template_size
-        crop, scale = geometry.crop_square(frame, box, info.template_factor, size)
-        target = geometry.box_to_crop(box, box, scale, size)
-        self._template = self.network.embed(crop, tuple(value * size for value in target))
-        self.box, self._frame_size = box, frame.shape[:2]
+        self._templates = None
+        self.box, self._frame_size = [float(value) for value in box], frame.shape[:2]
+        self._policy.start(*self._cut_template(frame))
+        self._frame = 0
+        self._encode()
+        memory = self.network.info.memory
+        self._memory = np.zeros((1, *memory), np.float32) if memory[0] else None
 
     def update(self, frame: np.ndarray, on_part: Callable[[], None] = lambda: None
                ) -> tuple[list[float], float]:
@@ -74,12 +77,28 @@ class Tracker:
         """
         scale = self._crop(frame, self._crops[0])
         on_part()
-        outputs = self.network.run([self._template], self._crops)
+        memories = None if self._memory is None else [self._memory]
+        outputs = self.network.step([self._encoded], self._crops, memories)
         on_part()
-        return self._finish(frame, scale, {key: value[0] for key, value in outputs.items()})
+        return self._finish(frame, scale, outputs, 0)
+
+    def _cut_template(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A template of the target where it is now, and its box in pixels of that crop."""
+        info = self.network.info
+        size = info.template_size
+        crop, scale = geometry.crop_square(frame, self.box, info.template_factor, size)
+        target = geometry.box_to_crop(self.box, self.box, scale, size)
+        return crop, np.array([value * size for value in target], np.float32)
+
+    def _encode(self) -> None:
+        """Encode the templates of the next frame, if they are others than the last."""
+        templates = self._policy.current(self._frame + 1)
+        if templates is not self._templates:
+            self._templates = templates
+            self._encoded = self.network.encode(*templates)
 
     def _crop(self, frame: np.ndarray, out: np.ndarray) -> float:
-        if self._template is None:
+        if self._templates is None:
             raise ValueError('a tracker needs init(frame, box) before update(frame)')
         geometry.check_frame(frame)
         info = self.network.info
@@ -89,15 +108,23 @@ class Tracker:
         return geometry.crop_square(
             frame, self.box, info.search_factor, info.search_size, out)[1]
 
-    def _finish(self, frame: np.ndarray, scale: float, outputs: dict) -> tuple[list[float], float]:
+    def _finish(self, frame: np.ndarray, scale: float, outputs: dict[str, np.ndarray],
+                index: int) -> tuple[list[float], float]:
+        """Bring what the network found at ``index`` of a batch to the frame."""
         info = self.network.info
-        box, score = info.decode(outputs, self._window)
+        own = {name: values[index] for name, values in outputs.items()}
+        box, score = info.decode(own, self._window)
         if not math.isfinite(sum(box) + score):
             raise ValueError(f'the network gave the box {tuple(map(float, box))} and the score '
                              f'{score}; its weights, or its precision, are not fit for this')
         box = geometry.map_back(box, self.box, scale, info.search_size)
         self.box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
-        return self.box, score
+        if self._memory is not None:
+            self._memory = own['memory'][None]
+        self._frame += 1
+        self._policy.observe(self._frame, score, lambda: self._cut_template(frame))
+        self._encode()
+        return list(self.box), score
 
 
 def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
@@ -122,6 +149,9 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
     size = network.info.search_size
     crops = np.empty((len(trackers), size, size, 3), np.uint8)
     scales = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
-    outputs = network.run([tracker._template for tracker in trackers], crops)
-    return [tracker._finish(frame, scale, {key: value[i] for key, value in outputs.items()})
+    memories = None
+    if network.info.memory[0]:
+        memories = [tracker._memory for tracker in trackers]
+    outputs = network.step([tracker._encoded for tracker in trackers], crops, memories)
+    return [tracker._finish(frame, scale, outputs, i)
             for i, (tracker, scale) in enumerate(zip(trackers, scales))]

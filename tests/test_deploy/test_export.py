@@ -1,5 +1,6 @@
 """Exported trackers do what PyTorch does, on every backend."""
 import importlib.util
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 from disc import BOX, moving_disc
-from tiny import build, save_teacher, student, tracker
+from tiny import build, student, tracker
+from toy import toy_teacher
 
 from mmct.api import fuse_for_inference
 from mmct.deploy import export_tracker
 from mmct.deploy.export import check, compare
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
+from mmct.runtime.network import METADATA
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')
@@ -123,13 +126,97 @@ def test_what_the_file_says(model, files):
     assert (model.info.template_size, model.info.search_size, model.info.grid) == (32, 64, 4)
 
 
+# Memory and several templates
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_a_tracker_with_memory_and_several_templates(kind, tmp_path):
+    """Two templates, one of them renewed, and a token from frame to frame, alone and in a batch."""
+    model, frames = build(toy_teacher()).eval(), moving_disc(9)
+    written = export_tracker(model, tmp_path / f'toy{FORMATS[kind]}', kind)
+    assert written.agreement.keys() == {'box', 'score', 'next_memory'}
+    network = open_network(written.path)
+    assert network.info == model.info
+    assert network.info.memory == (1, 16)
+    assert network.info.templates == {'type': 'FirstAndLast', 'interval': 3}
+    targets = [BOX, (20., 30., 30., 18.)]
+    alone, together, reference = ([Tracker(own) for _ in targets] for own in (
+        network, network, TorchNetwork(model)))
+    for followers in (alone, together, reference):
+        for follower, box in zip(followers, targets, strict=True):
+            follower.init(frames[0], box)
+    for frame in frames[1:]:
+        batch = update_many(together, frame)
+        for i in range(len(targets)):
+            box, score = reference[i].update(frame)
+            for other, other_score in (alone[i].update(frame), batch[i]):
+                assert other == pytest.approx(box, abs=0.01)
+                assert other_score == pytest.approx(score, abs=1e-4)
+            for follower in (alone[i], together[i]):
+                np.testing.assert_allclose(
+                    follower._memory, reference[i]._memory, rtol=0, atol=1e-4)
+    assert np.abs(reference[0]._memory - reference[1]._memory).max() > 1e-3
+
+
+@pytest.mark.parametrize('part', ['memory', 'templates'])
+def test_memory_and_templates_count(part, tmp_path):
+    """A network that forgets them finds other boxes."""
+    class Forgetting(TorchNetwork):
+        def encode(self, crops, boxes):
+            if part == 'templates':
+                crops = np.stack([crops[0], crops[0]])
+            return super().encode(crops, boxes)
+
+        def step(self, encoded, crops, memories):
+            if part == 'memory':
+                memories = [np.zeros_like(memory) for memory in memories]
+            return super().step(encoded, crops, memories)
+
+    model, frames = build(toy_teacher()).eval(), moving_disc(6)
+    boxes = []
+    for kind in (TorchNetwork, Forgetting):
+        follower = Tracker(kind(model))
+        follower.init(frames[0], BOX)
+        boxes.append(np.array([follower.update(frame)[0] for frame in frames[1:]]))
+    # The first memory is made in the first step, the first new template after the third.
+    same = 1 if part == 'memory' else 3
+    assert np.array_equal(boxes[0][:same], boxes[1][:same])
+    assert not np.allclose(boxes[0][same], boxes[1][same], atol=1e-4)
+
+
+def test_ports_of_a_tracker_without_memory(files):
+    step = onnxruntime.InferenceSession(files / 'tracker.onnx')
+    assert {port.name for port in step.get_inputs()} == {'template_tokens', 'search'}
+    assert [port.name for port in step.get_outputs()] == ['score', 'size', 'offset']
+    assert open_network(files / 'tracker.onnx').info.memory == (0, 0)
+
+
+def test_a_file_of_the_format_before(files, tmp_path):
+    """Which had one template for ever, and named the mean and deviation of its pixels."""
+    onnx = pytest.importorskip('onnx')
+    for path in files.glob('*.onnx'):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    path = tmp_path / 'tracker.onnx'
+    model = onnx.load(path)
+    entry, = (entry for entry in model.metadata_props if entry.key == METADATA)
+    values = json.loads(entry.value)
+    del values['templates'], values['memory']
+    entry.value = json.dumps({**values, 'mean': [0.5] * 3, 'std': [0.2] * 3})
+    onnx.save(model, path)
+    for backend in ('onnxruntime', 'openvino'):
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            open_network(path, backend=backend)
+        assert str(caught.value) == (
+            f"{path} does not say what tracking needs to know ('templates'); give a file written "
+            'by tools/export.py of this version')
+
+
 def test_bf16_is_openvinos_to_choose(files):
     frames = moving_disc(4)
     follower = Tracker(files / 'tracker.xml', precision='bf16', threads=1)
     follower.init(frames[0], BOX)
     assert np.isfinite(follower.update(frames[1])[0]).all()
     with pytest.raises(ValueError, match='onnxruntime computes in fp32, not in bf16; backends '
-                                         'that do: openvino, torch, compile'):
+                                         'that do: openvino$'):
         Tracker(files / 'tracker.onnx', precision='bf16')
 
 
@@ -174,8 +261,8 @@ def test_a_file_that_is_wrong_is_not_written(model, tmp_path, monkeypatch):
 @pytest.mark.parametrize('output', ['score', 'size', 'offset'])
 def test_one_output_that_is_not_finite_is_refused(model, output):
     class Overflowing(TorchNetwork):
-        def run(self, templates, crops):
-            return {**super().run(templates, crops), output: np.full(1, np.nan, np.float32)}
+        def step(self, *args):
+            return {**super().step(*args), output: np.full(1, np.nan, np.float32)}
 
     with pytest.raises(ValueError, match=f"does not do what the tracker does: .*'{output}': nan"):
         check(Overflowing(model), TorchNetwork(model), [])
@@ -201,8 +288,9 @@ def test_elimination_cannot_be_exported(tmp_path):
 
 
 @pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [
+    ('config.py', {}, ValueError, r'config.py is a config; open it with mmct.open_tracker\(config'),
     ('none.onnx', {}, FileNotFoundError, 'none.onnx does not exist'),
-    ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', "),
+    ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.xml'\]"),
     ('tracker.onnx', {'backend': 'tensorflow'}, ValueError, "backend='tensorflow' is not one of"),
     ('tracker.xml', {'backend': 'onnxruntime'}, ValueError, 'runs files .onnx, got .*tracker.xml'),
     ('other.onnx', {}, ValueError, 'other.onnx cannot be read by ONNX Runtime: '),
@@ -227,19 +315,6 @@ def test_update_before_init(model):
         Tracker(TorchNetwork(model)).update(moving_disc(1)[0])
 
 
-def test_config_and_checkpoint(tmp_path):
-    config = tmp_path / 'config.py'
-    config.write_text(f'custom_imports = dict(imports=["mmct"])\nmodel = {tracker()}\n')
-    file = save_teacher(tmp_path / 'tracker.pth')
-    frames = moving_disc(3)
-    follower, reference = Tracker(config, file), Tracker(TorchNetwork(build(tracker()).eval()))
-    for one in (follower, reference):
-        one.init(frames[0], BOX)
-    assert follower.update(frames[1])[0] == pytest.approx(reference.update(frames[1])[0], abs=1e-3)
-    with pytest.raises(ValueError, match='needs a checkpoint beside it'):
-        Tracker(config)
-
-
 # A device without PyTorch
 
 LIGHT = """
@@ -252,8 +327,8 @@ for path in sys.argv[2:]:
     tracker.init(frames[0], (48, 48, 24, 24))
     print(*(value for frame in frames[1:] for value in tracker.update(frame)[0]))
 try:
-    Tracker(sys.argv[0], 'weights.pth')
-except ImportError as error:
+    Tracker(sys.argv[0])
+except ValueError as error:
     print(error)
 """
 
@@ -287,8 +362,8 @@ def test_runs_without_pytorch(model, files, tmp_path):
     assert len(boxes) == 2
     for line in boxes:
         assert [float(value) for value in line.split()] == pytest.approx(expected, abs=0.01)
-    assert last == ("backend torch needs the package torch; install it alone, or with pip install "
-                    "'mmct[lite]'")
+    assert last == (f'{tmp_path / "light.py"} is a config; open it with '
+                    'mmct.open_tracker(config, checkpoint)')
 
 
 def test_precision_of_autocast(model):

@@ -6,7 +6,7 @@ import torch
 from mmengine.logging import MessageHub
 from mmengine.runner import IterBasedTrainLoop
 from mmtrack.registry import HOOKS
-from tiny import build, distiller, pair_batch, save_teacher, student, tracker
+from tiny import build, distiller, embedded, pair_batch, save_teacher, student, tracker
 
 from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
 
@@ -141,10 +141,10 @@ def test_elimination_is_scheduled_in_training_and_own_in_test():
     schedule = hook('EliminationScheduleHook', keep_ratio=0.5, start=2, end=6)
 
     def counts():
-        tokens, out = model.backbone.embed(*pair_batch()[:2]), []
+        tokens, out = embedded(model, pair_batch()), []
         for layer in model.backbone.layers:
             tokens = layer(tokens)
-            out.append(tokens.lengths['search'])
+            out.append(tokens.length('search'))
         return out
 
     assert counts() == [16, 15, 8, 8]
@@ -167,6 +167,7 @@ def test_one_stage_at_a_time(tmp_path):
     model.build_teacher()
     backbone = model.student.backbone
     schedule = hook('OneStageAtATimeHook', epochs_per_stage=3)
+    batch = pair_batch()
     embedding = (backbone.patch_embed.proj.weight, backbone.pos_embed_z, backbone.pos_embed_x)
     for epoch in range(14):
         schedule.before_train_epoch(runner(model, epoch))
@@ -174,7 +175,7 @@ def test_one_stage_at_a_time(tmp_path):
         together = turn == 4
         assert model.fixed_gates == [together or i <= turn for i in range(4)]
         model.zero_grad()
-        sum(model.losses(pair_batch(), model.fixed_gates).values()).backward()
+        sum(model.losses(batch, batch, model.fixed_gates).values()).backward()
         for i, layer in enumerate(backbone.layers):
             trained = {p.grad is not None for p in layer.parameters()}
             assert trained == {together or i == turn}
@@ -187,7 +188,7 @@ def test_fixed_gates_are_what_is_run(tmp_path, monkeypatch):
     model = build(distiller(save_teacher(tmp_path / 't.pth'))).train()
     hook('OneStageAtATimeHook', epochs_per_stage=1).before_train_epoch(runner(model))
     seen = []
-    monkeypatch.setattr(model, 'losses', lambda batch, gates, _: seen.append(gates))
+    monkeypatch.setattr(model, 'losses', lambda *args: seen.append(args[-1]))
     model.build_teacher()
     monkeypatch.setattr(model.teacher, 'unpack', lambda *args: None)
     for _ in range(3):

@@ -56,7 +56,7 @@ def train(model, hooks, steps=2, other_size=False):
 
 
 @pytest.mark.parametrize('changes', [
-    {}, {'freeze_head': True}, {'freeze_embedding': True, 'teacher_bf16': True},
+    {}, {'frozen': ['head']}, {'frozen': ['backbone.patch_embed'], 'teacher_bf16': True},
     {'student': student(template_size=16, search_size=32)},
 ])
 def test_hooks_leave_training_as_it_is(teacher_file, changes):

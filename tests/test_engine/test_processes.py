@@ -38,7 +38,7 @@ def _one_process(rank, function, folder, args):
 
 def compression(teacher, **kwargs):
     """A model whose batch norm is at rest: its statistics are those of a process."""
-    model = build(distiller(teacher, freeze_head=True, **kwargs))
+    model = build(distiller(teacher, frozen=['head'], **kwargs))
     model.student.head.requires_grad_(True)
     return model.train()
 
@@ -73,7 +73,7 @@ def train(rank, teacher, seen=None, **kwargs):
     parallel = wrapped(model) if processes > 1 else model
     steps, gates = optimizer(model), []
     losses = model.losses
-    model.losses = lambda batch, drawn, *args: gates.append(drawn) or losses(batch, drawn, *args)
+    model.losses = lambda *args: gates.append(args[-1]) or losses(*args)
     for batch in batches(rank, processes):
         parallel.train_step(batch, steps)
     return {'weights': weights(model), 'gates': gates}

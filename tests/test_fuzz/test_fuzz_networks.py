@@ -69,7 +69,8 @@ def rewrite(path: Path, change) -> None:
 
 @pytest.mark.parametrize('change', [
     {'search_size': 128}, {'head': 'corner'}, {'grid': 10**9}, {'search_size': 10**9},
-    {'margin': 0}, {'mean': []}, {'head': '__class__'}])
+    {'margin': 0}, {'head': '__class__'}, {'memory': [1]}, {'memory': [1, 8]}, {'memory': [-1, 8]},
+    {'templates': []}, {'templates': {'type': 'Any'}}, {'templates': {'type': 'Fixed', 'x': 1}}])
 def test_metadata_of_another_network(copied, change):
     def say(model):
         entry, = (entry for entry in model.metadata_props if entry.key == METADATA)
@@ -115,7 +116,7 @@ def run_once(network) -> dict:
     info = network.info
     template, crops = (np.zeros((1, size, size, 3), np.uint8)
                        for size in (info.template_size, info.search_size))
-    return network.run([network.embed(template[0], (8, 8, 16, 16))], crops)
+    return network.step([network.encode(template, np.float32([[8, 8, 16, 16]]))], crops)
 
 
 @pytest.mark.parametrize('name', ['tracker.onnx', 'tracker.template.onnx', 'tracker.xml',

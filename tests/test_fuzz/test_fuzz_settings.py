@@ -47,7 +47,7 @@ TRACKER |= {f'elimination.{key}': lambda value, key=key: tracker(
 STUDENT = {f'backbone.{key}': lambda value, key=key: changed(student(), f'backbone.{key}', value)
            for key in ('division', 'teacher_depth', 'layers_per_stage')}
 DISTILLER = {key: lambda value, key=key: changed(distiller(None), key, value) for key in (
-    'replace_prob', 'seed', 'guidance_loss.loss_weight', 'guidance_loss.giou_weight',
+    'replace_prob', 'seed', 'guidance_loss.loss_weight', 'guidance_loss.iou_weight',
     'guidance_loss.l1_weight', 'guidance_loss.focal_weight', 'mimic_loss.loss_weight')}
 NETWORKS = TRACKER | STUDENT | DISTILLER
 

@@ -18,10 +18,10 @@ class Oracle:
     """A network that says what it is told to say."""
     info = INFO
 
-    def embed(self, crop, box):
-        return crop
+    def encode(self, crops, boxes):
+        return {'crops': crops}
 
-    def run(self, templates, crops):
+    def step(self, encoded, crops, memories=None):
         return self.outputs
 
 

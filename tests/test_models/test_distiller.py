@@ -8,18 +8,22 @@ from mmtrack.registry import MODELS
 from tiny import (
     build,
     distiller,
+    embedded,
+    mixed_path,
     packed_pairs,
     pair_batch,
     same_weights,
     save_teacher,
     shake,
     student,
+    teacher_path,
     tracker,
 )
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmct.checkpoint import CheckpointError, save_checkpoint, save_tracker
 from mmct.models.distillers import draw_gates
+from mmct.models.layers import run_layers
 
 ALL_LOSSES = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
               'loss_guidance_l1', 'loss_mimic'}
@@ -110,7 +114,7 @@ def test_gates_are_a_function_of_seed_iteration_and_process(teacher_file, monkey
 def test_each_iteration_draws_anew_and_is_counted(model, monkeypatch):
     seen = []
     losses = model.losses
-    monkeypatch.setattr(model, 'losses', lambda batch, g, _: seen.append(g) or losses(batch, g))
+    monkeypatch.setattr(model, 'losses', lambda *args: seen.append(args[-1]) or losses(*args))
     for _ in range(3):
         step(model)
     assert model.iteration == 3
@@ -181,7 +185,7 @@ def test_teacher_stays_frozen_in_eval_mode(teacher_file):
     assert not any(p.requires_grad for p in model.teacher.parameters())
     assert all(p.grad is None for p in model.teacher.parameters())
     batch = pair_batch()
-    boxes = [model.run_teacher(batch)[1] for _ in range(2)]
+    boxes = [teacher_path(model, batch)[1].boxes for _ in range(2)]
     assert torch.equal(*boxes)
 
 
@@ -200,8 +204,9 @@ def test_teacher_moves_with_the_model(started):
 
 
 def test_what_the_teacher_gives_has_no_gradient(started):
-    stages, boxes = started.run_teacher(pair_batch())
-    assert not boxes.requires_grad
+    stages, prediction = teacher_path(started, pair_batch())
+    assert not prediction.boxes.requires_grad
+    assert not any(value.requires_grad for value in prediction.outputs.values())
     assert not any(tokens.x.requires_grad for tokens in stages)
 
 
@@ -237,15 +242,53 @@ def test_random_head(teacher_file):
     assert not same_weights(model.student.head, model.teacher.head)
 
 
-def test_frozen_head_is_the_teachers_with_its_statistics(teacher_file):
-    model = build(distiller(teacher_file, freeze_head=True), seed=1).train()
+def train(model, steps=2):
+    """Some steps of the optimizer."""
     optimizer = torch.optim.AdamW(model.parameters(), 1e-2, weight_decay=0.1)
-    for i in range(2):
+    for i in range(steps):
         model.train()
         step(model, packed_pairs(seed=i))
         optimizer.step()
+
+
+def test_frozen_head_is_the_teachers_with_its_statistics(teacher_file):
+    model = build(distiller(teacher_file, frozen=['head']), seed=1).train()
+    train(model)
     assert same_weights(model.student.head, model.teacher.head)
     assert not same_weights(model.student.backbone.norm, model.teacher.backbone.norm)
+
+
+def test_frozen_embedding_is_the_teachers(teacher_file):
+    names = ['patch_embed', 'pos_embed_z', 'pos_embed_x']
+    model = build(distiller(
+        teacher_file, frozen=[f'backbone.{name}' for name in names]), seed=1).train()
+    train(model)
+    for name, value in model.teacher.backbone.named_parameters():
+        if name.startswith(tuple(names)):
+            assert torch.equal(model.student.backbone.get_parameter(name), value)
+    assert not same_weights(model.student.head, model.teacher.head)
+
+
+def test_frozen_part_of_a_head_keeps_weights_and_statistics(teacher_file):
+    """A random head keeps its own; the branches beside the frozen one learn."""
+    model = build(distiller(
+        teacher_file, frozen=['head.score'], head_init='random'), seed=1).train()
+    before = snapshot(model.student.head)
+    train(model)
+    same = {name for name, value in model.student.head.state_dict().items()
+            if torch.equal(value, before[name])}
+    assert same == {name for name in before if name.startswith('score.')}
+    modes = {name.partition('.')[0]: m.training
+             for name, m in model.student.head.named_modules() if isinstance(m, _BatchNorm)}
+    assert modes == {'score': False, 'offset': True, 'size': True}
+
+
+@pytest.mark.parametrize('name', ['', 'neck', 'head.edges', 'teacher', 'backbone.layers.2'])
+def test_frozen_parts_that_are_none(teacher_file, name):
+    with pytest.raises(ValueError, match=f"^frozen='{name}' is no part of the student, such as "
+                                         r"\['data_preprocessor', 'backbone', 'head'\]") as caught:
+        MODELS.build(distiller(teacher_file, frozen=['head', name]))
+    assert '\n' not in str(caught.value)
 
 
 def test_trained_head_has_batch_statistics(model):
@@ -282,20 +325,21 @@ def test_extracted_student_can_be_loaded(started, teacher_file, tmp_path):
 def test_mixed_path_by_the_book(started, pattern):
     batch = pair_batch()
     own, teacher = started.eval().student.backbone, started.teacher.backbone
-    tokens, after = own.embed(*batch[:2]), []
+    tokens, after = embedded(started.student, batch), []
     for gate, layer, stage in zip(
             pattern, own.layers, (teacher.layers[:2], teacher.layers[2:]), strict=True):
-        for block in [layer] if gate else stage:
-            tokens = block(tokens)
+        tokens = run_layers([layer] if gate else stage, tokens)
         after.append(tokens.x)
-    maps = started.student.head(own.search_map(own.finalize(tokens)))
-    stages, ours = started.mixed_path(batch, pattern)
-    for one, other in zip((*after, *maps), (*(s.x for s in stages), *ours), strict=True):
-        assert torch.equal(one, other)
+    maps = started.student.head(own.finalize(tokens))
+    stages, ours = mixed_path(started, batch, pattern)
+    assert all(torch.equal(one.x, other) for one, other in zip(stages, after, strict=True))
+    assert same_weights(ours.outputs, maps)
+    assert torch.equal(ours.boxes, started.student.head.decode(maps))
 
 
 def test_gradients_flow_through_frozen_stages(started):
-    sum(started.losses(pair_batch(), [True, False]).values()).backward()
+    batch = pair_batch()
+    sum(started.losses(batch, batch, [True, False]).values()).backward()
     backbone = started.student.backbone
     for part in (backbone.patch_embed.proj.weight, backbone.pos_embed_z, backbone.pos_embed_x,
                  backbone.norm.weight, *backbone.layers[0].parameters()):
@@ -307,8 +351,8 @@ def test_gradients_flow_through_frozen_stages(started):
 
 def test_embedding_learns_through_the_teacher_alone(started):
     """The tracking loss by itself reaches the embedding across all of the teacher's layers."""
-    started.mimic_loss = None
-    sum(started.losses(pair_batch(), [False, False]).values()).backward()
+    started.mimic_loss, batch = None, pair_batch()
+    sum(started.losses(batch, batch, [False, False]).values()).backward()
     assert started.student.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
 
 
@@ -344,16 +388,17 @@ def test_all_terms_of_the_whole_method(model):
 
 def test_scalars_are_logged_and_not_learned_from(started):
     batch = pair_batch()
-    losses = started.losses(batch, [True, False])
+    losses = started.losses(batch, batch, [True, False])
     assert not any(losses[name].requires_grad for name in SCALARS)
     total, logged = started.parse_losses(losses)
     torch.testing.assert_close(total, sum(losses[name] for name in ALL_LOSSES))
     assert set(logged) == ALL_LOSSES | SCALARS | {'loss'}
     with torch.no_grad():
-        _, boxes = started.run_teacher(batch)
-        _, out = started.mixed_path(batch, [True, False])
-    for name, predicted in (('teacher', boxes), ('mixed', started.student.head.decode(out))):
-        pairs = zip(*(bbox_cxcywh_to_xyxy(b) for b in (predicted, batch.gt_boxes)), strict=True)
+        _, teacher = teacher_path(started, batch)
+        _, mixed = mixed_path(started, batch, [True, False])
+    for name, found in (('teacher', teacher), ('mixed', mixed)):
+        pairs = zip(*(bbox_cxcywh_to_xyxy(b) for b in (found.boxes, batch.gt_boxes[:, 0])),
+                    strict=True)
         expected = [bbox_overlaps(one[None], other[None]).item() for one, other in pairs]
         assert logged[f'iou_{name}'].item() == pytest.approx(np.mean(expected), rel=1e-5)
     error = sum(losses[f'mimic_error_{stage}'] for stage in (1, 2)) / 2
@@ -363,7 +408,8 @@ def test_scalars_are_logged_and_not_learned_from(started):
 def test_student_equal_to_the_teacher_mimics_without_error(teacher_file):
     model = build(distiller(teacher_file, student=student(4)), seed=1)
     model.build_teacher()
-    losses = model.eval().losses(pair_batch(), [True, False, True, False])
+    batch = pair_batch()
+    losses = model.eval().losses(batch, batch, [True, False, True, False])
     assert losses['loss_mimic'] == 0
     assert losses['loss_guidance_l1'] == 0
 
@@ -375,10 +421,10 @@ def test_teacher_that_eliminates_candidates(tmp_path):
     losses = step(model.train())
     assert set(losses) == ALL_LOSSES | SCALARS
     model.eval()
-    stages, _ = model.mixed_path(pair_batch(), [True, False])
-    assert [s.lengths['search'] for s in stages] == [16, 12]
-    stages, _ = model.run_teacher(pair_batch())
-    assert [s.lengths['search'] for s in stages] == [12, 9]
+    stages, _ = mixed_path(model, pair_batch(), [True, False])
+    assert [s.length('search') for s in stages] == [16, 12]
+    stages, _ = teacher_path(model, pair_batch())
+    assert [s.length('search') for s in stages] == [12, 9]
 
 
 def test_prediction_is_the_students(started):
@@ -434,10 +480,10 @@ def test_a_teacher_stage_eliminates_alike_in_both_paths(tmp_path):
     model = MODELS.build(distiller(file, teacher)).eval()
     model.build_teacher()
     batch = pair_batch(2)
-    batch.template_boxes[1] = torch.tensor([2., 2, 16, 16])
+    batch.template_boxes[1, 0] = torch.tensor([2., 2, 16, 16])
     with torch.no_grad():
-        stages, _ = model.mixed_path(batch, [False, True])
-        teacher_stages, _ = model.run_teacher(batch)
+        stages, _ = mixed_path(model, batch, [False, True])
+        teacher_stages, _ = teacher_path(model, batch)
     assert stages[0].kept is not None
     assert torch.equal(stages[0].kept, teacher_stages[0].kept)
     # Embedding and first stage are the teacher's own, so the tokens are the same, too.

@@ -4,9 +4,10 @@ import pytest
 import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tiny import build, pair_batch, tracker
+from tiny import build, pair_batch, search_map, tracker
 
 from mmct.models.layers import EliminatingBlock, Tokens, box_tokens, centre_tokens
+from mmct.models.structures import Clip
 
 
 def eliminating(template=128, search=256, depth=12, **elimination):
@@ -15,9 +16,13 @@ def eliminating(template=128, search=256, depth=12, **elimination):
     return build(config['backbone']).eval()
 
 
-def run(model, batch, size=None):
+def embed(model, batch):
+    return model.join(model.encode(batch.templates, batch.template_boxes), batch.searches[:, 0])
+
+
+def run(model, batch):
     """Tokens before each layer and after the last."""
-    tokens = [model.embed(*(part[:size] for part in batch[:3]))]
+    tokens = [embed(model, batch)]
     for layer in model.layers:
         tokens.append(layer(tokens[-1]))
     return tokens
@@ -28,13 +33,13 @@ def test_counts_and_zeros_of_the_default():
     batch = pair_batch(2, 128, 256)
     with torch.no_grad():
         tokens = run(model, batch)
-        search_map = model.search_map(model.finalize(tokens[-1]))
-    counts = [t.lengths['search'] for t in tokens]
+        found = model.finalize(tokens[-1]).search_map()
+    counts = [t.length('search') for t in tokens]
     assert counts == [256] * 4 + [180] * 3 + [126] * 3 + [89] * 3
-    present = tokens[-1].search_present(256)
+    present = tokens[-1].search_present()
     assert present.sum(1).tolist() == [89, 89]
     assert not torch.equal(*present)
-    cells = search_map.flatten(2).transpose(1, 2)
+    cells = found.flatten(2).transpose(1, 2)
     assert not cells[~present].any()
     assert cells[present].any(dim=-1).all()
     # What was kept stands at its own place.
@@ -52,7 +57,7 @@ def test_positions_are_those_of_the_whole_grid():
             branch.weight.data.zero_()
             branch.bias.data.zero_()
     first, *_, last = run(model, pair_batch(2, 128, 256))
-    assert last.lengths['search'] == 89
+    assert last.length('search') == 89
     for b in range(2):
         assert torch.equal(last.group('search')[b], first.group('search')[b, last.kept[b]])
 
@@ -63,7 +68,7 @@ def test_one_scheduled_ratio_for_all_layers():
     batch = pair_batch(1, 128, 256)
 
     def counts():
-        return [t.lengths['search'] for t in run(model, batch)[2:]]
+        return [t.length('search') for t in run(model, batch)[2:]]
 
     assert counts() == [231, 162, 81]
     model.schedule_elimination(0.85)
@@ -80,9 +85,9 @@ def test_one_scheduled_ratio_for_all_layers():
 def test_ranking_by_the_book(template_range, focus):
     model = eliminating(layers=[1], keep_ratio=[0.3], depth=2, template_range=template_range)
     batch = pair_batch(2, 128, 256)
-    batch.template_boxes[:] = torch.tensor([33, 33, 30, 30])
+    batch.template_boxes[:] = torch.tensor([33., 33, 30, 30])
     with torch.no_grad():
-        tokens = model.layers[0](model.embed(*batch[:3]))
+        tokens = model.layers[0](embed(model, batch))
         kept = model.layers[1](tokens).kept
         attn = model.layers[1].attn
         query, key, _ = attn.qkv(model.layers[1].norm1(tokens.x)).chunk(3, -1)
@@ -128,18 +133,18 @@ def test_tokens_under_the_box(x, y, w, h):
 def test_unequal_boxes_in_a_batch_as_singly():
     model = eliminating(template_range='GT_BOX')
     batch = pair_batch(3, 128, 256)
-    batch.template_boxes[:] = torch.tensor(
+    batch.template_boxes[:, 0] = torch.tensor(
         [[32., 32, 64, 64], [50, 40, 20, 30], [0, 0, 128, 128]])
-    focus = box_tokens(batch.template_boxes, 128).sum(1).tolist()
+    focus = box_tokens(batch.template_boxes[:, 0], 128).sum(1).tolist()
     assert len(set(focus)) == 3
     with torch.no_grad():
-        together = model(*batch[:3])
+        together = search_map(model, batch)
         for i in range(3):
-            alone = model(*(part[i:i + 1] for part in batch[:3]))
+            alone = search_map(model, Clip(*(part[i:i + 1] for part in batch)))
             torch.testing.assert_close(together[i:i + 1], alone)
         # The box matters.
         batch.template_boxes[0] = batch.template_boxes[1].clone()
-        assert not torch.equal(model(*batch[:3])[0] == 0, together[0] == 0)
+        assert not torch.equal(search_map(model, batch)[0] == 0, together[0] == 0)
 
 
 def test_box_that_covers_no_token_is_named():
@@ -148,9 +153,9 @@ def test_box_that_covers_no_token_is_named():
     batch.template_boxes[1] = torch.tensor([60., 60, 2, 2])
     message = r'template box \[60.0, 60.0, 2.0, 2.0\] .* covers no token'
     with pytest.raises(ValueError, match=message):
-        model(*batch[:3])
+        search_map(model, batch)
     with pytest.raises(ValueError, match='needs the box of the target'):
-        model(*batch[:2])
+        search_map(model, batch._replace(template_boxes=None))
 
 
 def test_ranking_tokens_are_not_stored():
@@ -164,14 +169,14 @@ def test_same_weights_as_a_plain_block():
     plain = build(tracker(template_size=128, search_size=256, depth=12)['backbone']).eval()
     plain.load_state_dict(model.state_dict())
     batch = pair_batch(1, 128, 256)
-    assert torch.equal(model(*batch[:2]), plain(*batch[:2]))
+    assert torch.equal(search_map(model, batch), search_map(plain, batch))
 
 
 def test_groups_beside_template_and_search_stay():
     block = EliminatingBlock(8, 2, keep_ratio=0.5, centre=centre_tokens('ALL', 2)).eval()
-    tokens = Tokens(torch.randn(1, 12, 8), {'search': 6, 'template': 4, 'query': 2})
+    tokens = Tokens(torch.randn(1, 12, 8), {'search': (2, 3), 'template': (1, 2, 2), 'query': (2,)})
     out = block(tokens)
-    assert out.lengths == {'search': 3, 'template': 4, 'query': 2}
+    assert [out.length(group) for group in out.groups] == [3, 4, 2]
     whole = EliminatingBlock(8, 2, keep_ratio=1., centre=centre_tokens('ALL', 2)).eval()
     whole.load_state_dict(block.state_dict())
     torch.testing.assert_close(out.x[:, 3:], whole(tokens).x[:, 6:])

@@ -15,8 +15,15 @@ from mmct.models.losses import (
     gaussian_heatmap,
 )
 from mmct.models.losses.stage_mimic_loss import stage_error
+from mmct.models.structures import Prediction
 
 PLACES, SIZES = st.floats(-0.5, 1.5), st.floats(0, 1.2)
+
+
+def found(boxes, score=None):
+    """A prediction of these boxes."""
+    outputs = {'boxes': boxes} if score is None else {'boxes': boxes, 'score': score}
+    return Prediction(outputs, boxes.new_zeros(len(boxes), 0, 0), lambda maps: maps['boxes'])
 
 
 # Heat map
@@ -118,8 +125,8 @@ def test_only_the_target_is_clamped(clamp):
 def test_track_loss_is_clamped_and_guidance_is_not():
     boxes, target = (torch.tensor([b]) for b in OUTSIDE)
     score = torch.rand(1, 1, 8, 8).clamp(1e-4, 1 - 1e-4)
-    track = TrackLoss()(score, boxes, target)
-    guidance = PredictionGuidanceLoss()(score, boxes, target)
+    track = TrackLoss()(found(boxes, score), target)
+    guidance = PredictionGuidanceLoss()(found(boxes, score), found(target))
     clamped = BoxLoss()(boxes, target, clamp_target=True)
     free = BoxLoss()(boxes, target, clamp_target=False)
     assert set(track) == {'loss_track_focal', 'loss_track_giou', 'loss_track_l1'}
@@ -135,14 +142,44 @@ def test_track_loss_is_clamped_and_guidance_is_not():
 def test_weights_of_guidance():
     boxes, target = (torch.tensor([b]) for b in OUTSIDE)
     score = torch.rand(1, 1, 8, 8).clamp(1e-4, 1 - 1e-4)
-    loss = PredictionGuidanceLoss(3., giou_weight=1., l1_weight=4., focal_weight=2.)
+    loss = PredictionGuidanceLoss(3., iou_weight=1., l1_weight=4., focal_weight=2.)
     giou, l1 = box_loss_by_the_book(*map(corners, OUTSIDE))
-    terms = loss(score, boxes, target)
+    terms = loss(found(boxes, score), found(target))
     assert terms['loss_guidance_giou'].item() == pytest.approx(3 * giou, rel=1e-5)
     assert terms['loss_guidance_l1'].item() == pytest.approx(12 * l1, rel=1e-5)
     assert terms['loss_guidance_focal'].item() == pytest.approx(
         6 * focal_loss(score, target).item())
-    assert 'loss_guidance_focal' not in loss(None, boxes, target)
+    assert 'loss_guidance_focal' not in loss(found(boxes), found(target))
+
+
+@pytest.mark.parametrize('target', [[0.52, 0.5, 0.3, 0.4], [0.8, 0.3, 0.2, 0.5]])
+def test_ciou_by_the_book(target):
+    """The term for the shape counts from an IoU of a half on, as published."""
+    box = [0.5, 0.5, 0.4, 0.3]
+    own, other = corners(box), corners(target)
+    w = max(min(own[2], other[2]) - max(own[0], other[0]), 0)
+    h = max(min(own[3], other[3]) - max(own[1], other[1]), 0)
+    iou = w * h / (box[2] * box[3] + target[2] * target[3] - w * h)
+    distance = (box[0] - target[0])**2 + (box[1] - target[1])**2
+    diagonal = ((max(own[2], other[2]) - min(own[0], other[0]))**2
+                + (max(own[3], other[3]) - min(own[1], other[1]))**2)
+    shape = 4 / math.pi**2 * (
+        math.atan(box[2] / box[3]) - math.atan(target[2] / target[3]))**2
+    share = shape / (1 - iou + shape) if iou > 0.5 else 0
+    expected = 1 - iou + distance / diagonal + share * shape
+    boxes, target = (torch.tensor([b]) for b in (box, target))
+    track = TrackLoss(iou_weight=3., iou='ciou')(found(boxes), target)
+    guidance = PredictionGuidanceLoss(iou_weight=3., iou='ciou')(found(boxes), found(target))
+    assert set(track) == {'loss_track_ciou', 'loss_track_l1'}
+    assert set(guidance) == {'loss_guidance_ciou', 'loss_guidance_l1'}
+    assert track['loss_track_ciou'].item() == pytest.approx(3 * expected, rel=1e-5)
+    assert guidance['loss_guidance_ciou'].item() == pytest.approx(3 * expected, rel=1e-5)
+
+
+@pytest.mark.parametrize('kind', [TrackLoss, PredictionGuidanceLoss])
+def test_iou_that_is_none(kind):
+    with pytest.raises(ValueError, match=r"iou='diou' is not one of \['giou', 'ciou'\]"):
+        kind(iou='diou')
 
 
 def test_boxes_without_area_have_finite_gradients():
@@ -154,22 +191,27 @@ def test_boxes_without_area_have_finite_gradients():
 
 # Mimicking
 
-def tokens(x, template=2, kept=None):
-    return Tokens(x, {'template': template, 'search': x.size(1) - template}, kept=kept)
+def tokens(x, search, kept=None):
+    """Two template tokens, and those of a search grid, or of them those that were kept."""
+    return Tokens(x, {'template': (1, 1, 2), 'search': search}, kept=kept)
 
 
 def test_template_and_search_count_half_each_and_stages_alike():
     torch.manual_seed(0)
     mixed, teacher = torch.randn(2, 2, 3, 7, 4).unbind()  # stages, batch, tokens, channels
-    loss = StageMimicLoss()([tokens(x) for x in mixed], [tokens(x) for x in teacher])
+    mixed_tokens, teacher_tokens = ([tokens(x, (1, 5)) for x in own] for own in (mixed, teacher))
+    loss = StageMimicLoss()(mixed_tokens, teacher_tokens)
     expected = 0.
     for stage in range(2):
         error = (mixed[stage] - teacher[stage])**2
         expected += 0.2 / 2 * (error[:, :2].mean() / 2 + error[:, 2:].mean() / 2)
         assert loss[f'mimic_error_{stage + 1}'] == stage_error(
-            tokens(mixed[stage]), tokens(teacher[stage]))
+            mixed_tokens[stage], teacher_tokens[stage])
     assert set(loss) == {'loss_mimic', 'mimic_error_1', 'mimic_error_2'}
     assert loss['loss_mimic'].item() == pytest.approx(expected.item(), rel=1e-6)
+    search = StageMimicLoss(0.2, groups=['search'])(mixed_tokens, teacher_tokens)['loss_mimic']
+    expected = 0.2 * ((mixed - teacher)**2)[:, :, 2:].mean()
+    assert search.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 @pytest.mark.parametrize('who', ['teacher', 'mixed', 'both'])
@@ -181,10 +223,10 @@ def test_only_positions_that_both_kept_are_compared(who):
     for x, k, eliminates in zip(full, kept, (who != 'teacher', who != 'mixed'), strict=True):
         if eliminates:
             search = x[:, 2:].gather(1, k.unsqueeze(-1).expand(-1, -1, 4))
-            stages.append(tokens(torch.cat([x[:, :2], search], 1), kept=k))
+            stages.append(tokens(torch.cat([x[:, :2], search], 1), (2, 3), k))
             present.append([set(row) for row in k.tolist()])
         else:
-            stages.append(tokens(x))
+            stages.append(tokens(x, (2, 3)))
             present.append([set(range(6))] * 2)
     common = [(b, 2 + i) for b in range(2) for i in present[0][b] & present[1][b]]
     error = (full[0] - full[1])**2
@@ -195,8 +237,8 @@ def test_only_positions_that_both_kept_are_compared(who):
 
 def test_no_common_position_is_no_error():
     x = torch.randn(1, 4, 4, requires_grad=True)
-    one = tokens(x, kept=torch.tensor([[0, 1]]))
-    other = tokens(x.detach().clone(), kept=torch.tensor([[2, 3]]))
+    one = tokens(x, (2, 2), torch.tensor([[0, 1]]))
+    other = tokens(x.detach().clone(), (2, 2), torch.tensor([[2, 3]]))
     loss = StageMimicLoss()([one], [other])['loss_mimic']
     loss.backward()
     assert loss == 0

@@ -51,10 +51,12 @@ def test_boxes_are_converted_at_the_border(model):
     batch = model.unpack(**data)
     for i, sample in enumerate(packed_pairs(3)['data_samples']):
         x1, y1, x2, y2 = sample.search_gt_instances.bboxes[0] / SEARCH
-        assert batch.gt_boxes[i].tolist() == pytest.approx(
+        assert batch.gt_boxes[i, 0].tolist() == pytest.approx(
             [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], abs=1e-6)
-        assert batch.template_boxes[i].tolist() == [8, 8, 16, 16]
-    assert batch.template.shape == (3, 3, TEMPLATE, TEMPLATE)
+        assert batch.template_boxes[i, 0].tolist() == [8, 8, 16, 16]
+    assert batch.templates.shape == (3, 1, 3, TEMPLATE, TEMPLATE)
+    assert batch.searches.shape == (3, 1, 3, SEARCH, SEARCH)
+    assert batch.num_frames == 1
 
 
 def test_training_step_of_mmengine(model):
@@ -87,14 +89,14 @@ def test_one_step_by_the_book(model):
         crops = [geometry.crop_square(first, BOX, 2., TEMPLATE)[0]]
         crop, scale = geometry.crop_square(image, boxes[-1], 4., SEARCH)
         mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-        tensors = [torch.from_numpy(
+        template, search = (torch.from_numpy(
             ((cv2.cvtColor(c, cv2.COLOR_BGR2RGB) / 255 - mean) / std).transpose(2, 0, 1)[None]
-        ).float() for c in (*crops, crop)]
+        ).float() for c in (*crops, crop))
         with torch.no_grad():
-            maps = model.head(model.backbone(*tensors))
+            maps = model.outputs_of(template[:, None], search)
         window = geometry.hann_window(SEARCH // 16)
         box, score = geometry.decode_center(
-            *(maps[i][0].numpy() for i in (0, 2, 1)), window)
+            **{name: value[0].numpy() for name, value in maps.items()}, window=window)
         box = geometry.map_back(box, boxes[-1], scale, SEARCH)
         boxes.append(geometry.clip_box(box, 60, 80))
         ours = model.track(image)
@@ -119,8 +121,8 @@ def test_template_box_of_the_first_frame():
     elimination = {'layers': [1], 'keep_ratio': [0.5], 'template_range': 'GT_BOX'}
     model = build(tracker(elimination=elimination)).eval()
     model.init(frame(), (30., 20., 16., 16.))
-    _, box = model._tracking._template
-    assert box.tolist() == [[7.5, 7.5, 16, 16]]
+    box = model._tracking._encoded['template_boxes']
+    assert box.tolist() == [[[7.5, 7.5, 16, 16]]]
     model.track(frame(1))
 
 
@@ -170,7 +172,7 @@ def test_unreadable_frame_ends_its_sequence_only(model, broken):
 
 def test_other_protocols_are_refused(model):
     model.test_cfg['test_mode'] = 'VOT'
-    with pytest.raises(ValueError, match="test_mode='VOT': OSTrack runs OPE alone"):
+    with pytest.raises(ValueError, match="test_mode='VOT': OSTrack runs OPE only"):
         follow(model, [frame_sample(frame(), 0)])
 
 

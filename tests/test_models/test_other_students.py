@@ -1,7 +1,9 @@
 """Students of another width, other layers, another resolution; teachers of another kind."""
 import copy
+import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +16,15 @@ from tiny import (
     TEMPLATE,
     build,
     distiller,
+    embedded,
+    mixed_path,
     packed_pairs,
     pair_batch,
+    predicted,
     same_weights,
     save_teacher,
     student,
+    teacher_path,
     tracker,
 )
 from toy import toy_batch, toy_student, toy_teacher
@@ -26,7 +32,7 @@ from toy import toy_batch, toy_student, toy_teacher
 from mmct.checkpoint import extract_student, load_weights, save_checkpoint, save_tracker
 from mmct.evaluation.complexity import count_macs, count_parameters
 from mmct.models.distillers.bridge import Bridge
-from mmct.models.layers import SeparableBlock, Tokens, resize_map
+from mmct.models.layers import SeparableBlock, Tokens, resize_grid, run_layers
 from mmct.models.layers.separable_block import SeparableAttention
 
 ROOT = Path(__file__).parents[2]
@@ -59,41 +65,39 @@ def test_mixed_path_of_another_width(teacher_file, width, pattern):
             p.add_(torch.randn_like(p), alpha=0.1)
     batch, bridge = pair_batch(), model.bridge
     own, other = model.student.backbone, model.teacher.backbone
-    x, at_student, expected = own.embed(*batch[:3]).x, True, []
+    x, at_student, expected = embedded(model.student, batch).x, True, []
     for i, gate in enumerate(pattern):
         if at_student and not gate:
             x = bridge.to_teacher[i](x)
         if gate and not at_student:
             x = bridge.to_student[i - 1](x)
-        tokens = Tokens(x, own.lengths)
-        for layer in [own.layers[i]] if gate else other.layers[2 * i:2 * i + 2]:
-            tokens = layer(tokens)
-        x, at_student = tokens.x, gate
+        layers = [own.layers[i]] if gate else other.layers[2 * i:2 * i + 2]
+        x, at_student = run_layers(layers, Tokens(x, own.groups)).x, gate
         expected.append(x)
     if not at_student:
         x = bridge.to_student[1](x)
-    maps = model.student.head(own.search_map(own.finalize(Tokens(x, own.lengths))))
-    stages, ours = model.mixed_path(batch, pattern)
+    maps = model.student.head(own.finalize(Tokens(x, own.groups)))
+    stages, ours = mixed_path(model, batch, pattern)
     assert all(torch.equal(a.x, b) for a, b in zip(stages, expected, strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(ours, maps, strict=True))
+    assert same_weights(ours.outputs, maps)
 
 
 @pytest.mark.parametrize('width', WIDTHS)
 def test_mimicking_compares_in_the_teachers_space(teacher_file, width):
     model = compression(teacher_file, width=width).eval()
     batch, pattern = pair_batch(), [True, False]
-    stages, _ = model.mixed_path(batch, pattern)
-    theirs, _ = model.run_teacher(batch)
+    stages, _ = mixed_path(model, batch, pattern)
+    theirs, _ = teacher_path(model, batch)
     projected = [stages[0].with_x(model.bridge.to_teacher[1](stages[0].x)), stages[1]]
     expected = model.mimic_loss(projected, theirs)['loss_mimic']
-    assert torch.equal(model.losses(batch, pattern)['loss_mimic'], expected)
+    assert torch.equal(model.losses(batch, batch, pattern)['loss_mimic'], expected)
 
 
 @pytest.mark.parametrize('width', WIDTHS)
 @pytest.mark.parametrize('pattern', PATTERNS)
 def test_projections_that_a_path_uses_are_trained(teacher_file, width, pattern):
-    model = compression(teacher_file, width=width)
-    sum(model.losses(pair_batch(), pattern).values()).backward()
+    model, batch = compression(teacher_file, width=width), pair_batch()
+    sum(model.losses(batch, batch, pattern).values()).backward()
     used = {name for name, p in model.bridge.named_parameters() if p.grad is not None}
     first, second = pattern
     crossings = {'to_teacher.0': not first, 'to_teacher.1': first, 'to_teacher.2': second,
@@ -104,16 +108,16 @@ def test_projections_that_a_path_uses_are_trained(teacher_file, width, pattern):
 
 def test_projections_start_as_one_basis_and_its_transpose():
     narrow, wide = Bridge(16, 32, 3), Bridge(48, 32, 3)
-    tokens = Tokens(torch.randn(2, 5, 16), {'search': 5})
-    there = narrow(tokens, 1, from_student=True, to_student=False)
-    back = narrow(there, 3, from_student=False, to_student=True)
+    tokens = Tokens(torch.randn(2, 6, 16), {'search': (2, 3)})
+    back = narrow.as_student(narrow.as_teacher(tokens, 1), 3)
     torch.testing.assert_close(back.x, tokens.x)
-    tokens = Tokens(torch.randn(2, 5, 32), {'search': 5})
-    there = wide(tokens, 1, from_student=False, to_student=True)
-    torch.testing.assert_close(wide(there, 2, True, False).x, tokens.x)
+    tokens = Tokens(torch.randn(2, 6, 32), {'search': (2, 3)})
+    back = wide.as_teacher(wide.as_student(tokens, 1), 2)
+    torch.testing.assert_close(back.x, tokens.x)
     same = Bridge(32, 32, 3)
     assert not list(same.parameters())
-    assert same(tokens, 1, True, False).x is tokens.x
+    assert same.as_teacher(tokens, 1).x is tokens.x
+    assert same.as_student(tokens, 1).x is tokens.x
 
 
 @pytest.mark.parametrize('options', [
@@ -130,19 +134,18 @@ def test_extracted_student_holds_nothing_of_the_training(teacher_file, tmp_path,
     load_weights(alone, tmp_path / 'student.pth')
     assert same_weights(alone, model.student)
     width, layers = config['backbone']['embed_dims'], len(alone.backbone.layers)
-    tokens = sum(alone.backbone.lengths.values())
+    tokens = sum(map(math.prod, alone.backbone.groups.values()))
     head = count_macs(alone) - tokens * width * 768
     per_layer = {None: tokens * 12 * width**2 + 2 * tokens**2 * width,
                  'SeparableBlock': tokens * (width * (2 * width + 1) + 3 * width**2 + width)}
     head -= layers * per_layer[options.get('block', {}).get('type')]
-    cells = alone.backbone.lengths['search']
+    cells = math.prod(alone.backbone.groups['search'])
     convs = [(width, 16), (16, 8), (8, 4), (4, 2)]
     assert head == cells * (3 * 9 * sum(a * b for a, b in convs) + 5 * 2)
     batch = pair_batch(template=config['backbone']['template_size'],
                        search=config['backbone']['search_size'])
-    _, maps = model.eval().mixed_path(batch, [True, True])
-    ours = alone.head(alone.backbone(*batch[:3]))
-    assert all(torch.equal(a, b) for a, b in zip(maps, ours, strict=True))
+    _, found = mixed_path(model.eval(), batch, [True, True])
+    assert same_weights(found.outputs, predicted(alone, batch).outputs)
 
 
 def test_width_of_the_teacher_must_be_in_its_config(teacher_file):
@@ -177,7 +180,7 @@ def test_separable_attention_is_linear_in_the_tokens():
     def cost(side):
         config = student(search_size=side, block={'type': 'SeparableBlock'})
         model = MODELS.build(config).eval()
-        return count_macs(model), sum(model.backbone.lengths.values())
+        return count_macs(model), sum(map(math.prod, model.backbone.groups.values()))
 
     (small, few), (large, many), (huge, most) = cost(64), cost(128), cost(256)
     assert (large - small) / (many - few) == (huge - large) / (most - many)
@@ -197,10 +200,8 @@ def test_more_than_one_layer_a_stage(teacher_file):
     model = compression(teacher_file, layers_per_stage=2).eval()
     assert len(model.student.backbone.layers) == 4
     batch = pair_batch()
-    stages, _ = model.mixed_path(batch, [True, False])
-    tokens = model.student.backbone.embed(*batch[:3])
-    for layer in model.student.backbone.layers[:2]:
-        tokens = layer(tokens)
+    stages, _ = mixed_path(model, batch, [True, False])
+    tokens = run_layers(model.student.backbone.layers[:2], embedded(model.student, batch))
     assert torch.equal(stages[0].x, tokens.x)
     # Two layers for each two of the teacher, in order: at the start it is the teacher.
     assert all(same_weights(a, b) for a, b in zip(
@@ -254,28 +255,47 @@ def test_a_student_deeper_than_its_teacher_learns(tmp_path, layer_init):
 # Resolution
 
 
-def test_resize_map_is_bilinear_and_undone_by_its_inverse_on_planes():
+def test_resized_grids_are_bilinear():
     rows, columns = torch.meshgrid(torch.arange(8.), torch.arange(8.), indexing='ij')
     plane = (2 * rows - columns).flatten()[None, :, None]
-    small = resize_map(plane, 16)
+    small = resize_grid(plane, (8, 8), (4, 4))
     at = torch.arange(4.) * 2 + 0.5
     expected = (2 * at[:, None] - at).flatten()
     torch.testing.assert_close(small[0, :, 0], expected)
-    with pytest.raises(ValueError, match='15 tokens cannot be resized to 16'):
-        resize_map(plane[:, :15], 16)
+    # Templates stand one after another, each is resized by itself; a grid need not be square.
+    both = torch.cat([plane, 3 * plane], dim=1)
+    resized = resize_grid(both, (2, 8, 8), (2, 4, 2))
+    assert resized.shape == (1, 16, 1)
+    torch.testing.assert_close(resized[:, 8:], 3 * resized[:, :8])
+    torch.testing.assert_close(resized[:, :8], resize_grid(plane, (8, 8), (4, 2)))
+
+
+def test_bridge_resizes_as_many_templates_as_there_are():
+    own, other = ({'template': (1, side, side), 'search': (2 * side, 2 * side)} for side in (2, 3))
+    bridge = Bridge(8, 8, 1)
+    bridge.connect(*(SimpleNamespace(embed_dims=8, groups=groups) for groups in (own, other)))
+    tokens = Tokens(torch.randn(2, 2 * 4 + 16, 8), {**own, 'template': (2, 2, 2)})
+    there = bridge.as_teacher(tokens, 0)
+    assert there.groups == {**other, 'template': (2, 3, 3)}
+    assert there.x.shape == (2, 2 * 9 + 36, 8)
+    for i in range(2):
+        torch.testing.assert_close(
+            there.group('template')[:, 9 * i:9 * i + 9],
+            resize_grid(tokens.group('template')[:, 4 * i:4 * i + 4], (2, 2), (3, 3)))
+    assert bridge.as_student(there, 1).groups == tokens.groups
 
 
 @pytest.mark.parametrize('pattern', PATTERNS)
 def test_mixed_path_of_another_resolution(teacher_file, pattern):
     model = compression(teacher_file, template_size=48, search_size=96, width=16)
     batch = pair_batch(template=48, search=96)
-    stages, maps = model.mixed_path(batch, pattern)
+    stages, found = mixed_path(model, batch, pattern)
     for tokens, gate in zip(stages, pattern, strict=True):
-        assert tokens.lengths == ({'template': 9, 'search': 36} if gate else
-                                  {'template': 4, 'search': 16})
+        assert tokens.groups == ({'template': (1, 3, 3), 'search': (6, 6)} if gate else
+                                 {'template': (1, 2, 2), 'search': (4, 4)})
         assert tokens.x.shape == ((2, 45, 16) if gate else (2, 20, 32))
-    assert maps.score.shape == (2, 1, 6, 6)
-    losses = model.losses(batch, pattern, pair_batch())
+    assert found.score_map.shape == (2, 1, 6, 6)
+    losses = model.losses(batch, pair_batch(), pattern)
     sum(losses.values()).backward()
     assert model.student.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
 
@@ -289,13 +309,13 @@ def test_student_sees_its_own_crops_of_the_same_boxes(teacher_file):
     both = model.data_preprocessor(both, True)
     theirs = model.teacher.unpack(both['inputs'], both['data_samples'])
     mine = model.student.unpack(both['inputs'], both['data_samples'], 'student_')
-    assert (mine.template.shape[-1], mine.search.shape[-1]) == (48, 96)
-    assert (theirs.template.shape[-1], theirs.search.shape[-1]) == (TEMPLATE, SEARCH)
+    for clip, sides in ((mine, (48, 96)), (theirs, (TEMPLATE, SEARCH))):
+        assert (clip.templates.shape[-1], clip.searches.shape[-1]) == sides
     assert torch.equal(mine.gt_boxes, theirs.gt_boxes)
     torch.testing.assert_close(mine.template_boxes, theirs.template_boxes * 48 / TEMPLATE)
     model.fixed_gates = [True, False]
     losses = model(**both, mode='loss')
-    expected = model.losses(mine, [True, False], theirs)
+    expected = model.losses(mine, theirs, [True, False])
     assert all(torch.allclose(losses[key], expected[key]) for key in expected)
 
 
@@ -305,12 +325,10 @@ def test_no_elimination_across_resolutions(tmp_path):
     model = build(distiller(file, teacher, student=student(template_size=48, search_size=96)))
     model.build_teacher()
     with pytest.raises(ValueError, match='keeps all tokens; leave out elimination'):
-        model.mixed_path(pair_batch(template=48, search=96), [False, True])
+        mixed_path(model, pair_batch(template=48, search=96), [False, True])
 
 
 # Where weights start
-
-
 
 
 @pytest.mark.parametrize(('options', 'lines'), [
@@ -352,8 +370,10 @@ def test_one_line_a_group_says_where_it_starts(teacher_file, options, lines, mon
 def test_position_tables_of_another_grid_are_resized(teacher_file):
     model = compression(teacher_file, template_size=48, search_size=96)
     own, teacher = model.student.backbone, model.teacher.backbone
-    torch.testing.assert_close(own.pos_embed_x, resize_map(teacher.pos_embed_x, 36))
-    torch.testing.assert_close(own.pos_embed_z, resize_map(teacher.pos_embed_z, 9))
+    torch.testing.assert_close(
+        own.pos_embed_x, resize_grid(teacher.pos_embed_x, (4, 4), (6, 6)))
+    torch.testing.assert_close(
+        own.pos_embed_z, resize_grid(teacher.pos_embed_z, (2, 2), (3, 3)))
 
 
 # Another kind of teacher
@@ -361,7 +381,7 @@ def test_position_tables_of_another_grid_are_resized(teacher_file):
 
 @pytest.mark.parametrize('width', [16, 12])
 def test_a_teacher_of_another_kind(tmp_path, width):
-    """Two templates, a query token, a head on that token: the distiller does not notice."""
+    """Two templates, a query token, memory, a head on that token: the distiller does not notice."""
     file = tmp_path / 'toy.pth'
     save_tracker(build(toy_teacher()).state_dict(), file, student=False)
     torch.manual_seed(1)
@@ -372,15 +392,16 @@ def test_a_teacher_of_another_kind(tmp_path, width):
     def distance():
         batch = toy_batch(16, seed=99)
         with torch.no_grad():
-            _, boxes = model.run_teacher(batch)
-            _, out = model.mixed_path(batch, [True, True])
-        return (out.boxes - boxes).abs().mean().item()
+            _, teacher = teacher_path(model, batch)
+            _, mixed = mixed_path(model, batch, [True, True])
+        return (mixed.boxes - teacher.boxes).abs().mean().item()
 
     before = distance()
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     rng = np.random.default_rng(0)
     for i in range(100):
-        losses = model.losses(toy_batch(16, seed=i), rng.random(2) < 0.6)
+        batch = toy_batch(16, seed=i)
+        losses = model.losses(batch, batch, rng.random(2) < 0.6)
         assert losses.keys() == {'loss_track_l1', 'loss_guidance_giou', 'loss_guidance_l1',
                                  'loss_mimic', 'iou_mixed', 'iou_teacher', 'mimic_error_1',
                                  'mimic_error_2'}
@@ -417,7 +438,8 @@ def test_the_layer_of_the_documentation(tmp_path, monkeypatch):
     own, teacher = model.student.backbone.layers[1], model.teacher.backbone.layers[5]
     assert type(own).__name__ == 'PoolBlock'
     assert same_weights(own.mlp, teacher.mlp)
-    losses = model.losses(pair_batch(2, 96, 192), [True, False, True, True])
+    batch = pair_batch(2, 96, 192)
+    losses = model.losses(batch, batch, [True, False, True, True])
     sum(losses.values()).backward()
     assert own.mix.weight.grad is None
     assert model.student.backbone.layers[0].mix.weight.grad.abs().sum() > 0

@@ -9,7 +9,7 @@ from benchmarks.published_step import PublishedStep
 from benchmarks.training import CONTESTANTS, Step, noise, patterns
 from commands import ROOT, run_process, run_tool
 from mmengine.config import Config
-from tiny import build, pair_batch, tracker
+from tiny import build, pair_batch, search_map, tracker
 
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import save_tracker
@@ -81,7 +81,7 @@ def test_attention_written_out_is_the_fused_one():
     plain, fused = build(tracker()).eval(), build(tracker()).eval()
     PublishedStep(plain)
     batch = pair_batch()
-    torch.testing.assert_close(plain.backbone(*batch[:2]), fused.backbone(*batch[:2]))
+    torch.testing.assert_close(search_map(plain.backbone, batch), search_map(fused.backbone, batch))
 
 
 @pytest.mark.slow
@@ -91,7 +91,7 @@ def test_training_rows(tmp_path):
                        '--threads', 1, '--json', out)
     assert done.status == 0, done.err
     rows = {(row['name'], row['prob']): row for row in json.loads(out.read_text())['rows']}
-    assert len(rows) == 7 * 3
+    assert len(rows) == 6 * 3
     for prob in (0.5, 0.775, 1.):
         alone = rows['student alone', prob]
         assert alone['seconds_demanded'] == pytest.approx(alone['seconds'])
@@ -119,8 +119,6 @@ def test_the_published_training_step_computes_the_same(tmp_path, gates):
     assert macs['mmct'] == macs['published'] == macs['mmct, bf16']
     if all(gates):
         assert 1.5 < macs['mmct'] / macs['student alone'] < 2
-    else:
-        assert macs['mmct, embedding frozen'] < 0.9 * macs['mmct']
 
 
 def test_patterns_have_the_share_of_p():

@@ -371,7 +371,7 @@ def test_bfloat16_accumulation_and_checkpointing_together(setup, tool, tmp_path)
     done = tool('train.py', setup.config, '--work-dir', tmp_path, '--amp', 'bf16',
                 '--cfg-options', 'train_cfg.max_epochs=1', 'optim_wrapper.accumulative_counts=2',
                 'activation_checkpointing=[student.backbone.layers.0]',
-                'model.freeze_embedding=True')
+                'model.frozen=[backbone.patch_embed]')
     assert (done.status, done.err) == (0, '')
     state = load(tmp_path / 'epoch_1.pth')
     assert all(value.dtype in (torch.float32, torch.int64, torch.bool)

@@ -156,10 +156,10 @@ def test_vittrack(monkeypatch, capsys, tmp_path):
     template, search = (rng.integers(0, 256, (2, size, size, 3), dtype=np.uint8)
                         for size in (32, 64))
     tracker = build(network(**SHAPE)).eval()
+    own = [images(tracker, torch.from_numpy(crops)) for crops in (template, search)]
     with torch.no_grad():
-        maps = tracker.head(tracker.backbone(*(
-            images(tracker, torch.from_numpy(crops)) for crops in (template, search))))
-    tensors = {name: value.numpy() for name, value in maps._asdict().items()}
+        maps = tracker.outputs_of(own[0][:, None], own[1])
+    tensors = {name: value.numpy() for name, value in maps.items()}
     np.savez(folder / 'tensors.npz', template_bgr=template, search_bgr=search, **tensors)
     # Alone, and among others.
     for path in (folder, folder.parent):

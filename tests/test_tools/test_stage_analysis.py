@@ -10,7 +10,7 @@ from analysis.layer_similarity import layer_similarity
 from analysis.pictures import draw_divisions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import build, packed_pairs, tracker
+from tiny import build, embedded, packed_pairs, tracker
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -25,7 +25,8 @@ def test_similarity_of_a_trackers_layers():
     assert seen == [3, 3, 3]
     with torch.no_grad():
         for i in range(3):
-            tokens = model.embed(model.unpack(**model.data_preprocessor(packed_pairs(3, seed=i))))
+            data = model.data_preprocessor(packed_pairs(3, seed=i))
+            tokens = embedded(model, model.unpack(**data))
             for j, layer in enumerate([lambda t: t, *model.backbone.layers]):
                 tokens = layer(tokens)
                 states[j].append(tokens.x.flatten(0, 1))

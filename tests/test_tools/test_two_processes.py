@@ -64,7 +64,7 @@ def ended(process, within=60) -> tuple:
 
 
 @pytest.fixture(scope='module')
-def atomic_write(tmp_path_factory):
+def whole(tmp_path_factory):
     return tmp_path_factory.mktemp('whole')
 
 

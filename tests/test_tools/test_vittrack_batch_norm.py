@@ -37,9 +37,10 @@ def restored(file, pairs):
 
 def maps(model, pairs):
     """Score, offset and size of pairs, side by side."""
-    crops = (images(model, torch.from_numpy(np.stack(own))) for own in zip(*pairs))
+    template, search = (images(model, torch.from_numpy(np.stack(own))) for own in zip(*pairs))
     with torch.no_grad():
-        return torch.cat(model.head(model.backbone(*crops)), dim=1)
+        outputs = model.outputs_of(template[:, None], search)
+    return torch.cat([outputs[name] for name in ('score', 'offset', 'size')], dim=1)
 
 
 def in_training(model, pairs):
@@ -106,7 +107,8 @@ def test_compression_without_statistics_is_refused(file, pairs, tmp_path, calibr
                 model.train(mode).build_teacher()
         return
     model.build_teacher()
-    losses = model.losses(pair_batch(), [True])
+    batch = pair_batch()
+    losses = model.losses(batch, batch, [True])
     assert model.parse_losses(losses)[0].isfinite()
 
 
@@ -122,5 +124,5 @@ def test_statistics_of_the_stem_can_be_kept(restored, pairs):
     assert not any(name.startswith('backbone.') for name in changed)
     crop = images(model, torch.from_numpy(np.stack([template for template, _ in pairs])))
     with torch.no_grad():
-        torch.testing.assert_close(model.backbone.embed_template(crop),
-                                   restored.eval().backbone.embed_template(crop))
+        torch.testing.assert_close(model.backbone.encode(crop[:, None]),
+                                   restored.eval().backbone.encode(crop[:, None]))

@@ -34,14 +34,13 @@ def model(file):
 def maps(model):
     """Of two pairs of noise."""
     rng = torch.Generator().manual_seed(0)
-    crops = (torch.randn(2, 3, size, size, generator=rng) for size in (32, 64))
+    template, search = (torch.randn(2, 3, size, size, generator=rng) for size in (32, 64))
     with torch.no_grad():
-        return model.head(model.backbone(*crops))
+        return model.outputs_of(template[:, None], search)
 
 
 def assert_same_maps(one, other):
-    for a, b in zip(maps(one), maps(other)):
-        torch.testing.assert_close(a, b, rtol=0, atol=2e-6)
+    torch.testing.assert_close(maps(one), maps(other), rtol=0, atol=2e-6)
 
 
 # What is read
@@ -225,11 +224,11 @@ def released(golden, tmp_path_factory):
 def test_released_maps(released):
     folder, path = released
     recorded, own = np.load(folder / 'tensors.npz'), load_tracker(CONFIG, path)
-    crops = (images(own, torch.from_numpy(recorded[f'{key}_bgr']))
-             for key in ('template', 'search'))
+    template, search = (images(own, torch.from_numpy(recorded[f'{key}_bgr']))
+                        for key in ('template', 'search'))
     with torch.no_grad():
-        maps = own.head(own.backbone(*crops))
-    for name, value in maps._asdict().items():
+        outputs = own.outputs_of(template[:, None], search)
+    for name, value in outputs.items():
         assert np.abs(value.numpy() - recorded[name]).max() < 1e-5
 
 

@@ -13,15 +13,18 @@ from torch.utils.data import DataLoader, Subset
 from mmct.checkpoint import load_weights
 from mmct.datasets.collate import collate_pairs
 from mmct.models.layers import Tokens
+from mmct.models.structures import Clip
+from mmct.models.trackers import OneStreamTracker
 
 
-def token_states(tracker: nn.Module, batch) -> list[Tokens]:
-    """Tokens (B, N, C) before the first layer and after each.
+def token_states(tracker: OneStreamTracker, clip: Clip) -> list[Tokens]:
+    """Tokens (B, N, C) of the first search frame before the first layer and after each.
 
     Raises:
         ValueError: the tracker eliminates tokens.
     """
-    tokens = tracker.embed(batch)
+    tokens = tracker.embed(clip.templates, clip.template_boxes, clip.searches[:, 0],
+                           tracker.no_memory(clip.searches))
     states = [tokens]
     for layer in tracker.backbone.layers:
         states.append(layer(states[-1]))

@@ -53,10 +53,11 @@ class UntrainedStudents:
         self.teacher = teacher
         self.batches = []
         for data in batches:
-            batch = teacher.unpack(**teacher.data_preprocessor(data))
-            states = token_states(teacher, batch)
-            self.batches.append(PairTokens(states[0], batch.gt_boxes, self._boxes(states[-1])))
-            progress(len(batch.gt_boxes))
+            clip = teacher.unpack(**teacher.data_preprocessor(data))
+            states = token_states(teacher, clip)
+            gt_boxes = clip.gt_boxes[:, 0]
+            self.batches.append(PairTokens(states[0], gt_boxes, self._boxes(states[-1])))
+            progress(len(gt_boxes))
 
     @torch.no_grad()
     def score(self, divisions: Iterable[Division],
@@ -91,7 +92,7 @@ class UntrainedStudents:
                 self.teacher.backbone.layers[layer](tokens), list(group), place + 1)
 
     def _boxes(self, tokens: Tokens) -> Tensor:
-        return self.teacher.head.decode(self.teacher.read_out(tokens))
+        return self.teacher.read_out(tokens).boxes
 
 
 def last_layers(division: Sequence[int]) -> tuple[int, ...]:

@@ -1,1 +1,2 @@
 """What tools/benchmark.py measures."""
+import mmct  # noqa: F401  before MMTracking

@@ -43,21 +43,27 @@ class OriginalNetwork:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        self.info = read_vittrack(path).info
+        tracker = read_vittrack(path)
+        self.info = tracker.info
         # Of the extra deploy, which other rows of a benchmark do without.
         from mmct.runtime.backends.onnxruntime import session
 
         self._session = session(path, threads)
-        self._mean, self._std = (255 * np.array(values, np.float32)
-                                 for values in (self.info.mean, self.info.std))
+        preprocessor = tracker.data_preprocessor
+        self._mean, self._std = (values.flatten().numpy()
+                                 for values in (preprocessor.mean, preprocessor.std))
 
-    def embed(self, crop, box):
-        return self._blob(crop)
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(template=self._blob(crops[0]))
 
-    def run(self, templates, crops):
-        steps = [self._session.run(list(OUTPUTS), dict(zip(INPUTS, (template, self._blob(crop)))))
-                 for template, crop in zip(templates, crops)]
-        return {name: np.concatenate(values) for name, values in zip(OUTPUTS.values(), zip(*steps))}
+    def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
+             memories: None = None) -> dict[str, np.ndarray]:
+        template_port, search_port = INPUTS
+        steps = [self._session.run(list(OUTPUTS), {template_port: own['template'],
+                                                   search_port: self._blob(crop)})
+                 for own, crop in zip(encoded, crops)]
+        return {name: np.concatenate([values[i] for values in steps])
+                for i, name in enumerate(OUTPUTS.values())}
 
     def _blob(self, crop: np.ndarray) -> np.ndarray:
         """(S, S, 3) uint8 BGR -> (1, 3, S, S) normalised RGB."""

@@ -20,20 +20,20 @@ class PublishedStep:
         for layer in tracker.backbone.layers:
             layer.attn = KeptAttention(layer.attn)
 
-    def embed(self, crop, box):
-        return self._image(crop)
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Tensor]:
+        return dict(template=self._image(crops[0]))
 
-    def run(self, templates, crops):
-        each = [self._run_one(*pair) for pair in zip(templates, crops)]
+    def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
+             memories: None = None) -> dict[str, np.ndarray]:
+        each = [self._step_one(own['template'], crop) for own, crop in zip(encoded, crops)]
         return {key: np.concatenate([outputs[key] for outputs in each]) for key in each[0]}
 
     @torch.inference_mode()
-    def _run_one(self, template: Tensor, crop) -> dict:
-        maps = self.tracker.head(self.tracker.backbone(template, self._image(crop)))
-        outputs = self.tracker.head.outputs(maps)
+    def _step_one(self, template: Tensor, crop: np.ndarray) -> dict[str, np.ndarray]:
+        outputs = self.tracker.outputs_of(template[:, None], self._image(crop))
         return {key: value.cpu().numpy() for key, value in outputs.items()}
 
-    def _image(self, crop) -> Tensor:
+    def _image(self, crop: np.ndarray) -> Tensor:
         """(S, S, 3) uint8 BGR -> (1, 3, S, S) normalised RGB, all of it in float32."""
         preprocessor = self.tracker.data_preprocessor
         image = torch.tensor(crop, device=preprocessor.mean.device).float()

@@ -15,7 +15,7 @@ from torch import nn
 from mmct.checkpoint import save_tracker
 from mmct.evaluation.complexity import macs_of
 from mmct.models import ReplacementDistiller
-from mmct.models.trackers import PairBatch
+from mmct.models.structures import Clip
 
 from .machine import peak_memory
 from .published_step import KeptAttention
@@ -35,11 +35,11 @@ class PublishedDistiller(ReplacementDistiller):
             for layer in tracker.backbone.layers:
                 layer.attn = KeptAttention(layer.attn, keep=False)
 
-    def run_teacher(self, batch):
+    def run_teacher(self, clip, frame, memory):
         first = self.teacher
         object.__setattr__(self, 'teacher', self.second_teacher)
         try:
-            return super().run_teacher(batch)
+            return super().run_teacher(clip, frame, memory)
         finally:
             object.__setattr__(self, 'teacher', first)
 
@@ -64,7 +64,6 @@ CONTESTANTS = (
     Contestant('published', PublishedDistiller, {}),
     Contestant('mmct', ReplacementDistiller, {}),
     Contestant('mmct, teacher bf16', ReplacementDistiller, dict(teacher_bf16=True)),
-    Contestant('mmct, embedding frozen', ReplacementDistiller, dict(freeze_embedding=True)),
     Contestant('mmct, bf16', ReplacementDistiller, {}, bf16=True),
     Contestant('student alone', None, {}),
     Contestant('student alone, bf16', None, {}, bf16=True),
@@ -112,16 +111,16 @@ class Step:
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(parameters, 4e-5, weight_decay=1e-4)
 
-    def run(self, batch: PairBatch, gates: list[bool], update: bool = True) -> float:
+    def run(self, clip: Clip, gates: list[bool], update: bool = True) -> float:
         """Returns the sum of the losses."""
         torch.manual_seed(0)  # the same paths dropped by all
         self.optimizer.zero_grad()
         with torch.autocast('cpu', torch.bfloat16) if self.bf16 else nullcontext():
             if isinstance(self.model, ReplacementDistiller):
-                losses = self.model.losses(batch, gates)
+                losses = self.model.losses(clip, clip, gates)
             else:
-                maps = self.model.head(self.model.backbone(*batch[:3]))
-                losses = self.model.head.loss(maps, batch.gt_boxes)
+                prediction = next(self.model.predictions(clip))
+                losses = self.model.head.loss(prediction, clip.gt_boxes[:, 0])
         total, _ = self.model.parse_losses(losses)
         total.backward()
         if update:
@@ -129,20 +128,20 @@ class Step:
             self.optimizer.step()
         return total.item()
 
-    def count_macs(self, batch: PairBatch, gates: list[bool]) -> int:
+    def count_macs(self, clip: Clip, gates: list[bool]) -> int:
         """Multiply-accumulates of a step, forward and backward."""
-        return macs_of(lambda: self.run(batch, gates, update=False))
+        return macs_of(lambda: self.run(clip, gates, update=False))
 
 
-def noise(config: Config, size: int) -> PairBatch:
+def noise(config: Config, size: int) -> Clip:
     """A batch of crops without meaning, targets near the middle."""
     backbone = config.model.student.backbone
     rng = torch.Generator().manual_seed(0)
-    crops = (torch.randn(size, 3, side, side, generator=rng)
-             for side in (backbone.template_size, backbone.search_size))
-    template_boxes = torch.tensor([[0.25, 0.25, 0.5, 0.5]]) * backbone.template_size
-    return PairBatch(*crops, template_boxes.repeat(size, 1),
-                     torch.rand(size, 4, generator=rng) * 0.3 + 0.35)
+    templates, searches = (torch.randn(size, 1, 3, side, side, generator=rng)
+                           for side in (backbone.template_size, backbone.search_size))
+    template_boxes = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]]) * backbone.template_size
+    return Clip(templates, template_boxes.repeat(size, 1, 1), searches,
+                torch.rand(size, 1, 4, generator=rng) * 0.3 + 0.35)
 
 
 def patterns(prob: float, stages: int, steps: int) -> list[list[bool]]:

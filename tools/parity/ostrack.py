@@ -21,7 +21,8 @@ from mmct.models.distillers import ReplacementDistiller
 from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
 from mmct.models.torch_network import images
-from mmct.models.trackers import OSTrack, PairBatch
+from mmct.models.structures import Clip, Prediction
+from mmct.models.trackers import OSTrack
 from mmct.runtime import geometry
 from mmct.runtime.frames import Frames, read_image
 from mmct.utils.files import read_text
@@ -151,13 +152,10 @@ def worst(item: str, rows: list[Row]) -> Row:
     return row._replace(item=item, note=f'worst of {len(rows)}: {row.item}')
 
 
-def verify_outputs(prefix: str, tracker: OSTrack, maps, tensors: dict) -> Iterator[Row]:
+def verify_outputs(prefix: str, prediction: Prediction, tensors: dict) -> Iterator[Row]:
     """Maps and boxes recorded under ``prefix``."""
-    outputs = dict(
-        pred_boxes=tracker.head.decode(maps),
-        score_map=maps.score,
-        size_map=maps.size,
-        offset_map=maps.offset)
+    outputs = {f'{name}_map': value for name, value in prediction.outputs.items()}
+    outputs['pred_boxes'] = prediction.boxes
     for name, value in outputs.items():
         if f'{prefix}.{name}' in tensors:
             yield relative(f'{prefix} {name}', value.detach(), tensors[f'{prefix}.{name}'])
@@ -179,46 +177,46 @@ def verify_compression(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]
         guidance_loss=dict(type='PredictionGuidanceLoss'),
         mimic_loss=dict(type='StageMimicLoss')).eval()
     distiller.build_teacher()
-    batch = recorded_batch(tensors)
+    clip = recorded_clip(tensors)
     with torch.no_grad():
-        stages, _ = distiller.run_teacher(batch)
+        stages, prediction = distiller.run_teacher(
+            clip, 0, distiller.teacher.no_memory(clip.searches))
         final = distiller.teacher.backbone.finalize(stages[-1])
         yield from verify_stages('teacher', stages, tensors)
         if 'teacher.norm' in tensors:
             yield relative('teacher final tokens', final.x, tensors['teacher.norm'])
-        maps = distiller.teacher.read_out(stages[-1])
-        yield from verify_outputs('teacher', distiller.teacher, maps, tensors)
+        yield from verify_outputs('teacher', prediction, tensors)
         for name in ('student_init', 'student'):
             if name == 'student':
                 load_weights(distiller.student, folder / STUDENT, 'student')
-            maps = distiller.student.head(distiller.student.backbone(*batch[:3]))
-            yield from verify_outputs(name, distiller.student, maps, tensors)
+            yield from verify_outputs(name, next(distiller.student.predictions(clip)), tensors)
     for gates in meta.get('gates', []):
-        yield from verify_gates(distiller, batch, gates, meta, tensors)
+        yield from verify_gates(distiller, clip, gates, meta, tensors)
     for epochs, probs in meta.get('schedule', {}).items():
         ours = [progressive_prob(epoch + 1, int(epochs)) for epoch in range(len(probs))]
         yield relative(f'schedule of {epochs} epochs', ours, probs)
 
 
-def recorded_batch(tensors: dict) -> PairBatch:
+def recorded_clip(tensors: dict) -> Clip:
     gt = torch.from_numpy(tensors['gt_xywh'])
-    return PairBatch(
-        template=torch.from_numpy(tensors['z']),
-        search=torch.from_numpy(tensors['x']),
+    return Clip(
+        templates=torch.from_numpy(tensors['z'])[:, None],
         template_boxes=None,
-        gt_boxes=torch.cat([gt[:, :2] + gt[:, 2:] / 2, gt[:, 2:]], dim=1))
+        searches=torch.from_numpy(tensors['x'])[:, None],
+        gt_boxes=torch.cat([gt[:, :2] + gt[:, 2:] / 2, gt[:, 2:]], dim=1)[:, None])
 
 
-def verify_gates(distiller: ReplacementDistiller, batch: PairBatch, gates: str, meta: dict,
+def verify_gates(distiller: ReplacementDistiller, clip: Clip, gates: str, meta: dict,
                  tensors: dict) -> Iterator[Row]:
     """One gate pattern: tokens, maps, loss terms and gradient norms."""
     prefix, pattern = f'mix{gates}', [gate == '1' for gate in gates]
     distiller.train().zero_grad()
-    stages, maps = distiller.mixed_path(batch, pattern)
+    stages, prediction = distiller.mixed_path(
+        clip, 0, distiller.student.no_memory(clip.searches), pattern)
     yield from verify_stages(prefix, stages, tensors)
-    yield from verify_outputs(prefix, distiller.student, maps, tensors)
+    yield from verify_outputs(prefix, prediction, tensors)
 
-    losses = distiller.losses(batch, pattern)
+    losses = distiller.losses(clip, clip, pattern)
     total, _ = distiller.parse_losses(losses)
     total.backward()
     ours = {
@@ -272,16 +270,17 @@ def verify_elimination(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]
         num = len(tensors[f'{case}.pred_boxes'])
         boxes = torch.from_numpy(tensors['template_xywh'][:num]) * meta['template_size']
         with torch.no_grad():
-            tokens = backbone.embed(
-                torch.from_numpy(tensors['z'][:num]), torch.from_numpy(tensors['x'][:num]), boxes)
-            present, removed = [tokens.search_present(backbone.search_grid**2)], []
+            templates, search = (torch.from_numpy(tensors[key][:num]) for key in 'zx')
+            tokens = tracker.embed(
+                templates[:, None], boxes[:, None], search, tracker.no_memory(search))
+            present, removed = [tokens.search_present()], []
             for i, layer in enumerate(backbone.layers):
                 tokens = layer(tokens)
                 if i in meta['ce_loc']:
-                    present.append(tokens.search_present(backbone.search_grid**2))
+                    present.append(tokens.search_present())
                     removed.append(present[-2] & ~present[-1])
-            maps = tracker.head(backbone.search_map(backbone.finalize(tokens)))
-        yield from verify_outputs(case, tracker, maps, tensors)
+            prediction = tracker.read_out(tokens)
+        yield from verify_outputs(case, prediction, tensors)
         wrong = sum(
             len(set(gone.nonzero().flatten().tolist()) ^ set(map(int, reference)))
             for k, mask in enumerate(removed)
@@ -332,8 +331,8 @@ def verify_vittrack(folder: Path, tensors: dict, sequences: Path | None) -> Iter
         template, search = (images(tracker, torch.from_numpy(tensors[f'{name}_bgr']))
                             for name in ('template', 'search'))
         with torch.no_grad():
-            maps = tracker.head(tracker.backbone(template, search))
-        for name, value in maps._asdict().items():
+            outputs = tracker.outputs_of(template[:, None], search)
+        for name, value in outputs.items():
             yield relative(f'{name} map', value, tensors[name])
     yield from verify_tracking(folder, lambda: tracker, sequences, VITTRACK_PIXEL_TOLERANCE)
 

@@ -27,7 +27,7 @@ def restore_batch_norm(tracker: OSTrack, pairs: Sequence[Sample]) -> None:
     for start in range(0, len(pairs), BATCH):
         template, search = (images(tracker, torch.stack(list(map(torch.from_numpy, crops))))
                             for crops in zip(*pairs[start:start + BATCH]))
-        tracker.head(tracker.backbone(template, search))
+        tracker.outputs_of(template[:, None], search)
     for handle in handles:
         handle.remove()
     for norm in norms:

@@ -188,7 +188,8 @@ def _compare(tracker: OSTrack, path: Path) -> None:
     except Exception as error:  # ONNX Runtime has an exception of its own for each way to fail
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(f'{path} cannot be run by ONNX Runtime: {reason}') from None
-    ours = tracker.head(tracker.backbone(*map(torch.from_numpy, crops)))._asdict()
+    template, search = map(torch.from_numpy, crops)
+    ours = tracker.outputs_of(template[:, None], search)
     for (output, name), value in zip(OUTPUTS.items(), theirs):
         own = ours[name].numpy()
         error = np.abs(own - value).max() / np.abs(value).max() if own.shape == value.shape \

@@ -7,7 +7,7 @@ from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
 from ...visualization.batch_picture import Answer, draw_pairs
-from .undisturbed import answer, undisturbed, views
+from .undisturbed import predict_pairs, undisturbed, views
 from .unwrapped import unwrapped
 
 
@@ -40,12 +40,13 @@ class BatchPictureHook(Hook):
         with undisturbed(model):
             own, theirs = views(model, data_batch, self.samples)
             answers = {}
-            for name, tracker, batch in (('teacher', model.teacher, theirs),
-                                         ('student', model.student, own)):
-                out = answer(tracker, batch)
-                boxes = bbox_cxcywh_to_xyxy(tracker.head.decode(out)) * size
+            for name, tracker, clip in (('teacher', model.teacher, theirs),
+                                        ('student', model.student, own)):
+                prediction = predict_pairs(tracker, clip)
+                boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * size
+                scores = prediction.score_map
                 answers[name] = Answer(boxes.cpu().numpy(),
-                                       None if out.score is None else out.score[:, 0].cpu().numpy())
+                                       None if scores is None else scores[:, 0].cpu().numpy())
         count = len(own.gt_boxes)
         crops = [torch.stack([pair[0] for pair in data_batch['inputs'][key][:count]])
                  .permute(0, 2, 3, 1).flip(-1).byte().numpy() for key in ('img', 'search_img')]

@@ -4,7 +4,7 @@ from mmtrack.registry import HOOKS
 
 from ...models.losses import mean_iou
 from ...utils.checks import check_number
-from .undisturbed import answer, undisturbed, views
+from .undisturbed import predict_pairs, undisturbed, views
 from .unwrapped import unwrapped
 
 
@@ -28,7 +28,6 @@ class StudentIoUHook(Hook):
             return
         model = unwrapped(runner.model)
         with undisturbed(model):
-            batch, _ = views(model, data_batch)
-            boxes = model.student.head.decode(answer(model.student, batch))
-            iou = mean_iou(boxes, batch.gt_boxes)
+            clip, _ = views(model, data_batch)
+            iou = mean_iou(predict_pairs(model.student, clip).boxes, clip.gt_boxes[:, -1])
         runner.message_hub.update_scalar('train/iou_student', iou)

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from ...models import ReplacementDistiller
-from ...models.layers import run_layers
+from ...models.structures import Clip, Prediction
+from ...models.trackers.base import OneStreamTracker
 
 
 @contextmanager
@@ -25,7 +26,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
                 module.training = training
 
 
-def views(model: ReplacementDistiller, data_batch: dict, samples: int | None = None) -> tuple:
+def views(model: ReplacementDistiller, data_batch: dict,
+          samples: int | None = None) -> tuple[Clip, Clip]:
     """The pairs of a data loader's batch as the student and as the teacher see them.
 
     Args:
@@ -42,6 +44,6 @@ def views(model: ReplacementDistiller, data_batch: dict, samples: int | None = N
     return model.student.unpack(**data, view=own), model.teacher.unpack(**data)
 
 
-def answer(tracker: nn.Module, batch):
-    """What a tracker's head makes of a batch, with ``score``."""
-    return tracker.read_out(run_layers(tracker.backbone.layers, tracker.embed(batch)))
+def predict_pairs(tracker: OneStreamTracker, clip: Clip) -> Prediction:
+    """What a tracker finds in the last search frame of a clip."""
+    return list(tracker.predictions(clip))[-1]

@@ -1,4 +1,5 @@
 """The one-stream ViT of OSTrack (arXiv 2203.11991)."""
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,7 +8,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number, check_numbers
-from ..layers import EliminatingBlock, Tokens, centre_tokens, resize_map, run_layers
+from ..layers import EliminatingBlock, Tokens, centre_tokens, resize_grid
 from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES
 
@@ -16,9 +17,9 @@ from ..layers.elimination import TEMPLATE_RANGES
 class OneStreamViT(BaseModule):
     """Template and search crop, embedded together, through one plain ViT.
 
-    A *stageable* backbone: ``embed`` -> each of ``layers`` -> ``finalize``, with
-    :class:`~mmct.models.layers.Tokens` in between; ``embed_dims`` and ``lengths`` (tokens of each
-    group) say what they are like.
+    A *stageable* backbone: ``encode``, ``join`` -> each of ``layers`` -> ``finalize``, with
+    :class:`~mmct.models.layers.Tokens` in between; ``embed_dims`` and ``groups`` (the grid of
+    each group) say what they are like.
 
     Args:
         embed_dims: C.
@@ -69,13 +70,15 @@ class OneStreamViT(BaseModule):
         self.patch_size = patch_size
         self.template_grid = template_size // patch_size
         self.search_grid = search_size // patch_size
-        self.lengths = dict(template=self.template_grid**2, search=self.search_grid**2)
+        self.groups = dict(template=(1, self.template_grid, self.template_grid),
+                           search=(self.search_grid, self.search_grid))
 
         self.patch_embed = MODELS.build({
             'type': 'PatchEmbed', 'embed_dims': embed_dims, 'patch_size': patch_size,
             **(patch_embed or {})})
         self.pos_embed_z = nn.Parameter(torch.zeros(1, self.template_grid**2, embed_dims))
         self.pos_embed_x = nn.Parameter(torch.zeros(1, self.search_grid**2, embed_dims))
+        self.ranks_by_box = (elimination or {}).get('template_range') == 'GT_BOX'
         eliminating = self._eliminating_layers(elimination, depth)
         layer = dict(type='TransformerBlock', embed_dims=embed_dims, num_heads=num_heads,
                      mlp_ratio=mlp_ratio)
@@ -130,7 +133,8 @@ class OneStreamViT(BaseModule):
         """A position table of another crop size, as one of ``shape``; see ``copy_what_fits``."""
         if name not in ('pos_embed_z', 'pos_embed_x') or value.size(2) != shape[2]:
             return None
-        return resize_map(value, shape[1])
+        old, new = math.isqrt(value.size(1)), math.isqrt(shape[1])
+        return resize_grid(value, (old, old), (new, new))
 
     def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""
@@ -138,35 +142,34 @@ class OneStreamViT(BaseModule):
             if isinstance(layer, EliminatingBlock):
                 layer.scheduled_ratio = ratio
 
-    def freeze_embedding(self) -> None:
-        """Keep all that comes before the first layer as it is."""
-        for part in (self.patch_embed, self.pos_embed_z, self.pos_embed_x):
-            part.requires_grad_(False)
-
-    def embed(self,
-              template: Tensor,
-              search: Tensor,
-              template_boxes: Tensor | None = None) -> Tokens:
-        """Crops to tokens.
+    def encode(self, templates: Tensor, template_boxes: Tensor | None = None) -> dict[str, Tensor]:
+        """What depends on the templates only.
 
         Args:
-            template: (B, 3, Sz, Sz) normalised RGB.
-            search: (B, 3, Sx, Sx) normalised RGB.
-            template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop; needed
-                by ``GT_BOX`` elimination alone.
+            templates: (B, T, 3, Sz, Sz) normalised RGB.
+            template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops;
+                needed by ``GT_BOX`` elimination only.
+
+        Returns:
+            ``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if they are needed.
         """
-        return self._join(self.embed_template(template), self.embed_search(search),
-                          template_boxes)
+        self._check_size('template', templates, self.template_size)
+        tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_z
+        encoded = dict(template_tokens=tokens.reshape(templates.size(0), -1, self.embed_dims))
+        if self.ranks_by_box and template_boxes is not None:
+            encoded['template_boxes'] = template_boxes
+        return encoded
 
-    def embed_template(self, template: Tensor) -> Tensor:
-        """(B, 3, Sz, Sz) normalised RGB -> (B, Lz, C)."""
-        self._check_size('template', template, self.template_size)
-        return self.patch_embed(template) + self.pos_embed_z
-
-    def embed_search(self, search: Tensor) -> Tensor:
-        """(B, 3, Sx, Sx) normalised RGB -> (B, Lx, C)."""
+    def join(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
+        """Tokens before the first layer, from what :meth:`encode` gave and search crops
+        (B, 3, Sx, Sx), normalised RGB."""
         self._check_size('search', search, self.search_size)
-        return self.patch_embed(search) + self.pos_embed_x
+        tokens = encoded['template_tokens']
+        grid = self.template_grid
+        x = torch.cat([tokens, self.patch_embed(search) + self.pos_embed_x], dim=1)
+        groups = dict(template=(tokens.size(1) // grid**2, grid, grid),
+                      search=self.groups['search'])
+        return Tokens(x, groups, template_boxes=encoded.get('template_boxes'))
 
     @staticmethod
     def _check_size(name: str, crop: Tensor, size: int) -> None:
@@ -175,32 +178,6 @@ class OneStreamViT(BaseModule):
                              f'takes {name}_size={size}; make CropPair.size (student_size for a '
                              'student of another resolution) and the config of the backbone agree')
 
-    def _join(self, z: Tensor, x: Tensor, template_boxes: Tensor | None) -> Tokens:
-        return Tokens(
-            torch.cat([z, x], dim=1), lengths=self.lengths, template_boxes=template_boxes)
-
     def finalize(self, tokens: Tokens) -> Tokens:
         """The last LayerNorm."""
         return tokens.with_x(self.norm(tokens.x))
-
-    def search_map(self, tokens: Tokens) -> Tensor:
-        """Finalized tokens to the (B, C, n, n) map that the head reads, n = Sx / P."""
-        search = tokens.scatter_search(self.search_grid**2)
-        # Contiguous, because batch statistics of a channels-last map sum up less exactly.
-        search = search.transpose(1, 2).contiguous()
-        return search.view(-1, search.size(1), self.search_grid, self.search_grid)
-
-    def forward(self,
-                template: Tensor,
-                search: Tensor,
-                template_boxes: Tensor | None = None) -> Tensor:
-        """Crops to the (B, C, n, n) search map; arguments as in :meth:`embed`."""
-        return self.track(self.embed_template(template), search, template_boxes)
-
-    def track(self,
-              template_tokens: Tensor,
-              search: Tensor,
-              template_boxes: Tensor | None = None) -> Tensor:
-        """The search map of targets that were embedded before (B, Lz, C)."""
-        tokens = self._join(template_tokens, self.embed_search(search), template_boxes)
-        return self.search_map(self.finalize(run_layers(self.layers, tokens)))

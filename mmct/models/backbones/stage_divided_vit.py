@@ -13,34 +13,27 @@ class StageDividedViT(StageDivision, OneStreamViT):
     """A ViT of one layer, or a few, for each stage of a deeper teacher.
 
     Args:
-        division: number of even stages, the size of each stage (4, or [2, 2, 6, 2]), or 'auto'
-            for the division of ``division_file``.
+        division: number of even stages, or the size of each stage: 4, or [2, 2, 6, 2].
         teacher_depth: layers of the teacher that is divided.
         layers_per_stage: layers of the student in a stage.
         layer_init: where a student layer's weights come from when training starts:
             'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
             layers), 'random', or 'scratch': then nothing else starts from the teacher, either.
-        division_file: what ``tools/analyze_stages.py`` wrote; needed by 'auto' alone.
-        num_stages: how many stages there have to be, None for any number; guards a config against
-            a file of another number.
         **kwargs: as :class:`OneStreamViT`, without ``depth``. ``drop_path_rate`` is the teacher's:
             a layer takes the rate of the first teacher layer of its stage.
     """
 
     def __init__(self,
-                 division: int | Sequence[int] | str = 4,
+                 division: int | Sequence[int] = 4,
                  teacher_depth: int = 12,
                  layers_per_stage: int = 1,
                  layer_init: str = 'last_of_stage',
-                 division_file: str | None = None,
-                 num_stages: int | None = None,
                  init_cfg: dict | None = None,
                  **kwargs) -> None:
         if 'depth' in kwargs:
             raise ValueError('depth of a StageDividedViT is the number of its stages; set '
                              'division instead')
-        depth = self.set_division(teacher_depth, division, layers_per_stage, layer_init,
-                                  division_file, num_stages)
+        depth = self.set_division(teacher_depth, division, layers_per_stage, layer_init)
         super().__init__(depth=depth, init_cfg=init_cfg, **kwargs)
 
     def _drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:

@@ -1,11 +1,10 @@
 """How tokens cross between a student and a teacher of another width or resolution."""
-from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from ..layers import Tokens, resize_map
+from ..layers.tokens import Grid, Tokens, resize_grid
 
 
 class Bridge(nn.Module):
@@ -36,7 +35,7 @@ class Bridge(nn.Module):
         # A path begins with the student's embedding, so nothing enters it at boundary 0.
         self.to_student = nn.ModuleList(
             _projection(basis if basis is None else basis.T) for _ in boundaries[1:])
-        self.resized = {True: {}, False: {}}
+        self._student_grids, self._teacher_grids = {}, {}
 
     def connect(self, student: nn.Module, teacher: nn.Module) -> None:
         """Learn the token groups of both backbones, which are there only when training starts.
@@ -47,37 +46,40 @@ class Bridge(nn.Module):
         if (student.embed_dims, teacher.embed_dims) != self.dims:
             raise ValueError(f'the teacher has embed_dims={teacher.embed_dims}, its config says '
                              f'{self.dims[1]}; set embed_dims in teacher.backbone')
-        own, other = student.lengths, teacher.lengths
+        own, other = student.groups, teacher.groups
         if list(own) != list(other):
             raise ValueError(f'the student has token groups {list(own)}, the teacher '
                              f'{list(other)}; only students of the same kind can be trained')
         differing = [group for group in own if own[group] != other[group]]
-        self.resized = {True: {group: own[group] for group in differing},
-                        False: {group: other[group] for group in differing}}
+        self._student_grids = {group: own[group] for group in differing}
+        self._teacher_grids = {group: other[group] for group in differing}
 
-    def forward(self, tokens: Tokens, boundary: int, from_student: bool,
-                to_student: bool) -> Tokens:
-        """Tokens of one side as the other's; the same if both sides are one."""
-        if from_student == to_student:
-            return tokens
-        tokens = resize_groups(tokens, self.resized[to_student])
-        project = self.to_student[boundary - 1] if to_student else self.to_teacher[boundary]
-        return tokens.with_x(project(tokens.x))
+    def as_teacher(self, tokens: Tokens, boundary: int) -> Tokens:
+        """The student's tokens as the teacher's would be."""
+        tokens = resize_groups(tokens, self._teacher_grids)
+        return tokens.with_x(self.to_teacher[boundary](tokens.x))
+
+    def as_student(self, tokens: Tokens, boundary: int) -> Tokens:
+        """The teacher's tokens as the student's would be; behind a stage, boundary > 0."""
+        tokens = resize_groups(tokens, self._student_grids)
+        return tokens.with_x(self.to_student[boundary - 1](tokens.x))
 
 
-def resize_groups(tokens: Tokens, lengths: Mapping[str, int]) -> Tokens:
-    """Tokens with some groups resized to other lengths, see :func:`resize_map`."""
-    if not lengths:
+def resize_groups(tokens: Tokens, grids: dict[str, Grid]) -> Tokens:
+    """Tokens with some groups resized to other grids, see :func:`resize_grid`."""
+    if not grids:
         return tokens
     if tokens.kept is not None:
         raise ValueError('a student of another resolution needs a teacher that keeps all tokens; '
                          'leave out elimination')
-    x = torch.cat([resize_map(tokens.group(group), lengths[group]) if group in lengths
-                   else tokens.group(group) for group in tokens.lengths], dim=1)
-    return replace(tokens, x=x, lengths={**tokens.lengths, **lengths})
+    parts = []
+    for group, grid in tokens.groups.items():
+        part = tokens.group(group)
+        parts.append(resize_grid(part, grid, grids[group]) if group in grids else part)
+    return replace(tokens, x=torch.cat(parts, dim=1), groups={**tokens.groups, **grids})
 
 
-def _projection(weight: torch.Tensor | None) -> nn.Module:
+def _projection(weight: Tensor | None) -> nn.Module:
     if weight is None:
         return nn.Identity()
     layer = nn.Linear(weight.size(1), weight.size(0))

@@ -7,15 +7,17 @@ import torch
 from mmengine.dist import get_rank
 from mmtrack.models.sot.base import BaseSingleObjectTracker
 from mmtrack.registry import MODELS
-from torch import nn
+from torch import Tensor, nn
 
 from ...checkpoint import load_weights
 from ...utils.checks import check_number
-from ..backbones import divide
+from ..backbones.stage_division import divide
 from ..batch_norm import check_statistics
 from ..initialise import children, copy_what_fits
-from ..layers import Tokens, run_layers
-from ..losses import mean_iou
+from ..layers.tokens import Tokens, run_layers
+from ..losses.box_loss import mean_iou
+from ..structures import Clip, Prediction
+from ..trackers.base import summed
 from .bridge import Bridge
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
@@ -49,15 +51,9 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     Prediction is the student's alone: the teacher is built when training starts, never earlier,
     and is no part of the checkpoints.
 
-    Teacher and student are trackers with a stageable backbone (see ``OneStreamViT``) and
-
-    - ``unpack(inputs, data_samples, view)``: a training batch, with ``gt_boxes``;
-    - ``embed(batch)``: its tokens before the first layer;
-    - ``read_out(tokens)``: what the head makes of the tokens behind the last layer, with ``score``;
-    - ``head.loss(out, gt_boxes)`` and ``head.decode(out)``, boxes (B, 4).
-
-    The student's backbone is also a ``StageDivision``. It may be of another width than the
-    teacher's, and see its own crops of the same boxes: ``Bridge`` is between them.
+    Teacher and student are trackers of one kind (see ``OneStreamTracker``), the student's backbone
+    is also a ``StageDivision``. It may be of another width than the teacher's, and see its own
+    crops of the same boxes: ``Bridge`` is between them.
 
     Args:
         teacher: config of the teacher, such as an ``OSTrack``; its backbone's ``embed_dims`` must
@@ -70,10 +66,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
         head_init: the student's head starts from the 'teacher', where that fits, or 'random'.
-        freeze_head: keep the student's head as it is initialised.
-        freeze_embedding: keep the student's embedding as the teacher's (its backbone has
-            ``freeze_embedding()``). Stages of the teacher before the first of the student's are
-            then no other in the mixed path than in the teacher's own pass, and taken from there.
+        frozen: parts of the student that stay as they are initialised, weights and statistics,
+            such as 'head' or 'backbone.patch_embed'.
         teacher_bf16: run the teacher's own pass in bfloat16.
         shared_gates: all processes draw the same gates, instead of each its own. A step takes as
             long as its slowest process, the one with most of the teacher's stages.
@@ -89,8 +83,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                  replace_prob: float = 0.5,
                  low_prob: str = AT_LEAST_ONE,
                  head_init: str = 'teacher',
-                 freeze_head: bool = False,
-                 freeze_embedding: bool = False,
+                 frozen: Sequence[str] = (),
                  teacher_bf16: bool = False,
                  shared_gates: bool = False,
                  seed: int = 0,
@@ -115,12 +108,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.head_init = head_init
         self.shared_gates = shared_gates
         self.seed = seed
-        if freeze_head:
-            self.student.head.requires_grad_(False)
-        self.freeze_head = freeze_head
-        if freeze_embedding:
-            backbone.freeze_embedding()
-        self.freeze_embedding = freeze_embedding
+        self.frozen = [frozen_part(self.student, name) for name in frozen]
         self.teacher_bf16 = teacher_bf16
         # Set by a hook that decides the gates itself.
         self.fixed_gates = None
@@ -164,21 +152,6 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                                prefix='head.')
             check_statistics(self.student)
             self.started.fill_(True)
-        if self.freeze_embedding:
-            self._check_embedding()
-
-    def _check_embedding(self) -> None:
-        """Raises:
-            ValueError: the frozen embedding is not the teacher's.
-        """
-        theirs = dict(self.teacher.backbone.named_parameters())
-        differing = [name for name, own in self.student.backbone.named_parameters()
-                     if not own.requires_grad and not (
-                         name in theirs and torch.equal(own, theirs[name]))]
-        if differing:
-            raise ValueError("freeze_embedding=True needs a student whose embedding is the "
-                             f"teacher's; {', '.join(differing)} differ: leave freeze_embedding "
-                             'out, or start a new run with a student of the same width and crops')
 
     def _apply(self, fn, *args, **kwargs) -> nn.Module:
         super()._apply(fn, *args, **kwargs)
@@ -195,23 +168,22 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def train(self, mode: bool = True) -> nn.Module:
         super().train(mode)
-        # Frozen means batch statistics, too.
-        if self.freeze_head:
-            self.student.head.eval()
-        if self.freeze_embedding:
-            self.student.backbone.patch_embed.eval()
+        for part in self.frozen:
+            if isinstance(part, nn.Module):
+                part.eval()  # batch statistics, too
         return self
 
-    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict:
+    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
         """Losses of one iteration: tracking, guidance and mimicking of the mixed path."""
         if self.teacher is None:
             self.build_teacher()
         gates = self.fixed_gates or self.next_gates()
         self.iteration += 1
-        batch = teacher_batch = self.teacher.unpack(inputs, data_samples)
+        teacher_clip = self.teacher.unpack(inputs, data_samples)
+        clip = teacher_clip
         if 'student_search_img' in inputs:
-            batch = self.student.unpack(inputs, data_samples, view='student_')
-        return self.losses(batch, gates, teacher_batch)
+            clip = self.student.unpack(inputs, data_samples, view='student_')
+        return self.losses(clip, teacher_clip, gates)
 
     def next_gates(self) -> list[bool]:
         """The gates of this iteration and process."""
@@ -220,71 +192,85 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         return draw_gates(
             len(self.student.backbone.division), self.replace_prob, rng, self.low_prob)
 
-    def losses(self, batch, gates: Sequence[bool], teacher_batch=None) -> dict:
-        """Losses of a batch for a gate pattern, True = student stage.
+    def losses(self, clip: Clip, teacher_clip: Clip, gates: Sequence[bool]) -> dict[str, Tensor]:
+        """Losses of a clip for a gate pattern, True = student stage, summed over its frames.
 
         Args:
-            batch: as the student sees it.
-            teacher_batch: the same pairs as the teacher sees them; None for the same crops.
+            clip: as the student sees it.
+            teacher_clip: the same frames as the teacher sees them.
 
         Returns:
             losses, named ``loss…``, and scalars that MMEngine logs without adding them up: mean
             IoU with ground truth of the mixed path and, where it runs, of the teacher, and the
             mimic error of each stage.
         """
-        known = []
-        if self.guidance_loss or self.mimic_loss:
-            teacher_stages, teacher_boxes = self.run_teacher(teacher_batch or batch)
-            if self.freeze_embedding:
-                known = teacher_stages[:gates.index(True)]
-        stages, out = self.mixed_path(batch, gates, known)
-        losses = self.student.head.loss(out, batch.gt_boxes)
-        boxes = self.student.head.decode(out)
-        losses['iou_mixed'] = mean_iou(boxes, batch.gt_boxes)
-        if self.guidance_loss or self.mimic_loss:
-            losses['iou_teacher'] = mean_iou(teacher_boxes, batch.gt_boxes)
-        if self.guidance_loss:
-            losses.update(self.guidance_loss(out.score, boxes, teacher_boxes))
-        if self.mimic_loss:
-            stages = [self.bridge(tokens, i, from_student=gate, to_student=False)
-                      for i, (tokens, gate) in enumerate(zip(stages, gates), 1)]
-            losses.update(self.mimic_loss(stages, teacher_stages))
-        return losses
+        memory = self.student.no_memory(clip.searches)
+        teacher_memory = self.teacher.no_memory(teacher_clip.searches)
+        frames = []
+        for i in range(clip.num_frames):
+            stages, mixed = self.mixed_path(clip, i, memory, gates)
+            gt_boxes = clip.gt_boxes[:, i]
+            losses = self.student.head.loss(mixed, gt_boxes)
+            losses['iou_mixed'] = mean_iou(mixed.boxes, gt_boxes)
+            if self.guidance_loss or self.mimic_loss:
+                teacher_stages, teacher = self.run_teacher(teacher_clip, i, teacher_memory)
+                losses['iou_teacher'] = mean_iou(teacher.boxes, gt_boxes)
+                teacher_memory = teacher.memory
+            if self.guidance_loss:
+                losses.update(self.guidance_loss(mixed, teacher))
+            if self.mimic_loss:
+                losses.update(self.mimic_loss(self.as_teacher(stages, gates), teacher_stages))
+            frames.append(losses)
+            memory = mixed.memory
+        return summed(frames)
 
-    def mixed_path(self, batch, gates: Sequence[bool], known: Sequence[Tokens] = ()):
+    def mixed_path(self, clip: Clip, frame: int, memory: Tensor,
+                   gates: Sequence[bool]) -> tuple[list[Tokens], Prediction]:
         """From the student's embedding to its head, through stages of either.
 
         Gradients flow through the teacher's frozen stages to what lies before them.
-
-        Args:
-            known: tokens after each of the first stages, all of them the teacher's, to go on from.
 
         Returns:
             tokens after each stage, each as its own side has them, and what the student's head
             makes of the last.
         """
-        stages, at_student = list(known), not known
-        tokens = stages[-1] if known else self.student.embed(batch)
-        for i, gate in enumerate(gates[len(known):], len(known)):
-            tokens = self.bridge(tokens, i, at_student, gate)
-            tokens = run_layers(self.student_stage(i) if gate else self.teacher_stage(i), tokens)
+        tokens = self.student.embed(
+            clip.templates, clip.template_boxes, clip.searches[:, frame], memory)
+        stages, at_student = [], True
+        for i, student_runs in enumerate(gates):
+            if student_runs and not at_student:
+                tokens = self.bridge.as_student(tokens, i)
+            elif at_student and not student_runs:
+                tokens = self.bridge.as_teacher(tokens, i)
+            layers = self.student_stage(i) if student_runs else self.teacher_stage(i)
+            tokens = run_layers(layers, tokens)
             stages.append(tokens)
-            at_student = gate
-        tokens = self.bridge(tokens, len(gates), at_student, to_student=True)
+            at_student = student_runs
+        if not at_student:
+            tokens = self.bridge.as_student(tokens, len(gates))
         return stages, self.student.read_out(tokens)
 
+    def as_teacher(self, stages: Sequence[Tokens], gates: Sequence[bool]) -> list[Tokens]:
+        """Tokens of the mixed path after each stage, those of student stages as the teacher's."""
+        return [self.bridge.as_teacher(tokens, boundary) if student_ran else tokens
+                for boundary, (tokens, student_ran) in enumerate(zip(stages, gates), 1)]
+
     @torch.no_grad()
-    def run_teacher(self, batch):
-        """The teacher's tokens after each stage, and its boxes (B, 4) cx, cy, w, h in [0, 1]."""
+    def run_teacher(self, clip: Clip, frame: int,
+                    memory: Tensor) -> tuple[list[Tokens], Prediction]:
+        """The teacher's tokens after each stage, and what it finds."""
         stages = []
         # Not autocast(enabled=...): False would end the autocast of mixed precision training.
         with torch.autocast(self.iteration.device.type, torch.bfloat16) \
                 if self.teacher_bf16 else nullcontext():
-            tokens = self.teacher.embed(batch)
+            tokens = self.teacher.embed(
+                clip.templates, clip.template_boxes, clip.searches[:, frame], memory)
             for i in range(len(self.student.backbone.division)):
                 tokens = run_layers(self.teacher_stage(i), tokens)
                 stages.append(tokens)
-            return stages, self.teacher.head.decode(self.teacher.read_out(tokens))
+            prediction = self.teacher.read_out(tokens)
+            prediction.boxes  # noqa: B018  decoded here, without gradient
+            return stages, prediction
 
     def student_stage(self, stage: int) -> Sequence[nn.Module]:
         """Layers of one of the student's stages."""
@@ -295,7 +281,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         layers = self.teacher.backbone.layers
         return [layers[i] for i in self.student.backbone.teacher_stages()[stage]]
 
-    # Testing: the student alone
+    # Testing: the student only
 
     def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
         return self.student.predict(inputs, data_samples, **kwargs)
@@ -308,6 +294,19 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def track(self, frame):
         return self.student.track(frame)
+
+
+def frozen_part(student: nn.Module, name: str) -> nn.Module | nn.Parameter:
+    """A part of the student by its name, without gradients from now on.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    parts = dict(student.named_modules()) | dict(student.named_parameters())
+    if not name or name not in parts:
+        raise ValueError(f'frozen={name!r} is no part of the student, such as '
+                         f'{[name for name, _ in student.named_children()]} and what they hold')
+    return parts[name].requires_grad_(False)
 
 
 def accept_plain_student(distiller: ReplacementDistiller, state_dict: dict, prefix: str,

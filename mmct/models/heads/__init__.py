@@ -1,4 +1,4 @@
-from .center_head import CenterHead, CenterMaps
-from .corner_head import CornerHead, CornerMaps
+from .center_head import CenterHead
+from .corner_head import CornerHead
 
-__all__ = ['CenterHead', 'CenterMaps', 'CornerHead', 'CornerMaps']
+__all__ = ['CenterHead', 'CornerHead']

@@ -1,6 +1,5 @@
 """OSTrack's centre head."""
 from collections import OrderedDict
-from typing import NamedTuple
 
 import torch
 from mmengine.model import BaseModule
@@ -8,13 +7,8 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
-
-
-class CenterMaps(NamedTuple):
-    """score (B, 1, n, n) and size (B, 2, n, n) in [1e-4, 1 − 1e-4], offset (B, 2, n, n) raw."""
-    score: Tensor
-    offset: Tensor
-    size: Tensor
+from ..layers.tokens import Tokens
+from ..structures import Prediction
 
 
 def conv_tower(in_channels: int, channels: int, out_channels: int) -> nn.Sequential:
@@ -64,29 +58,31 @@ class CenterHead(BaseModule):
         self.size = conv_tower(in_channels, channels, 2)
         self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 
-    def forward(self, search_map: Tensor) -> CenterMaps:
-        """(B, C, n, n) -> maps, float32 also under autocast: 1 − 1e-4 is 1 in bfloat16."""
-        return CenterMaps(
+    def forward(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Maps of the search group of finalized tokens.
+
+        Returns:
+            ``score`` (B, 1, n, n) and ``size`` (B, 2, n, n) in [1e-4, 1 − 1e-4], ``offset``
+            (B, 2, n, n) in cells; float32 also under autocast: 1 − 1e-4 is 1 in bfloat16.
+        """
+        search_map = tokens.search_map()
+        return dict(
             score=at_least_float32(self.score(search_map)).sigmoid().clamp(1e-4, 1 - 1e-4),
             offset=at_least_float32(self.offset(search_map)),
             size=at_least_float32(self.size(search_map)).sigmoid().clamp(1e-4, 1 - 1e-4))
 
-    def decode(self, maps: CenterMaps) -> Tensor:
+    def decode(self, outputs: dict[str, Tensor]) -> Tensor:
         """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
-        grid = maps.score.size(-1)
-        best = maps.score.flatten(1).argmax(dim=1)
+        score, offset, size = outputs['score'], outputs['offset'], outputs['size']
+        grid = score.size(-1)
+        best = score.flatten(1).argmax(dim=1)
         at_best = best[:, None, None].expand(-1, 2, 1)
-        offset = maps.offset.flatten(2).gather(2, at_best).squeeze(2)
-        size = maps.size.flatten(2).gather(2, at_best).squeeze(2)
+        offset = offset.flatten(2).gather(2, at_best).squeeze(2)
+        size = size.flatten(2).gather(2, at_best).squeeze(2)
         rows = torch.div(best, grid, rounding_mode='floor')
         cell = torch.stack([best - rows * grid, rows], dim=1).to(offset.dtype)
         return torch.cat([(cell + offset) / grid, size], dim=1)
 
-    def loss(self, maps: CenterMaps, gt_boxes: Tensor) -> dict:
+    def loss(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
         """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
-        return self.track_loss(maps.score, self.decode(maps), gt_boxes)
-
-    @staticmethod
-    def outputs(maps: CenterMaps) -> dict[str, Tensor]:
-        """What a tracking step reads, by the names of ``NetworkInfo.head``."""
-        return dict(score=maps.score, size=maps.size, offset=maps.offset)
+        return self.track_loss(prediction, gt_boxes)

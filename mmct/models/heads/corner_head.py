@@ -1,5 +1,4 @@
 """The corner head of OSTrack's family."""
-from typing import NamedTuple
 
 import torch
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
@@ -9,14 +8,9 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from ...utils.checks import check_number
+from ..layers.tokens import Tokens
+from ..structures import Prediction
 from .center_head import at_least_float32
-
-
-class CornerMaps(NamedTuple):
-    """Logits (B, 1, n, n) of the top left and the bottom right corner; no score map."""
-    top_left: Tensor
-    bottom_right: Tensor
-    score: None = None
 
 
 @MODELS.register_module()
@@ -42,24 +36,26 @@ class CornerHead(BaseModule):
         self.predictor = CornerPredictorHead(in_channels, channels)
         self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 
-    def forward(self, search_map: Tensor) -> CornerMaps:
-        """(B, C, n, n) -> maps, float32 also under autocast."""
-        return CornerMaps(*map(at_least_float32, self.predictor.get_score_map(search_map)))
+    def forward(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Of the search group of finalized tokens, in float32 also under autocast.
 
-    def decode(self, maps: CornerMaps) -> Tensor:
-        """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
-        corners = [expected_cell(logits) for logits in maps[:2]]
-        return bbox_xyxy_to_cxcywh(torch.cat(corners, dim=1))
+        Returns:
+            ``box`` (B, 4) cx, cy, w, h in [0, 1] of the search crop, and as ``score`` (B,) the
+            mean probability of the two best cells. A window has no meaning for corners.
+        """
+        corners = [at_least_float32(logits)
+                   for logits in self.predictor.get_score_map(tokens.search_map())]
+        peaks = [logits.flatten(1).softmax(dim=1).amax(dim=1) for logits in corners]
+        box = bbox_xyxy_to_cxcywh(torch.cat([expected_cell(logits) for logits in corners], dim=1))
+        return dict(box=box, score=(peaks[0] + peaks[1]) / 2)
 
-    def loss(self, maps: CornerMaps, gt_boxes: Tensor) -> dict:
+    def decode(self, outputs: dict[str, Tensor]) -> Tensor:
+        """Boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
+        return outputs['box']
+
+    def loss(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
         """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
-        return self.track_loss(None, self.decode(maps), gt_boxes)
-
-    def outputs(self, maps: CornerMaps) -> dict[str, Tensor]:
-        """What a tracking step reads: ``box`` (B, 4), and as ``score`` (B,) the mean probability
-        of the two best cells. A window has no meaning for corners."""
-        peaks = [logits.flatten(1).softmax(dim=1).amax(dim=1) for logits in maps[:2]]
-        return dict(box=self.decode(maps), score=(peaks[0] + peaks[1]) / 2)
+        return self.track_loss(prediction, gt_boxes)
 
 
 def expected_cell(logits: Tensor) -> Tensor:

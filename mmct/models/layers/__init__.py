@@ -1,13 +1,12 @@
 from .attention import Attention
 from .block import Block, Mlp
-from .drop_path import DropPath
 from .elimination import EliminatingBlock, box_tokens, centre_tokens
 from .patch_embed import ConvStem, PatchEmbed
 from .separable_block import SeparableBlock
-from .tokens import Tokens, resize_map, run_layers
+from .tokens import Tokens, resize_grid, run_layers
 
 __all__ = [
-    'Attention', 'Block', 'ConvStem', 'DropPath', 'EliminatingBlock', 'Mlp',
+    'Attention', 'Block', 'ConvStem', 'EliminatingBlock', 'Mlp',
     'PatchEmbed', 'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens',
-    'resize_map', 'run_layers'
+    'resize_grid', 'run_layers'
 ]

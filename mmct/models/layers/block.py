@@ -1,10 +1,10 @@
 """The transformer block: the one layer of teacher and student, training and test."""
+from mmcv.cnn.bricks import DropPath
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
 from .attention import Attention
-from .drop_path import DropPath
 from .tokens import Tokens
 
 NORM_EPS = 1e-6

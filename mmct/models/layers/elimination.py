@@ -102,7 +102,7 @@ class EliminatingBlock(Block):
         tokens = tokens.with_x(x + self.drop_path(out))
 
         ratio = self.keep_ratio if self.scheduled_ratio is None else self.scheduled_ratio
-        length = tokens.lengths['search']
+        length = tokens.length('search')
         num_keep = math.ceil(ratio * length)
         if num_keep < length:
             tokens = self._eliminate(tokens, attention[:, :, search], num_keep)
@@ -115,7 +115,7 @@ class EliminatingBlock(Block):
         if tokens.template_boxes is None:
             raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
                              'the template crop')
-        return box_tokens(tokens.template_boxes, self.template_size, self.patch_size)
+        return box_tokens(tokens.template_boxes[:, 0], self.template_size, self.patch_size)
 
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
         focus = self._ranking_tokens(tokens)
@@ -128,5 +128,4 @@ class EliminatingBlock(Block):
         span = tokens.span('search')
         x = torch.cat([tokens.x[:, :span.start], kept, tokens.x[:, span.stop:]], dim=1)
         positions = order if tokens.kept is None else tokens.kept.gather(1, order)
-        return replace(
-            tokens, x=x, lengths={**tokens.lengths, 'search': num_keep}, kept=positions)
+        return replace(tokens, x=x, kept=positions)

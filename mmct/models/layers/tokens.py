@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Grid = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -14,15 +16,16 @@ class Tokens:
 
     Attributes:
         x: (B, N, C) token features.
-        lengths: number of tokens of each group, in the order in which the groups stand in ``x``;
-            OSTrack: ``{'template': Lz, 'search': Lx}``.
+        groups: grid of each group, in the order in which the groups stand in ``x``; OSTrack:
+            ``{'template': (1, 8, 8), 'search': (16, 16)}``. A group has as many tokens as its
+            grid has cells, the search group fewer after elimination.
         kept: (B, Lx) positions, on the search grid, of the search tokens that are still present;
             None while none was eliminated.
-        template_boxes: (B, 4) x, y, w, h of the target in pixels of the template crop, or None
-            where nobody gave them; ``GT_BOX`` elimination asks for them.
+        template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops, or
+            None if nobody gave them; ``GT_BOX`` elimination asks for them.
     """
     x: Tensor
-    lengths: dict[str, int]
+    groups: dict[str, Grid]
     kept: Tensor | None = None
     template_boxes: Tensor | None = None
 
@@ -30,35 +33,49 @@ class Tokens:
         """The same tokens with other features (B, N, C')."""
         return replace(self, x=x)
 
+    def length(self, group: str) -> int:
+        """Number of tokens of a group."""
+        if group == 'search' and self.kept is not None:
+            return self.kept.size(1)
+        return math.prod(self.groups[group])
+
     def span(self, group: str) -> slice:
         """Where ``group`` stands along the token axis."""
         start = 0
-        for name, length in self.lengths.items():
+        for name in self.groups:
+            length = self.length(name)
             if name == group:
                 return slice(start, start + length)
             start += length
-        raise KeyError(f'no token group {group!r}; there are {list(self.lengths)}')
+        raise KeyError(f'no token group {group!r}; there are {list(self.groups)}')
 
     def group(self, group: str) -> Tensor:
         """Features (B, L, C) of one group."""
         return self.x[:, self.span(group)]
 
-    def scatter_search(self, full_length: int) -> Tensor:
-        """Search features (B, full_length, C) on the whole grid, zeros where eliminated."""
+    def whole_search(self) -> Tensor:
+        """Search features (B, n², C) on the whole grid, zeros where eliminated."""
         search = self.group('search')
         if self.kept is None:
             return search
         index = self.kept.unsqueeze(-1).expand_as(search)
-        return search.new_zeros(search.size(0), full_length, search.size(2)).scatter(
-            1, index, search)
+        return search.new_zeros(
+            search.size(0), math.prod(self.groups['search']), search.size(2)).scatter(
+                1, index, search)
 
-    def search_present(self, full_length: int) -> Tensor:
-        """(B, full_length) bool: which cells of the search grid still have their token."""
-        present = torch.ones(
-            self.x.size(0), full_length, dtype=torch.bool, device=self.x.device)
+    def search_present(self) -> Tensor:
+        """(B, n²) bool: which cells of the search grid still have their token."""
+        present = torch.ones(self.x.size(0), math.prod(self.groups['search']), dtype=torch.bool,
+                             device=self.x.device)
         if self.kept is None:
             return present
         return torch.zeros_like(present).scatter(1, self.kept, True)
+
+    def search_map(self) -> Tensor:
+        """The search group as a map (B, C, n, n)."""
+        # Contiguous, because batch statistics of a channels-last map sum up less exactly.
+        search = self.whole_search().transpose(1, 2).contiguous()
+        return search.view(-1, search.size(1), *self.groups['search'])
 
 
 def run_layers(layers: Iterable[nn.Module], tokens: Tokens) -> Tokens:
@@ -68,15 +85,9 @@ def run_layers(layers: Iterable[nn.Module], tokens: Tokens) -> Tokens:
     return tokens
 
 
-def resize_map(x: Tensor, length: int) -> Tensor:
-    """Tokens (B, n², C) of a square map as those of another, (B, length, C); bilinear.
-
-    Raises:
-        ValueError: one of the two is not square.
-    """
-    old, new = math.isqrt(x.size(1)), math.isqrt(length)
-    if old**2 != x.size(1) or new**2 != length:
-        raise ValueError(f'{x.size(1)} tokens cannot be resized to {length}: both must be squares')
-    x = x.transpose(1, 2).unflatten(2, (old, old))
-    x = F.interpolate(x, size=(new, new), mode='bilinear', align_corners=False)
-    return x.flatten(2).transpose(1, 2)
+def resize_grid(x: Tensor, old: Grid, new: Grid) -> Tensor:
+    """Tokens (B, …·n·m, C) of maps of the grid ``old`` = (…, n, m) as those of the grid ``new``,
+    which differs in its last two sizes; bilinear."""
+    maps = x.transpose(1, 2).reshape(x.size(0), -1, *old[-2:])
+    maps = F.interpolate(maps, size=new[-2:], mode='bilinear', align_corners=False)
+    return maps.reshape(x.size(0), x.size(2), -1).transpose(1, 2)

@@ -18,12 +18,14 @@ class StageMimicLoss(nn.Module):
 
     Args:
         loss_weight: weight of the whole.
+        groups: names of the token groups that count; None for all.
     """
 
-    def __init__(self, loss_weight: float = 0.2) -> None:
+    def __init__(self, loss_weight: float = 0.2, groups: Sequence[str] | None = None) -> None:
         super().__init__()
         check_number('loss_weight', loss_weight, '[0, inf)')
         self.loss_weight = loss_weight
+        self.groups = groups
 
     def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> dict[str, Tensor]:
         """
@@ -34,25 +36,24 @@ class StageMimicLoss(nn.Module):
         Returns:
             ``loss_mimic`` and, to be logged, the unweighted ``mimic_error_1``, … of each stage.
         """
-        stages = torch.stack([stage_error(m, t) for m, t in zip(mixed, teacher)])
+        stages = torch.stack([stage_error(m, t, self.groups) for m, t in zip(mixed, teacher)])
         errors = {f'mimic_error_{i}': error for i, error in enumerate(stages.detach(), 1)}
         return dict(loss_mimic=self.loss_weight * stages.mean(), **errors)
 
 
-def stage_error(mixed: Tokens, teacher: Tokens) -> Tensor:
+def stage_error(mixed: Tokens, teacher: Tokens, groups: Sequence[str] | None = None) -> Tensor:
     """Mean over token groups of the mean squared error of one stage."""
-    return torch.stack([
-        _search_error(mixed, teacher) if group == 'search' else F.mse_loss(
-            mixed.group(group), teacher.group(group)) for group in teacher.lengths
-    ]).mean()
+    errors = []
+    for group in groups or teacher.groups:
+        if group == 'search' and (mixed.kept is not None or teacher.kept is not None):
+            errors.append(_error_of_kept(mixed, teacher))
+        else:
+            errors.append(F.mse_loss(mixed.group(group), teacher.group(group)))
+    return torch.stack(errors).mean()
 
 
-def _search_error(mixed: Tokens, teacher: Tokens) -> Tensor:
-    if mixed.kept is None and teacher.kept is None:
-        return F.mse_loss(mixed.group('search'), teacher.group('search'))
-    # Where candidates were eliminated, only positions that both paths kept can be compared.
-    length = 1 + int(max(tokens.kept.max() if tokens.kept is not None else
-                         tokens.lengths['search'] - 1 for tokens in (mixed, teacher)))
-    both = mixed.search_present(length) & teacher.search_present(length)
-    error = (mixed.scatter_search(length) - teacher.scatter_search(length)).square()
+def _error_of_kept(mixed: Tokens, teacher: Tokens) -> Tensor:
+    """Where candidates were eliminated, only positions that both paths kept can be compared."""
+    both = mixed.search_present() & teacher.search_present()
+    error = (mixed.whole_search() - teacher.whole_search()).square()
     return (error * both.unsqueeze(-1)).sum() / (both.sum() * error.size(-1)).clamp(min=1)

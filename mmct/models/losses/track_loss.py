@@ -1,10 +1,11 @@
-"""The tracking loss on the centre head's maps."""
+"""The tracking loss: to ground truth."""
 
 from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
+from ..structures import Prediction
 from .box_loss import BoxLoss
 from .heatmap import gaussian_heatmap
 
@@ -30,31 +31,33 @@ class TrackLoss(nn.Module):
 
     Args:
         focal_weight: weight of the score map's focal loss.
-        giou_weight: weight of the GIoU term.
+        iou_weight: weight of the IoU term.
         l1_weight: weight of the L1 term.
+        iou: 'giou' or 'ciou'.
     """
 
     def __init__(self,
                  focal_weight: float = 1.,
-                 giou_weight: float = 2.,
-                 l1_weight: float = 5.) -> None:
+                 iou_weight: float = 2.,
+                 l1_weight: float = 5.,
+                 iou: str = 'giou') -> None:
         super().__init__()
         check_number('focal_weight', focal_weight, '[0, inf)')
         self.focal_weight = focal_weight
-        self.box_loss = BoxLoss(giou_weight, l1_weight)
+        self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
-    def forward(self, score, boxes: Tensor, gt_boxes: Tensor) -> dict[str, Tensor]:
+    def forward(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
         """
         Args:
-            score: (B, 1, n, n) score map in (0, 1), or None for a head that has none.
-            boxes: (B, 4) predicted cx, cy, w, h in [0, 1] of the search crop.
-            gt_boxes: (B, 4) likewise; may reach outside the crop.
+            prediction: of a head.
+            gt_boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
 
         Returns:
-            ``loss_track_focal`` (with a score map), ``loss_track_giou``, ``loss_track_l1``.
+            ``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``),
+            ``loss_track_l1``.
         """
-        losses = {}
-        if score is not None:
-            losses['loss_track_focal'] = self.focal_weight * focal_loss(score, gt_boxes)
-        box = self.box_loss(boxes, gt_boxes, clamp_target=True)
-        return {**losses, 'loss_track_giou': box['giou'], 'loss_track_l1': box['l1']}
+        terms = {}
+        if prediction.score_map is not None:
+            terms['focal'] = self.focal_weight * focal_loss(prediction.score_map, gt_boxes)
+        terms.update(self.box_loss(prediction.boxes, gt_boxes, clamp_target=True))
+        return {f'loss_track_{name}': term for name, term in terms.items()}

@@ -1,3 +1,4 @@
-from .ostrack import OSTrack, PairBatch
+from .base import OneStreamTracker
+from .ostrack import OSTrack
 
-__all__ = ['OSTrack', 'PairBatch']
+__all__ = ['OSTrack', 'OneStreamTracker']

@@ -4,6 +4,8 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 
 class Backend(NamedTuple):
     """Module of this package, ending of its files, precisions it can compute in, the extra that
@@ -48,6 +50,18 @@ def open_network(path: str | PathLike, *, backend: str | None = None,
         raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
                           f"or with pip install 'mmct[{chosen.extra}]'") from None
     return module.open_file(path, precision, threads)
+
+
+def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
+                memories: list[np.ndarray] | None) -> dict[str, np.ndarray]:
+    """Inputs of a step's graph by name, those of several targets as one batch."""
+    inputs = dict(encoded[0])
+    if len(encoded) > 1:
+        inputs = {name: np.concatenate([own[name] for own in encoded]) for name in inputs}
+    inputs['search'] = crops
+    if memories is not None:
+        inputs['memory'] = np.concatenate(memories)
+    return inputs
 
 
 def template_file(path: Path) -> Path:

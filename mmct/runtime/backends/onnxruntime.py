@@ -5,28 +5,31 @@ import numpy as np
 import onnxruntime
 
 from ..network import METADATA, NetworkInfo
-from . import template_file
+from . import step_inputs, template_file
 
 
 class OnnxRuntimeNetwork:
     """See :class:`mmct.runtime.network.Network`."""
 
     def __init__(self, path: Path, threads: int | None) -> None:
-        self._search = session(path, threads)
-        metadata = self._search.get_modelmeta().custom_metadata_map
+        self._step = session(path, threads)
+        metadata = self._step.get_modelmeta().custom_metadata_map
         self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
-        self._outputs = [output.name for output in self._search.get_outputs()]
-        inputs = {port.name: port.shape for port in self._search.get_inputs()}
+        self._outputs = [output.name for output in self._step.get_outputs()]
+        inputs = {port.name: port.shape for port in self._step.get_inputs()}
         self.info.check_ports(inputs, self._outputs, path)
         self._template = session(template_file(path), threads)
 
-    def embed(self, crop, box):
-        return self._template.run(None, {'template': crop[None]})[0]
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
+        given = dict(templates=crops[None], boxes=boxes[None])
+        ports = [port.name for port in self._template.get_inputs()]
+        values = self._template.run(None, {name: given[name] for name in ports})
+        return dict(zip([port.name for port in self._template.get_outputs()], values))
 
-    def run(self, templates, crops):
-        tokens = templates[0] if len(templates) == 1 else np.concatenate(templates)
-        values = self._search.run(self._outputs, {'template_tokens': tokens, 'search': crops})
-        return dict(zip(self._outputs, values))
+    def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
+             memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        inputs = step_inputs(encoded, crops, memories)
+        return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 
 
 def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:

@@ -6,7 +6,7 @@ import numpy as np
 import openvino as ov
 
 from ..network import METADATA, NetworkInfo
-from . import template_file
+from . import step_inputs, template_file
 
 
 class OpenVinoNetwork:
@@ -29,21 +29,27 @@ class OpenVinoNetwork:
                                         for size in port.partial_shape]
                   for port in self._model.inputs}
         self.info.check_ports(inputs, self._outputs, path)
-        self._template = self._compile(self._read(template_file(path)), 1)
+        self._encoded = inputs.keys() - self.info.input_names
+        template = self._read(template_file(path))
+        self._template_inputs = [port.get_any_name() for port in template.inputs]
+        self._template = self._compile(template, 1)
         self._requests, self._lock = {}, Lock()
 
-    def embed(self, crop, box):
+    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
+        given = dict(templates=crops[None], boxes=boxes[None])
         with self._lock:
-            return next(iter(self._template.infer([crop[None]]).values())).copy()
+            self._template.infer({name: given[name] for name in self._template_inputs})
+            return {name: self._template.get_tensor(name).data.copy() for name in self._encoded}
 
-    def run(self, templates, crops):
-        tokens = templates[0] if len(templates) == 1 else np.concatenate(templates)
+    def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
+             memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        inputs = step_inputs(encoded, crops, memories)
         with self._lock:
             request = self._requests.get(len(crops))
             if request is None:
                 request = self._requests[len(crops)] = self._compile(
                     self._model.clone(), len(crops))
-            request.infer({'template_tokens': tokens, 'search': crops}, share_inputs=True)
+            request.infer(inputs, share_inputs=True)
             return {name: request.get_tensor(name).data.copy() for name in self._outputs}
 
     def _read(self, path: Path) -> ov.Model:

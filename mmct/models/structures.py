@@ -1,0 +1,54 @@
+"""What goes into a one-stream tracker, and what comes out."""
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Clip(NamedTuple):
+    """A training batch: T templates and S search frames in order. Of a pair, both are 1.
+
+    Attributes:
+        templates: (B, T, 3, Sz, Sz) normalised RGB.
+        template_boxes: (B, T, 4) x, y, w, h in pixels of the template crop.
+        searches: (B, S, 3, Sx, Sx) normalised RGB.
+        gt_boxes: (B, S, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
+    """
+    templates: Tensor
+    template_boxes: Tensor
+    searches: Tensor
+    gt_boxes: Tensor
+
+    @property
+    def num_frames(self) -> int:
+        return self.searches.size(1)
+
+
+@dataclass
+class Prediction:
+    """What a tracker finds in one search frame of each sample.
+
+    Attributes:
+        outputs: what the head is read by, by the names of ``runtime.network.OUTPUTS``.
+        memory: (B, M, C), detached, for the next frame; M = 0 for trackers without.
+        decode: the head's way from ``outputs`` to boxes.
+    """
+    outputs: dict[str, Tensor]
+    memory: Tensor
+    decode: Callable[[dict[str, Tensor]], Tensor]
+
+    @cached_property
+    def boxes(self) -> Tensor:
+        """(B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient.
+
+        Decoded when asked for: a step of the tracking loop never does, it applies a window first.
+        """
+        return self.decode(self.outputs)
+
+    @property
+    def score_map(self) -> Tensor | None:
+        """(B, 1, n, n) in (0, 1), or None if the head has no such map."""
+        score = self.outputs.get('score')
+        return score if score is not None and score.dim() == 4 else None

@@ -1,0 +1,264 @@
+"""What all one-stream trackers have in common, inside MMTracking."""
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
+from mmengine.logging import print_log
+from mmengine.structures import InstanceData
+from mmtrack.models.sot.base import BaseSingleObjectTracker
+from mmtrack.registry import MODELS
+from mmtrack.structures import TrackDataSample
+from torch import Tensor
+
+from ...runtime.network import Network, NetworkInfo
+from ...runtime.tracker import Tracker
+from ...utils.checks import check_number
+from ..batch_norm import check_statistics
+from ..layers.tokens import Tokens, run_layers
+from ..structures import Clip, Prediction
+from ..torch_network import TorchNetwork
+
+TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
+
+
+class OneStreamTracker(BaseSingleObjectTracker):
+    """A backbone, a head, and four answers that a tracker gives: :meth:`embed` and
+    :meth:`read_out` for whoever runs the layers, :meth:`encode` and :meth:`step` for tracking.
+
+    Args:
+        backbone: config of a stageable backbone.
+        head: config of a head.
+        data_preprocessor: config of the preprocessor of training pairs; also gives the mean and
+            standard deviation of the crops at test.
+        test_cfg: ``template_factor`` and ``search_factor``, side of a crop over sqrt(w · h) of
+            the box; ``margin``, pixels of a box that stay inside the frame.
+
+    Attributes:
+        memory_tokens: M, tokens that a frame hands on to the next; 0 for trackers without.
+        template_policy: which templates a frame is searched with, see ``runtime.templates``.
+    """
+    memory_tokens = 0
+    template_policy: dict = dict(type='Fixed')
+
+    def __init__(self,
+                 backbone: dict,
+                 head: dict,
+                 data_preprocessor: dict | None = None,
+                 train_cfg: dict | None = None,
+                 test_cfg: dict | None = None,
+                 init_cfg: dict | None = None) -> None:
+        preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
+        super().__init__(MODELS.build(preprocessor), init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.head = MODELS.build(head)
+        width = getattr(self.head, 'in_channels', self.backbone.embed_dims)
+        if width != self.backbone.embed_dims:
+            raise ValueError(f'head.in_channels={width} must be the same as backbone.embed_dims='
+                             f'{self.backbone.embed_dims}')
+        self.train_cfg = train_cfg
+        self.test_cfg = {**TEST_CFG, **(test_cfg or {})}
+        for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
+                               ('margin', '(0, inf)')):
+            check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
+        self._failed = None
+        self._tracking = None
+
+    # The four answers
+
+    def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
+              memory: Tensor) -> Tokens:
+        """Tokens of a frame before the first layer.
+
+        Args:
+            templates: (B, T, 3, Sz, Sz) normalised RGB.
+            template_boxes: (B, T, 4) x, y, w, h in pixels of the template crops, or None.
+            search: (B, 3, Sx, Sx) normalised RGB.
+            memory: (B, M, C) of the frame before.
+        """
+        raise NotImplementedError
+
+    def read_out(self, tokens: Tokens) -> Prediction:
+        """What the head makes of the tokens behind the last layer."""
+        outputs = self.head(self.backbone.finalize(tokens))
+        return Prediction(outputs, self.no_memory(tokens.x), self.head.decode)
+
+    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
+        """What depends on templates only, once a target or update; arguments as of
+        :meth:`embed`, tensors by name."""
+        raise NotImplementedError
+
+    def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
+        """A frame of targets that were encoded before."""
+        raise NotImplementedError
+
+    def outputs_of(self, templates: Tensor, search: Tensor) -> dict[str, Tensor]:
+        """What the head gives for first frames; templates (B, T, 3, Sz, Sz) and search
+        (B, 3, Sx, Sx) normalised RGB."""
+        return self.step(self.encode(templates, None), search, self.no_memory(search)).outputs
+
+    def no_memory(self, like: Tensor) -> Tensor:
+        """Memory (B, M, C) before the first frame, for a batch of the size of ``like``."""
+        return like.new_zeros(like.size(0), self.memory_tokens, self.backbone.embed_dims)
+
+    # Training
+
+    def train(self, mode: bool = True) -> 'OneStreamTracker':
+        """Raises:
+            ValueError: a batch norm is unfit for training, see :func:`check_statistics`.
+        """
+        if mode:
+            check_statistics(self)
+        return super().train(mode)
+
+    @staticmethod
+    def unpack(inputs: dict, data_samples: list, view: str = '') -> Clip:
+        """MMTracking's training batch: ``inputs['img']`` (B, T, 3, Sz, Sz), ``'search_img'``
+        (B, S, 3, Sx, Sx), boxes xyxy in pixels of these.
+
+        Args:
+            view: 'student_' for crops of the same boxes at another size, ``'student_img'`` and
+                ``'student_search_img'``.
+        """
+        templates, searches = inputs[f'{view}img'], inputs[f'{view}search_img']
+        boxes = torch.stack([s.search_gt_instances.bboxes for s in data_samples]).to(searches)
+        template_boxes = torch.stack([s.gt_instances.bboxes for s in data_samples]).to(searches)
+        template_boxes = torch.cat(
+            [template_boxes[..., :2], template_boxes[..., 2:] - template_boxes[..., :2]], dim=-1)
+        template_boxes = template_boxes * (templates.size(-1) / inputs['img'].size(-1))
+        gt_boxes = bbox_xyxy_to_cxcywh(boxes) / inputs['search_img'].size(-1)
+        return Clip(templates, template_boxes, searches, gt_boxes)
+
+    def predictions(self, clip: Clip) -> Iterator[Prediction]:
+        """Of each search frame of a clip, in order."""
+        memory = self.no_memory(clip.searches)
+        for search in clip.searches.unbind(1):
+            tokens = self.embed(clip.templates, clip.template_boxes, search, memory)
+            prediction = self.read_out(run_layers(self.backbone.layers, tokens))
+            yield prediction
+            memory = prediction.memory
+
+    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
+        """Tracking losses of a batch, summed over its search frames."""
+        clip = self.unpack(inputs, data_samples)
+        frames = zip(self.predictions(clip), clip.gt_boxes.unbind(1))
+        return summed([self.head.loss(prediction, gt_boxes) for prediction, gt_boxes in frames])
+
+    def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
+        """What the head gives for the last search frame of a batch; ``data_samples`` are needed
+        by GT_BOX elimination only."""
+        if data_samples:
+            clip = self.unpack(inputs, data_samples)
+        else:
+            clip = Clip(inputs['img'], None, inputs['search_img'], None)
+        return list(self.predictions(clip))[-1].outputs
+
+    # Testing
+
+    def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
+        """Boxes, for one frame of a sequence or for a batch of training-like clips.
+
+        Returns:
+            the data samples with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of the
+            frame (of the last search crop for clips) and, for frames, ``scores`` (1,).
+        """
+        if 'search_img' in inputs:
+            return self._predict_clips(inputs, data_samples)
+        if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
+            raise ValueError(f'test_mode={self.test_cfg["test_mode"]!r}: '
+                             f'{type(self).__name__} runs OPE only')
+        sample = data_samples[0]
+        self._seconds = 0.
+        box, score = self._track_sample(inputs['img'], sample)
+        x, y, w, h = box
+        pred = InstanceData()
+        # float64, because the box lines of result files are compared to a hundredth of a pixel
+        pred.bboxes = torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64)
+        pred.scores = torch.tensor([score])
+        sample.pred_track_instances = pred
+        sample.set_metainfo(dict(failure=self._failed, seconds=self._seconds))
+        return [sample]
+
+    def _predict_clips(self, inputs: dict, data_samples: list) -> list:
+        prediction = list(self.predictions(self.unpack(inputs, data_samples)))[-1]
+        boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * self.backbone.search_size
+        for sample, box in zip(data_samples, boxes):
+            sample.pred_track_instances = InstanceData(bboxes=box[None])
+        return data_samples
+
+    def _track_sample(self, frames: Tensor,
+                      sample: TrackDataSample) -> tuple[list[float], float]:
+        """One frame of a sequence; a sequence that fails once is not tracked any further."""
+        frame_id = sample.metainfo.get('frame_id', -1)
+        if frame_id == 0:
+            self._failed = None
+        try:
+            if sample.metainfo.get('load_error'):
+                raise ValueError(sample.metainfo['load_error'])
+            if self._failed is None:
+                frame = frames[0, 0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+                start = time.perf_counter()
+                if frame_id == 0:
+                    x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
+                    self.init(frame, (x1, y1, x2 - x1, y2 - y1))
+                    found = self._tracking.box, -1.
+                else:
+                    found = self.track(frame)
+                self._seconds = time.perf_counter() - start
+                return found
+        except ValueError as error:
+            if self._failed is None:
+                self._failed = f'frame {frame_id}: {error}'
+                name = sample.metainfo.get('img_path', '')
+                print_log(f'sequence failed at {name}: {error}', 'current', logging.ERROR)
+        return [0., 0., 0., 0.], 0.
+
+    def track_by(self, network: Network) -> None:
+        """Track by another network than the own one, such as an exported file
+        (:func:`mmct.runtime.open_network`).
+
+        Raises:
+            ValueError: it is of another shape.
+        """
+        own, other = asdict(self.info), asdict(network.info)
+        differing = {key: (other[key], own[key]) for key in own
+                     if own[key] != other[key] and key != 'precision'}
+        if differing:
+            raise ValueError('the file is not of the tracker of this config; (file, config) '
+                             f'differ in {differing}')
+        self._tracking = Tracker(network)
+
+    def init(self, frame, box: Sequence[float]) -> None:
+        """Take the target in the first frame, see :class:`mmct.runtime.Tracker`."""
+        if self._tracking is None:
+            self._tracking = Tracker(TorchNetwork(self))
+        self._tracking.init(frame, box)
+
+    def track(self, frame) -> tuple[list[float], float]:
+        """Follow the target into the next frame, see :class:`mmct.runtime.Tracker`."""
+        if self._tracking is None:
+            raise ValueError('a tracker needs init(frame, box) before track(frame)')
+        return self._tracking.update(frame)
+
+    @property
+    def info(self) -> NetworkInfo:
+        """What the tracking loop needs to know of this network."""
+        backbone = self.backbone
+        return NetworkInfo(
+            template_size=backbone.template_size, search_size=backbone.search_size,
+            template_factor=self.test_cfg['template_factor'],
+            search_factor=self.test_cfg['search_factor'], margin=self.test_cfg['margin'],
+            grid=backbone.search_grid, head=self.head.kind, templates=self.template_policy,
+            memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
+
+
+def summed(frames: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Losses of the frames of a clip, added up by name; what is only logged is averaged."""
+    total = dict(frames[0])
+    for losses in frames[1:]:
+        for name, value in losses.items():
+            total[name] = total[name] + value
+    return {name: value if name.startswith('loss') else value / len(frames)
+            for name, value in total.items()}
