@@ -35,7 +35,7 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.10',
     packages=find_packages(include=['mmct', 'mmct.*']),
-    package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt', 'visualization/page.*']},
+    package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
     cmdclass={'build_py': BuildWithMim},
     # MMTracking itself (mmtrack 1.0.0rc1) is missing here: its metadata asks for a pandas and a
     # scipy that no longer install, so it has to be installed with `pip install --no-deps`.

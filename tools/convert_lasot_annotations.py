@@ -12,7 +12,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> None:
-    from mmct.formats.lasot import convert_lasot_annotations
+    from data_preparation.lasot import convert_lasot_annotations
 
     count = convert_lasot_annotations(args.source, args.target)
     print(f'{count} videos written to {args.target}/LaSOTBenchmark, listed in '

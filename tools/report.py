@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> None:
-    from mmct.visualization.write import write_report
+    from report_page.write import write_report
 
     write_report(args.results, args.annotations, args.out, args.frames, args.sequences,
                  args.metric)

@@ -1,13 +1,11 @@
 """How data sets, annotations and results lie on disk, as their authors give them out."""
 from .annotations import ATTRIBUTES, Annotation, read_annotations
-from .check import check_sequence
-from .infos import write_infos
 from .names import sequence_name, sequence_names
 from .results import read_boxes, read_results, read_seconds
 from .sequences import LAYOUTS, Layout, Sequence, Split, layout_of, to_be_tested
 
 __all__ = [
-    'ATTRIBUTES', 'Annotation', 'LAYOUTS', 'Layout', 'Sequence', 'Split', 'check_sequence',
-    'layout_of', 'read_annotations', 'read_boxes', 'read_results', 'read_seconds',
-    'sequence_name', 'sequence_names', 'to_be_tested', 'write_infos'
+    'ATTRIBUTES', 'Annotation', 'LAYOUTS', 'Layout', 'Sequence', 'Split', 'layout_of',
+    'read_annotations', 'read_boxes', 'read_results', 'read_seconds', 'sequence_name',
+    'sequence_names', 'to_be_tested'
 ]

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from cli import DATASETS
 from commands import run_tool
+from data_preparation.check import check_sequence
+from data_preparation.infos import write_infos
 from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
-from mmct.formats import check_sequence, layout_of, read_annotations, to_be_tested, write_infos
+from mmct.formats import layout_of, read_annotations, to_be_tested
 from mmct.formats.names import sequence_name, sequence_names
 from mmct.formats.sequences import LAYOUTS, names_of
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_preparation.lasot import convert_lasot_annotations
 from fuzzing import Refused, fuzz, mutated, outcome
 from hypothesis import strategies as st
 from parity.ostrack import verify_folder
@@ -15,7 +16,6 @@ from parity.ostrack import verify_folder
 from mmct.evaluation import evaluate, evaluate_got10k
 from mmct.formats import read_annotations, read_boxes, read_results
 from mmct.formats.annotations import flags
-from mmct.formats.lasot import convert_lasot_annotations
 from mmct.formats.results import parse_boxes, read_scores
 from mmct.utils.files import MAX_TEXT, safe_name, texts_of_archive
 

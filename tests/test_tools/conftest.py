@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 from commands import ROOT, run_tool
 from tiny import save_teacher, student, tracker
+from two_trackers import write_two_trackers
 from videos import INFO_HEADER, write_video
 
 SHAPE = {'width': 32, 'depth': 4, 'template_size': 96, 'search_size': 192}
@@ -119,3 +120,11 @@ def setup(tmp_path_factory):
     small = {key: value for key, value in SHAPE.items() if key != 'depth'}
     small = save_teacher(folder / 'student.pth', student(2, 4, **small), seed=1)
     return Setup(folder, write_config(folder / 'config.py', data.root, teacher), teacher, small)
+
+
+@pytest.fixture(scope='session')
+def material(tmp_path_factory) -> Path:
+    """See :func:`write_two_trackers`."""
+    root = tmp_path_factory.mktemp('material')
+    write_two_trackers(root)
+    return root

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from report_page.clips import find_clip
+from report_page.write import write_report
 
 from mmct.formats import read_results
 from mmct.runtime import Tracker
 from mmct.runtime.draw import draw_target
+from mmct.runtime.frames import Frames
 from mmct.runtime.video import VideoFile
 from mmct.utils.files import write_text
-from mmct.visualization.clips import Clip, find_clip
 from mmct.visualization.contact_sheet import draw_contact_sheet
-from mmct.visualization.write import write_report
 
 from .plan import VIDEOS, Contestant, read_videos
 from .results import as_text, compare, measured
@@ -71,7 +72,7 @@ def show(contestants: Sequence[Contestant], data: Path, folder: Path, speed_up: 
           sep='\n')
 
 
-def track_video(tracker: Tracker, clip: Clip, box: Sequence[float], target: Path) -> None:
+def track_video(tracker: Tracker, clip: Frames, box: Sequence[float], target: Path) -> None:
     """Write a video of what a tracker finds.
 
     Args:

@@ -9,8 +9,8 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
+from data_preparation.infos import HEADER
 
-from mmct.formats.infos import HEADER
 from mmct.formats.sequences import lasot_sequence
 from mmct.utils.files import write_text
 

@@ -1,8 +1,8 @@
 """What is missing in a data set, before a long run finds out."""
 from pathlib import Path
 
-from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
-from .sequences import Layout, Sequence
+from mmct.formats.sequences import Layout, Sequence
+from mmct.runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
 
 
 def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool = False,

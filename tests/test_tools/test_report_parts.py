@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from two_trackers import NAMES
-
-from mmct.evaluation import evaluate
-from mmct.formats import Annotation, read_annotations
-from mmct.runtime.frames import Frames
-from mmct.visualization import plots
-from mmct.visualization.clips import find_clip
-from mmct.visualization.look import COLOURS, DARK, LIGHT
-from mmct.visualization.player import sequence_data
-from mmct.visualization.trackers import (
+from report_page import plots
+from report_page.clips import find_clip
+from report_page.player import sequence_data
+from report_page.trackers import (
     changes,
     frames_per_second,
     highlights,
     named_folders,
     read_trackers,
 )
+from two_trackers import NAMES
+
+from mmct.evaluation import evaluate
+from mmct.formats import Annotation, read_annotations
+from mmct.runtime.frames import Frames
+from mmct.visualization.look import COLOURS, DARK, LIGHT
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..evaluation.metrics import inclusive_iou
-from ..formats.annotations import Annotation
+from mmct.evaluation.metrics import inclusive_iou
+from mmct.formats.annotations import Annotation
 
 LONGEST_SIDE, QUALITY = 480, 72
 

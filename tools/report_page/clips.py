@@ -3,10 +3,8 @@ import glob
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..formats.sequences import part_of_video
-from ..runtime.frames import VIDEOS, Frames, count_frames, image_names, in_order
-
-Clip = Frames  # what the steps of the demo call it
+from mmct.formats.sequences import part_of_video
+from mmct.runtime.frames import VIDEOS, Frames, count_frames, image_names, in_order
 
 
 def find_clip(folder: Path, name: str, length: int) -> Frames:

@@ -3,10 +3,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..runtime.frames import image_names
-from ..utils.files import write_text
-from .results import box_text
-from .sequences import Layout, Sequence
+from mmct.formats.results import box_text
+from mmct.formats.sequences import Layout, Sequence
+from mmct.runtime.frames import image_names
+from mmct.utils.files import write_text
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from rich.progress import track
 
-from ..formats.annotations import read_annotations
-from ..formats.sequences import to_be_tested
+from mmct.formats.annotations import read_annotations
+from mmct.formats.sequences import to_be_tested
+from mmct.visualization.contact_sheet import draw_contact_sheet
+from mmct.visualization.look import publish
+
 from .clips import find_clip
-from .contact_sheet import draw_contact_sheet
-from .look import publish
 from .page import write_page
 from .player import sequence_data
 from .plots import CURVES, draw_attributes, draw_cost, draw_curves, draw_speed
@@ -25,7 +26,7 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         results: folders of box files, as FOLDER or NAME=FOLDER, the teacher first.
         annotations: see :func:`mmct.formats.read_annotations`.
         out: folder, made if missing.
-        frames: folder of the sequences' frames, see :func:`mmct.visualization.clips.find_clip`.
+        frames: folder of the sequences' frames, see :func:`report_page.clips.find_clip`.
         sequences: to show; None for the best, the worst and those that compression cost most.
         convention: of the metrics, see :func:`mmct.evaluation.evaluate`.
 

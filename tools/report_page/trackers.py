@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..evaluation.metrics import Curves, all_curves, scores
-from ..formats.annotations import Annotation
-from ..formats.results import box_file, read_results, read_seconds
+from mmct.evaluation.metrics import Curves, all_curves, scores
+from mmct.formats.annotations import Annotation
+from mmct.formats.results import box_file, read_results, read_seconds
 
 
 class TrackerResults(NamedTuple):

@@ -12,11 +12,12 @@ occluded; what is made of the two files, that the target is not visible, comes o
 import re
 from pathlib import Path, PurePosixPath
 
-from ..utils.files import write_text
-from .annotations import read_texts, toolkit_annotations
+from mmct.formats.annotations import read_texts, toolkit_annotations
+from mmct.formats.results import box_text
+from mmct.formats.sequences import lasot_sequence, lasot_training_names
+from mmct.utils.files import write_text
+
 from .infos import HEADER
-from .results import box_text
-from .sequences import lasot_sequence, lasot_training_names
 
 VIDEO = re.compile(r'\w+-\d+')
 

@@ -5,9 +5,8 @@ import tarfile
 
 import numpy as np
 import pytest
+from data_preparation.lasot import convert_lasot_annotations
 from mmtrack.datasets import LaSOTDataset
-
-from mmct.formats.lasot import convert_lasot_annotations
 
 FILES = {
     'annos/cat-1.txt': '1,2,3,4\n5,6,7,8\n',

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ..utils.files import write_text
-from .look import colour
+from mmct.utils.files import write_text
+from mmct.visualization.look import colour
+
 from .plots import ATTRIBUTE_NAMES
 from .trackers import TrackerResults
 
@@ -22,7 +23,7 @@ def write_page(target: Path, trackers: list[TrackerResults], convention: str,
     Args:
         pictures: {title: SVG files 'light' and 'dark'}, in the order in which they are shown.
         highlights: {sequence: why it is worth a look}.
-        sequences: for the player, see :func:`mmct.visualization.player.sequence_data`.
+        sequences: for the player, see :func:`report_page.player.sequence_data`.
         notes: what was left out, a sentence each.
     """
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True,

@@ -1,0 +1,1 @@
+"""Data sets as they are given out: checked, and their info files written."""

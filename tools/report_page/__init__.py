@@ -1,0 +1,1 @@
+"""What tools/report.py writes: plots, and a page to look at. Without PyTorch and MMTracking."""
