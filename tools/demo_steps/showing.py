@@ -1,4 +1,6 @@
 """What the demo ends with: the table, pictures, a page and a video."""
+import contextlib
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +61,8 @@ def show(contestants: Sequence[Contestant], data: Path, folder: Path, speed_up: 
         {name: clips[name] for name in some},
         {'ground truth': boxes, **{own.name: read_results(own.boxes, lengths) for own in seen}},
         sheet, title='Teacher and students on test videos')
-    write_report([f'{own.name}={own.boxes}' for own in seen], frames, report, frames)
+    with contextlib.redirect_stdout(io.StringIO()):  # its notes are on the page, too
+        write_report([f'{own.name}={own.boxes}' for own in seen], frames, report, frames)
     # Neither easy nor hard for the student.
     typical = names[np.argsort(trackers[1]['aucs'][0])[len(names) // 2]]
     model = speeds[seen[1].student].file
