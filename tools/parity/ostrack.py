@@ -20,8 +20,8 @@ from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
 from mmct.models.distillers import ReplacementDistiller
 from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
-from mmct.models.torch_network import images
 from mmct.models.structures import Clip, Prediction
+from mmct.models.torch_network import images
 from mmct.models.trackers import OSTrack
 from mmct.runtime import geometry
 from mmct.runtime.frames import Frames, read_image
