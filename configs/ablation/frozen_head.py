@@ -1,3 +1,3 @@
 # The teacher's head, frozen.
 _base_ = '../ct_ostrack_4l_300e.py'
-model = dict(freeze_head=True)
+model = dict(frozen=['head'])

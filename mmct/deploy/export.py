@@ -17,7 +17,7 @@ from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
 from ..runtime.backends import step_inputs
 from ..runtime.network import METADATA, Network, NetworkInfo
-from ..runtime.templates import make_policy
+from ..runtime.templates import Templates, make_policy
 from ..utils.extras import require
 from .calibration import Sample
 from .quantize import quantize
@@ -82,8 +82,9 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
            bias: str) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
     network = TorchNetwork(tracker)
+    black = np.zeros((info.template_size, info.template_size, 3), np.uint8)
     templates, boxes = (torch.from_numpy(np.stack([part, part]))
-                        for part in example_templates(info))
+                        for part in templates_of(info, black))
     encode = EncodeGraph(tracker)
     names = encode.names(templates, boxes)
     encoded = encode(templates, boxes)
@@ -103,7 +104,7 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     calibration = []
     if info.precision == 'int8':
         for template, search in samples:
-            found = network.encode(template[None], target_box(info))
+            found = network.encode(*templates_of(info, template))
             found = {name: value.numpy() for name, value in found.items()}
             calibration.append(step_inputs([found], search[None], no_memories(info, 1)))
     finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
@@ -136,18 +137,12 @@ class StepGraph(StepNetwork):
         return tuple(outputs[name] for name in self.tracker.info.output_names)
 
 
-def example_templates(info: NetworkInfo) -> tuple[np.ndarray, np.ndarray]:
-    """Templates as the policy gives them to the second frame, black."""
-    policy = make_policy(info.templates)
-    size = info.template_size
-    policy.start(np.zeros((size, size, 3), np.uint8), target_box(info)[0])
+def templates_of(info: NetworkInfo, crop: np.ndarray) -> Templates:
+    """Templates as the policy gives them to the second frame of a target, which is in the middle
+    of this template crop."""
+    policy, size = make_policy(info.templates), info.template_size
+    policy.start(crop, np.array([size / 4, size / 4, size / 2, size / 2], np.float32))
     return policy.current(1)
-
-
-def target_box(info: NetworkInfo) -> np.ndarray:
-    """The middle of a template crop as boxes (1, 4) x, y, w, h, where the target is."""
-    size = info.template_size
-    return np.array([[size / 4, size / 4, size / 2, size / 2]], np.float32)
 
 
 def no_memories(info: NetworkInfo, count: int) -> list[np.ndarray] | None:
@@ -232,9 +227,9 @@ def compare(network: Network, reference: Network, count: int = 4) -> dict[str, f
     templates, crops = (
         rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
         for size in (info.template_size, info.search_size))
-    box, memories = target_box(info), no_memories(info, count)
-    values, expected = (net.step([net.encode(template[None], box) for template in templates],
-                                 crops, memories) for net in (network, reference))
+    values, expected = (
+        net.step([net.encode(*templates_of(info, template)) for template in templates],
+                 crops, no_memories(info, count)) for net in (network, reference))
     return {name: float(np.abs(value - expected[name]).max() / np.abs(expected[name]).max())
             for name, value in values.items()}
 
@@ -242,6 +237,6 @@ def compare(network: Network, reference: Network, count: int = 4) -> dict[str, f
 def predict(network: Network, template: np.ndarray, search: np.ndarray) -> list[float]:
     """Box cx, cy, w, h in [0, 1] of one search crop."""
     info = network.info
-    encoded = network.encode(template[None], target_box(info))
+    encoded = network.encode(*templates_of(info, template))
     outputs = network.step([encoded], search[None], no_memories(info, 1))
     return list(info.decode({name: value[0] for name, value in outputs.items()})[0])

@@ -25,7 +25,7 @@ class StepNetwork(nn.Module):
     """``OneStreamTracker.step`` of bytes.
 
     Takes encoded templates, search crops (N, Sx, Sx, 3) uint8 BGR and memory (N, M, C); gives what
-    a step is read by, by the names of ``runtime.network.OUTPUTS``, and ``memory`` if M > 0.
+    a step is read by, by the names of ``runtime.network.OUTPUTS``, and ``next_memory`` if M > 0.
     """
 
     def __init__(self, tracker: nn.Module) -> None:
@@ -40,7 +40,7 @@ class StepNetwork(nn.Module):
         prediction = self.tracker.step(encoded, crops, memory)
         outputs = dict(prediction.outputs)
         if self.tracker.memory_tokens:
-            outputs['memory'] = prediction.memory
+            outputs['next_memory'] = prediction.memory
         return outputs
 
 

@@ -45,7 +45,8 @@ class NetworkInfo:
     @property
     def output_names(self) -> list[str]:
         """Of a step, in order."""
-        return [*OUTPUTS[self.head], *(['memory'] if self.memory[0] else [])]
+        # Not 'memory' again, a graph's ports have different names.
+        return [*OUTPUTS[self.head], *(['next_memory'] if self.memory[0] else [])]
 
     @property
     def input_names(self) -> set[str]:

@@ -120,7 +120,7 @@ class Tracker:
         box = geometry.map_back(box, self.box, scale, info.search_size)
         self.box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
         if self._memory is not None:
-            self._memory = own['memory'][None]
+            self._memory = own['next_memory'][None]
         self._frame += 1
         self._policy.observe(self._frame, score, lambda: self._cut_template(frame))
         self._encode()

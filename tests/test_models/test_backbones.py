@@ -261,7 +261,8 @@ def test_more_layers_a_stage_than_the_teacher(layer_init, fits):
         return
     model = MODELS.build(config['backbone'])
     assert len(model.layers) == 6
-    assert [layer.drop_path.drop_prob for layer in model.layers] == pytest.approx([0] * 3 + [0.2] * 3)
+    rates = [layer.drop_path.drop_prob for layer in model.layers]
+    assert rates == pytest.approx([0] * 3 + [0.2] * 3)
 
 
 def test_student_as_deep_as_the_teacher_is_the_teacher():

@@ -12,7 +12,7 @@ FIXED = {'type': 'Fixed'}
 
 
 class Watching:
-    """A network that finds the middle of the crop, a bit to the right, and keeps what it encodes."""
+    """A network that finds the target a bit to the right, and keeps what it encodes."""
 
     def __init__(self, templates):
         self.info = NetworkInfo(template_size=16, search_size=32, template_factor=2.,

@@ -167,7 +167,8 @@ class OneStreamViT(BaseModule):
         tokens = encoded['template_tokens']
         grid = self.template_grid
         x = torch.cat([tokens, self.patch_embed(search) + self.pos_embed_x], dim=1)
-        groups = dict(template=(tokens.size(1) // grid**2, grid, grid),
+        # A plain number also while a graph is traced.
+        groups = dict(template=(int(tokens.size(1)) // grid**2, grid, grid),
                       search=self.groups['search'])
         return Tokens(x, groups, template_boxes=encoded.get('template_boxes'))
 

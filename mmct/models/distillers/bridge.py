@@ -72,11 +72,16 @@ def resize_groups(tokens: Tokens, grids: dict[str, Grid]) -> Tokens:
     if tokens.kept is not None:
         raise ValueError('a student of another resolution needs a teacher that keeps all tokens; '
                          'leave out elimination')
-    parts = []
+    parts, groups = [], {}
     for group, grid in tokens.groups.items():
         part = tokens.group(group)
-        parts.append(resize_grid(part, grid, grids[group]) if group in grids else part)
-    return replace(tokens, x=torch.cat(parts, dim=1), groups={**tokens.groups, **grids})
+        groups[group] = grid
+        if group in grids:
+            # As many maps as there are, such as templates.
+            groups[group] = (*grid[:-2], *grids[group][-2:])
+            part = resize_grid(part, grid, groups[group])
+        parts.append(part)
+    return replace(tokens, x=torch.cat(parts, dim=1), groups=groups)
 
 
 def _projection(weight: Tensor | None) -> nn.Module:

@@ -63,4 +63,5 @@ def expected_cell(logits: Tensor) -> Tensor:
     grid = logits.size(-1)
     prob = logits.flatten(1).softmax(dim=1).unflatten(1, (grid, grid))
     cells = torch.arange(grid, device=prob.device, dtype=prob.dtype) / grid
-    return torch.stack([prob.sum(dim=1) @ cells, prob.sum(dim=2) @ cells], dim=1)
+    with torch.autocast(prob.device.type, enabled=False):
+        return torch.stack([prob.sum(dim=1) @ cells, prob.sum(dim=2) @ cells], dim=1)

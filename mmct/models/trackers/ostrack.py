@@ -1,4 +1,6 @@
 """OSTrack (arXiv 2203.11991)."""
+from dataclasses import replace
+
 from mmtrack.registry import MODELS
 from torch import Tensor
 
@@ -16,7 +18,9 @@ class OSTrack(OneStreamTracker):
 
     def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
               memory: Tensor) -> Tokens:
-        return self.backbone.join(self.encode(templates, template_boxes), search)
+        tokens = self.backbone.join(self.encode(templates, template_boxes), search)
+        # Also where only a teacher, whose stages may follow, ranks by the box.
+        return replace(tokens, template_boxes=template_boxes)
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
         return self.backbone.encode(templates, template_boxes)
