@@ -71,7 +71,7 @@ class Run:
 
     def __init__(self, config, model):
         self.model, self.seed, self.iter, self.epoch = model, 0, 0, 0
-        self.max_epochs = config.train_cfg.max_epochs
+        self.max_epochs, self.train_loop = config.train_cfg.max_epochs, None
 
 
 def one_step(config, folder):

@@ -9,14 +9,14 @@ from mmtrack.registry import METRICS
 
 @METRICS.register_module()
 class PairIoU(BaseMetric):
-    """Mean IoU, in [0, 1], of the predicted box and the target's in the search crop."""
+    """Mean IoU, in [0, 1], of the predicted box and the target's in the last search crop."""
 
     default_prefix = 'pair'
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             predicted = sample['pred_track_instances']['bboxes'].cpu()
-            target = sample['search_gt_instances']['bboxes'].to(predicted)
+            target = sample['search_gt_instances']['bboxes'][-1:].to(predicted)
             self.results.append(bbox_overlaps(predicted, target, is_aligned=True).item())
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:

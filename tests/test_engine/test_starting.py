@@ -16,7 +16,7 @@ from mmct.checkpoint import (
     save_checkpoint,
     tracker_weights,
 )
-from mmct.models import OSTrack
+from mmct.models import OneStreamTracker, OSTrack
 
 
 def runner(folder: Path, model, epochs=1, lr=1e-3, **kwargs) -> Runner:
@@ -135,7 +135,7 @@ def test_what_starts_at_random_is_named(started, source, tmp_path, capsys):
 def test_a_tracker_of_others_is_loaded_as_it_is(started, tmp_path):
     class Other(OSTrack):
         def __init__(self):
-            super(OSTrack, self).__init__()
+            super(OneStreamTracker, self).__init__()
             self.fc = torch.nn.Linear(2, 2)
 
     weights = {'fc.weight': torch.ones(2, 2), 'fc.bias': torch.ones(2)}

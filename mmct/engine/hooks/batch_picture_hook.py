@@ -48,11 +48,13 @@ class BatchPictureHook(Hook):
                 answers[name] = Answer(boxes.cpu().numpy(),
                                        None if scores is None else scores[:, 0].cpu().numpy())
         count = len(own.gt_boxes)
-        crops = [torch.stack([pair[0] for pair in data_batch['inputs'][key][:count]])
-                 .permute(0, 2, 3, 1).flip(-1).byte().numpy() for key in ('img', 'search_img')]
-        boxes = [torch.cat([torch.as_tensor(getattr(sample, key).bboxes)
-                            for sample in data_batch['data_samples'][:count]]).numpy()
-                 for key in ('gt_instances', 'search_gt_instances')]
+        # The first template and, as predicted, the last search frame.
+        crops = [torch.stack([clip[frame] for clip in data_batch['inputs'][key][:count]])
+                 .permute(0, 2, 3, 1).flip(-1).byte().numpy()
+                 for key, frame in (('img', 0), ('search_img', -1))]
+        boxes = [torch.stack([torch.as_tensor(getattr(sample, key).bboxes[frame])
+                              for sample in data_batch['data_samples'][:count]]).numpy()
+                 for key, frame in (('gt_instances', 0), ('search_gt_instances', -1))]
         title = (f'epoch {runner.epoch + 1}, iteration {runner.iter}, '
                  f'p = {model.replace_prob:.2f}')
         runner.visualizer.add_image('train_batch', draw_pairs(*crops, *boxes, answers, title),
