@@ -7,7 +7,7 @@ imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`
 """
 from .compat import prepare_openmmlab
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 
 prepare_openmmlab()
 
