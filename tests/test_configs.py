@@ -10,6 +10,7 @@ from cli import DATASETS, runner_config, runner_parser
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
+from mmengine.structures import InstanceData
 from tiny import HOOKS, METRICS, MODELS, TRANSFORMS, build, packed_pairs, same_weights
 
 from mmct.checkpoint import save_tracker
@@ -116,7 +117,8 @@ def as_clips(data, templates, labels) -> None:
     others without if there are labels."""
     data['inputs']['img'] = data['inputs']['img'].repeat(1, templates, 1, 1, 1)
     for i, sample in enumerate(data['data_samples']):
-        sample.gt_instances.bboxes = sample.gt_instances.bboxes.repeat(templates, axis=0)
+        boxes = sample.gt_instances.bboxes.repeat(templates, axis=0)
+        sample.gt_instances = InstanceData(bboxes=boxes)
         if labels:
             sample.search_gt_instances.labels = np.array([i == 0], np.float32)
 
