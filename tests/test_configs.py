@@ -10,9 +10,11 @@ from cli import DATASETS, runner_config, runner_parser
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
+from mmengine.structures import InstanceData
 from tiny import HOOKS, METRICS, MODELS, TRANSFORMS, build, packed_pairs, same_weights
 
 from mmct.checkpoint import save_tracker
+from mmct.datasets.sampling import make_sampling
 from mmct.models.distillers import ReplacementDistiller
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -21,10 +23,14 @@ NAMES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob('*
 TRACK = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1'}
 GUIDANCE = {'loss_guidance_giou', 'loss_guidance_l1'}
 MIMIC = {'loss_mimic'}
+EDGE_TRACK = {'loss_track_ciou', 'loss_track_l1'}  # edges have no score map
+EDGE_GUIDANCE = {'loss_guidance_ciou', 'loss_guidance_l1'}
 # What students do not share with their teachers.
 OTHERS = {f'{base}_{kind}.py': keys for base, kind, keys in (
     ('ct_ostrack_4l', 'w384', {'embed_dims', 'num_heads'}),
     ('ct_ostrack_4l', '224', {'template_size', 'search_size'}),
+    ('ct_mixformerv2', 'm_s', {'mlp_ratio'}), ('ct_ostrack_4l', 'mlp1x', {'mlp_ratio'}),
+    ('demo/ct_ostrack_tiny_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'w32', {'embed_dims'}),
     ('demo/ct_ostrack_tiny_4l', '128', {'template_size', 'search_size'}))}
 
@@ -91,6 +97,8 @@ def one_step(config, folder):
             getattr(hook, event)(run, *args)
     size, other = (crop_sizes(trackers(config)[i]) for i in (0, -1))
     data = packed_pairs(2, *size)
+    sampling = make_sampling(config.train_dataloader.dataset.get('sampling', {'type': 'pair'}))
+    as_clips(data, sampling.num_templates, sampling.negatives)
     if other != size:
         data['inputs'].update({f'student_{key}': value for key, value in
                                packed_pairs(2, *other)['inputs'].items()})
@@ -102,6 +110,17 @@ def one_step(config, folder):
                if not torch.equal(value, before[name])}
     assert all(value.isfinite() for value in logged.values())
     return model, logged, trained
+
+
+def as_clips(data, templates, labels) -> None:
+    """Make clips of pairs, in place, each template as often as asked for; one with the target, the
+    others without if there are labels."""
+    data['inputs']['img'] = data['inputs']['img'].repeat(1, templates, 1, 1, 1)
+    for i, sample in enumerate(data['data_samples']):
+        boxes = sample.gt_instances.bboxes.repeat(templates, axis=0)
+        sample.gt_instances = InstanceData(bboxes=boxes)
+        if labels:
+            sample.search_gt_instances.labels = np.array([i == 0], np.float32)
 
 
 def scalars(model) -> set:
@@ -118,7 +137,9 @@ def scalars(model) -> set:
 def test_all_are_found():
     expected = {'ostrack_256.py', 'ostrack_384.py', 'ct_ostrack_4l_8xb32.py',
                 'vittrack.py', 'ct_vittrack_2l.py', 'ct_vittrack_1l.py',
-                'demo/ostrack_tiny.py', 'demo/ct_ostrack_tiny_4l.py'}
+                'demo/ostrack_tiny.py', 'demo/ct_ostrack_tiny_4l.py',
+                *(f'mixformerv2_{kind}.py' for kind in ('b', '12l', 's', 'b_score')),
+                'ct_mixformerv2_4l.py', 'ct_mixformerv2_m_s.py'}
     expected |= {f'ct_ostrack_{n}l.py' for n in (2, 3, 4, 6, 8)}
     expected |= {f'ablation/{name}.py' for name in (
         'ground_truth_only', 'replacement', 'replacement_guidance', 'replacement_mimicking',
@@ -142,7 +163,7 @@ def test_reads_and_its_parts_fit(name):
             assert tuple(crop.get('student_size', size)) == own
         for tracker in trackers(config):
             assert crop.factor == [tracker.test_cfg[f'{kind}_factor']
-                                   for kind in ('template', 'search')]
+                                   for kind in ('template', 'search')] or name == 'mixformerv2_s.py'
     steps = [cfg.type for cfg in config.val_dataloader.dataset.pipeline]
     assert steps == ['LoadPair', 'GrayPair', 'FlipPair', 'CropPair', 'PackPair']
     for cfg in config.test_dataloader.dataset.pipeline:
@@ -165,14 +186,17 @@ def test_students_fit_their_teacher(name):
     model = read(name).model
     student, teacher = model.student.backbone, model.teacher.backbone
     assert student.teacher_depth == teacher.depth
-    for key in ('embed_dims', 'num_heads', 'template_size', 'search_size', 'drop_path_rate',
-                'norm_eps'):
+    for key in ('embed_dims', 'num_heads', 'mlp_ratio', 'template_size', 'search_size',
+                'drop_path_rate', 'norm_eps'):
         assert student.get(key) == teacher.get(key) or key in OTHERS.get(name, ())
     stems = [backbone.get('patch_embed', {}).get('type') for backbone in (student, teacher)]
     assert stems[0] == stems[1]
     if 'num_heads' in OTHERS.get(name, ()):  # then they are fewer, not narrower
         assert student.embed_dims // student.num_heads == teacher.embed_dims // teacher.num_heads
     head = {key: value for key, value in model.student.head.items() if key != 'loss'}
+    if student.type == 'StageDividedMixViT':
+        assert model.frozen == ['head.score_head']
+        assert model.guidance_loss.iou == 'ciou'
     assert head == dict(model.teacher.head, in_channels=student.embed_dims)
 
 
@@ -194,6 +218,11 @@ def test_students_fit_their_teacher(name):
         ('demo/ct_ostrack_tiny_4l', 'mlp1x'), ('demo/ct_ostrack_tiny_4l', 'w32'),
         ('demo/ct_ostrack_tiny_4l', '128'), ('demo/ct_ostrack_tiny_4l', '1461'))),
     ('demo/ostrack_tiny_taught', TRACK | GUIDANCE | MIMIC),
+    ('mixformerv2_b', EDGE_TRACK), ('mixformerv2_12l', EDGE_TRACK), ('mixformerv2_s', EDGE_TRACK),
+    ('mixformerv2_b_score', {'loss_score'}), ('demo/mixformerv2_tiny', EDGE_TRACK),
+    ('ct_mixformerv2_4l', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),
+    ('ct_mixformerv2_m_s', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),
+    ('demo/ct_mixformerv2_tiny_2l', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),
     ('ablation/ground_truth_only', TRACK),
     ('ablation/replacement', TRACK), ('ablation/replacement_guidance', TRACK | GUIDANCE),
     ('ablation/replacement_mimicking', TRACK | MIMIC),
@@ -210,11 +239,21 @@ def test_first_step(name, losses, tmp_path):
     assert set(logged) - losses - {'loss', 'grad_norm'} == scalars(model)
     student = getattr(model, 'student', model)
     prefix = 'student.' if student is not model else ''
-    assert (f'{prefix}head.size.4.bias' in trained) == (name != 'ablation/frozen_head')
-    assert f'{prefix}backbone.norm.weight' in trained
+    if losses == {'loss_score'}:
+        assert trained == {f'head.score_head.{part}' for part in (
+            '0.weight', '0.bias', '2.weight', '2.bias')}
+        return
+    if 'mixformerv2' in name:
+        assert f'{prefix}head.box_head.3.bias' in trained
+        assert not {part for part in trained if 'score_head' in part}
+        assert not {f'{prefix}backbone.pos_embed_{part}' for part in 'ts'} & trained
+        assert {f'{prefix}backbone.{part}' for part in ('reg_tokens', 'pos_embed_reg')} <= trained
+    else:
+        assert (f'{prefix}head.size.4.bias' in trained) == (name != 'ablation/frozen_head')
+        assert f'{prefix}backbone.norm.weight' in trained
     layers = range(len(student.backbone.layers))
     moved = [f'{prefix}backbone.layers.{i}.attn.qkv.weight' in trained for i in layers]
-    if losses == TRACK and name != 'ablation/replacement':
+    if losses in (TRACK, EDGE_TRACK) and name != 'ablation/replacement':
         assert all(moved)
     elif name == 'ablation/one_stage_at_a_time':
         assert moved == [True, False, False, False]
@@ -308,6 +347,90 @@ def test_crops_of_384():
     assert config.model.test_cfg == {'template_factor': 2, 'search_factor': 5, 'margin': 10}
     backbone = MODELS.build(narrow(config).model).backbone
     assert (backbone.template_grid, backbone.search_grid) == (12, 24)
+
+
+# MixFormerV2
+
+@pytest.mark.parametrize(('name', 'shape'), [
+    ('mixformerv2_b', (128, 288, 8, 4, 96)), ('mixformerv2_12l', (128, 288, 12, 4, 72)),
+    ('mixformerv2_s', (112, 224, 4, 1, 96)), ('mixformerv2_b_score', (128, 288, 8, 4, 96))])
+def test_shapes_of_mixformerv2(name, shape):
+    model = read(f'{name}.py').model
+    backbone = model.backbone
+    assert (*crop_sizes(model), backbone.depth, backbone.mlp_ratio, model.head.bins) == shape
+    assert (backbone.embed_dims, backbone.num_heads, backbone.drop_path_rate) == (768, 12, 0.1)
+    assert model.test_cfg.template_factor == 2
+    assert model.test_cfg.margin == 10
+    assert model.test_cfg.search_factor == (4.4 if name == 'mixformerv2_s' else 5)
+    assert model.head.with_score == (name != 'mixformerv2_12l')
+    assert model.test_cfg.templates == (
+        {'type': 'BestOfInterval', 'interval': 200} if model.head.with_score else
+        {'type': 'Fixed', 'copies': 2})
+
+
+def test_recipe_of_mixformerv2():
+    config = read('mixformerv2_b.py')
+    assert config.train_cfg == {
+        'type': 'ResumableTrainLoop', 'max_epochs': 500, 'val_interval': 5}
+    assert config.param_scheduler == {
+        'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [400], 'gamma': 0.1}
+    assert config.optim_wrapper.clip_grad == {'max_norm': 0.1, 'norm_type': 2}
+    assert config.train_dataloader.batch_size == 32  # on 8 processes
+    assert config.auto_scale_lr.base_batch_size == 256
+    model = MODELS.build(narrow(config).model)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    backbone = {id(p) for p in model.backbone.parameters()}
+    for group in wrapper.param_groups:
+        slow = {id(p) in backbone for p in group['params']}
+        assert len(slow) == 1
+        assert group['lr'] == pytest.approx(4e-5 if slow == {True} else 4e-4)
+        assert group['weight_decay'] == 1e-4
+
+
+@pytest.mark.parametrize('name', ['mixformerv2_b', 'mixformerv2_12l', 'mixformerv2_s',
+                                  'ct_mixformerv2_4l', 'ct_mixformerv2_m_s'])
+def test_clips_of_mixformerv2(name):
+    config = read(f'{name}.py')
+    data, pairs = (read(f'{other}.py').train_dataloader.dataset for other in (
+        name, 'ostrack_256'))
+    assert data.datasets == pairs.datasets
+    assert (data.weights, data.pairs_per_epoch) == (pairs.weights, pairs.pairs_per_epoch)
+    assert [cfg.type for cfg in data.pipeline] == [cfg.type for cfg in pairs.pipeline]
+    for loader in (config.train_dataloader, config.val_dataloader):
+        assert loader.dataset.sampling == {'type': 'mixformer', 'max_gap': 200}
+        crop, = (cfg for cfg in loader.dataset.pipeline if cfg.type == 'CropPair')
+        small = name == 'mixformerv2_s'
+        assert crop == {
+            'type': 'CropPair', 'size': [112, 224] if small else [128, 288],
+            'factor': [2, 4.5 if small else 5], 'center_jitter': [0, 4.5],
+            'scale_jitter': [0, 0.5]}
+
+
+def test_recipe_of_the_score():
+    config, box = read('mixformerv2_b_score.py'), read('mixformerv2_b.py')
+    assert config.train_cfg.max_epochs == 40
+    assert config.param_scheduler.milestones == [20]
+    assert config.optim_wrapper.optimizer == {'type': 'AdamW', 'lr': 1e-4, 'weight_decay': 1e-4}
+    assert config.train_dataloader.batch_size == 32
+    assert config.auto_scale_lr.base_batch_size == 32
+    data = config.train_dataloader.dataset
+    assert data.pop('sampling') == {'type': 'trident', 'max_gap': 200}
+    assert data == {key: value for key, value in box.train_dataloader.dataset.items()
+                    if key != 'sampling'}
+    assert config.model.frozen == ['backbone', 'head.box_head']
+    assert config.model.head.pop('loss') == {'type': 'ScoreLoss'}
+    assert dict(config.model, frozen=None) == dict(box.model, frozen=None)
+
+
+def test_m_s_differs_in_its_mlps_only():
+    plain, narrower = (read(f'ct_mixformerv2_{kind}.py') for kind in ('4l', 'm_s'))
+    assert plain.model.student.backbone.mlp_ratio == 4
+    assert narrower.model.student.backbone.mlp_ratio == 1
+    narrower.model.student.backbone.mlp_ratio = 4.
+    assert narrower.model == plain.model
+    assert plain.optim_wrapper == read('ct_ostrack_4l.py').optim_wrapper
+    assert plain.train_dataloader.batch_size == 16
+    assert MODELS.build(narrow(plain).model.student.backbone).division == [2, 2, 2, 2]
 
 
 def test_validation_and_testing_sets():
@@ -460,7 +583,9 @@ def test_own_data_is_one_line_of_a_config(tmp_path):
 @pytest.mark.parametrize('name', NAMES)
 def test_the_best_is_not_chosen_on_a_test_set(name):
     config = read(name)
-    assert config.default_hooks.checkpoint.save_best == 'pair/iou'
+    # The score's training changes no box.
+    best = None if name == 'mixformerv2_b_score.py' else 'pair/iou'
+    assert config.default_hooks.checkpoint.save_best == best
     val, test = config.val_dataloader.dataset.datasets, config.test_dataloader.dataset
     key = 'data_root' if test.type == 'FolderDataset' else 'ann_file'
     assert all(own[key] != test[key] for own in val)

@@ -1,4 +1,4 @@
-"""Training samples of a one-stream tracker: a template and a search frame of one target."""
+"""Training samples of a one-stream tracker: templates and search frames of one target."""
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -9,31 +9,43 @@ from mmtrack.registry import DATASETS, TRANSFORMS
 from torch.utils.data import Dataset
 
 from ..utils.checks import check_number, check_numbers
-from .sources import build_source
+from .sampling import make_sampling
+from .sources import Target, build_source
 
 MAX_DRAWS = 100  # of one sample, before the data is considered broken
 
 
 @DATASETS.register_module()
 class PairDataset(Dataset):
-    """Pairs drawn from MMTracking's single-object data sets.
+    """Pairs, or clips of T templates and S search frames, of MMTracking's single-object data.
 
     A sample is a function of its place (seed, epoch, index) alone, see ``EpochIndexSampler``:
     one generator keyed by the place draws the data set, the sequence, the frames and everything
     random in the pipeline, whose transforms find it in ``results['rng']``. A plain integer is the
-    place (0, 0, index), so the same pairs come every time, as validation wants it.
+    place (0, 0, index), so the same samples come every time, as validation wants it.
 
-    A pair that cannot be used is drawn again, data set, sequence and frames: an unreadable frame
+    A sample that cannot be used is drawn again, data set, sequence and frames: an unreadable frame
     (reported once per file, with the number skipped so far), or a transform that gives None.
 
     Args:
         datasets: configs of single-object data sets, such as ``LaSOTDataset``; an image data set
-            (``SOTCocoDataset``) gives the same image twice.
-        pipeline: configs of the transforms. They get ``rng``, ``img_path`` and ``boxes`` (both
-            for template, search; boxes x, y, w, h in frame pixels).
+            (``SOTCocoDataset``) gives the same image T + S times.
+        pipeline: configs of the transforms. They get ``rng``, ``num_templates`` (T), and
+            ``img_path`` and ``boxes``, lists of T templates, then S search frames; boxes x, y, w, h
+            in frame pixels. Of ``trident`` they also get ``labels``, S numbers.
         weights: how often each data set is drawn; equally often if None.
         pairs_per_epoch: what an epoch consists of.
-        max_gap: the search frame follows the template by less than this many frames.
+        sampling: how frames are drawn, by ``type``, and its windows, see
+            :mod:`mmct.datasets.sampling`:
+
+            - ``pair``, the default: a template, and a search frame less than ``max_gap`` later
+              (OSTrack).
+            - ``mixformer``: two templates, the second at most ``max_gap`` frames before the first,
+              and a search frame less than ``max_gap`` after it (MixFormerV2).
+            - ``trident``: likewise two and one, for the training of MixFormerV2's score. In half of
+              the samples the search frame does not show the target: it is one of the video's in
+              which the target is not visible, with the box None, or any frame of another target,
+              with the box of that. The label is 1 if it shows the target, otherwise 0.
 
     Raises:
         FileNotFoundError: a data folder or annotation file is missing.
@@ -44,16 +56,16 @@ class PairDataset(Dataset):
 
     def __init__(self, datasets: Sequence[dict], pipeline: Sequence[dict],
                  weights: Sequence[float] | None = None, pairs_per_epoch: int = 60000,
-                 max_gap: int = 200) -> None:
+                 sampling: dict | None = None) -> None:
         weights = [1] * len(datasets) if weights is None else weights
         check_numbers('weights', weights, '[0, inf)', len(datasets))
         if not 0 < sum(weights) < np.inf:
             raise ValueError(f'weights={weights} of the datasets must not all be 0')
         check_number('pairs_per_epoch', pairs_per_epoch, '[1, inf)', whole=True)
-        check_number('max_gap', max_gap, '[2, inf)', whole=True)
+        self.sampling = make_sampling(dict(type='pair') if sampling is None else sampling)
         weights = np.array(weights, float)
         self.shares = np.cumsum(weights / weights.sum())
-        self.sources = [build_source(cfg, max_gap) for cfg in datasets]
+        self.sources = [build_source(cfg, self.sampling.min_visible) for cfg in datasets]
         self.pipeline = [TRANSFORMS.build(cfg) for cfg in pipeline]
         self.pairs_per_epoch = pairs_per_epoch
         self.skipped = Counter()
@@ -62,7 +74,7 @@ class PairDataset(Dataset):
         return self.pairs_per_epoch
 
     def __getitem__(self, place: int | tuple[int, int, int]) -> dict:
-        """The packed pair of a place.
+        """The packed sample of a place.
 
         Raises:
             ValueError: none of ``MAX_DRAWS`` draws can be used.
@@ -70,20 +82,48 @@ class PairDataset(Dataset):
         place = place if isinstance(place, tuple) else (0, 0, place)
         rng = np.random.default_rng(place)
         for _ in range(MAX_DRAWS):
-            source = self.sources[np.searchsorted(self.shares[:-1], rng.random(), 'right')]
-            results = source.draw(rng)
-            sequence = results.pop('sequence')
-            results['rng'] = rng
+            name, target = self.draw_target(rng)
+            results = self.draw_frames(rng, target)
             try:
                 results = self.run(results)
             except OSError as error:
-                self.report(error, f'{source.name} {sequence}')
+                self.report(error, name)
                 continue
             if results is not None:
                 return results
         raise ValueError(
             f'no usable pair in {MAX_DRAWS} draws at (seed, epoch, index) {place}; frames that '
             f'could not be read so far: {sum(self.skipped.values())}')
+
+    def draw_target(self, rng: np.random.Generator) -> tuple[str, Target]:
+        """Draw a data set, then one of its targets; gives what both are called, and the target."""
+        source = self.sources[np.searchsorted(self.shares[:-1], rng.random(), 'right')]
+        target = source.draw(rng)
+        return f'{source.name} {target.sequence}', target
+
+    def draw_frames(self, rng: np.random.Generator, target: Target) -> dict:
+        """Draw the frames of a sample, as the pipeline takes them."""
+        templates, searches = self.sampling.frames(rng, target.visible, len(target.boxes))
+        frames = [(target.path(i), target.boxes[i]) for i in templates + searches]
+        results = {'rng': rng, 'num_templates': len(templates)}
+        if self.sampling.negatives:
+            positive = rng.random() < 0.5
+            results['labels'] = [float(positive)] * len(searches)
+            if not positive:
+                frames[len(templates):] = [self.draw_negative(rng, target) for _ in searches]
+        paths, boxes = zip(*frames)
+        return {**results, 'img_path': list(paths), 'boxes': list(boxes)}
+
+    def draw_negative(self, rng: np.random.Generator,
+                      target: Target) -> tuple[str, np.ndarray | None]:
+        """Draw a frame that does not show a target: its path, and the box to crop around, None for
+        one in the middle."""
+        absent = target.absent
+        if len(absent):
+            return target.path(int(rng.choice(absent))), None
+        _, other = self.draw_target(rng)
+        frame = int(rng.integers(len(other.boxes)))
+        return other.path(frame), other.boxes[frame]
 
     def run(self, results: dict) -> dict | None:
         """Apply the pipeline; None where one of its transforms gives up the pair."""

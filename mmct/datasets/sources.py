@@ -1,6 +1,9 @@
-"""Where pairs come from: a video data set or an image data set of MMTracking."""
+"""Where samples come from: a video data set or an image data set of MMTracking."""
 import logging
 import os.path as osp
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from mmengine.logging import print_log
@@ -9,18 +12,36 @@ from mmtrack.registry import DATASETS
 
 from .listed import FolderDataset
 
-# A video is used if it has this many frames, this many of them visible.
-MIN_FRAMES = 20
-MIN_VISIBLE = 5
-GAP_STEP = 5  # by how much the window grows with each template that finds no search frame
+MIN_FRAMES = 20  # of a video that is used
 
 
-def build_source(cfg: dict, max_gap: int) -> 'ImageSource | VideoSource':
-    """Build one of MMTracking's data sets, checked, as a source of pairs.
+@dataclass(frozen=True)
+class Target:
+    """One target in all frames of a video, or in one image.
+
+    Attributes:
+        sequence: what the video or the object is called.
+        boxes: (N, 4) x, y, w, h in pixels, one for each frame.
+        visible: (V,) sorted indices of the frames in which it is visible.
+        path: gives the path of a frame, by its index.
+    """
+    sequence: str
+    boxes: np.ndarray
+    visible: np.ndarray
+    path: Callable[[int], str]
+
+    @property
+    def absent(self) -> np.ndarray:
+        """Sorted indices of the frames in which it is not visible."""
+        return np.setdiff1d(np.arange(len(self.boxes)), self.visible)
+
+
+def build_source(cfg: dict, min_visible: int) -> 'ImageSource | VideoSource':
+    """Build one of MMTracking's data sets, checked, as a source of targets.
 
     Args:
         cfg: config of the data set.
-        max_gap: see :class:`VideoSource`.
+        min_visible: see :class:`VideoSource`.
 
     Raises:
         FileNotFoundError: a data folder or annotation file is missing.
@@ -29,7 +50,7 @@ def build_source(cfg: dict, max_gap: int) -> 'ImageSource | VideoSource':
     dataset = build_checked(dict(cfg, test_mode=False))
     if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
         return ImageSource(dataset)
-    return VideoSource(dataset, max_gap)
+    return VideoSource(dataset, min_visible)
 
 
 def build_checked(cfg: dict) -> BaseSOTDataset:
@@ -66,7 +87,7 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
 
 
 class ImageSource:
-    """Pairs of an image with itself; a sequence of the data set is one object in one image.
+    """Objects in images; a sequence of the data set is one object in one image.
 
     Args:
         dataset: in which each sequence has one frame.
@@ -81,42 +102,40 @@ class ImageSource:
         if dataset.num_videos == 0:
             raise ValueError(f'{self.name}: no object in {dataset.ann_file}')
 
-    def draw(self, rng: np.random.Generator) -> dict:
-        """Draw an object: its ``sequence``, ``img_path`` (two) and ``boxes`` (two, x, y, w, h in
-        pixels)."""
+    def draw(self, rng: np.random.Generator) -> Target:
+        """Draw an object, each as likely."""
         index = int(rng.integers(self.dataset.num_videos))
-        box = self.dataset.get_bboxes_from_video(index)[0]
         path = self.dataset.get_img_infos_from_video(index)['img_paths'][0]
-        return {'sequence': f'object {index}', 'img_path': [path, path], 'boxes': [box, box]}
+        boxes = self.dataset.get_bboxes_from_video(index)
+        return Target(f'object {index}', boxes, np.zeros(1, int), lambda frame: path)
 
 
 class VideoSource:
-    """Causal pairs of a video: the search frame comes after the template.
+    """Targets of videos.
 
     Annotations are read once, so a broken one is known at once and drawing is cheap. Videos with
     too few frames, or too few where the target is visible, are left out with a warning.
 
     Args:
         dataset: of videos.
-        max_gap: the search frame follows the template by less than this many frames.
+        min_visible: in how many frames the target of a video has to be visible.
 
     Raises:
         ValueError: an annotation cannot be read, or no video can be used.
     """
 
-    def __init__(self, dataset: BaseSOTDataset, max_gap: int) -> None:
+    def __init__(self, dataset: BaseSOTDataset, min_visible: int) -> None:
         self.name = type(dataset).__name__
         self.dataset = dataset
-        self.max_gap = max_gap
         self.videos = []  # (index in the data set, boxes (N, 4) x, y, w, h, visible frames)
         left_out = []
         for index in range(dataset.num_videos):
             boxes, visible = self._read(index)
-            if len(boxes) >= MIN_FRAMES and len(visible) >= MIN_VISIBLE:
+            if len(boxes) >= MIN_FRAMES and len(visible) >= min_visible:
                 self.videos.append((index, boxes, visible))
             else:
                 left_out.append(f'{self._sequence(index)} ({len(visible)} of {len(boxes)})')
-        rule = f'fewer than {MIN_FRAMES} frames or {MIN_VISIBLE} visible ones'
+        rule = f'fewer than {MIN_FRAMES} frames or {min_visible} visible ones'
         if min_score := getattr(dataset, 'min_score', 0):
             rule += f', not counting those below min_score={min_score}'
         if not self.videos:
@@ -130,14 +149,10 @@ class VideoSource:
             print_log(f'{self.name}: pairs are drawn from {drawn} of {known} frames, those from '
                       f'min_score={min_score} on', 'current')
 
-    def draw(self, rng: np.random.Generator) -> dict:
-        """Draw a pair: its ``sequence``, ``img_path`` and ``boxes`` x, y, w, h in pixels, both
-        for template and search frame."""
+    def draw(self, rng: np.random.Generator) -> Target:
+        """Draw a video, each as likely."""
         index, boxes, visible = self.videos[rng.integers(len(self.videos))]
-        frames = draw_frames(rng, visible, len(boxes), self.max_gap)
-        return {'sequence': self._sequence(index),
-                'img_path': [self._frame_path(index, frame) for frame in frames],
-                'boxes': [boxes[frame] for frame in frames]}
+        return Target(self._sequence(index), boxes, visible, partial(self._frame_path, index))
 
     def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Boxes (N, 4) x, y, w, h in pixels and the indices of visible frames of a video."""
@@ -159,28 +174,3 @@ class VideoSource:
             return self.dataset.get_img_infos_from_video(index)['img_paths'][frame]
         name = info['framename_template'] % (info['start_frame_id'] + frame)
         return osp.join(self.dataset.data_prefix['img_path'], info['video_path'], name)
-
-
-def draw_frames(rng: np.random.Generator, visible: np.ndarray, length: int, max_gap: int
-                ) -> tuple[int, int]:
-    """Draw a template and a later search frame.
-
-    The template is any visible frame but the last of the video; the search frame a visible one
-    1 to max_gap - 1 later. If there is none, the window grows and a new template is drawn.
-
-    Args:
-        rng: source of the draws.
-        visible: (V,) sorted indices of the frames where the target is visible, at least two.
-        length: number of frames of the video.
-        max_gap: see above.
-
-    Returns:
-        The indices of both frames.
-    """
-    templates = visible[:np.searchsorted(visible, length - 1)]
-    while True:
-        template = int(templates[rng.integers(len(templates))])
-        first, stop = np.searchsorted(visible, (template + 1, template + max_gap))
-        if first < stop:
-            return template, int(visible[rng.integers(first, stop)])
-        max_gap += GAP_STEP

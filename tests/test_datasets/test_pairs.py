@@ -1,5 +1,4 @@
 import pickle
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from mmtrack.registry import DATASETS
 from torch.utils.data import DataLoader
 
 from mmct.datasets import EpochIndexSampler, collate_pairs
-from mmct.datasets.sources import build_source, draw_frames
+from mmct.datasets.sources import build_source
 
 PIPELINE = [
     {'type': 'LoadPair'},
@@ -37,48 +36,10 @@ def same(a, b):
         for key in ('gt_instances', 'search_gt_instances'))
 
 
-# Frames of a pair
-
-def frames_of(visible, length, max_gap=200, count=4000):
-    rng = np.random.default_rng(0)
-    return [draw_frames(rng, np.array(visible), length, max_gap) for _ in range(count)]
-
-
-def test_search_frame_follows_within_the_gap():
-    pairs = frames_of(range(400), 400)
-    gaps = Counter(search - template for template, search in pairs)
-    assert set(gaps) == set(range(1, 200))
-    assert {template for template, _ in pairs} >= {0, 398} - {399}
-    assert max(search for _, search in pairs) == 399
-
-
-def test_search_frames_are_equally_likely():
-    gaps = Counter(search - template for template, search in frames_of(range(5), 5, 3, 40000)
-                   if template == 0)
-    assert set(gaps) == {1, 2}
-    assert gaps[1] == pytest.approx(gaps[2], rel=0.06)
-
-
-def test_only_visible_frames_and_never_the_last_as_template():
-    visible = [3, 4, 9, 17, 19]
-    pairs = frames_of(visible, 20)
-    assert {template for template, _ in pairs} == {3, 4, 9, 17}
-    assert {search for _, search in pairs} == {4, 9, 17, 19}
-
-
-def test_template_may_be_the_last_visible_frame_but_is_then_drawn_again():
-    # Frame 9 is drawn as a template, has no successor, and each such draw widens the window.
-    assert {(0, 9), (8, 9), (0, 8)} == set(frames_of([0, 8, 9], 20, 9))
-
-
-def test_window_grows_until_there_is_a_search_frame():
-    assert set(frames_of([0, 300], 400, count=50)) == {(0, 300)}
-
-
 # Visibility in the four data sets
 
 def only_video(config):
-    (index, boxes, visible), = build_source(config, 200).videos
+    (index, boxes, visible), = build_source(config, 5).videos
     return boxes, visible.tolist()
 
 
@@ -118,18 +79,17 @@ def test_trackingnet_visibility(tmp_path):
     (tmp_path / 'infos.txt').write_text(
         'header\nTRAIN_0/frames/v,TRAIN_0/anno/v.txt,0,21')
     source = build_source({'type': 'TrackingNetDataset', 'data_root': str(tmp_path),
-                           'ann_file': 'infos.txt', 'data_prefix': {'img_path': '.'}}, 200)
+                           'ann_file': 'infos.txt', 'data_prefix': {'img_path': '.'}}, 5)
     (_, _, visible), = source.videos
     assert visible.tolist() == [i for i in range(22) if i != 7]
-    path = Path(source.draw(np.random.default_rng(0))['img_path'][0])
-    assert path.parent == tmp_path / 'TRAIN_0/frames/v'
-    assert path.name in {f'{i}.jpg' for i in visible}
+    target = source.draw(np.random.default_rng(0))
+    assert Path(target.path(3)) == tmp_path / 'TRAIN_0/frames/v/3.jpg'
+    assert target.absent.tolist() == [7]
 
 
 def test_coco_gives_any_object_but_crowds_twice(coco):
-    source = build_source(coco.config, 200)
-    rng = np.random.default_rng(0)
-    draws = [source.draw(rng) for _ in range(50)]
+    dataset = build(coco.config, pipeline=[])
+    draws = [dataset[i] for i in range(50)]
     assert {tuple(draw['boxes'][0].tolist()) for draw in draws} == {
         (10, 10, 20, 20), (30, 20, 10, 30)}
     assert {Path(path) for draw in draws for path in draw['img_path']} == {coco.root / 'a.jpg'}

@@ -156,22 +156,28 @@ class OneVideo:
     """Stands for data that is there."""
     name = 'one video'
 
-    def __init__(self, cfg, max_gap):
-        self.max_gap = max_gap
+    def __init__(self, cfg, min_visible):
+        pass
 
 
-@fuzz(400, st.sampled_from(['weights', 'pairs_per_epoch', 'max_gap']), PLACES)
+@fuzz(400, st.sampled_from(['weights', 'pairs_per_epoch', 'sampling', 'max_gap', 'type']), PLACES)
 def test_any_number_of_the_pairs(key, value):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr('mmct.datasets.pairs.build_source', OneVideo)
-        data = outcome(PairDataset, [{}, {}], [], **{key: value})
+        settings = {key: value}
+        if key in ('max_gap', 'type'):
+            settings = {'sampling': {'type': 'mixformer', key: value}}
+        data = outcome(PairDataset, [{}, {}], [], **settings)
     if isinstance(data, Refused):
         assert key in data
         return
     assert np.isfinite(data.shares).all()
     assert data.shares[-1] == pytest.approx(1)
     assert len(data) >= 1
-    assert data.sources[0].max_gap >= 2
+    templates, searches = data.sampling.frames(
+        np.random.default_rng(0), np.arange(3, 17), 20)
+    assert len(templates) == (2 if key in ('max_gap', 'type') else 1)
+    assert templates[0] < searches[0]
 
 
 # What belongs to MMEngine and PyTorch

@@ -110,6 +110,7 @@ def prepare(config: Config, videos: dict) -> list[Contestant]:
                            type='LoadPair', reduce_to=crop['size'], factor=crop['factor']))):
         dataset = DATASETS.build(dict(
             type='PairDataset', datasets=[videos], pairs_per_epoch=10**6,
+            sampling=config.train_dataloader.dataset.get('sampling'),
             pipeline=[load if step['type'] == 'LoadPair' else step for step in pipeline]))
         dataset.pipeline = [Timed(step) if type(step).__name__ == 'LoadPair' else step
                             for step in dataset.pipeline]

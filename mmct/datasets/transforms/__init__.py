@@ -1,4 +1,4 @@
-"""Steps of the pair pipeline. What is random in them comes from ``results['rng']``."""
+"""Steps of the clips' pipeline. What is random in them comes from ``results['rng']``."""
 from .brightness import BrightenCrops
 from .crop import CropPair
 from .flip import FlipCrops, FlipPair

@@ -5,7 +5,7 @@ from ...utils.checks import check_number
 
 
 class ByChance(BaseTransform):
-    """What is done to some pairs or crops only.
+    """What is done to some samples or crops only.
 
     Args:
         prob: with which probability, in [0, 1].

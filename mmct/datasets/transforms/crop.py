@@ -8,15 +8,16 @@ from mmtrack.registry import TRANSFORMS
 
 from ...runtime.geometry import box_to_crop, cut_square, only_padding
 from ...utils.checks import check_numbers
+from .views import kinds
 
 
 @TRANSFORMS.register_module()
 class CropPair(BaseTransform):
     """Crop each frame around a jittered copy of the target's box.
 
-    Each argument has one value per frame: template, search. A pair whose crop has no area, or
-    shows nothing but padding, is given up (None). With ``gray`` in the results (``GrayPair``)
-    the crops have no colour.
+    Each argument has two values, one for templates, one for search frames. A sample with a crop
+    that has no area, or shows nothing but padding, is given up (None). With ``gray`` in the
+    results (``GrayPair``) the crops have no colour.
 
     Changes ``img`` to (size, size, 3) uint8 crops, ``boxes`` to x, y, w, h in units of the crop's
     side. With ``student_size``, adds ``student_img``: crops of the same boxes at that size.
@@ -32,22 +33,20 @@ class CropPair(BaseTransform):
     def __init__(self, size: Sequence[int], factor: Sequence[float],
                  center_jitter: Sequence[float], scale_jitter: Sequence[float],
                  student_size: Sequence[int] | None = None) -> None:
-        check_numbers('CropPair.size', size, '[1, 4096]', whole=True)
-        check_numbers('CropPair.factor', factor, '(0, 100]', len(size))
-        check_numbers('CropPair.center_jitter', center_jitter, '[0, 1000]', len(size))
-        check_numbers('CropPair.scale_jitter', scale_jitter, '[0, 10]', len(size))
+        check_numbers('CropPair.size', size, '[1, 4096]', 2, whole=True)
+        check_numbers('CropPair.factor', factor, '(0, 100]', 2)
+        check_numbers('CropPair.center_jitter', center_jitter, '[0, 1000]', 2)
+        check_numbers('CropPair.scale_jitter', scale_jitter, '[0, 10]', 2)
         self.settings = list(zip(size, factor, center_jitter, scale_jitter, strict=True))
         if student_size is not None:
-            check_numbers('CropPair.student_size', student_size, '[1, 4096]', len(size),
-                          whole=True)
+            check_numbers('CropPair.student_size', student_size, '[1, 4096]', 2, whole=True)
         self.student_size = student_size
 
     def transform(self, results: dict) -> dict | None:
         """Crop ``img``, frames (H, W, 3), around ``boxes`` x, y, w, h in their pixels."""
         crops, boxes, student_crops = [], [], []
-        for i, (frame, box, settings) in enumerate(
-                zip(results['img'], results['boxes'], self.settings, strict=True)):
-            size, factor, center, scale = settings
+        for frame, box, kind in zip(results['img'], results['boxes'], kinds(results), strict=True):
+            size, factor, center, scale = self.settings[kind]
             jittered = jitter_box(results['rng'], box, center, scale)
             try:
                 if only_padding(frame.shape, jittered, factor, size):
@@ -59,7 +58,7 @@ class CropPair(BaseTransform):
                 patch = cv2.cvtColor(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
             crops.append(cv2.resize(patch, (size, size)))
             if self.student_size:
-                student_crops.append(cv2.resize(patch, (self.student_size[i], ) * 2))
+                student_crops.append(cv2.resize(patch, (self.student_size[kind], ) * 2))
             boxes.append(box_to_crop(box, jittered, size / len(patch), size))
         results['img'], results['boxes'] = crops, boxes
         if self.student_size:

@@ -7,7 +7,7 @@ from .views import views
 
 @TRANSFORMS.register_module()
 class FlipPair(ByChance):
-    """Mirror both frames together left to right, with probability ``prob``.
+    """Mirror all frames together left to right, with probability ``prob``.
 
     ``boxes`` are x, y, w, h in frame pixels.
     """

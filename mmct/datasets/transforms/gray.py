@@ -5,7 +5,7 @@ from .chance import ByChance
 
 @TRANSFORMS.register_module()
 class GrayPair(ByChance):
-    """Decide, with probability ``prob``, that both frames together lose their colour.
+    """Decide, with probability ``prob``, that all frames together lose their colour.
 
     ``CropPair`` takes the colour from the squares that it cuts, which gives what frames without
     colour would give, and costs less.

@@ -6,29 +6,32 @@ from mmtrack.registry import TRANSFORMS
 
 from ...utils.checks import check_numbers
 from .frame_reader import REDUCED, FrameReader
+from .views import kinds
 
 
 @TRANSFORMS.register_module()
 class LoadPair(BaseTransform):
-    """Read the frames of a pair, images or VIDEO#NUMBER; an image paired with itself is read once.
+    """Read the frames of a sample, images or VIDEO#NUMBER; one that comes twice is read once.
 
     Adds ``img``: a list of (H, W, 3) uint8 BGR frames. Where a target is large, decoding a JPEG
     at half, a quarter or an eighth of its size is faster and leaves its crop enough pixels; with
     ``reduce_to``, frames are as small as that allows, and ``boxes`` are in pixels of these.
 
+    A box of None, of a frame without the target, becomes one in the middle of the frame, an eighth
+    as wide and high.
+
     Args:
         reduce_to: side in pixels that the square around each target, not jittered, has to keep:
-            one value per frame (template, search), such as ``CropPair.size``; None to decode
-            frames as they are.
+            one value for templates, one for search frames, such as ``CropPair.size``; None to
+            decode frames as they are.
         factor: as ``CropPair``'s; needed by ``reduce_to``.
-
     """
 
     def __init__(self, reduce_to: Sequence[int] | None = None,
                  factor: Sequence[float] | None = None) -> None:
         if reduce_to is not None:
-            check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', whole=True)
-            check_numbers('LoadPair.factor', factor, '(0, 100]', len(reduce_to))
+            check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', 2, whole=True)
+            check_numbers('LoadPair.factor', factor, '(0, 100]', 2)
         self.reader = FrameReader()
         self.settings = None if reduce_to is None else list(zip(reduce_to, factor))
 
@@ -41,25 +44,38 @@ class LoadPair(BaseTransform):
         paths = results['img_path']
         scales = [1] * len(paths)
         if self.settings:
-            boxes = results['boxes']
-            scales = [self.reduction(box, *own) for box, own in zip(boxes, self.settings)]
-            results['boxes'] = [tuple(float(value) / scale for value in box)
-                                for box, scale in zip(boxes, scales)]
+            scales = [self.reduction(box, *self.settings[kind])
+                      for box, kind in zip(results['boxes'], kinds(results))]
+            results['boxes'] = [
+                None if box is None else tuple(float(value) / scale for value in box)
+                for box, scale in zip(results['boxes'], scales)]
         frames = {}
         for key in zip(paths, scales):
             if key not in frames:
                 frames[key] = self.reader.read(*key)
         results['img'] = [frames[key] for key in zip(paths, scales)]
+        if 'boxes' in results:
+            results['boxes'] = [
+                middle_box(*frame.shape[1::-1]) if box is None else box
+                for frame, box in zip(results['img'], results['boxes'], strict=True)]
         return results
 
     @staticmethod
-    def reduction(box: Sequence[float], size: int, factor: float) -> int:
+    def reduction(box: Sequence[float] | None, size: int, factor: float) -> int:
         """The largest of ``REDUCED`` that leaves the square around a box enough pixels.
 
         Args:
-            box: x, y, w, h in pixels of the frame.
+            box: x, y, w, h in pixels of the frame; None for one of unknown size.
             size: side in pixels that the square has to keep.
             factor: side of the square in units of sqrt(w * h).
         """
+        if box is None:
+            return 1
         side = math.sqrt(max(float(box[2] * box[3]), 0)) * factor
         return max((scale for scale in REDUCED if side / scale >= size), default=1)
+
+
+def middle_box(width: int, height: int) -> tuple[int, int, int, int]:
+    """The box x, y, w, h in pixels that MixFormer gives to a frame without the target."""
+    return (int(width / 2 - width / 16), int(height / 2 - height / 16), int(width / 8),
+            int(height / 8))

@@ -1,10 +1,17 @@
-"""The crops of a pair: the teacher's, and those of a student of another resolution."""
+"""The frames of a sample in the results of a pipeline: templates first, then search frames."""
 import numpy as np
 
-# Key of the crops in a pipeline's results, prefix of their names in a packed pair.
+# Key of the crops in a pipeline's results, prefix of their names in a packed sample.
 VIEWS = {'img': '', 'student_img': 'student_'}
 
 
 def views(results: dict) -> list[list[np.ndarray]]:
-    """Lists of crops (template, search), each (S, S, 3), one for each size that there is."""
+    """Lists of crops, each (S, S, 3), one for each size that there is."""
     return [results[key] for key in VIEWS if key in results]
+
+
+def kinds(results: dict) -> list[int]:
+    """Of each box, whether it is a template's (0) or a search frame's (1): the index of its values
+    in settings that have one for each."""
+    templates = results.get('num_templates', 1)
+    return [int(i >= templates) for i in range(len(results['boxes']))]
