@@ -285,7 +285,7 @@ def test_frozen_part_of_a_head_keeps_weights_and_statistics(teacher_file):
 
 @pytest.mark.parametrize('name', ['', 'neck', 'head.edges', 'teacher', 'backbone.layers.2'])
 def test_frozen_parts_that_are_none(teacher_file, name):
-    with pytest.raises(ValueError, match=f"^frozen='{name}' is no part of the student, such as "
+    with pytest.raises(ValueError, match=f"^frozen='{name}' is no part of the network, such as "
                                          r"\['data_preprocessor', 'backbone', 'head'\]") as caught:
         MODELS.build(distiller(teacher_file, frozen=['head', name]))
     assert '\n' not in str(caught.value)
