@@ -1,4 +1,4 @@
-"""Names of MixFormerV2's weights: mmct's and those of released files, teachers and students alike."""
+"""Names of MixFormerV2's weights: mmct's, and those of released files, of whichever depth."""
 from ...checkpoint.names import OWN_LAYERS, Layout
 from .ostrack_names import FIELDS
 
@@ -17,8 +17,10 @@ SCORE_HEAD = {
     'score_head.layers.0.0.{kind}': 'head.score_head.0.{kind}',
     'score_head.layers.1.{kind}': 'head.score_head.2.{kind}',
 }
-SIGN = 'backbone.reg_tokens'
-
+# Of files with a score head, and without.
+RELEASED = tuple(
+    Layout(title='tracker', sign='backbone.reg_tokens', student=None, fields=FIELDS,
+           rules={**TABLES, **LAYERS, **head}) for head in (BOX_HEAD | SCORE_HEAD, BOX_HEAD))
 LAYOUTS = (
     Layout(
         title='tracker', sign=OWN_LAYERS, own=True, fields=FIELDS,
@@ -29,6 +31,4 @@ LAYOUTS = (
                'search tokens (search_size)': ('backbone.pos_embed_s', 1),
                'hidden width of MLPs (mlp_ratio)': (f'{OWN_LAYERS}0.mlp.fc1.weight', 0),
                'bins of the head': ('head.box_head.3.weight', 0)}),
-    *(Layout(title='tracker', sign=SIGN, student=None, fields=FIELDS,
-             rules={**TABLES, **LAYERS, **head})
-      for head in (BOX_HEAD | SCORE_HEAD, BOX_HEAD)))
+    *RELEASED)
