@@ -49,7 +49,7 @@ def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
         return state
     layout = names.layout_of(state)
     if layout and layout.pretrained:
-        raise CheckpointError(f'{source} is not an OSTrack checkpoint but a {layout.title}; '
+        raise CheckpointError(f'{source} is not a checkpoint of a tracker but a {layout.title}; '
                               'tools/convert_weights.py makes one of it')
     return names.from_released(state, source)
 

@@ -180,7 +180,7 @@ def is_own(state: Iterable[str]) -> bool:
 def not_understood(state: Iterable[str], source: str) -> CheckpointError:
     """The error for a file of no layout."""
     return CheckpointError(
-        f'{source} is not an OSTrack checkpoint: its first keys are {sorted(state)[:3]}')
+        f'{source} is not a checkpoint of a known tracker: its first keys are {sorted(state)[:3]}')
 
 
 def _complain(source: str, unknown: list[str], missing: list[str]) -> None:

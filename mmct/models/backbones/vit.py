@@ -39,7 +39,8 @@ class ViT(BaseModule):
 
     def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
         """Of each layer, growing linearly from 0 to ``rate``."""
-        return torch.linspace(0, rate, depth).tolist()
+        # On the CPU also where a network is built on the device 'meta', to be counted.
+        return torch.linspace(0, rate, depth, device='cpu').tolist()
 
     def check_crops(self, name: str, crops: Tensor) -> None:
         """See that crops of the 'template' or 'search' kind have the size of the config.
