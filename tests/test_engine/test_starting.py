@@ -111,7 +111,7 @@ def test_never_from_random_weights(started, source, tmp_path):
     for name, message in (
             ('mae', 'mae.pth is not a checkpoint of a tracker but a pretrained ViT; '
              'tools/convert_weights.py makes one of it'),
-            ('wide', 'has no weights for the layers of .* embed_dims 48 instead of 32; give a '),
+            ('wide', 'has no weights for the layers of .* embed_dims 48 instead of 32, .*; give '),
             ('other', r"not a checkpoint of a known tracker: its first keys are \['fc.weight'\]"),
             ('none', 'none.pth does not exist')):
         with pytest.raises((CheckpointError, FileNotFoundError), match=message):
