@@ -8,14 +8,14 @@ from mmengine.config import Config
 from mmtrack.registry import MODELS
 
 from .checkpoint import load_weights
-from .models import OSTrack
 from .models.torch_network import DTYPES, TorchNetwork
+from .models.trackers import OneStreamTracker
 from .runtime import Tracker
 
 TORCH_BACKENDS = ('torch', 'compile')
 
 
-def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OSTrack:
+def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStreamTracker:
     """Build a tracker and load its weights.
 
     Args:
@@ -76,7 +76,7 @@ def _torch_network(config: Path, checkpoint: str | PathLike | None, backend: str
     return TorchNetwork(tracker, backend == 'compile', DTYPES[precision])
 
 
-def fuse_for_inference(tracker: OSTrack) -> OSTrack:
+def fuse_for_inference(tracker: OneStreamTracker) -> OneStreamTracker:
     """The tracker with its batch norms folded into the convolutions before them: at test they are
     linear maps, and cost nothing there. It cannot be trained any more."""
     tracker.backbone.patch_embed = fuse_conv_bn(tracker.backbone.patch_embed.eval())

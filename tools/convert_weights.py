@@ -1,7 +1,7 @@
 """Convert weights between released checkpoints and mmct.
 
-SRC may be a released OSTrack or CompressTracker checkpoint (its training checkpoints too), an
-MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint of mmct.
+SRC may be a released checkpoint of an OSTrack, a CompressTracker (its training checkpoints too) or
+a MixFormerV2, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint of mmct.
 """
 import argparse
 from pathlib import Path

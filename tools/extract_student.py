@@ -1,4 +1,4 @@
-"""Write the student of a compression's checkpoint as a plain OSTrack checkpoint."""
+"""Write the student of a compression's checkpoint as a plain tracker's checkpoint."""
 import argparse
 from pathlib import Path
 

@@ -18,12 +18,11 @@ def parse_args():
 
 
 def main(args) -> int:
-    from parity.ostrack import VITTRACK, verify_folder
+    from parity.folders import SIGNS, verify_folder
 
-    signs = 'meta.json', VITTRACK
     folders = [args.folder]
-    if not any((args.folder / sign).is_file() for sign in signs):
-        folders = sorted({file.parent for sign in signs
+    if not any((args.folder / sign).is_file() for sign in SIGNS):
+        folders = sorted({file.parent for sign in SIGNS
                           for file in args.folder.glob(f'*/{sign}')}) or folders
     rows, idle = [], []
     for folder in folders:

@@ -39,7 +39,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
             raise CheckpointError(f'{source} is a {layout.title}; there is no released layout for '
                                   'it, use --to mmct')
         state = names.from_released(state, str(source), (template_size, search_size))
-        title, student = layout.title, student or layout.student
+        title, student = layout.title, student or bool(layout.student)
     if to == 'released':
         save_checkpoint(dict(net=names.to_released(state, student, str(source))), target)
     else:

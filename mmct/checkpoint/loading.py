@@ -49,7 +49,7 @@ def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
         return state
     layout = names.layout_of(state)
     if layout and layout.pretrained:
-        raise CheckpointError(f'{source} is not an OSTrack checkpoint but a {layout.title}; '
+        raise CheckpointError(f'{source} is not a checkpoint of a tracker but a {layout.title}; '
                               'tools/convert_weights.py makes one of it')
     return names.from_released(state, source)
 
@@ -127,11 +127,9 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
 def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
     """What a config says of a tracker; trackers of other kinds may not have it all."""
     sizes = {
-        what: shape[axis] for what, key, axis in (
-            ('embed_dims', 'backbone.norm.weight', 0),
-            ('template tokens (template_size)', 'backbone.pos_embed_z', 1),
-            ('search tokens (search_size)', 'backbone.pos_embed_x', 1),
-        ) if key in state and len(shape := state[key].shape) > axis
+        what: shape[axis] for layout in names.layouts()
+        for what, (key, axis) in layout.sizes.items()
+        if key in state and len(shape := state[key].shape) > axis
     }
     return {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}'), **sizes}
 

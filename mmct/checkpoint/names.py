@@ -32,13 +32,14 @@ class Layout(NamedTuple):
         fields: values of the fields of ``rules``, {in the file: mmct's} or alike in both.
         ignored: {key, * stands for any text: why it is left out}.
         own: the names are mmct's own.
-        student: the network is a compressed one.
+        student: the network is a compressed one; None where files do not tell.
         needs: names of weights in the file that ``compute`` takes.
         compute: from the file's weights, crop sizes and the file's name (for errors) to weights
             under mmct's names that are not in the file as they are.
         pretrained: it is not a whole tracker, and is to be converted before it is used.
         complete: from weights under the file's names to those that its readers ask for besides.
         unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
+        sizes: {what a config says, in words: (key of ``own``, axis of its shape)}.
     """
     title: str
     sign: str
@@ -46,12 +47,13 @@ class Layout(NamedTuple):
     fields: Mapping[str, Mapping[str, str] | tuple[str, ...]]
     ignored: Mapping[str, str] = {}
     own: bool = False
-    student: bool = False
+    student: bool | None = False
     needs: tuple[str, ...] = ()
     compute: Callable[[State, Sizes, str], State] = lambda state, sizes, source: {}
     pretrained: bool = False
     complete: Callable[[State], State] = lambda state: {}
     unreleased: Mapping[str, str] = {}
+    sizes: Mapping[str, tuple[str, int]] = {}
 
     def table(self, keys: Iterable[str], ours: bool = False) -> dict[str, str]:
         """{name in the file: mmct's} of the whole network of which ``keys`` are some.
@@ -154,7 +156,7 @@ def to_released(state: State, student: bool, source: str) -> State:
                 raise CheckpointError(f'{source} has {what}; there is no released layout for such '
                                       'trackers, tools/export.py writes ONNX')
     fitting = [layout for layout in layouts()
-               if not layout.own and not layout.pretrained and layout.student == student]
+               if not (layout.own or layout.pretrained) and layout.student in (student, None)]
     layout = min(fitting, key=lambda layout: layout.distance(state, ours=True))
     _complain(source, *layout.faults(state, ours=True))
     released = {old: state[new] for old, new in layout.table(state, ours=True).items()}
@@ -178,7 +180,7 @@ def is_own(state: Iterable[str]) -> bool:
 def not_understood(state: Iterable[str], source: str) -> CheckpointError:
     """The error for a file of no layout."""
     return CheckpointError(
-        f'{source} is not an OSTrack checkpoint: its first keys are {sorted(state)[:3]}')
+        f'{source} is not a checkpoint of a known tracker: its first keys are {sorted(state)[:3]}')
 
 
 def _complain(source: str, unknown: list[str], missing: list[str]) -> None:

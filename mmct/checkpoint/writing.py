@@ -22,7 +22,7 @@ def save_checkpoint(content: dict, path: str | Path) -> None:
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:
-    """Write a plain OSTrack checkpoint.
+    """Write a plain tracker's checkpoint.
 
     Args:
         state: weights under mmct's names.

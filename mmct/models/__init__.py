@@ -1,13 +1,14 @@
-from .backbones import OneStreamViT, StageDividedViT
+from .backbones import MixViT, OneStreamViT, StageDividedMixViT, StageDividedViT
 from .data_preprocessor import PairDataPreprocessor
 from .distillers import ReplacementDistiller
-from .heads import CenterHead, CornerHead
-from .losses import PredictionGuidanceLoss, StageMimicLoss, TrackLoss
-from .trackers import OneStreamTracker, OSTrack
+from .heads import CenterHead, CornerHead, EdgeHead
+from .losses import PredictionGuidanceLoss, ScoreLoss, StageMimicLoss, TrackLoss
+from .trackers import MixFormerV2, OneStreamTracker, OSTrack
 
 __all__ = [
-    'CenterHead', 'CornerHead', 'OSTrack', 'OneStreamTracker', 'OneStreamViT',
-    'PairDataPreprocessor', 'PredictionGuidanceLoss', 'ReplacementDistiller', 'StageDividedViT',
+    'CenterHead', 'CornerHead', 'EdgeHead', 'MixFormerV2', 'MixViT', 'OSTrack',
+    'OneStreamTracker', 'OneStreamViT', 'PairDataPreprocessor', 'PredictionGuidanceLoss',
+    'ReplacementDistiller', 'ScoreLoss', 'StageDividedMixViT', 'StageDividedViT',
     'StageMimicLoss', 'TrackLoss'
 ]
 

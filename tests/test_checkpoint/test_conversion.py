@@ -179,7 +179,7 @@ def test_unknown_keys_of_ours_are_listed(tmp_path):
 
 def test_other_networks(tmp_path):
     save_checkpoint({'state_dict': {'fc.weight': torch.zeros(1)}}, tmp_path / 'fc.pth')
-    with pytest.raises(CheckpointError, match='fc.pth is not an OSTrack checkpoint'):
+    with pytest.raises(CheckpointError, match='fc.pth is not a checkpoint of a known tracker'):
         convert(tmp_path / 'fc.pth', tmp_path / 'out.pth', 'mmct', 128, 256)
 
 

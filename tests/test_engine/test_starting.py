@@ -109,10 +109,10 @@ def test_never_from_random_weights(started, source, tmp_path):
     save_teacher(tmp_path / 'wide.pth', tracker(width=48))
     save_checkpoint({'state_dict': {'fc.weight': torch.ones(1)}}, tmp_path / 'other.pth')
     for name, message in (
-            ('mae', 'mae.pth is not an OSTrack checkpoint but a pretrained ViT; '
+            ('mae', 'mae.pth is not a checkpoint of a tracker but a pretrained ViT; '
              'tools/convert_weights.py makes one of it'),
-            ('wide', 'has no weights for the layers of .* embed_dims 48 instead of 32; give a '),
-            ('other', r"is not an OSTrack checkpoint: its first keys are \['fc.weight'\]"),
+            ('wide', 'has no weights for the layers of .* embed_dims 48 instead of 32, .*; give '),
+            ('other', r"not a checkpoint of a known tracker: its first keys are \['fc.weight'\]"),
             ('none', 'none.pth does not exist')):
         with pytest.raises((CheckpointError, FileNotFoundError), match=message):
             started(build(tracker()), tmp_path / f'{name}.pth')

@@ -11,7 +11,7 @@ import pytest
 from data_preparation.lasot import convert_lasot_annotations
 from fuzzing import Refused, fuzz, mutated, outcome
 from hypothesis import strategies as st
-from parity.ostrack import verify_folder
+from parity.folders import verify_folder
 
 from mmct.evaluation import evaluate, evaluate_got10k
 from mmct.formats import read_annotations, read_boxes, read_results

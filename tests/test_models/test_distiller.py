@@ -285,7 +285,7 @@ def test_frozen_part_of_a_head_keeps_weights_and_statistics(teacher_file):
 
 @pytest.mark.parametrize('name', ['', 'neck', 'head.edges', 'teacher', 'backbone.layers.2'])
 def test_frozen_parts_that_are_none(teacher_file, name):
-    with pytest.raises(ValueError, match=f"^frozen='{name}' is no part of the student, such as "
+    with pytest.raises(ValueError, match=f"^frozen='{name}' is no part of the network, such as "
                                          r"\['data_preprocessor', 'backbone', 'head'\]") as caught:
         MODELS.build(distiller(teacher_file, frozen=['head', name]))
     assert '\n' not in str(caught.value)
@@ -452,7 +452,7 @@ def test_no_teacher_checkpoint(tmp_path):
     ({'depth': 6}, 'has layers: 6, the teacher of the config: 4'),
     ({'search_size': 128}, r'has search tokens \(search_size\): 64, the teacher of the config: 16'),
     ({'template_size': 64}, r'has template tokens \(template_size\): 16, .* of the config: 4'),
-    ({'mlp_ratio': 2.}, r'shape of backbone.layers.0.mlp.fc1.weight: \(64, 32\), .*: \(128, 32\)'),
+    ({'mlp_ratio': 2.}, r'hidden width of MLPs \(mlp_ratio\): 64, .*: 128'),
     ({'head': 'CornerHead'}, "has no: .*'head.offset.0.bn.bias'"),
 ])
 def test_teacher_of_another_shape(tmp_path, other, message):

@@ -140,7 +140,7 @@ def test_unequal_boxes_in_a_batch_as_singly():
     with torch.no_grad():
         together = search_map(model, batch)
         for i in range(3):
-            alone = search_map(model, Clip(*(part[i:i + 1] for part in batch)))
+            alone = search_map(model, Clip(*(part[i:i + 1] for part in batch[:4])))
             torch.testing.assert_close(together[i:i + 1], alone)
         # The box matters.
         batch.template_boxes[0] = batch.template_boxes[1].clone()

@@ -110,7 +110,7 @@ def test_no_annotation_of_a_video(videos, track):
 @pytest.mark.parametrize(('kind', 'message'), [
     ('none', 'teacher checkpoint none.pth does not exist'),
     ('wide', 'has embed_dims: 48, the teacher of the config: 32'),
-    ('other', 'is not an OSTrack checkpoint'),
+    ('other', 'is not a checkpoint of a known tracker'),
     ('broken', 'is not a readable checkpoint'),
     ('not given', 'no teacher_checkpoint given; set model.teacher_checkpoint'),
 ])

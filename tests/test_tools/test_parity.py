@@ -7,8 +7,10 @@ import sys
 import numpy as np
 import pytest
 import torch
+from parity.common import Row, worst
+from parity.folders import verify_folder
 from parity.ostrack import STUDENT as STUDENT_FILE
-from parity.ostrack import TEACHER, VITTRACK, Row, verify_folder, worst
+from parity.ostrack import TEACHER, VITTRACK
 from tiny import build
 from tiny import tracker as network
 

@@ -1,18 +1,10 @@
-"""Comparison with recorded outputs of the published code.
-
-A folder holds ``meta.json`` (shape of the network, or a list of crops), ``tensors.npz`` and
-released checkpoints, or VitTrack's ONNX file; what is compared follows from what is there. Errors
-are max|Δ| / max|reference| unless a row's unit says otherwise.
-"""
-import json
+"""OSTrack, CompressTracker and VitTrack; crops, heat maps and windows."""
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from mmtrack.registry import MODELS
 
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, names
@@ -25,62 +17,22 @@ from mmct.models.torch_network import images
 from mmct.models.trackers import OSTrack
 from mmct.runtime import geometry
 from mmct.runtime.frames import Frames, read_image
-from mmct.utils.files import read_text
 
-TENSOR_TOLERANCE = 1e-4
-GRADIENT_TOLERANCE = 1e-3
-PIXEL_TOLERANCE = 0.01
+from .common import (
+    PIXEL_TOLERANCE,
+    Row,
+    build,
+    gradient_rows,
+    recorded_tracks,
+    relative,
+    without_frames,
+    worst,
+)
+
 VITTRACK_PIXEL_TOLERANCE = 0.1  # recorded by ONNX Runtime
 
 TEACHER, STUDENT, ELIMINATING = 'ostrack.pth.tar', 'compresstracker.pth.tar', 'ostrack_ce.pth.tar'
 VITTRACK = 'object_tracking_vittrack_2023sep.onnx'
-
-
-class Row(NamedTuple):
-    """One compared item; ``error`` is None where it could not be compared, and ``note`` says why.
-    """
-    item: str
-    error: float | None
-    tolerance: float
-    note: str = ''
-
-    @property
-    def passed(self) -> bool:
-        return self.error is None or self.error <= self.tolerance
-
-
-def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
-    """All rows of one folder.
-
-    Args:
-        folder: see above.
-        sequences: folder of sequences (``NAME/img/*.jpg`` or ``NAME.avi``) for crops and tracked
-            boxes.
-
-    Raises:
-        FileNotFoundError: the folder has neither ``meta.json`` nor VitTrack's file.
-        ValueError: a file cannot be read, or lacks what should be in it.
-    """
-    vittrack = (folder / VITTRACK).is_file()
-    meta_file, meta = folder / 'meta.json', None
-    if not vittrack and not meta_file.is_file():
-        raise FileNotFoundError(f'{meta_file} is missing; expected a folder with meta.json, '
-                                f'tensors.npz and released checkpoints, or with {VITTRACK}')
-    if not vittrack:
-        try:
-            meta = json.loads(read_text(meta_file))
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise ValueError(f'{meta_file} is not JSON: {error}') from None
-    npz = folder / 'tensors.npz'
-    try:
-        tensors = dict(np.load(npz, allow_pickle=False)) if npz.is_file() else {}
-    except Exception as error:  # zip and NumPy have many for a broken file
-        raise ValueError(f'{npz} cannot be read: {error}') from None
-    try:
-        yield from verify_vittrack(folder, tensors, sequences) if vittrack else verify_content(
-            folder, meta, tensors, sequences)
-    except KeyError as error:
-        raise ValueError(f'{folder}: meta.json or tensors.npz lacks {error}') from None
 
 
 def verify_content(folder: Path, meta, tensors: dict, sequences: Path | None) -> Iterator[Row]:
@@ -127,29 +79,7 @@ def student_config(meta: dict) -> dict:
         division=meta.get('division', meta.get('stages')))
 
 
-def build(config: dict, checkpoint: Path) -> OSTrack:
-    model = MODELS.build(config)
-    load_weights(model, checkpoint)
-    return model.eval()
-
-
 # Rows
-
-
-def relative(item: str, value, reference) -> Row:
-    """max|Δ| / max|reference|."""
-    value, reference = (np.asarray(a, dtype=np.float64) for a in (value, reference))
-    if value.size != reference.size:
-        return Row(item, float('inf'), TENSOR_TOLERANCE,
-                   f'shape {value.shape} for {reference.shape}')
-    difference = np.abs(value.reshape(reference.shape) - reference).max()
-    return Row(item, float(difference / max(np.abs(reference).max(), 1e-30)), TENSOR_TOLERANCE)
-
-
-def worst(item: str, rows: list[Row]) -> Row:
-    """One row for many of the same kind."""
-    row = max(rows, key=lambda r: np.nan_to_num(r.error, nan=np.inf))
-    return row._replace(item=item, note=f'worst of {len(rows)}: {row.item}')
 
 
 def verify_outputs(prefix: str, prediction: Prediction, tensors: dict) -> Iterator[Row]:
@@ -230,27 +160,9 @@ def verify_gates(distiller: ReplacementDistiller, clip: Clip, gates: str, meta: 
     for name, reference in meta['losses'][gates].items():
         if name in ours:
             yield relative(f'{prefix} {name}', ours[name].item(), reference)
-    yield worst(f'{prefix} gradient norms',
-                gradient_rows(distiller.student, meta['grad_norm'][gates]))
-
-
-def gradient_rows(student: OSTrack, references: dict[str, float]) -> list[Row]:
-    """|Δ| / max(own reference, 1e-4 × the largest of the pattern)."""
-    released = names.layout_of(references).table(references)
-    parameters, largest = dict(student.named_parameters()), max(references.values())
-    rows = []
-    for name, reference in references.items():
-        gradient = parameters[released[name]].grad
-        norm = 0. if gradient is None else gradient.norm().item()
-        error = abs(norm - reference) / max(reference, 1e-4 * largest)
-        rows.append(Row(name, error, GRADIENT_TOLERANCE))
-    unexpected = [
-        name for name, p in parameters.items()
-        if p.grad is not None and p.grad.norm() > 1e-4 * largest
-        and name not in {released[r] for r in references}
-    ]
-    rows += [Row(f'{name} has a gradient', float('inf'), 0.) for name in unexpected]
-    return rows
+    references = meta['grad_norm'][gates]
+    table = names.layout_of(references).table(references)
+    yield worst(f'{prefix} gradient norms', gradient_rows(distiller.student, references, table))
 
 
 def verify_elimination(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]:
@@ -347,18 +259,12 @@ def tracker_of(folder: Path, meta: dict) -> OSTrack:
 def verify_tracking(folder: Path, tracker: Callable[[], OSTrack], sequences: Path | None,
                     tolerance: float = PIXEL_TOLERANCE) -> Iterator[Row]:
     """Boxes of the tracking loop over whole sequences, in pixels."""
-    for track in sorted(folder.glob('track_*.json')):
-        name = track.stem.removeprefix('track_')
-        sources = [] if sequences is None else [
-            path for path in (sequences / name / 'img', sequences / f'{name}.avi')
-            if path.exists()]
-        if not sources:
-            yield Row(f'boxes on {name}', None, tolerance,
-                      f'not compared: give --sequences with {name}/img or {name}.avi')
+    for name, content, source in recorded_tracks(folder, sequences):
+        if source is None:
+            yield without_frames(f'boxes on {name}', name, tolerance)
             continue
-        content = json.loads(track.read_text())
         reference = np.array(content['boxes' if 'boxes' in content else 'boxes_xywh'])
-        boxes = track_frames(tracker(), Frames(sources[0]), reference)
+        boxes = track_frames(tracker(), Frames(source), reference)
         yield Row(f'boxes on {name}', float(np.abs(boxes - reference).max()), tolerance,
                   f'px over {len(boxes)} frames')
 

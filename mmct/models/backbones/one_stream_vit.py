@@ -1,9 +1,7 @@
 """The one-stream ViT of OSTrack (arXiv 2203.11991)."""
 import math
-from collections.abc import Sequence
 
 import torch
-from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
@@ -11,10 +9,11 @@ from ...utils.checks import check_number, check_numbers
 from ..layers import EliminatingBlock, Tokens, centre_tokens, resize_grid
 from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES
+from .vit import ViT, init_as_mae
 
 
 @MODELS.register_module()
-class OneStreamViT(BaseModule):
+class OneStreamViT(ViT):
     """Template and search crop, embedded together, through one plain ViT.
 
     A *stageable* backbone: ``encode``, ``join`` -> each of ``layers`` -> ``finalize``, with
@@ -53,23 +52,9 @@ class OneStreamViT(BaseModule):
                  patch_embed: dict | None = None,
                  norm_eps: float = NORM_EPS,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
-        check_number('depth', depth, '[1, 1000]', whole=True)
-        check_number('embed_dims', embed_dims, '[1, 16384]', whole=True)
-        check_number('patch_size', patch_size, '[1, 4096]', whole=True)
-        check_number('drop_path_rate', drop_path_rate, '[0, 1)')
+        super().__init__(embed_dims, depth, template_size, search_size, patch_size,
+                         drop_path_rate, init_cfg)
         check_number('norm_eps', norm_eps, '(0, 1)')
-        for name, size in (('template_size', template_size), ('search_size', search_size)):
-            check_number(name, size, '(-inf, 4096]', whole=True)
-            if size <= 0 or size % patch_size:
-                raise ValueError(f'{name}={size} is not a positive multiple of the patch size '
-                                 f'{patch_size}; change {name} in the config')
-        self.embed_dims = embed_dims
-        self.template_size = template_size
-        self.search_size = search_size
-        self.patch_size = patch_size
-        self.template_grid = template_size // patch_size
-        self.search_grid = search_size // patch_size
         self.groups = dict(template=(1, self.template_grid, self.template_grid),
                            search=(self.search_grid, self.search_grid))
 
@@ -90,12 +75,11 @@ class OneStreamViT(BaseModule):
                              f'{layer["type"]} has none; leave out elimination or block')
         self.layers = nn.ModuleList(
             MODELS.build({'drop_path': rate, **layer, **eliminating.get(i, {})})
-            for i, rate in enumerate(self._drop_path_rates(drop_path_rate, depth)))
+            for i, rate in enumerate(self.drop_path_rates(drop_path_rate, depth)))
         self.norm = nn.LayerNorm(embed_dims, eps=norm_eps)
-        self._init_parameters()
-
-    def _drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
-        return torch.linspace(0, rate, depth).tolist()
+        for table in (self.pos_embed_z, self.pos_embed_x):
+            nn.init.trunc_normal_(table, std=.02)
+        init_as_mae(self.layers)
 
     def _eliminating_layers(self, elimination: dict | None, depth: int) -> dict:
         """{layer index: extra arguments of its EliminatingBlock}."""
@@ -118,15 +102,6 @@ class OneStreamViT(BaseModule):
             layer: dict(type='EliminatingBlock', keep_ratio=ratio, **shared)
             for layer, ratio in zip(layers, ratios)
         }
-
-    def _init_parameters(self) -> None:
-        # As MAE, whose weights the published trackers start from; it suits narrow layers, too.
-        for table in (self.pos_embed_z, self.pos_embed_x):
-            nn.init.trunc_normal_(table, std=.02)
-        for module in self.layers.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
 
     @staticmethod
     def resize_parameter(name: str, value: Tensor, shape: torch.Size) -> Tensor | None:
@@ -153,7 +128,7 @@ class OneStreamViT(BaseModule):
         Returns:
             ``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if they are needed.
         """
-        self._check_size('template', templates, self.template_size)
+        self.check_crops('template', templates)
         tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_z
         encoded = dict(template_tokens=tokens.reshape(templates.size(0), -1, self.embed_dims))
         if self.ranks_by_box and template_boxes is not None:
@@ -163,7 +138,7 @@ class OneStreamViT(BaseModule):
     def join(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
         """Tokens before the first layer, from what :meth:`encode` gave and search crops
         (B, 3, Sx, Sx), normalised RGB."""
-        self._check_size('search', search, self.search_size)
+        self.check_crops('search', search)
         tokens = encoded['template_tokens']
         grid = self.template_grid
         x = torch.cat([tokens, self.patch_embed(search) + self.pos_embed_x], dim=1)
@@ -171,13 +146,6 @@ class OneStreamViT(BaseModule):
         groups = dict(template=(int(tokens.size(1)) // grid**2, grid, grid),
                       search=self.groups['search'])
         return Tokens(x, groups, template_boxes=encoded.get('template_boxes'))
-
-    @staticmethod
-    def _check_size(name: str, crop: Tensor, size: int) -> None:
-        if tuple(crop.shape[-2:]) != (size, size):
-            raise ValueError(f'{name} crops are {tuple(crop.shape[-2:])} pixels, the backbone '
-                             f'takes {name}_size={size}; make CropPair.size (student_size for a '
-                             'student of another resolution) and the config of the backbone agree')
 
     def finalize(self, tokens: Tokens) -> Tokens:
         """The last LayerNorm."""

@@ -48,23 +48,30 @@ def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
 class StageDivision:
     """What makes a stageable backbone a student: its layers grouped by the teacher's stages.
 
-    A base for backbones, beside the one that has ``layers``.
+    A base for backbones, before the one that has ``layers`` and takes their number as ``depth``.
 
-    Attributes:
-        division: layers of the teacher in each stage.
-        layers_per_stage: layers of the student in each stage.
+    Args:
+        division: number of even stages, or the size of each stage: 4, or [2, 2, 6, 2].
+        teacher_depth: layers of the teacher that is divided.
+        layers_per_stage: layers of the student in a stage.
         layer_init: where a student layer's weights come from when training starts:
             'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
             layers), 'random', or 'scratch': then nothing else starts from the teacher, either.
+        **kwargs: of the backbone, without ``depth``. ``drop_path_rate`` is the teacher's: a layer
+            takes the rate of the first teacher layer of its stage.
+
+    Attributes:
+        division: layers of the teacher in each stage.
+
+    Raises:
+        ValueError: the stages do not make up the teacher, or the student's are too long.
     """
 
-    def set_division(self, teacher_depth: int, division: int | Sequence[int],
-                     layers_per_stage: int = 1, layer_init: str = 'last_of_stage') -> int:
-        """Set the attributes, see :func:`divide`; returns the student's depth.
-
-        Raises:
-            ValueError: the stages do not make up the teacher, or the student's are too long.
-        """
+    def __init__(self, division: int | Sequence[int] = 4, teacher_depth: int = 12,
+                 layers_per_stage: int = 1, layer_init: str = 'last_of_stage', **kwargs) -> None:
+        if 'depth' in kwargs:
+            raise ValueError(f'depth of a {type(self).__name__} is the number of its stages; set '
+                             'division instead')
         if layer_init not in LAYER_INITS:
             raise ValueError(f'layer_init={layer_init!r} is not one of {LAYER_INITS}')
         self.division = divide(teacher_depth, division)
@@ -75,7 +82,13 @@ class StageDivision:
                              f'1 and at most as many as the teacher has, {self.division}')
         self.layers_per_stage = layers_per_stage
         self.layer_init = layer_init
-        return len(self.division) * layers_per_stage
+        super().__init__(depth=len(self.division) * layers_per_stage, **kwargs)
+
+    def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
+        """Of each layer, of those that the backbone gives a teacher's."""
+        rates = super().drop_path_rates(rate, sum(self.division))
+        return [rates[stage[0]] for stage in self.teacher_stages()
+                for _ in range(self.layers_per_stage)]
 
     def teacher_stages(self) -> list[range]:
         """Indices of the teacher's layers, stage by stage."""

@@ -13,6 +13,7 @@ from ...checkpoint import load_weights
 from ...utils.checks import check_number
 from ..backbones.stage_division import divide
 from ..batch_norm import check_statistics
+from ..frozen import freeze, keep_statistics
 from ..initialise import children, copy_what_fits
 from ..layers.tokens import Tokens, run_layers
 from ..losses.box_loss import mean_iou
@@ -108,7 +109,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.head_init = head_init
         self.shared_gates = shared_gates
         self.seed = seed
-        self.frozen = [frozen_part(self.student, name) for name in frozen]
+        self.frozen = freeze(self.student, frozen)
         self.teacher_bf16 = teacher_bf16
         # Set by a hook that decides the gates itself.
         self.fixed_gates = None
@@ -168,9 +169,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def train(self, mode: bool = True) -> nn.Module:
         super().train(mode)
-        for part in self.frozen:
-            if isinstance(part, nn.Module):
-                part.eval()  # batch statistics, too
+        keep_statistics(self.frozen)
         return self
 
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
@@ -294,19 +293,6 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def track(self, frame):
         return self.student.track(frame)
-
-
-def frozen_part(student: nn.Module, name: str) -> nn.Module | nn.Parameter:
-    """A part of the student by its name, without gradients from now on.
-
-    Raises:
-        ValueError: there is no such part.
-    """
-    parts = dict(student.named_modules()) | dict(student.named_parameters())
-    if not name or name not in parts:
-        raise ValueError(f'frozen={name!r} is no part of the student, such as '
-                         f'{[name for name, _ in student.named_children()]} and what they hold')
-    return parts[name].requires_grad_(False)
 
 
 def accept_plain_student(distiller: ReplacementDistiller, state_dict: dict, prefix: str,

@@ -2,11 +2,12 @@ from .attention import Attention
 from .block import Block, Mlp
 from .elimination import EliminatingBlock, box_tokens, centre_tokens
 from .patch_embed import ConvStem, PatchEmbed
+from .restricted_block import RestrictedBlock
 from .separable_block import SeparableBlock
 from .tokens import Tokens, resize_grid, run_layers
 
 __all__ = [
     'Attention', 'Block', 'ConvStem', 'EliminatingBlock', 'Mlp',
-    'PatchEmbed', 'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens',
+    'PatchEmbed', 'RestrictedBlock', 'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens',
     'resize_grid', 'run_layers'
 ]

@@ -1,7 +1,9 @@
 """IoU loss and L1 between boxes."""
+import math
+
 import torch
 import torch.nn.functional as F
-from mmdet.models.losses.iou_loss import ciou_loss, giou_loss
+from mmdet.models.losses.iou_loss import giou_loss
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 from torch import Tensor, nn
 
@@ -9,6 +11,34 @@ from ...utils.checks import check_number
 
 # The published losses have no epsilon; one below any possible area only avoids 0 / 0.
 EPS = 1e-12
+
+
+def ciou_loss(boxes: Tensor, target: Tensor, eps: float) -> Tensor:
+    """Mean of ``1 − CIoU`` (Zheng et al., arXiv 2005.03572) as published with MixFormerV2.
+
+    Not MMDetection's, which is not a number where both boxes are the same.
+
+    Args:
+        boxes: (B, 4) x1, y1, x2, y2; x2 < x1 or y2 < y1 make a negative size, IoU 0.
+        target: (B, 4) likewise.
+        eps: below any possible area, in place of 0 in denominators.
+    """
+    low, high = torch.max(boxes[:, :2], target[:, :2]), torch.min(boxes[:, 2:], target[:, 2:])
+    hull = torch.max(boxes[:, 2:], target[:, 2:]) - torch.min(boxes[:, :2], target[:, :2])
+    sizes = [xyxy[:, 2:] - xyxy[:, :2] for xyxy in (boxes, target)]
+    both = (high - low).clamp(min=0).prod(dim=1)
+    iou = both / (sizes[0].prod(dim=1) + sizes[1].prod(dim=1) - both + eps)
+    shift = (boxes[:, :2] + boxes[:, 2:] - target[:, :2] - target[:, 2:]) / 2
+    distance = shift.square().sum(dim=1) / (hull.clamp(min=0).square().sum(dim=1) + eps)
+    angles = [torch.atan(size[:, 0] / (size[:, 1] + eps)) for size in sizes]
+    shape = 4 / math.pi**2 * (angles[1] - angles[0]).square()
+    with torch.no_grad():
+        # Rounding can bring the IoU of a box with itself above 1.
+        rest = (1 - iou).clamp(min=0) + shape
+        share = torch.where((iou > 0.5) & (rest > 0), shape / rest, 0.)
+    return (1 - (iou - distance - share * shape).clamp(-1, 1)).mean()
+
+
 IOU_LOSSES = dict(giou=giou_loss, ciou=ciou_loss)
 
 

@@ -1,5 +1,5 @@
 """Prediction guidance: the teacher's box supervises the student (CompressTracker, section 3.4)."""
-
+import torch.nn.functional as F
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
@@ -20,6 +20,8 @@ class PredictionGuidanceLoss(nn.Module):
         focal_weight: weight of the focal loss of the mixed path's score map to the heat map of the
             teacher's box. The paper describes it, the published code has none: off by default.
         iou: 'giou' or 'ciou'.
+        edge_kl: weight of the divergence of the mixed path's edge distributions from the
+            teacher's, as in MixFormerV2's own distillation; off by default.
     """
 
     def __init__(self,
@@ -27,12 +29,15 @@ class PredictionGuidanceLoss(nn.Module):
                  iou_weight: float = 2.,
                  l1_weight: float = 5.,
                  focal_weight: float = 0.,
-                 iou: str = 'giou') -> None:
+                 iou: str = 'giou',
+                 edge_kl: float = 0.) -> None:
         super().__init__()
         check_number('loss_weight', loss_weight, '[0, inf)')
         check_number('focal_weight', focal_weight, '[0, inf)')
         self.loss_weight = loss_weight
         self.focal_weight = focal_weight
+        check_number('edge_kl', edge_kl, '[0, inf)')
+        self.edge_kl = edge_kl
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
     def forward(self, mixed: Prediction, teacher: Prediction) -> dict[str, Tensor]:
@@ -43,9 +48,19 @@ class PredictionGuidanceLoss(nn.Module):
 
         Returns:
             ``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head
-            has a score map, ``loss_guidance_focal``.
+            has a score map or edge distributions, ``loss_guidance_focal`` or
+            ``loss_guidance_edge_kl``.
         """
         terms = self.box_loss(mixed.boxes, teacher.boxes, clamp_target=False)
         if self.focal_weight and mixed.score_map is not None:
             terms['focal'] = self.focal_weight * focal_loss(mixed.score_map, teacher.boxes)
+        if self.edge_kl and 'edge_logits' in mixed.outputs:
+            terms['edge_kl'] = self.edge_kl * edge_divergence(
+                mixed.outputs['edge_logits'], teacher.outputs['edge_logits'])
         return {f'loss_guidance_{name}': self.loss_weight * term for name, term in terms.items()}
+
+
+def edge_divergence(mixed: Tensor, teacher: Tensor) -> Tensor:
+    """Mean over samples and edges of KL(teacher ‖ mixed), of logits (B, 4, n) each."""
+    mixed, teacher = (logits.log_softmax(dim=-1).flatten(0, 1) for logits in (mixed, teacher))
+    return F.kl_div(mixed, teacher, reduction='batchmean', log_target=True)

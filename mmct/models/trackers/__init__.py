@@ -1,4 +1,5 @@
 from .base import OneStreamTracker
+from .mixformerv2 import MixFormerV2
 from .ostrack import OSTrack
 
-__all__ = ['OSTrack', 'OneStreamTracker']
+__all__ = ['MixFormerV2', 'OSTrack', 'OneStreamTracker']

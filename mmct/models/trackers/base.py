@@ -17,6 +17,7 @@ from ...runtime.network import Network, NetworkInfo
 from ...runtime.tracker import Tracker
 from ...utils.checks import check_number
 from ..batch_norm import check_statistics
+from ..frozen import freeze, keep_statistics
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
 from ..torch_network import TorchNetwork
@@ -34,7 +35,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
         data_preprocessor: config of the preprocessor of training pairs; also gives the mean and
             standard deviation of the crops at test.
         test_cfg: ``template_factor`` and ``search_factor``, side of a crop over sqrt(w · h) of
-            the box; ``margin``, pixels of a box that stay inside the frame.
+            the box; ``margin``, pixels of a box that stay inside the frame; ``templates``, config
+            of a policy in place of ``template_policy``.
+        frozen: parts that stay as they are, weights and statistics, such as 'backbone'.
 
     Attributes:
         memory_tokens: M, tokens that a frame hands on to the next; 0 for trackers without.
@@ -49,6 +52,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
                  data_preprocessor: dict | None = None,
                  train_cfg: dict | None = None,
                  test_cfg: dict | None = None,
+                 frozen: Sequence[str] = (),
                  init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
@@ -63,6 +67,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
                                ('margin', '(0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
+        self.frozen = freeze(self, frozen)
         self._failed = None
         self._tracking = None
 
@@ -111,7 +116,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
         """
         if mode:
             check_statistics(self)
-        return super().train(mode)
+        super().train(mode)
+        keep_statistics(self.frozen)
+        return self
 
     @staticmethod
     def unpack(inputs: dict, data_samples: list, view: str = '') -> Clip:
@@ -119,6 +126,10 @@ class OneStreamTracker(BaseSingleObjectTracker):
         (B, S, 3, Sx, Sx), boxes xyxy in pixels of these.
 
         Args:
+            inputs: see above.
+            data_samples: with ``gt_instances`` and ``search_gt_instances``, whose ``bboxes`` are
+                of the templates and of the search frames; the latter with ``labels`` (S,), 1
+                where the target is there, if it is not everywhere.
             view: 'student_' for crops of the same boxes at another size, ``'student_img'`` and
                 ``'student_search_img'``.
         """
@@ -129,7 +140,11 @@ class OneStreamTracker(BaseSingleObjectTracker):
             [template_boxes[..., :2], template_boxes[..., 2:] - template_boxes[..., :2]], dim=-1)
         template_boxes = template_boxes * (templates.size(-1) / inputs['img'].size(-1))
         gt_boxes = bbox_xyxy_to_cxcywh(boxes) / inputs['search_img'].size(-1)
-        return Clip(templates, template_boxes, searches, gt_boxes)
+        labels = None
+        if 'labels' in data_samples[0].search_gt_instances:
+            labels = torch.stack([torch.as_tensor(s.search_gt_instances.labels)
+                                  for s in data_samples]).to(searches)
+        return Clip(templates, template_boxes, searches, gt_boxes, labels)
 
     def predictions(self, clip: Clip) -> Iterator[Prediction]:
         """Of each search frame of a clip, in order."""
@@ -143,8 +158,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
         """Tracking losses of a batch, summed over its search frames."""
         clip = self.unpack(inputs, data_samples)
-        frames = zip(self.predictions(clip), clip.gt_boxes.unbind(1))
-        return summed([self.head.loss(prediction, gt_boxes) for prediction, gt_boxes in frames])
+        truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
+        frames = zip(self.predictions(clip), *(truth.unbind(1) for truth in truths))
+        return summed([self.head.loss(prediction, *truth) for prediction, *truth in frames])
 
     def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
         """What the head gives for the last search frame of a batch; ``data_samples`` are needed
@@ -250,7 +266,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
             template_size=backbone.template_size, search_size=backbone.search_size,
             template_factor=self.test_cfg['template_factor'],
             search_factor=self.test_cfg['search_factor'], margin=self.test_cfg['margin'],
-            grid=backbone.search_grid, head=self.head.kind, templates=self.template_policy,
+            grid=backbone.search_grid, head=self.head.kind,
+            templates=self.test_cfg.get('templates', self.template_policy),
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
 
 

@@ -108,7 +108,10 @@ LAYOUTS = (
         rules={**OWN_TRUNK, **TABLES}, fields=FIELDS,
         ignored={'head.*': 'each head has its own names; a pretrained ViT has none yet',
                  'backbone.patch_embed.*': 'each stem has its own names'},
-        unreleased={'backbone.patch_embed.layers.': 'a convolutional stem'}),
+        unreleased={'backbone.patch_embed.layers.': 'a convolutional stem'},
+        sizes={'embed_dims': ('backbone.norm.weight', 0),
+               'template tokens (template_size)': ('backbone.pos_embed_z', 1),
+               'search tokens (search_size)': ('backbone.pos_embed_x', 1)}),
     *(released(layers, towers) for layers in ('blocks', 'distill_blocks')
       for towers in (CENTER, CORNER)),
     Layout(

@@ -1,0 +1,135 @@
+"""MixFormerV2's ViT (arXiv 2305.15896): prediction tokens beside templates and search crop."""
+import torch
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from ..layers import Tokens
+from .vit import ViT, init_as_mae
+
+EDGES = ('left', 'right', 'top', 'bottom')
+
+
+@MODELS.register_module()
+class MixViT(ViT):
+    """Templates, a search crop and a prediction token for each edge of the box, through one ViT.
+
+    A *stageable* backbone, see ``docs/add_teacher.md``. Template tokens attend to template tokens
+    only, all others to all (section 3.1), so there are two forms, equal within rounding:
+    :meth:`embed` -> each of ``layers`` with all tokens; and :meth:`encode`, which runs the layers
+    for templates once and keeps their keys and values, then :meth:`follow` for each frame.
+
+    The position tables are sines, never trained, but loaded from files.
+
+    Args:
+        embed_dims: C, a multiple of 4.
+        depth: number of layers.
+        num_heads: attention heads of a layer.
+        mlp_ratio: hidden width of a layer's MLP over C.
+        template_size: side of a template crop in pixels, a multiple of ``patch_size``.
+        search_size: side of the search crop in pixels, likewise.
+        patch_size: side of a token in pixels.
+        drop_path_rate: stochastic depth of the last layer, growing linearly from 0.
+
+    Attributes:
+        groups: of a training clip, which has two templates; more may come at test.
+    """
+    sees = dict(template=('template', ))
+
+    def __init__(self,
+                 embed_dims: int = 768,
+                 depth: int = 8,
+                 num_heads: int = 12,
+                 mlp_ratio: float = 4.,
+                 template_size: int = 128,
+                 search_size: int = 288,
+                 patch_size: int = 16,
+                 drop_path_rate: float = 0.,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(embed_dims, depth, template_size, search_size, patch_size,
+                         drop_path_rate, init_cfg)
+        if embed_dims % 4:
+            raise ValueError(f'embed_dims={embed_dims} of a MixViT must be a multiple of 4')
+        self.groups = self.groups_of(2)
+        self.patch_embed = MODELS.build(
+            dict(type='PatchEmbed', embed_dims=embed_dims, patch_size=patch_size))
+        self.pos_embed_t, self.pos_embed_s = (
+            nn.Parameter(sine_table(grid, embed_dims)[None], requires_grad=False)
+            for grid in (self.template_grid, self.search_grid))
+        self.reg_tokens = nn.Parameter(torch.zeros(1, len(EDGES), embed_dims))
+        self.pos_embed_reg = nn.Parameter(torch.zeros(1, len(EDGES), embed_dims))
+        self.layers = nn.ModuleList(
+            MODELS.build(dict(type='RestrictedBlock', embed_dims=embed_dims, num_heads=num_heads,
+                              mlp_ratio=mlp_ratio, drop_path=rate, sees=self.sees))
+            for rate in self.drop_path_rates(drop_path_rate, depth))
+        nn.init.trunc_normal_(self.reg_tokens, std=.02)
+        init_as_mae(self.layers)
+
+    def groups_of(self, templates: int) -> dict[str, tuple[int, ...]]:
+        """Groups of tokens with so many templates, with their grids; none of 0 templates."""
+        template = dict(template=(templates, self.template_grid, self.template_grid))
+        return {**(template if templates else {}),
+                'search': (self.search_grid, self.search_grid), 'prediction': (len(EDGES), )}
+
+    def embed(self, templates: Tensor, search: Tensor) -> Tokens:
+        """All tokens before the first layer, of templates (B, T, 3, Sz, Sz) and search crops
+        (B, 3, Sx, Sx), normalised RGB."""
+        x = torch.cat([self._embed_templates(templates), self._embed_search(search)], dim=1)
+        return Tokens(x, self.groups_of(templates.size(1)))
+
+    def encode(self, templates: Tensor) -> dict[str, Tensor]:
+        """What depends on the templates only.
+
+        Args:
+            templates: (B, T, 3, Sz, Sz) normalised RGB, the first and then T − 1 online ones.
+
+        Returns:
+            ``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) of template tokens in each of
+            the L layers.
+        """
+        groups = self.groups_of(templates.size(1))
+        tokens = Tokens(self._embed_templates(templates), dict(template=groups['template']))
+        kept = []
+        for layer in self.layers:
+            tokens, own = layer.keep(tokens)
+            kept.append(own)
+        keys, values = (torch.stack(parts, dim=1) for parts in zip(*kept))
+        return dict(keys=keys, values=values)
+
+    def follow(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
+        """Search and prediction tokens behind the last layer, of what :meth:`encode` gave and
+        search crops (B, 3, Sx, Sx), normalised RGB."""
+        tokens = Tokens(self._embed_search(search), self.groups_of(0))
+        kept = zip(encoded['keys'].unbind(1), encoded['values'].unbind(1))
+        for layer, own in zip(self.layers, kept, strict=True):
+            tokens = layer(tokens, own)
+        return tokens
+
+    def finalize(self, tokens: Tokens) -> Tokens:
+        """The same; there is no last norm."""
+        return tokens
+
+    def _embed_templates(self, templates: Tensor) -> Tensor:
+        self.check_crops('template', templates)
+        tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_t
+        return tokens.reshape(templates.size(0), -1, self.embed_dims)
+
+    def _embed_search(self, search: Tensor) -> Tensor:
+        """With the prediction tokens behind."""
+        self.check_crops('search', search)
+        prediction = (self.reg_tokens + self.pos_embed_reg).expand(search.size(0), -1, -1)
+        return torch.cat([self.patch_embed(search) + self.pos_embed_s, prediction], dim=1)
+
+
+def sine_table(grid: int, dims: int) -> Tensor:
+    """(grid², dims) places on a map, row-major (MAE, arXiv 2111.06377).
+
+    The first half of the channels encodes the column, the second the row; in each, sines and then
+    cosines, of wavelengths from 2π cells to almost 20 000π.
+    """
+    # In float64 as published: the largest angles are many radians.
+    places = torch.arange(grid, dtype=torch.float64)
+    rates = 10000**(-torch.arange(dims // 4, dtype=torch.float64) / (dims // 4))
+    angles = places[:, None] * rates
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1).float()
+    columns, rows = waves[None, :].expand(grid, -1, -1), waves[:, None].expand(-1, grid, -1)
+    return torch.cat([columns, rows], dim=2).flatten(0, 1)

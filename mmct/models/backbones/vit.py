@@ -1,0 +1,64 @@
+"""What the ViTs of all one-stream trackers have in common."""
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ...utils.checks import check_number
+
+
+class ViT(BaseModule):
+    """Sizes of a ViT that takes a template and a search crop, checked.
+
+    Attributes:
+        embed_dims: C.
+        template_size, search_size: sides of the crops in pixels.
+        patch_size: side of a token in pixels.
+        template_grid, search_grid: tokens a side of the crops.
+    """
+
+    def __init__(self, embed_dims: int, depth: int, template_size: int, search_size: int,
+                 patch_size: int, drop_path_rate: float, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        check_number('depth', depth, '[1, 1000]', whole=True)
+        check_number('embed_dims', embed_dims, '[1, 16384]', whole=True)
+        check_number('patch_size', patch_size, '[1, 4096]', whole=True)
+        check_number('drop_path_rate', drop_path_rate, '[0, 1)')
+        for name, size in (('template_size', template_size), ('search_size', search_size)):
+            check_number(name, size, '(-inf, 4096]', whole=True)
+            if size <= 0 or size % patch_size:
+                raise ValueError(f'{name}={size} is not a positive multiple of the patch size '
+                                 f'{patch_size}; change {name} in the config')
+        self.embed_dims = embed_dims
+        self.template_size = template_size
+        self.search_size = search_size
+        self.patch_size = patch_size
+        self.template_grid = template_size // patch_size
+        self.search_grid = search_size // patch_size
+
+    def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
+        """Of each layer, growing linearly from 0 to ``rate``."""
+        # On the CPU also where a network is built on the device 'meta', to be counted.
+        return torch.linspace(0, rate, depth, device='cpu').tolist()
+
+    def check_crops(self, name: str, crops: Tensor) -> None:
+        """See that crops of the 'template' or 'search' kind have the size of the config.
+
+        Raises:
+            ValueError: they have not.
+        """
+        size = getattr(self, f'{name}_size')
+        if tuple(crops.shape[-2:]) != (size, size):
+            raise ValueError(f'{name} crops are {tuple(crops.shape[-2:])} pixels, the backbone '
+                             f'takes {name}_size={size}; make CropPair.size (student_size for a '
+                             'student of another resolution) and the config of the backbone agree')
+
+
+def init_as_mae(layers: nn.Module) -> None:
+    """First weights as of MAE, whose weights the published trackers start from; they suit narrow
+    layers, too."""
+    for module in layers.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,41 @@
+"""MixFormerV2 (arXiv 2305.15896)."""
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from ..layers.tokens import Tokens
+from ..structures import Prediction
+from .base import OneStreamTracker
+
+
+@MODELS.register_module()
+class MixFormerV2(OneStreamTracker):
+    """The first template, an online one and a search crop through a ``MixViT``.
+
+    Arguments as of :class:`OneStreamTracker`. The online template is the one of the best score in
+    each interval (``test_cfg.templates``, by default an interval of 200 frames); without a score
+    head it stays the first.
+    """
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        policy = self.test_cfg.get('templates', self.template_policy)
+        if policy.get('type') != 'Fixed' and self.head.score_head is None:
+            raise ValueError(f'test_cfg.templates={policy} goes by the score, but the head has '
+                             "none; set head.with_score=True, or dict(type='Fixed', copies=2)")
+
+    @property
+    def template_policy(self) -> dict:
+        """By whether there is a score to choose by."""
+        if self.head.score_head is None:
+            return dict(type='Fixed', copies=2)
+        return dict(type='BestOfInterval', interval=200)
+
+    def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
+              memory: Tensor) -> Tokens:
+        return self.backbone.embed(templates, search)
+
+    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
+        return self.backbone.encode(templates)
+
+    def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
+        return self.read_out(self.backbone.follow(encoded, search))
