@@ -464,7 +464,7 @@ def test_teacher_of_another_shape(tmp_path, other, message):
 
 def test_teacher_that_is_no_tracker(tmp_path):
     save_checkpoint({'state_dict': {'fc.weight': torch.zeros(2, 2)}}, tmp_path / 'other.pth')
-    with pytest.raises(CheckpointError, match=r"not an OSTrack .* keys are \['fc.weight'\]"):
+    with pytest.raises(CheckpointError, match=r"of a known tracker: .* keys are \['fc.weight'\]"):
         starting(tmp_path / 'other.pth')
 
 

@@ -9,6 +9,7 @@ from mmtrack.registry import MODELS
 from tiny import build, distiller, packed_pairs, same_weights, shake
 
 from mmct.checkpoint import CheckpointError, convert, load_weights, read_checkpoint, save_tracker
+from mmct.checkpoint.loading import starting_weights
 from mmct.checkpoint.names import from_released, to_released
 from mmct.models import EdgeHead, MixFormerV2
 from mmct.models.backbones import MixViT, StageDividedMixViT
@@ -404,6 +405,29 @@ def test_compression_by_the_unchanged_distiller(tmp_path, gates, ratio):
         assert all(gradients) if gate else not any(gradients)
 
 
+@pytest.mark.parametrize('gates', [[True, False], [False, True], [True, True]])
+def test_student_of_another_width_and_resolution(tmp_path, gates):
+    file = tmp_path / 'teacher.pth'
+    save_tracker(build(mixformer()).state_dict(), file, student=False)
+    config = mix_student(embed_dims=12, template_size=16, search_size=32)
+    config['head']['in_channels'] = 12
+    model = MODELS.build(distiller(file, mixformer(), student=config))
+    model.build_teacher()
+    # Tables of another grid are sines, not those of the teacher.
+    assert torch.equal(model.student.backbone.pos_embed_s[0], sine_table(2, 12))
+    teacher_clip = mix_clip()
+    clip = teacher_clip._replace(
+        templates=F.avg_pool2d(teacher_clip.templates.flatten(0, 1), 2).unflatten(0, (3, 2)),
+        searches=teacher_clip.searches[:, :, :, 8:40, 8:40])
+    stages, prediction = model.mixed_path(clip, 0, model.student.no_memory(clip.searches), gates)
+    for tokens, gate in zip(stages, gates, strict=True):
+        assert tokens.groups == (model.student if gate else model.teacher).backbone.groups
+    losses = model.losses(clip, teacher_clip, gates)
+    model.parse_losses(losses)[0].backward()
+    assert prediction.boxes.shape == (3, 4)
+    assert model.student.backbone.reg_tokens.grad.abs().sum() > 0
+
+
 def test_drop_path_is_the_teachers_of_the_first_layer_of_a_stage():
     backbone = StageDividedMixViT(embed_dims=WIDTH, num_heads=2, teacher_depth=8, division=4,
                                   drop_path_rate=0.1)
@@ -449,6 +473,14 @@ def test_file_of_another_shape(tmp_path, options, message):
     with pytest.raises(CheckpointError, match=f'^teacher checkpoint .* has {message}') as caught:
         load_weights(MODELS.build(mixformer()), file, 'teacher')
     assert '\n' not in str(caught.value)
+
+
+def test_start_from_a_file_for_other_crops():
+    """As from the released MixFormerV2-S: all fits but the tables, which are sines anyway."""
+    released = to_released(build(mixformer(search=64)).state_dict(), False, '')
+    state, lacking = starting_weights(MODELS.build(mixformer()), released, 'small.pth')
+    assert lacking == ['backbone.pos_embed_s']
+    assert 'backbone.layers.3.mlp.fc2.bias' in state
 
 
 def test_what_a_file_lacks(tmp_path):
