@@ -8,7 +8,7 @@ import numpy as np
 
 from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
-from .templates import make_policy
+from .templates import make_policy, policy_text
 
 # Name of the entry in the metadata of an exported file.
 METADATA = 'mmct'
@@ -66,6 +66,14 @@ class NetworkInfo:
         if self.head == 'corner':
             return outputs['box'].tolist(), float(outputs['score'])
         return decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
+
+    def differences(self, other: 'NetworkInfo') -> str:
+        """What differs from another network, in words; nothing is said of precision."""
+        words = [{**asdict(info), 'template policy': policy_text(info.templates)}
+                 for info in (self, other)]
+        return '; '.join(f'{name.replace("_", " ")} {value}, not {words[1][name]}'
+                         for name, value in words[0].items()
+                         if value != words[1][name] and name not in ('templates', 'precision'))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

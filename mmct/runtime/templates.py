@@ -108,3 +108,9 @@ def make_policy(config: dict) -> TemplatePolicy:
         return POLICIES[kind](**arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f'template policy {kind}: {error}') from None
+
+
+def policy_text(config: dict) -> str:
+    """A policy as it would be made in Python."""
+    arguments = ', '.join(f'{name}={value!r}' for name, value in config.items() if name != 'type')
+    return f'{config["type"]}({arguments})'

@@ -1,6 +1,7 @@
 """Which templates a frame is searched with, and when they are encoded."""
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -246,6 +247,15 @@ def test_recorded_runs(golden, name):
         assert np.array_equal(crops, [expected[0], expected[update['from_frame']]])
 
 
+def test_what_differs_is_said_in_words():
+    one, other = Watching(FIXED).info, Watching({'type': 'BestOfInterval', 'interval': 9}).info
+    assert one.differences(one) == ''
+    assert one.differences(replace(one, precision='fp16')) == ''
+    assert one.differences(replace(other, head='edge', search_factor=5., memory=(1, 8))) == (
+        'search factor 4.0, not 5.0; head corner, not edge; memory (0, 0), not (1, 8); template '
+        'policy Fixed(), not BestOfInterval(interval=9)')
+
+
 def test_making_a_policy_leaves_its_config_as_it_is():
     config = dict(FIXED)
     make_policy(config)
@@ -300,6 +310,39 @@ def test_targets_of_one_batch_have_templates_of_their_own(last):
         used.append(network.used)
     # Encoded first for one and the other, then after their third frames.
     assert used == [[1, 2], [1, 2], [3, 2], [3, 4]]
+
+
+def test_targets_whose_templates_have_other_shapes_are_batches_of_their_own(last):
+    """Results are in the order of the targets."""
+    class Growing(Watching):
+        batches = []
+
+        def encode(self, crops, boxes):
+            super().encode(crops, boxes)
+            number = len(self.encoded)
+            return {'key': np.full((1, 1 + number % 2), number), 'value': np.full(1, number)}
+
+        def step(self, encoded, crops, memories=None):
+            keys = np.concatenate([own['key'] for own in encoded])
+            self.batches.append(keys[:, 0].tolist())
+            boxes = np.tile(np.float32([.5, .5, .25, .25]), (len(crops), 1))
+            # What is found tells of whose templates and crop it was made.
+            return {'box': boxes, 'score': keys[:, 0] + crops.mean(axis=(1, 2, 3)) / 1e3}
+
+    frames, network = moving_disc(2), Growing(FIXED)
+    boxes = [BOX, (20., 30., 30., 18.), (90., 60., 12., 30.), (60., 20., 40., 40.)]
+    alone, together = ([Tracker(network) for _ in boxes] for _ in range(2))
+    for followers in (alone, together):
+        network.encoded.clear()
+        for follower, box in zip(followers, boxes, strict=True):
+            follower.init(frames[0], box)
+    expected = [follower.update(frames[1]) for follower in alone]
+    network.batches.clear()
+    assert update_many(together, frames[1]) == expected
+    assert network.batches == [[1, 3], [2, 4]]
+    network.batches.clear()
+    update_many(together[::2], frames[1])
+    assert network.batches == [[1, 3]]
 
 
 @pytest.mark.parametrize('many', [False, True])

@@ -14,8 +14,8 @@ from vittrack.reading import read_vittrack
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
 from mmct.deploy import export_tracker
+from mmct.deploy.calibration import Sample, noise
 from mmct.evaluation.complexity import count_macs, count_parameters
-from mmct.models import OSTrack
 from mmct.models.torch_network import DTYPES, TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
@@ -114,7 +114,7 @@ class Row:
 
 
 def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequence[tuple],
-            samples: Sequence = (), device: str = 'cpu'
+            samples: Sequence[Sample] = (), device: str = 'cpu'
             ) -> tuple[list[Contestant], dict[str, tuple[int, int]]]:
     """Weights and exported files of teacher and student, and their MACs and parameters.
 
@@ -122,7 +122,7 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
 
     Args:
         checkpoint: of the student, or of the tracker, if it is one; None for random weights.
-        samples: crops that int8 is calibrated with; noise if there are none, enough for timing.
+        samples: that int8 is calibrated with; noise if there are none, enough for timing.
     """
     model = config.model
     trackers = {'tracker': model} if 'student' not in model else {
@@ -140,7 +140,7 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
             precision, _, suffix = file.partition('.')
             export_tracker(tracker, folder / f'{role}.{file}',
                            'openvino' if suffix == 'xml' else 'onnx', precision,
-                           samples or noise(tracker), strict=bool(samples), bias='fast')
+                           samples or noise(tracker.info, 8), strict=bool(samples), bias='fast')
         contestants += [Contestant(role, *kind, cfg, folder, device) for kind in kinds]
     return contestants, costs
 
@@ -155,12 +155,6 @@ def peers(file: Path) -> tuple[list[Peer], tuple[int, int]]:
 def without_elimination(cfg: dict) -> dict:
     """Exported files keep all tokens, so all others do."""
     return dict(cfg, backbone={k: v for k, v in cfg['backbone'].items() if k != 'elimination'})
-
-
-def noise(tracker: OSTrack, count: int = 8) -> list:
-    rng = np.random.default_rng(0)
-    return [tuple(rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in (
-        tracker.backbone.template_size, tracker.backbone.search_size)) for _ in range(count)]
 
 
 def measure(contestants: Sequence[Contestant | Peer], costs: dict, threads: int, steps: int,
