@@ -11,7 +11,7 @@ from ..models.torch_network import TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import Tracker
 from ..runtime.network import Network, NetworkInfo
-from ..runtime.templates import make_policy
+from ..runtime.templates import count_templates
 
 
 class Sample(NamedTuple):
@@ -29,16 +29,9 @@ class Sample(NamedTuple):
     memory: np.ndarray | None = None
 
 
-def count_templates(info: NetworkInfo) -> int:
-    """T, how many templates the policy of a network gives it."""
-    policy = make_policy(info.templates)
-    policy.start(np.zeros((1, 1, 3), np.uint8), np.zeros(4, np.float32))
-    return len(policy.current(1)[0])
-
-
 def noise(info: NetworkInfo, count: int) -> list[Sample]:
     """Samples that any network can be run on."""
-    rng, number = np.random.default_rng(0), count_templates(info)
+    rng, number = np.random.default_rng(0), count_templates(info.templates)
 
     def crops(*shape: int) -> np.ndarray:
         return rng.integers(0, 256, (*shape, shape[-1], 3), dtype=np.uint8)

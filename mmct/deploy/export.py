@@ -17,8 +17,9 @@ from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
 from ..runtime.backends import step_inputs
 from ..runtime.network import METADATA, Network, NetworkInfo
+from ..runtime.templates import count_templates
 from ..utils.extras import require
-from .calibration import Sample, count_templates, noise
+from .calibration import Sample, noise
 from .quantize import quantize
 
 OPSET = 20  # the first with GELU and LayerNorm
@@ -64,7 +65,8 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
     if precision == 'int8' and not samples:
         raise ValueError('int8 needs crops to calibrate with; give a data set or a video')
     tracker = tracker.cpu().eval()
-    given, taken = {len(sample.templates) for sample in samples}, count_templates(tracker.info)
+    given = {len(sample.templates) for sample in samples}
+    taken = count_templates(tracker.info.templates)
     if given - {taken}:
         raise ValueError(f'calibration samples have {sorted(given)} templates, the tracker takes '
                          f'{taken}')

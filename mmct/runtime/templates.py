@@ -114,3 +114,10 @@ def policy_text(config: dict) -> str:
     """A policy as it would be made in Python."""
     arguments = ', '.join(f'{name}={value!r}' for name, value in config.items() if name != 'type')
     return f'{config["type"]}({arguments})'
+
+
+def count_templates(config: dict) -> int:
+    """T, how many templates a policy gives to a frame."""
+    policy = make_policy(config)
+    policy.start(np.zeros((1, 1, 3), np.uint8), np.zeros(4, np.float32))
+    return len(policy.current(1)[0])

@@ -132,7 +132,7 @@ def test_statistics_of_the_stem_can_be_kept(restored, pairs):
                if not torch.equal(value, before[name])}
     assert any(name.startswith('head.') for name in changed)
     assert not any(name.startswith('backbone.') for name in changed)
-    crop = images(model, torch.from_numpy(np.stack([template for template, _ in pairs])))
+    templates, _ = crops_of(model, pairs)
     with torch.no_grad():
-        torch.testing.assert_close(model.backbone.encode(crop[:, None]),
-                                   restored.eval().backbone.encode(crop[:, None]))
+        torch.testing.assert_close(model.backbone.encode(templates),
+                                   restored.eval().backbone.encode(templates))
