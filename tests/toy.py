@@ -115,6 +115,26 @@ class ToyTracker(OneStreamTracker):
         return self.read_out(run_layers(self.backbone.layers, tokens))
 
 
+@MODELS.register_module()
+class CachedToyTracker(ToyTracker):
+    """The same tokens, encoded as several tensors of different shapes and any names."""
+    memory_tokens = 0
+
+    def encode(self, templates, template_boxes):
+        x = self.backbone.encode(templates)
+        x = torch.stack([x[..., 0::2], x[..., 1::2]], dim=1)  # (B, 2, N, C / 2), as heads are
+        return {'key.0': x[:, :, ::2], 'value.0': x[:, :, 1::2], 'mean': x.mean(dim=2)}
+
+    def step(self, encoded, search, memory):
+        x = torch.stack([encoded['key.0'], encoded['value.0']], dim=3).flatten(2, 3)
+        x = torch.stack(x.unbind(1), dim=-1).flatten(2)
+        shift = encoded['mean'].flatten(1)[:, None] - torch.cat(
+            [x[..., 0::2], x[..., 1::2]], dim=2).mean(dim=1, keepdim=True)
+        memory = memory.new_zeros(memory.size(0), 1, WIDTH)
+        tokens = self.backbone.join(x + shift, search, memory)
+        return super().read_out(run_layers(self.backbone.layers, tokens))
+
+
 def toy_teacher(width=WIDTH):
     return {'type': 'ToyTracker', 'backbone': {'type': 'ToyViT', 'embed_dims': width, 'depth': 4},
             'head': {'type': 'QueryHead', 'in_channels': width}}

@@ -37,6 +37,9 @@ def parse_args() -> argparse.Namespace:
                         help='pairs that are looked at (default %(default)s)')
     parser.add_argument('--metric', choices=['cosine', 'start'], default='cosine',
                         help='default %(default)s')
+    parser.add_argument('--groups', nargs='+', default=[], metavar='NAME',
+                        help='groups of tokens that are compared, such as template search; each '
+                        'counts alike (default: all tokens together)')
     parser.add_argument('--pairs', choices=['val', 'train'], default='val',
                         help='which pairs of the config (default %(default)s)')
     parser.add_argument('--batch-size', type=int, default=8, metavar='B')
@@ -72,7 +75,7 @@ def main(args: argparse.Namespace) -> None:
             own = progress.add_task(name, total=times * len(loader.dataset))
             return lambda pairs: progress.advance(own, pairs)
 
-        similarity = layer_similarity(teacher, loader, task('pairs compared'))
+        similarity = layer_similarity(teacher, loader, task('pairs compared'), args.groups)
         suggested = {number: best_division(similarity, number) for number in even}
         if args.metric == 'start':
             students = UntrainedStudents(teacher, loader, task('pairs embedded'))

@@ -2,9 +2,11 @@
 student; or, by --train, seconds of a training step; or, by --data, pairs per second of a worker.
 
 The first row is the step as the published code has it (eager fp32, attention multiplied out; in
-tracking its maps kept, the template embedded in every frame and batch norm not folded; in training
+tracking its maps kept, templates run in every frame and batch norm not folded; in training
 the teacher twice in memory), or MMTracking's own pipeline; ratios are to it. All take turns in one
-run. Weights that are not given are random, which takes as long.
+run. Weights that are not given are random, which takes as long. GMACs are those of a frame, and
+apart those of encoding templates, once a target or update; if they are many, the row full:fp32 is
+there, which encodes nothing ahead.
 """
 import argparse
 import json
@@ -150,10 +152,10 @@ def data(config, args, folder: Path, progress):
 def record(row) -> dict:
     contestant = row.contestant
     return dict(role=contestant.role, backend=contestant.backend, precision=contestant.precision,
-                macs=row.macs, parameters=row.parameters, crop_ms=row.crop,
-                network_ms=row.network, decode_ms=row.decode, update_ms=row.update,
-                update_10_90_ms=row.spread, fps=1e3 / row.update, peak_memory_mb=row.memory,
-                video_ms=row.video, many_ms=row.many)
+                macs=row.macs, encode_macs=row.encode_macs, parameters=row.parameters,
+                crop_ms=row.crop, network_ms=row.network, decode_ms=row.decode,
+                update_ms=row.update, update_10_90_ms=row.spread, fps=1e3 / row.update,
+                peak_memory_mb=row.memory, video_ms=row.video, many_ms=row.many)
 
 
 def table(rows) -> list[dict]:
@@ -176,7 +178,8 @@ def table(rows) -> list[dict]:
             'to published': f'{base.update / row.update:.2f} x' if base else '',
             **({'to the file': f'{peer.update / row.update:.2f} x'} if peer else {}),
             'to teacher': f'{teacher.update / row.update:.2f} x' if teacher else '',
-            'GMACs': f'{row.macs / 1e9:.3g}', 'parameters': f'{row.parameters / 1e6:.3g} M',
+            'GMACs': f'{row.macs / 1e9:.3g}', 'encode GMACs': f'{row.encode_macs / 1e9:.3g}',
+            'parameters': f'{row.parameters / 1e6:.3g} M',
             'memory MB': '' if row.memory is None else f'{row.memory:.0f}',
             **({'video FPS': f'{1e3 / row.video:.0f}'} if row.video else {}),
             **{f'{count} targets/s': f'{1e3 * count / ms:.0f}' for count, ms in row.many.items()}})

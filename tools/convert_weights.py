@@ -42,13 +42,13 @@ def main(args) -> None:
 def vittrack(args) -> None:
     from vittrack.conversion import convert_vittrack
 
-    from mmct.deploy.calibration import pairs_of_config
+    from mmct.deploy.calibration import samples_of_config
     from mmct.utils.checks import check_number
 
     if args.to == 'released':
         raise ValueError(f'{args.source} is a released VitTrack; --to released is for checkpoints')
     check_number('--samples', args.samples, '[1, inf)', whole=True)
-    pairs = pairs_of_config(existing_config(args.calibration), args.samples) \
+    pairs = samples_of_config(existing_config(args.calibration), args.samples) \
         if args.calibration else ()
     count = convert_vittrack(args.source, args.target, pairs)
     norm = f'statistics of batch norm measured on {count} pairs' if count else \

@@ -19,7 +19,7 @@ def parse_args():
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
                         help='of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
-                        'frames, tracked from --box; default: the validation pairs of the config')
+                        'frames, tracked from --box; default: the validation set of the config')
     parser.add_argument('--box', type=box, metavar='X,Y,W,H')
     parser.add_argument('--samples', type=int, default=128, metavar='N',
                         help='calibration crops (default %(default)s)')
@@ -31,7 +31,7 @@ def parse_args():
 def main(args) -> None:
     from mmct import load_tracker
     from mmct.deploy import export_tracker
-    from mmct.deploy.calibration import crops_of_video, pairs_of_config
+    from mmct.deploy.calibration import samples_of_config, samples_of_video
     from mmct.runtime.frames import Frames
 
     if args.calibration and args.box is None:
@@ -41,11 +41,11 @@ def main(args) -> None:
     samples = []
     if args.precision == 'int8' and args.calibration:
         frames = Frames(args.calibration)
-        samples = crops_of_video(
+        samples = samples_of_video(
             tracker, track(frames, 'calibration', total=frames.length), args.box, args.samples)
     elif args.precision == 'int8':
-        pairs = pairs_of_config(existing_config(args.config), args.samples)
-        samples = list(track(pairs, 'calibration', total=args.samples))
+        found = samples_of_config(existing_config(args.config), args.samples)
+        samples = list(track(found, 'calibration', total=args.samples))
     kind = args.format or ('openvino' if args.out.suffix == '.xml' else 'onnx')
     written = export_tracker(tracker, args.out, kind, args.precision, samples,
                              bias=args.bias_correction)

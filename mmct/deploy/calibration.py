@@ -1,5 +1,6 @@
-"""Crops to quantize by: of a data set's pairs, or of a video that is tracked."""
+"""Samples to quantize by: of a data set, or of a video that is tracked; or noise."""
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from mmengine.config import Config
@@ -9,23 +10,54 @@ from mmtrack.registry import DATASETS
 from ..models.torch_network import TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import Tracker
-from ..runtime.network import Network
+from ..runtime.network import Network, NetworkInfo
+from ..runtime.templates import count_templates
 
-Sample = tuple[np.ndarray, np.ndarray]  # (S, S, 3) uint8 BGR: template, search
+
+class Sample(NamedTuple):
+    """What a network sees in one frame.
+
+    Attributes:
+        templates: (T, Sz, Sz, 3) uint8 BGR.
+        boxes: (T, 4) float32 x, y, w, h of the target in pixels of the templates.
+        search: (Sx, Sx, 3) uint8 BGR.
+        memory: (1, M, C) float32 of the frame before, None for zeros.
+    """
+    templates: np.ndarray
+    boxes: np.ndarray
+    search: np.ndarray
+    memory: np.ndarray | None = None
 
 
-def pairs_of_config(config: Config, count: int) -> Iterator[Sample]:
-    """Pairs of the validation set of a config."""
+def noise(info: NetworkInfo, count: int) -> list[Sample]:
+    """Samples that any network can be run on."""
+    rng, number = np.random.default_rng(0), count_templates(info.templates)
+
+    def crops(*shape: int) -> np.ndarray:
+        return rng.integers(0, 256, (*shape, shape[-1], 3), dtype=np.uint8)
+
+    size = info.template_size
+    box = np.array([size / 4, size / 4, size / 2, size / 2], np.float32)
+    return [Sample(crops(number, size), np.stack([box] * number), crops(info.search_size),
+                   rng.standard_normal((1, *info.memory), np.float32)) for _ in range(count)]
+
+
+def samples_of_config(config: Config, count: int) -> Iterator[Sample]:
+    """Training samples of the validation set of a config; of their search frames the first."""
     init_default_scope('mmtrack')
     dataset = DATASETS.build(config.val_dataloader.dataset)
     for i in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist():
-        inputs = dataset[i]['inputs']
-        yield tuple(np.ascontiguousarray(inputs[key][0].numpy().transpose(1, 2, 0))
-                    for key in ('img', 'search_img'))
+        packed = dataset[i]
+        templates, searches = (
+            np.ascontiguousarray(packed['inputs'][key].numpy().transpose(0, 2, 3, 1))
+            for key in ('img', 'search_img'))
+        boxes = np.array(packed['data_samples'].gt_instances.bboxes, np.float32)
+        boxes[:, 2:] -= boxes[:, :2]
+        yield Sample(templates, boxes, searches[0])
 
 
-def crops_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray], box: Sequence[float],
-                   count: int) -> list[Sample]:
+def samples_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray],
+                     box: Sequence[float], count: int) -> list[Sample]:
     """What a tracker sees in a video, evenly over its length.
 
     Args:
@@ -37,21 +69,23 @@ def crops_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray], box:
     follower.init(next(frames), box)
     for frame in frames:
         follower.update(frame)
-    chosen = np.linspace(0, len(recorder.crops) - 1, min(count, len(recorder.crops))).astype(int)
-    return [(recorder.template, recorder.crops[i]) for i in chosen]
+    seen = recorder.samples
+    return [seen[i] for i in np.linspace(0, len(seen) - 1, min(count, len(seen))).astype(int)]
 
 
 class Recorder:
-    """A network that keeps what it is shown."""
+    """A network that keeps what it is shown of one target."""
 
     def __init__(self, network: Network) -> None:
-        self.network, self.info, self.crops = network, network.info, []
+        self.network, self.info, self.samples = network, network.info, []
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict:
-        self.template = crops[0]
+        self.templates = crops, boxes
         return self.network.encode(crops, boxes)
 
     def step(self, encoded: list[dict], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
-        self.crops.append(crops[0].copy())
+        # The tracking loop cuts the next crop into the same array.
+        self.samples.append(
+            Sample(*self.templates, crops[0].copy(), memories[0] if memories else None))
         return self.network.step(encoded, crops, memories)

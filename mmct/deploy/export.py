@@ -17,9 +17,9 @@ from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
 from ..runtime.backends import step_inputs
 from ..runtime.network import METADATA, Network, NetworkInfo
-from ..runtime.templates import Templates, make_policy
+from ..runtime.templates import count_templates
 from ..utils.extras import require
-from .calibration import Sample
+from .calibration import Sample, noise
 from .quantize import quantize
 
 OPSET = 20  # the first with GELU and LayerNorm
@@ -47,7 +47,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         path: of the file; one for templates goes beside it.
         format: 'onnx' or 'openvino'.
         precision: of the weights, 'fp32', 'fp16' or 'int8'.
-        samples: crops to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
+        samples: to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
         bias: how int8 is calibrated, see :func:`mmct.deploy.quantize.quantize`.
         strict: see that int8 agrees with PyTorch; without, it may be calibrated on noise.
 
@@ -65,6 +65,11 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
     if precision == 'int8' and not samples:
         raise ValueError('int8 needs crops to calibrate with; give a data set or a video')
     tracker = tracker.cpu().eval()
+    given = {len(sample.templates) for sample in samples}
+    taken = count_templates(tracker.info.templates)
+    if given - {taken}:
+        raise ValueError(f'calibration samples have {sorted(given)} templates, the tracker takes '
+                         f'{taken}')
     info = replace(tracker.info, precision=precision)
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
@@ -82,9 +87,9 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
            bias: str) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
     network = TorchNetwork(tracker)
-    black = np.zeros((info.template_size, info.template_size, 3), np.uint8)
-    templates, boxes = (torch.from_numpy(np.stack([part, part]))
-                        for part in templates_of(info, black))
+    # Two, so that tracing does not take the size of the batch for one that never changes.
+    own = noise(info, 2)
+    templates, boxes, crops, memories = (torch.from_numpy(np.stack(parts)) for parts in zip(*own))
     encode = EncodeGraph(tracker)
     names = encode.names(templates, boxes)
     encoded = encode(templates, boxes)
@@ -94,19 +99,20 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source)
     finish(source, target, None)
 
-    inputs = [*encoded, torch.zeros(2, info.search_size, info.search_size, 3, dtype=torch.uint8)]
+    inputs = [*encoded, crops]
     input_names = [*names, 'search']
     if info.memory[0]:
-        inputs.append(torch.zeros(2, *info.memory))
+        inputs.append(memories[:, 0])
         input_names.append('memory')
     source = path.with_suffix('.onnx')
     to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source)
     calibration = []
     if info.precision == 'int8':
-        for template, search in samples:
-            found = network.encode(*templates_of(info, template))
+        for sample in samples:
+            found = network.encode(sample.templates, sample.boxes)
             found = {name: value.numpy() for name, value in found.items()}
-            calibration.append(step_inputs([found], search[None], no_memories(info, 1)))
+            calibration.append(
+                step_inputs([found], sample.search[None], memories_of(info, [sample])))
     finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
 
 
@@ -137,17 +143,12 @@ class StepGraph(StepNetwork):
         return tuple(outputs[name] for name in self.tracker.info.output_names)
 
 
-def templates_of(info: NetworkInfo, crop: np.ndarray) -> Templates:
-    """Templates as the policy gives them to the second frame of a target, which is in the middle
-    of this template crop."""
-    policy, size = make_policy(info.templates), info.template_size
-    policy.start(crop, np.array([size / 4, size / 4, size / 2, size / 2], np.float32))
-    return policy.current(1)
-
-
-def no_memories(info: NetworkInfo, count: int) -> list[np.ndarray] | None:
-    """Memories before the first frame of ``count`` targets, None for a network without."""
-    return [np.zeros((1, *info.memory), np.float32)] * count if info.memory[0] else None
+def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray] | None:
+    """Memories that a step is given, None for a network without."""
+    if not info.memory[0]:
+        return None
+    none = np.zeros((1, *info.memory), np.float32)
+    return [none if sample.memory is None else sample.memory for sample in samples]
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
@@ -204,7 +205,7 @@ def check(network: Network, reference: Network, samples: Sequence[Sample]) -> di
     """
     info = network.info
     if info.precision == 'int8':
-        boxes = (torch.tensor([predict(net, *sample) for sample in samples])
+        boxes = (torch.tensor([predict(net, sample) for sample in samples])
                  for net in (network, reference))
         agreement = {'IoU': mean_iou(*boxes).item()}
         if agreement['IoU'] >= INT8_IOU:
@@ -221,22 +222,21 @@ def check(network: Network, reference: Network, samples: Sequence[Sample]) -> di
 
 
 def compare(network: Network, reference: Network, count: int = 4) -> dict[str, float]:
-    """Largest errors over the largest values, by output, on crops of noise."""
-    rng = np.random.default_rng(0)
-    info = network.info
-    templates, crops = (
-        rng.integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-        for size in (info.template_size, info.search_size))
-    values, expected = (
-        net.step([net.encode(*templates_of(info, template)) for template in templates],
-                 crops, no_memories(info, count)) for net in (network, reference))
+    """Largest errors over the largest values, by output, on noise."""
+    samples = noise(network.info, count)
+    values, expected = (run(net, samples) for net in (network, reference))
     return {name: float(np.abs(value - expected[name]).max() / np.abs(expected[name]).max())
             for name, value in values.items()}
 
 
-def predict(network: Network, template: np.ndarray, search: np.ndarray) -> list[float]:
+def run(network: Network, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """A step of all samples in one batch."""
+    encoded = [network.encode(sample.templates, sample.boxes) for sample in samples]
+    return network.step(encoded, np.stack([sample.search for sample in samples]),
+                        memories_of(network.info, samples))
+
+
+def predict(network: Network, sample: Sample) -> Sequence[float]:
     """Box cx, cy, w, h in [0, 1] of one search crop."""
-    info = network.info
-    encoded = network.encode(*templates_of(info, template))
-    outputs = network.step([encoded], search[None], no_memories(info, 1))
-    return list(info.decode({name: value[0] for name, value in outputs.items()})[0])
+    outputs = run(network, [sample])
+    return list(network.info.decode({name: value[0] for name, value in outputs.items()})[0])

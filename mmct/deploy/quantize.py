@@ -7,8 +7,9 @@ import numpy as np
 
 from ..utils.extras import require
 
-# Stay as precise as they are: the convolutions that give the box, and the one that sees pixels.
-SENSITIVE = re.compile(r'/head/.*\.4/Conv|/patch_embed/|/proj/Conv')
+# Stay as precise as they are: the convolutions that give the box, products of a head, which are of
+# few tokens, and the convolution that sees pixels.
+SENSITIVE = re.compile(r'/head/.*\.4/Conv|/head/.*(MatMul|Gemm)|/patch_embed/|/proj/Conv')
 
 
 def quantize(model, samples: Iterable[dict[str, np.ndarray]], bias: str = 'exact'):

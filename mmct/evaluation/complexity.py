@@ -1,11 +1,27 @@
 """What a tracker costs, counted rather than timed."""
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..models.layers.tokens import run_layers
 from ..models.trackers.base import OneStreamTracker
+from ..runtime.templates import count_templates
+
+
+class Macs(NamedTuple):
+    """Multiply-accumulates of the parts of tracking.
+
+    Attributes:
+        encode: of the templates, once a target or update.
+        step: of a frame whose templates are encoded.
+        full: of a frame with templates, all layers and the head.
+    """
+    encode: int
+    step: int
+    full: int
 
 
 def count_parameters(tracker: OneStreamTracker) -> int:
@@ -14,15 +30,30 @@ def count_parameters(tracker: OneStreamTracker) -> int:
 
 
 def count_macs(tracker: OneStreamTracker) -> int:
-    """Multiply-accumulates of one frame: template, search, all layers and the head.
+    """Multiply-accumulates of one frame: templates, search, all layers and the head.
 
     Counted are matrix products, attention and convolutions; all else is small beside them.
     """
-    parameter = next(tracker.parameters())
-    template, search = (parameter.new_zeros(1, 3, size, size) for size in (
-        tracker.backbone.template_size, tracker.backbone.search_size))
+    return count_parts(tracker).full
+
+
+def count_parts(tracker: OneStreamTracker) -> Macs:
+    """Multiply-accumulates of the two parts of a step, and of its full form, as
+    :func:`count_macs` counts them."""
+    parameter, sizes = next(tracker.parameters()), tracker.info
+    template, search = (parameter.new_zeros(1, 3, size, size)
+                        for size in (sizes.template_size, sizes.search_size))
+    templates = torch.stack([template] * count_templates(sizes.templates), dim=1)
+    # In the middle, a half as wide.
+    box = parameter.new_tensor([0.25, 0.25, 0.5, 0.5]) * sizes.template_size
+    boxes, memory = box.expand(*templates.shape[:2], 4), tracker.no_memory(search)
+    found = {}
     with torch.inference_mode():
-        return macs_of(lambda: tracker.outputs_of(template[None], search))
+        encode = macs_of(lambda: found.update(tracker.encode(templates, boxes)))
+        step = macs_of(lambda: tracker.step(found, search, memory))
+        full = macs_of(lambda: tracker.read_out(run_layers(
+            tracker.backbone.layers, tracker.embed(templates, boxes, search, memory))))
+    return Macs(encode, step, full)
 
 
 def macs_of(function: Callable[[], object]) -> int:

@@ -3,6 +3,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..runtime.network import OUTPUTS
+
 DTYPES = {None: None, 'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float16}
 
 
@@ -38,7 +40,8 @@ class StepNetwork(nn.Module):
         if memory is None:
             memory = self.tracker.no_memory(crops)
         prediction = self.tracker.step(encoded, crops, memory)
-        outputs = dict(prediction.outputs)
+        # A head may give more, for its losses.
+        outputs = {name: prediction.outputs[name] for name in OUTPUTS[self.tracker.head.kind]}
         if self.tracker.memory_tokens:
             outputs['next_memory'] = prediction.memory
         return outputs
@@ -76,7 +79,7 @@ class TorchNetwork:
     @torch.inference_mode()
     def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
-        batch = encoded[0]
+        batch = encoded[0]  # of one target, whose templates are not copied
         if len(encoded) > 1:
             batch = {name: torch.cat([own[name] for own in encoded]) for name in batch}
         device = next(iter(batch.values())).device

@@ -138,14 +138,18 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
     """Bring a predicted box from the search crop to the frame.
 
     Args:
-        box: cx, cy, w, h in [0, 1] of the crop.
+        box: cx, cy, w, h in [0, 1] of the crop; an array is scaled in its own precision, numbers
+            in Python's.
         last_box: x, y, w, h the crop was cut around.
         scale, size: of that crop.
 
     Returns:
         x, y, w, h in frame pixels, not clipped.
     """
-    cx, cy, w, h = (value * size / scale for value in _floats(box))
+    if isinstance(box, np.ndarray):
+        cx, cy, w, h = _floats(box * size / scale)
+    else:
+        cx, cy, w, h = (value * size / scale for value in _floats(box))
     last_x, last_y, last_w, last_h = _floats(last_box)
     half_side = 0.5 * size / scale
     cx = cx + (last_x + 0.5 * last_w - half_side)

@@ -8,12 +8,13 @@ import numpy as np
 
 from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
-from .templates import make_policy
+from .templates import make_policy, policy_text
 
 # Name of the entry in the metadata of an exported file.
 METADATA = 'mmct'
 # What a step is read by, in this order, by the kind of the head.
-OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score')}
+OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),
+           'edge': ('box', 'score')}
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class NetworkInfo:
         template_factor, search_factor: sides of the crops over sqrt(w * h) of the box.
         margin: pixels of a box that stay inside the frame.
         grid: the search map has grid * grid cells.
-        head: 'center' (maps ``score``, ``size``, ``offset``, and a Hann window) or 'corner'
-            (``box`` and ``score``).
+        head: 'center' (maps ``score``, ``size``, ``offset``, and a Hann window), 'corner' or
+            'edge' (``box`` and ``score``, no window).
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
@@ -56,10 +57,23 @@ class NetworkInfo:
     def decode(self, outputs: dict[str, np.ndarray],
                window: np.ndarray | None = None) -> tuple[Sequence[float], float]:
         """Box cx, cy, w, h in [0, 1] of the search crop, and its score, of one crop's outputs;
-        see ``decode_center``, a window has no meaning for corners."""
-        if self.head == 'corner':
+        see ``decode_center``. A window has no meaning for a head that gives the box itself.
+
+        The box of edges stays float32, in which MixFormerV2 scales it (``geometry.map_back``).
+        """
+        if self.head == 'edge':
             return outputs['box'], float(outputs['score'])
+        if self.head == 'corner':
+            return outputs['box'].tolist(), float(outputs['score'])
         return decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
+
+    def differences(self, other: 'NetworkInfo') -> str:
+        """What differs from another network, in words; nothing is said of precision."""
+        words = [{**asdict(info), 'template policy': policy_text(info.templates)}
+                 for info in (self, other)]
+        return '; '.join(f'{name.replace("_", " ")} {value}, not {words[1][name]}'
+                         for name, value in words[0].items()
+                         if value != words[1][name] and name not in ('templates', 'precision'))
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

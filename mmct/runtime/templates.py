@@ -1,8 +1,10 @@
 """Which templates a frame is searched with: one policy for each way to keep up with a target."""
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from ..utils.checks import check_number
 
 # (T, S, S, 3) uint8 BGR crops and (T, 4) float32 boxes x, y, w, h in pixels of the crops.
 Templates = tuple[np.ndarray, np.ndarray]
@@ -25,10 +27,19 @@ class TemplatePolicy(Protocol):
 
 
 class Fixed:
-    """The first template, for ever (OSTrack, VitTrack)."""
+    """The first template, for ever (OSTrack, VitTrack).
+
+    Args:
+        copies: how often it is given: 2 for a network with a place for a second template, if
+            nothing is known of how good a frame is (MixFormerV2 without a score head).
+    """
+
+    def __init__(self, copies: int = 1) -> None:
+        check_number('copies', copies, '[1, 64]', whole=True)
+        self.copies = copies
 
     def start(self, crop: np.ndarray, box: np.ndarray) -> None:
-        self._templates = crop[None], np.asarray(box, np.float32)[None]
+        self._templates = joined([(crop, box)] * self.copies)
 
     def current(self, frame: int) -> Templates:
         return self._templates
@@ -37,7 +48,50 @@ class Fixed:
         pass
 
 
-POLICIES = dict(Fixed=Fixed)
+class BestOfInterval:
+    """The first template, and that of the best frame of the last interval (MixFormerV2).
+
+    An interval without a good frame puts the first template into the second place, too.
+
+    Args:
+        interval: frames from one update to the next.
+        threshold: a frame is good if its score is above it.
+        decay: factor of the best score in each frame, so that later frames win more easily.
+    """
+
+    def __init__(self, interval: int = 200, threshold: float = 0.5, decay: float = 1.) -> None:
+        check_number('interval', interval, '[1, inf)', whole=True)
+        check_number('threshold', threshold, '[0, 1]')
+        check_number('decay', decay, '(0, 1]')
+        self.interval, self.threshold, self.decay = interval, threshold, decay
+
+    def start(self, crop: np.ndarray, box: np.ndarray) -> None:
+        self._first = self._online = self._candidate = crop, box
+        self._best = -1.
+        self._templates = joined([self._first, self._online])
+
+    def current(self, frame: int) -> Templates:
+        return self._templates
+
+    def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
+        self._best *= self.decay
+        if score > self.threshold and score > self._best:
+            self._candidate, self._best = cut(), score
+        if frame % self.interval == 0:
+            # Often both are the first template: nothing is encoded anew.
+            if self._online is not self._candidate:
+                self._online = self._candidate
+                self._templates = joined([self._first, self._online])
+            self._candidate, self._best = self._first, -1.
+
+
+POLICIES = dict(Fixed=Fixed, BestOfInterval=BestOfInterval)
+
+
+def joined(templates: Sequence[Template]) -> Templates:
+    """Templates as a network takes them."""
+    crops, boxes = zip(*templates)
+    return np.stack(crops), np.stack(boxes).astype(np.float32)
 
 
 def make_policy(config: dict) -> TemplatePolicy:
@@ -52,5 +106,18 @@ def make_policy(config: dict) -> TemplatePolicy:
         raise ValueError(f'template policy {kind!r} is not one of {list(POLICIES)}')
     try:
         return POLICIES[kind](**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f'template policy {kind}: {error}') from None
+
+
+def policy_text(config: dict) -> str:
+    """A policy as it would be made in Python."""
+    arguments = ', '.join(f'{name}={value!r}' for name, value in config.items() if name != 'type')
+    return f'{config["type"]}({arguments})'
+
+
+def count_templates(config: dict) -> int:
+    """T, how many templates a policy gives to a frame."""
+    policy = make_policy(config)
+    policy.start(np.zeros((1, 1, 3), np.uint8), np.zeros(4, np.float32))
+    return len(policy.current(1)[0])

@@ -2,6 +2,7 @@
 import math
 from collections.abc import Callable, Sequence
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -128,7 +129,8 @@ class Tracker:
 
 
 def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
-    """Follow several targets into the next frame, in one batch.
+    """Follow several targets into the next frame, in one batch, or one for each shape that their
+    encoded templates have.
 
     Args:
         trackers: share one network, each with a target of its own.
@@ -149,9 +151,22 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
     size = network.info.search_size
     crops = np.empty((len(trackers), size, size, 3), np.uint8)
     scales = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
-    memories = None
-    if network.info.memory[0]:
-        memories = [tracker._memory for tracker in trackers]
-    outputs = network.step([tracker._encoded for tracker in trackers], crops, memories)
-    return [tracker._finish(frame, scale, outputs, i)
-            for i, (tracker, scale) in enumerate(zip(trackers, scales))]
+    outputs = [None] * len(trackers)
+    for places in alike([tracker._encoded for tracker in trackers]):
+        batch = [trackers[i] for i in places]
+        memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
+        own = network.step([tracker._encoded for tracker in batch],
+                           crops if len(batch) == len(trackers) else crops[places], memories)
+        for index, place in enumerate(places):
+            outputs[place] = own, index
+    return [tracker._finish(frame, scale, *own)
+            for tracker, scale, own in zip(trackers, scales, outputs)]
+
+
+def alike(encoded: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """Places of encoded templates that have the same shapes, and so fit into one batch."""
+    places = {}
+    for i, own in enumerate(encoded):
+        shapes = tuple((name, np.shape(value)) for name, value in own.items())
+        places.setdefault(shapes, []).append(i)
+    return list(places.values())

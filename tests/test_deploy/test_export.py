@@ -1,6 +1,7 @@
 """Exported trackers do what PyTorch does, on every backend."""
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +17,11 @@ from toy import toy_teacher
 
 from mmct.api import fuse_for_inference
 from mmct.deploy import export_tracker
+from mmct.deploy.calibration import Sample, noise, samples_of_video
 from mmct.deploy.export import check, compare
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
+from mmct.runtime.backends import step_inputs
 from mmct.runtime.network import METADATA
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
@@ -157,6 +160,91 @@ def test_a_tracker_with_memory_and_several_templates(kind, tmp_path):
     assert np.abs(reference[0]._memory - reference[1]._memory).max() > 1e-3
 
 
+@pytest.fixture(scope='module')
+def cached():
+    return build({**toy_teacher(), 'type': 'CachedToyTracker'}).eval()
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_templates_that_are_encoded_as_many_tensors(cached, kind, tmp_path):
+    frames = moving_disc(8)
+    network = open_network(export_tracker(cached, tmp_path / f'x{FORMATS[kind]}', kind).path)
+    reference = TorchNetwork(cached)
+    sample, = noise(cached.info, 1)
+    found, expected = (net.encode(sample.templates, sample.boxes) for net in (network, reference))
+    assert {name: value.shape for name, value in found.items()} == {
+        'key.0': (1, 2, 4, 8), 'value.0': (1, 2, 4, 8), 'mean': (1, 2, 8)}
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-5)
+    targets = [BOX, (20., 30., 30., 18.)]
+    alone, together, torches = ([Tracker(own) for _ in targets] for own in (
+        network, network, reference))
+    for followers in (alone, together, torches):
+        for follower, box in zip(followers, targets, strict=True):
+            follower.init(frames[0], box)
+    first = [follower._encoded for follower in alone]
+    for frame in frames[1:]:
+        batch = update_many(together, frame)
+        for i in range(len(targets)):
+            box, score = torches[i].update(frame)
+            for other, other_score in (alone[i].update(frame), batch[i]):
+                assert other == pytest.approx(box, abs=0.01)
+                assert other_score == pytest.approx(score, abs=1e-4)
+    # Templates changed after the third frame, and were encoded anew.
+    for before, follower in zip(first, alone, strict=True):
+        assert not np.allclose(before['mean'], follower._encoded['mean'], atol=1e-4)
+
+
+def test_encoded_templates_of_one_target_are_not_copied():
+    encoded = {'key': np.zeros((1, 2)), 'value': np.ones((1, 3))}
+    crops, memory = np.zeros((1, 4, 4, 3), np.uint8), np.zeros((1, 1, 2))
+    inputs = step_inputs([encoded], crops, [memory])
+    assert inputs.keys() == {'key', 'value', 'search', 'memory'}
+    assert all(inputs[name] is value for name, value in (
+        *encoded.items(), ('search', crops), ('memory', memory)))
+    inputs = step_inputs([encoded, encoded], crops, None)
+    assert [value.shape for value in inputs.values()] == [(2, 2), (2, 3), (1, 4, 4, 3)]
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_the_two_files_belong_together(cached, kind, tmp_path):
+    suffix, paths = FORMATS[kind], []
+    models = cached, build(toy_teacher()).eval(), build(toy_teacher(8)).eval()
+    for i, model in enumerate(models):
+        paths.append(export_tracker(model, tmp_path / f'{i}{suffix}', kind).path)
+    for path in tmp_path.glob('1.template.*'):
+        shutil.copy(path, tmp_path / path.name.replace('1', '0', 1))
+    with pytest.raises(ValueError, match=rf'0.template{suffix} is not of the tracker of 0{suffix}: '
+                                         r'it encodes templates as .*template_tokens.*, not as '
+                                         r'.*key.0.*; keep the two files') as found:
+        open_network(paths[0])
+    assert '\n' not in str(found.value)
+    if kind == 'openvino':  # ONNX does not say all sizes
+        for path in tmp_path.glob('2.template.*'):
+            shutil.copy(path, tmp_path / path.name.replace('2', '1', 1))
+        with pytest.raises(ValueError, match=r'1.template.xml is not of the tracker of 1.xml'):
+            open_network(paths[1])
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_int8_of_several_templates_and_memory(kind, tmp_path):
+    pytest.importorskip('nncf')
+    model, frames = build(toy_teacher()).eval(), moving_disc(9)
+    samples = samples_of_video(model, frames, BOX, 4)
+    assert [sample.templates.shape for sample in samples] == [(2, 16, 16, 3)] * 4
+    # The second template was renewed after the third frame, memory in each.
+    assert np.array_equal(samples[0].templates[0], samples[0].templates[1])
+    assert not np.array_equal(*samples[-1].templates)
+    assert not samples[0].memory.any()
+    assert samples[1].memory.any()
+    path = tmp_path / f'int8{FORMATS[kind]}'
+    written = export_tracker(model, path, kind, 'int8', samples, bias='fast')
+    assert written.agreement['IoU'] >= 0.7
+    with pytest.raises(ValueError, match=r'samples have \[1\] templates, the tracker takes 2$'):
+        export_tracker(model, path, kind, 'int8',
+                       [sample._replace(templates=sample.templates[:1]) for sample in samples])
+
+
 @pytest.mark.parametrize('part', ['memory', 'templates'])
 def test_memory_and_templates_count(part, tmp_path):
     """A network that forgets them finds other boxes."""
@@ -236,8 +324,13 @@ def test_int8(kind, tmp_path):
     pytest.importorskip('nncf')
     network = fuse_for_inference(build(student()))
     rng = np.random.default_rng(0)
-    samples = [tuple(cv2.resize(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8), (size, size))
-                     for size in (32, 64)) for _ in range(12)]
+    box = np.float32([[8, 8, 16, 16]])
+    samples = []
+    for _ in range(12):
+        template, search = (
+            cv2.resize(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8), (size, size))
+            for size in (32, 64))
+        samples.append(Sample(template[None], box, search))
     path = tmp_path / f'int8{FORMATS[kind]}'
     written = export_tracker(network, path, kind, 'int8', samples)
     assert 0.7 <= written.agreement['IoU'] < 1
@@ -271,11 +364,8 @@ def test_one_output_that_is_not_finite_is_refused(model, output):
 def test_int8_that_strays_is_refused(model, monkeypatch):
     other = TorchNetwork(fuse_for_inference(build(tracker(), seed=9)))
     other.info = other.info.__class__(**{**vars(other.info), 'precision': 'int8'})
-    rng = np.random.default_rng(0)
-    samples = [tuple(rng.integers(0, 256, (s, s, 3), dtype=np.uint8) for s in (32, 64))
-               for _ in range(3)]
     with pytest.raises(ValueError, match=r'at least 0.7 is needed; more or other calibration'):
-        check(other, TorchNetwork(model), samples)
+        check(other, TorchNetwork(model), noise(other.info, 3))
 
 
 # What cannot be

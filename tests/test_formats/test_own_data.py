@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
 from mmct.datasets.transforms.frame_reader import FrameReader
-from mmct.deploy.calibration import pairs_of_config
+from mmct.deploy.calibration import samples_of_config
 from mmct.formats import layout_of
 from mmct.formats.own import frame_of_video
 from mmct.runtime.frames import in_order
@@ -146,12 +146,16 @@ def test_a_first_box_alone_is_not_judged(files, tmp_path):
 def test_calibration(files):
     crop = {'type': 'CropPair', 'size': [32, 64], 'factor': [2, 4], 'center_jitter': [0, 0],
             'scale_jitter': [0, 0]}
-    pairs = list(pairs_of_config(Config({'val_dataloader': {'dataset': {
+    samples = list(samples_of_config(Config({'val_dataloader': {'dataset': {
         'type': 'PairDataset', 'pairs_per_epoch': 6,
         'pipeline': [{'type': 'LoadPair'}, crop, {'type': 'PackPair'}],
         'datasets': [{'type': 'FolderDataset', 'data_root': str(files)}]}}}), 6))
-    assert [tuple(image.shape for image in pair) for pair in pairs] == [
-        ((32, 32, 3), (64, 64, 3))] * 6
+    assert [(sample.templates.shape, sample.search.shape) for sample in samples] == [
+        ((1, 32, 32, 3), (64, 64, 3))] * 6
+    for sample in samples:
+        x, y, w, h = sample.boxes[0]
+        assert sample.memory is None
+        assert (x + w / 2, y + h / 2) == pytest.approx((15.5, 15.5), abs=1)
 
 
 def test_the_checker_knows_own_data(files, tmp_path):

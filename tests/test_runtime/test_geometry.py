@@ -162,6 +162,16 @@ def test_map_back_of_the_crop_center():
     assert map_back((0.5, 0.5, 0.25, 0.125), (10, 20, 30, 40), 2.0, 64) == (21, 38, 8, 4)
 
 
+def test_map_back_scales_an_array_in_its_own_precision():
+    box, scale = np.float32([0.5, 0.5, 0.1, 0.3]), 288 / 149
+    expected = [float(np.float32(value) * np.float32(288) / np.float32(scale)) for value in box]
+    _, _, *size = map_back(box, (10, 20, 30, 40), scale, 288)
+    assert size == expected[2:]
+    _, _, *size = map_back(box.tolist(), (10, 20, 30, 40), scale, 288)
+    assert size != expected[2:]
+    assert size == [float(value) * 288 / scale for value in box[2:]]
+
+
 @given(boxes(), st.integers(10, 70), st.integers(10, 70), st.sampled_from([0, 3, 10]))
 def test_clipped_boxes_reach_into_the_frame(box, height, width, margin):
     x, y, w, h = clip_box(box, height, width, margin)

@@ -1,12 +1,17 @@
 """Which templates a frame is searched with, and when they are encoded."""
+import json
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from disc import BOX, moving_disc
 
 from mmct.runtime import Tracker, update_many
+from mmct.runtime.frames import Frames
 from mmct.runtime.geometry import box_to_crop, crop_square
 from mmct.runtime.network import NetworkInfo
-from mmct.runtime.templates import POLICIES, Fixed, make_policy
+from mmct.runtime.templates import POLICIES, BestOfInterval, Fixed, make_policy
 
 FIXED = {'type': 'Fixed'}
 
@@ -76,7 +81,13 @@ def test_fixed_keeps_the_first():
 @pytest.mark.parametrize(('config', 'message'), [
     ({}, r"^template policy None is not one of \['Fixed'"),
     ({'type': 'Best'}, r"^template policy 'Best' is not one of \['Fixed'"),
-    ({'type': 'Fixed', 'interval': 3}, r'^template policy Fixed: \w+\(\) takes no arguments$'),
+    ({'type': 'Fixed', 'interval': 3},
+     r"^template policy Fixed: .* unexpected keyword argument 'interval'$"),
+    ({'type': 'Fixed', 'copies': 0}, r'^template policy Fixed: copies=0 must be in \[1, 64\]'),
+    ({'type': 'BestOfInterval', 'interval': 0},
+     r'^template policy BestOfInterval: interval=0 must be in \[1, inf\), a whole number$'),
+    ({'type': 'BestOfInterval', 'threshold': 2}, r'threshold=2 must be in \[0, 1\]$'),
+    ({'type': 'BestOfInterval', 'decay': 0.}, r'decay=0.0 must be in \(0, 1\]$'),
 ])
 def test_policies_that_are_none(config, message):
     with pytest.raises(ValueError, match=message) as caught:
@@ -84,6 +95,165 @@ def test_policies_that_are_none(config, message):
     assert '\n' not in str(caught.value)
     with pytest.raises(ValueError, match=message):
         Tracker(Watching(config))
+
+
+def test_fixed_gives_copies():
+    policy = make_policy({'type': 'Fixed', 'copies': 2})
+    crop, box = np.ones((16, 16, 3), np.uint8), np.float32([4, 4, 8, 8])
+    policy.start(crop, box)
+    crops, boxes = policy.current(1)
+    assert crops.shape == (2, 16, 16, 3)
+    assert np.array_equal(crops, [crop, crop])
+    assert np.array_equal(boxes, [box, box])
+
+
+def online_frames(scores, **arguments):
+    """Frames that the two templates of ``BestOfInterval`` come from, for each score."""
+    policy, found = BestOfInterval(**arguments), []
+
+    def made(frame):
+        return np.full((2, 2, 3), frame, np.uint8), np.float32([frame, 0, 1, 1])
+
+    policy.start(*made(0))
+    for frame, score in enumerate(scores, 1):
+        crops, boxes = policy.current(frame)
+        assert [crops.shape, boxes.shape] == [(2, 2, 2, 3), (2, 4)]
+        assert (crops.dtype, boxes.dtype) == (np.uint8, np.float32)
+        assert np.array_equal(crops[:, 0, 0, 0], boxes[:, 0])
+        assert crops[0, 0, 0, 0] == 0
+        found.append(int(boxes[1, 0]))
+        policy.observe(frame, score, lambda frame=frame: made(frame))
+        after = policy.current(frame + 1)
+        # The same object if nothing changed: it would be encoded anew.
+        assert (after[1] is boxes) == np.array_equal(after[1], boxes)
+    return [*found, int(after[1][1, 0])]
+
+
+@pytest.mark.parametrize(('scores', 'arguments', 'expected'), [
+    # The best frame of each interval, also the one of the update itself.
+    ([.6, .9, .7, .6, .7, .8, .2], {'interval': 3}, [0, 0, 0, 2, 2, 2, 6, 6]),
+    # At the threshold is not above it, and as good is not better.
+    ([.5, .5, .75, .75], {'interval': 2}, [0, 0, 0, 0, 3]),
+    ([.5, .25], {'interval': 2, 'threshold': .25}, [0, 0, 1]),
+    # No good frame: the first template comes back.
+    ([.9, .9, .4, .3, .2, .6], {'interval': 2}, [0, 0, 1, 1, 0, 0, 6]),
+    ([.1, .2, .3, .4], {'interval': 1}, [0] * 5),
+    ([.6, .6, .6], {'interval': 1}, [0, 1, 2, 3]),
+    # The best score of .8 fades to .4 before it is compared, and then a .6 beats it.
+    ([.8, .6, .2], {'interval': 3, 'decay': .5}, [0, 0, 0, 2]),
+    ([1., .5, .25], {'interval': 3, 'decay': .5, 'threshold': .2}, [0, 0, 0, 1]),
+    ([1., .5, .5], {'interval': 3, 'decay': .5, 'threshold': .2}, [0, 0, 0, 3]),
+    # It starts anew in each interval.
+    ([.9, .9, .6, .55], {'interval': 2}, [0, 0, 1, 1, 3]),
+    ([.9] * 199, {}, [0] * 200),
+    ([.9] * 200, {}, [0] * 200 + [1]),
+])
+def test_best_of_interval(scores, arguments, expected):
+    assert online_frames(scores, **arguments) == expected
+
+
+def test_a_new_target_starts_anew():
+    policy = BestOfInterval(interval=2)
+    crops = [np.full((2, 2, 3), value, np.uint8) for value in range(4)]
+    policy.start(crops[0], np.zeros(4))
+    policy.observe(1, .9, lambda: (crops[1], np.zeros(4)))
+    policy.start(crops[2], np.zeros(4))
+    policy.observe(1, .6, lambda: (crops[3], np.zeros(4)))
+    policy.observe(2, .1, lambda: pytest.fail('not a good frame'))
+    assert policy.current(3)[0][:, 0, 0, 0].tolist() == [2, 3]
+
+
+class Recorded:
+    """A network that finds again what was recorded of a run.
+
+    The head's boxes were not recorded. They are found by trying the float32 numbers around those
+    that the frame's boxes tell.
+    """
+
+    def __init__(self, run, templates):
+        self.info = NetworkInfo(
+            template_size=128, search_size=288, template_factor=run['template_factor'],
+            search_factor=run['search_factor'], margin=10, grid=18, head='edge',
+            templates=templates)
+        self.boxes, self.scores = run['boxes_xywh'], run.get('scores')
+        self.frame, self.encoded = 0, []
+
+    def encode(self, crops, boxes):
+        self.encoded.append((self.frame, crops))
+        return {}
+
+    def step(self, encoded, crops, memories=None):
+        self.frame += 1
+        size, last, (x, y, w, h) = 288, self.boxes[self.frame - 1], self.boxes[self.frame]
+        scale = size / math.ceil(math.sqrt(last[2] * last[3]) * self.info.search_factor)
+        middle = [last[i] + 0.5 * last[i + 2] - 0.5 * size / scale for i in (0, 1)]
+        pixels = x + 0.5 * w - middle[0], y + 0.5 * h - middle[1], w, h
+        box = [in_crop(np.float32(value), scale, size) for value in pixels]
+        score = self.scores[self.frame] if self.scores else 1
+        return {'box': np.array([box], np.float32), 'score': np.array([score], np.float32)}
+
+
+def in_crop(pixels, scale, size):
+    """A float32 that becomes this one in the frame, or nearly so."""
+    value = np.float32(pixels * scale / size)
+    around = value + np.arange(-8, 9, dtype=np.float32) * np.spacing(value)
+    return min(around, key=lambda own: abs(own * np.float32(size) / np.float32(scale) - pixels))
+
+
+@pytest.mark.parametrize('name', ['online', 'online_decay', 'static'])
+def test_recorded_runs(golden, name):
+    """Boxes, candidates and updates of the published loop, given its network's outputs."""
+    folder = golden('mixformerv2')
+    frames = folder.parents[1] / 'sequences' / 'crossing' / 'img'
+    if not frames.is_dir():
+        pytest.skip(f'{frames} is not there')
+    run = json.loads((folder / 'track_crossing.json').read_text())['runs'][name]
+    templates = {'type': 'Fixed', 'copies': 2} if name == 'static' else {
+        'type': 'BestOfInterval', 'interval': run['update_interval'],
+        'decay': run['max_score_decay']}
+    network = Recorded(run, templates)
+    tracker, exact, expected = Tracker(network), 0, {}
+    candidates, cut = [], tracker._cut_template
+
+    def recorded_cut(frame):
+        expected[network.frame] = cut(frame)[0]
+        candidates.append(network.frame)
+        return cut(frame)
+
+    tracker._cut_template = recorded_cut
+    for i, frame in enumerate(Frames(str(frames))):
+        box = run['boxes_xywh'][i]
+        if i == 0:
+            tracker.init(frame, box)
+            continue
+        found, score = tracker.update(frame)
+        assert found == pytest.approx(box, abs=1e-4)
+        # A box that was clipped does not tell what the head gave.
+        x, y, w, h = box
+        if min(x, y) > 0 and x + w < frame.shape[1] and y + h < frame.shape[0]:
+            assert found == box
+            exact += 1
+        tracker.box = list(box)
+        assert score == (run['scores'][i] if name != 'static' else 1)
+    assert exact > 60
+    assert candidates == [0, *run.get('candidate_frames', [])]
+    updates = [{'frame': 0, 'from_frame': 0}]
+    for update in run.get('updates', []):
+        # Nothing is encoded for the first template after the first.
+        if update['from_frame'] or updates[-1]['from_frame']:
+            updates.append(update)
+    assert [frame for frame, _ in network.encoded] == [update['frame'] for update in updates]
+    for (_, crops), update in zip(network.encoded, updates, strict=True):
+        assert np.array_equal(crops, [expected[0], expected[update['from_frame']]])
+
+
+def test_what_differs_is_said_in_words():
+    one, other = Watching(FIXED).info, Watching({'type': 'BestOfInterval', 'interval': 9}).info
+    assert one.differences(one) == ''
+    assert one.differences(replace(one, precision='fp16')) == ''
+    assert one.differences(replace(other, head='edge', search_factor=5., memory=(1, 8))) == (
+        'search factor 4.0, not 5.0; head corner, not edge; memory (0, 0), not (1, 8); template '
+        'policy Fixed(), not BestOfInterval(interval=9)')
 
 
 def test_making_a_policy_leaves_its_config_as_it_is():
@@ -140,6 +310,39 @@ def test_targets_of_one_batch_have_templates_of_their_own(last):
         used.append(network.used)
     # Encoded first for one and the other, then after their third frames.
     assert used == [[1, 2], [1, 2], [3, 2], [3, 4]]
+
+
+def test_targets_whose_templates_have_other_shapes_are_batches_of_their_own(last):
+    """Results are in the order of the targets."""
+    class Growing(Watching):
+        batches = []
+
+        def encode(self, crops, boxes):
+            super().encode(crops, boxes)
+            number = len(self.encoded)
+            return {'key': np.full((1, 1 + number % 2), number), 'value': np.full(1, number)}
+
+        def step(self, encoded, crops, memories=None):
+            keys = np.concatenate([own['key'] for own in encoded])
+            self.batches.append(keys[:, 0].tolist())
+            boxes = np.tile(np.float32([.5, .5, .25, .25]), (len(crops), 1))
+            # What is found tells of whose templates and crop it was made.
+            return {'box': boxes, 'score': keys[:, 0] + crops.mean(axis=(1, 2, 3)) / 1e3}
+
+    frames, network = moving_disc(2), Growing(FIXED)
+    boxes = [BOX, (20., 30., 30., 18.), (90., 60., 12., 30.), (60., 20., 40., 40.)]
+    alone, together = ([Tracker(network) for _ in boxes] for _ in range(2))
+    for followers in (alone, together):
+        network.encoded.clear()
+        for follower, box in zip(followers, boxes, strict=True):
+            follower.init(frames[0], box)
+    expected = [follower.update(frames[1]) for follower in alone]
+    network.batches.clear()
+    assert update_many(together, frames[1]) == expected
+    assert network.batches == [[1, 3], [2, 4]]
+    network.batches.clear()
+    update_many(together[::2], frames[1])
+    assert network.batches == [[1, 3]]
 
 
 @pytest.mark.parametrize('many', [False, True])

@@ -1,3 +1,4 @@
+import copy
 import json
 import re
 
@@ -5,14 +6,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from benchmarks.full_form import FullForm
 from benchmarks.published_step import PublishedStep
+from benchmarks.tracking import measure, prepare
 from benchmarks.training import CONTESTANTS, Step, noise, patterns
 from commands import ROOT, run_process, run_tool
 from mmengine.config import Config
+from mmtrack.registry import MODELS
 from tiny import build, pair_batch, search_map, tracker
+from torch import nn
+from toy import ToyTracker, toy_teacher
 
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import save_tracker
+from mmct.deploy import calibration
+from mmct.deploy.export import run
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 
@@ -53,7 +61,7 @@ def test_unknown_rows_and_configs(tmp_path):
     done = run_tool('benchmark.py', CONFIG, '--rows', 'onnxruntime:bf16')
     assert done.status == 2
     assert done.err.startswith(
-        "error: 'onnxruntime:bf16' is none of published:fp32 torch:fp32 torch:bf16 ")
+        "error: 'onnxruntime:bf16' is none of published:fp32 full:fp32 torch:fp32 ")
     done = run_tool('benchmark.py', CONFIG, '--video', tmp_path)
     assert done.err.startswith('error: --video needs the box of a target in its first frame')
     done = run_tool('benchmark.py', tmp_path / 'none.py')
@@ -75,6 +83,55 @@ def test_the_published_step_finds_the_same_boxes():
     layer = networks[0].tracker.backbone.layers[0]
     assert layer.attn.map.shape == (1, 2, 20, 20)
     torch.testing.assert_close(layer.attn.map.sum(-1), torch.ones(1, 2, 20))
+
+
+@pytest.mark.parametrize('network', [FullForm, PublishedStep])
+def test_the_full_form_of_a_tracker_of_another_kind(network):
+    """Two templates, memory, and several targets, as the network that keeps what it encoded."""
+    model = build(toy_teacher()).eval()
+    reference = TorchNetwork(copy.deepcopy(model))
+    samples = calibration.noise(model.info, 3)
+    found, expected = (run(own, samples) for own in (network(model), reference))
+    assert found.keys() == expected.keys() == {'box', 'score', 'next_memory'}
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-5)
+
+
+@MODELS.register_module()
+class RefiningToyTracker(ToyTracker):
+    """Templates go through more layers than the search crop."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.refine = nn.Sequential(nn.Linear(16, 2000), nn.Linear(2000, 16))
+
+    def embed(self, templates, template_boxes, search, memory):
+        encoded = self.encode(templates, template_boxes)['template_tokens']
+        return self.backbone.join(encoded, search, memory)
+
+    def encode(self, templates, template_boxes):
+        return {'template_tokens': self.refine(self.backbone.encode(templates))}
+
+
+def test_the_full_form_is_a_row_if_encoding_saves_much(tmp_path, monkeypatch):
+    # It is taken in a process that does not know of this tracker.
+    monkeypatch.setattr('benchmarks.tracking.peak_memory', lambda *args: None)
+    kinds = [('published', 'fp32'), ('torch', 'fp32')]
+    config = Config({'model': {**toy_teacher(), 'type': 'RefiningToyTracker'}})
+    contestants, costs = prepare(config, None, tmp_path, kinds)
+    assert [own.backend for own in contestants] == ['published', 'full', 'torch']
+    macs = costs['tracker'].macs
+    templates, patches = 8, 16 * (8 * 8 * 3)
+    assert macs.encode == templates * (patches + 2 * 16 * 2000)
+    assert macs.step + macs.encode == macs.full
+    rows = {row.contestant.backend: row for row in measure(contestants, costs, 1, 1)}
+    assert rows['published'].macs == rows['full'].macs == macs.full
+    assert rows['published'].encode_macs == rows['full'].encode_macs == 0
+    assert (rows['torch'].macs, rows['torch'].encode_macs) == (macs.step, macs.encode)
+    # Where it saves little, only for those who ask.
+    for asked in ([], [('full', 'fp32')]):
+        contestants, _ = prepare(Config({'model': tracker()}), None, tmp_path, kinds + asked)
+        assert [own.backend for own in contestants].count('full') == len(asked)
 
 
 def test_attention_written_out_is_the_fused_one():

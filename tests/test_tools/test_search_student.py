@@ -9,12 +9,19 @@ from tiny import build, save_teacher, tracker
 import mmct  # noqa: F401  before MMTracking
 
 # isort: split
-from analysis.student_search import default_choices, grid, student_config
+from analysis.student_search import (
+    default_choices,
+    grid,
+    measure,
+    student_config,
+    template_size,
+)
 from benchmarks.speed import step_times
 from mmengine.config import Config
 from mmtrack.registry import MODELS, TRANSFORMS
+from toy import toy_student, toy_teacher
 
-from mmct.evaluation.complexity import count_macs
+from mmct.evaluation.complexity import count_parts
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 
@@ -64,7 +71,8 @@ def test_students_within_the_budget_are_ready_configs(search, tmp_path):
         assert (backbone.embed_dims, backbone.search_size, backbone.template_size) == (
             32, size, size // 2)
         assert backbone.layers[0].mlp.fc1.out_features == 32 * ratio
-        assert f'{count_macs(model.student) / 1e9:.3g} GMACs' in path.read_text().split('\n')[0]
+        step = count_parts(model.student).step
+        assert f'{step / 1e9:.3g} GMACs' in path.read_text().split('\n')[0]
         train, val = (next(step for step in loader.dataset.pipeline if step.type == 'CropPair')
                       for loader in (config.train_dataloader, config.val_dataloader))
         assert train.get('student_size', train.size) == [size // 2, size] == val.size
@@ -83,7 +91,7 @@ def test_no_student_within_the_budget(search, tmp_path):
 @pytest.mark.parametrize(('options', 'message'), [
     (('--layers', 13), 'layers=13: the teacher has 1 to 12'),
     (('--width', 40), 'width=40 is not a multiple of 32'),
-    (('--search-size', 112), r'search size 112 with template size 56: both must be multiples'),
+    (('--search-size', 120), 'search size 120 must be a multiple of the patch size 16'),
     (('--budget-ms', 0), '--budget-ms 0 and --steps 2 must be positive'),
 ])
 def test_what_cannot_be_searched(search, tmp_path, options, message):
@@ -112,6 +120,35 @@ def test_default_grid_of_the_full_size():
     assert backbone.division == [3, 3, 3, 3]
     backbone.division = 4
     assert same.model.to_dict() == config.model.to_dict()
+
+
+def test_students_of_another_kind_of_tracker():
+    """What its backbone has no argument for stays as it is."""
+    model = {'type': 'ReplacementDistiller', 'teacher': toy_teacher(), 'student': toy_student()}
+    config = Config({'model': model})
+    choices = default_choices(config)
+    assert choices == {'layers': [1, 2], 'width': [8, 12, 16], 'mlp_ratio': [None],
+                       'block': [None], 'search_size': [None]}
+    shapes = grid(config, choices)
+    assert [shape.name for shape in shapes][:2] == ['1l_w8', '1l_w12']
+    found = student_config(config, shapes[0]).model.student
+    assert found.backbone == {**model['student']['backbone'], 'division': [4], 'embed_dims': 8}
+    assert found.head.in_channels == 8
+    tracker = MODELS.build(found)
+    assert (len(tracker.backbone.layers), tracker.backbone.embed_dims) == (1, 8)
+    students = measure({shape: student_config(config, shape).model.student
+                        for shape in shapes[:2]}, 1, rounds=1)
+    assert students[0].macs < students[1].macs
+    with pytest.raises(ValueError, match=r'^block=TransformerBlock: a StageDividedToyViT has no b'):
+        grid(config, {**choices, 'block': ['TransformerBlock']})
+
+
+def test_template_sizes_are_whole_patches():
+    config = Config.fromfile(ROOT / 'configs' / 'ct_ostrack_4l.py')
+    config.model.teacher.backbone.search_size = 288
+    shapes = grid(config, {**default_choices(config), 'search_size': [288, 256, 224]})
+    assert {(shape.search_size, template_size(config, shape)) for shape in shapes} == {
+        (288, 128), (256, 112), (224, 96)}
 
 
 def test_steps_of_a_deeper_tracker_take_longer():

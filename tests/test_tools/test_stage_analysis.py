@@ -1,4 +1,5 @@
 """Similarity of a teacher's layers, and the divisions that it suggests."""
+import copy
 import itertools
 
 import cv2
@@ -11,6 +12,7 @@ from analysis.pictures import draw_divisions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import build, embedded, packed_pairs, tracker
+from toy import SEARCH, TEMPLATE, toy_teacher
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -36,6 +38,25 @@ def test_similarity_of_a_trackers_layers():
                  for other in states] for one in states]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.diag(found) == pytest.approx(1)
+
+
+def test_groups_of_tokens_count_alike():
+    """Of a tracker with a single query token beside many others."""
+    model = build(toy_teacher()).eval()
+    batches = []
+    for seed in range(2):
+        batches.append(packed_pairs(2, TEMPLATE, SEARCH, seed))
+        batches[-1]['inputs']['img'] = batches[-1]['inputs']['img'].repeat(1, 2, 1, 1, 1)
+    names = ('query', 'first', 'second', 'search')
+    alone = {name: layer_similarity(model, copy.deepcopy(batches), groups=[name])
+             for name in names}
+    found = layer_similarity(model, copy.deepcopy(batches), groups=names)
+    np.testing.assert_allclose(found, np.mean(list(alone.values()), axis=0), atol=1e-6)
+    together = layer_similarity(model, copy.deepcopy(batches))
+    expected = sum(alone[name] * tokens for name, tokens in zip(names, (1, 4, 4, 16))) / 25
+    np.testing.assert_allclose(together, expected, atol=1e-6)
+    with pytest.raises(ValueError, match=r"no groups \['template'\] of tokens, only \['query', '"):
+        layer_similarity(model, batches, groups=['template'])
 
 
 def test_what_cannot_be_compared():

@@ -11,6 +11,7 @@ from vittrack.reading import read_vittrack
 from vittrack_files import SHAPE, write
 
 from mmct.checkpoint import save_tracker
+from mmct.deploy.calibration import Sample
 from mmct.models.torch_network import images
 
 
@@ -23,9 +24,18 @@ def file(tmp_path_factory):
 def pairs():
     """Crops of blobs, more alike within one than from one to the next."""
     rng = np.random.default_rng(0)
-    return [tuple(np.kron(rng.integers(0, 256, (size // 8, size // 8, 3)),
-                          np.ones((8, 8, 1))).astype(np.uint8) for size in (32, 64))
-            for _ in range(64)]
+    box, found = np.float32([[8, 8, 16, 16]]), []
+    for _ in range(64):
+        template, search = (np.kron(rng.integers(0, 256, (size // 8, size // 8, 3)),
+                                    np.ones((8, 8, 1))).astype(np.uint8) for size in (32, 64))
+        found.append(Sample(template[None], box, search))
+    return found
+
+
+def crops_of(model, pairs):
+    """Templates (B, 1, 3, Sz, Sz) and search crops (B, 3, Sx, Sx)."""
+    return (images(model, torch.from_numpy(np.stack(own))) for own in (
+        [pair.templates for pair in pairs], [pair.search for pair in pairs]))
 
 
 @pytest.fixture(scope='module')
@@ -37,9 +47,8 @@ def restored(file, pairs):
 
 def maps(model, pairs):
     """Score, offset and size of pairs, side by side."""
-    template, search = (images(model, torch.from_numpy(np.stack(own))) for own in zip(*pairs))
     with torch.no_grad():
-        outputs = model.outputs_of(template[:, None], search)
+        outputs = model.outputs_of(*crops_of(model, pairs))
     return torch.cat([outputs[name] for name in ('score', 'offset', 'size')], dim=1)
 
 
@@ -58,7 +67,8 @@ def test_outputs_stay(file, restored, pairs):
 
 
 def test_statistics_are_of_the_convolutions(restored, pairs):
-    template, search = (images(restored, torch.from_numpy(np.stack(own))) for own in zip(*pairs))
+    templates, search = crops_of(restored, pairs)
+    template = templates[:, 0]
     conv = restored.backbone.patch_embed.layers[0].conv
     norm = restored.backbone.patch_embed.layers[0].bn
     with torch.no_grad():
@@ -122,7 +132,7 @@ def test_statistics_of_the_stem_can_be_kept(restored, pairs):
                if not torch.equal(value, before[name])}
     assert any(name.startswith('head.') for name in changed)
     assert not any(name.startswith('backbone.') for name in changed)
-    crop = images(model, torch.from_numpy(np.stack([template for template, _ in pairs])))
+    templates, _ = crops_of(model, pairs)
     with torch.no_grad():
-        torch.testing.assert_close(model.backbone.encode(crop[:, None]),
-                                   restored.eval().backbone.encode(crop[:, None]))
+        torch.testing.assert_close(model.backbone.encode(templates),
+                                   restored.eval().backbone.encode(templates))

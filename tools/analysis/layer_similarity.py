@@ -1,5 +1,5 @@
 """How similar a tracker's tokens are after each of its layers."""
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,31 +36,43 @@ def token_states(tracker: OneStreamTracker, clip: Clip) -> list[Tokens]:
 
 @torch.no_grad()
 def layer_similarity(tracker: nn.Module, batches: Iterable[dict],
-                     progress: Callable[[int], None] = lambda pairs: None) -> np.ndarray:
-    """Mean cosine, in [−1, 1], between a token before the first layer and after each, over all
-    groups of tokens together.
+                     progress: Callable[[int], None] = lambda pairs: None,
+                     groups: Sequence[str] = ()) -> np.ndarray:
+    """Mean cosine, in [−1, 1], between a token before the first layer and after each.
 
     Args:
         tracker: in eval mode.
         batches: of training pairs, as a data loader gives them.
         progress: called after each batch with its number of pairs.
+        groups: names of groups of tokens, each of which counts alike, however few tokens it has;
+            all tokens together if there are none.
 
     Returns:
         (L + 1, L + 1) for L layers, row and column 0 the embedding's.
 
     Raises:
-        ValueError: the tracker eliminates tokens, or gives some that cannot be compared.
+        ValueError: the tracker eliminates tokens, gives some that cannot be compared, or has no
+            such group.
     """
     total, count = 0., 0
     for data in batches:
         data = tracker.data_preprocessor(data)
         states = token_states(tracker, tracker.unpack(**data))
-        x = torch.stack([state.x.flatten(0, 1).float() for state in states])
-        x = nn.functional.normalize(x, dim=2)
-        # Numbers of millions of tokens add up: in float64.
-        total = total + torch.einsum('inc,jnc->ij', x, x).double().cpu().numpy()
-        count += x.size(1)
-        progress(len(data['data_samples']))
+        missing = [name for name in groups if name not in states[0].groups]
+        if missing:
+            raise ValueError(f'there are no groups {missing} of tokens, only '
+                             f'{list(states[0].groups)}')
+        parts = [[state.group(name) for state in states] for name in groups] or [
+            [state.x for state in states]]
+        size = len(data['data_samples'])
+        for part in parts:
+            x = torch.stack([x.flatten(0, 1).float() for x in part])
+            x = nn.functional.normalize(x, dim=2)
+            weight = size / (x.size(1) * len(parts))
+            # Numbers of millions of tokens add up: in float64.
+            total = total + weight * torch.einsum('inc,jnc->ij', x, x).double().cpu().numpy()
+        count += size
+        progress(size)
     similarity = total / count
     if not np.isfinite(similarity).all():
         raise ValueError('tokens are not finite: are these the weights of a trained tracker?')

@@ -1,5 +1,6 @@
 """Which students fit a budget of time: a grid of them, built with random weights and timed."""
 import copy
+import inspect
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -10,11 +11,11 @@ from benchmarks.speed import step_times
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmtrack.registry import MODELS
 
 from mmct.api import fuse_for_inference
-from mmct.evaluation.complexity import count_macs, count_parameters
+from mmct.evaluation.complexity import count_parameters, count_parts
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 from mmct.utils.files import atomic_write, write_text
@@ -23,11 +24,14 @@ from .divisions import even_division
 
 FRAME_SIZE, BOX = (480, 640, 3), (280, 200, 80, 80)
 WARM_UP = 3  # steps of a network that was just built
+# Arguments of backbones, by the fields of a shape.
+ARGUMENTS = dict(width='embed_dims', mlp_ratio='mlp_ratio', block='block',
+                 search_size='search_size')
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What may be chosen of a student.
+    """What may be chosen of a student; None for what its backbone has no argument for.
 
     Attributes:
         width: C, channels of a token.
@@ -35,15 +39,23 @@ class Shape:
         search_size: side of the search crop in pixels.
     """
     layers: int
-    width: int
-    mlp_ratio: float
-    block: str
-    search_size: int
+    width: int | None
+    mlp_ratio: float | None
+    block: str | None
+    search_size: int | None
 
     @property
     def name(self) -> str:
-        return (f'{self.layers}l_w{self.width}_mlp{self.mlp_ratio:g}_'
-                f'{self.block.lower().removesuffix("block")}_{self.search_size}')
+        parts = [f'{self.layers}l']
+        if self.width is not None:
+            parts.append(f'w{self.width}')
+        if self.mlp_ratio is not None:
+            parts.append(f'mlp{self.mlp_ratio:g}')
+        if self.block is not None:
+            parts.append(self.block.lower().removesuffix('block'))
+        if self.search_size is not None:
+            parts.append(str(self.search_size))
+        return '_'.join(parts)
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Student:
 
     Attributes:
         shape: None for the teacher.
-        macs: multiply-accumulates of the network for a frame.
+        macs: multiply-accumulates of the network for a frame whose templates are encoded.
         milliseconds: of a tracking step, crop to box.
     """
     shape: Shape | None
@@ -61,67 +73,101 @@ class Student:
     milliseconds: float
 
 
+def settings(config: dict) -> ConfigDict:
+    """What a part is built with: its config, over the defaults of its class; None for an argument
+    without any."""
+    found = {}
+    for cls in reversed(MODELS.get(config['type']).__mro__):
+        for argument in inspect.signature(cls.__init__).parameters.values():
+            if argument.kind is argument.POSITIONAL_OR_KEYWORD:
+                default = argument.default
+                found[argument.name] = None if default is argument.empty else default
+    return ConfigDict({**found, **config})
+
+
+def head_width(teacher: ConfigDict) -> int:
+    """Channels of an attention head, 1 if the backbone does not say how many it has."""
+    return teacher.embed_dims // (teacher.get('num_heads') or teacher.embed_dims)
+
+
 def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
     """All combinations of the choices, by the names of :class:`Shape`'s fields.
 
     Raises:
-        ValueError: a choice does not go with the teacher of the config.
+        ValueError: a choice does not go with the teacher or student of the config.
     """
-    teacher = config.model.teacher.backbone
-    head_dims, patch = teacher.embed_dims // teacher.num_heads, teacher.get('patch_size', 16)
+    teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
+    head_dims, patch = head_width(teacher), teacher.get('patch_size', 16)
     shapes = [Shape(*values) for values in itertools.product(
         *(choices[field.name] for field in fields(Shape)))]
     for shape in shapes:
+        for name, argument in ARGUMENTS.items():
+            if getattr(shape, name) is not None and argument not in own:
+                raise ValueError(f'{name}={getattr(shape, name)}: a {own.type} has no {argument}')
         if not 1 <= shape.layers <= teacher.depth:
             raise ValueError(f'layers={shape.layers}: the teacher has 1 to {teacher.depth}')
-        if shape.width < head_dims or shape.width % head_dims:
+        if shape.width is not None and (shape.width < head_dims or shape.width % head_dims):
             raise ValueError(f'width={shape.width} is not a multiple of {head_dims}, the width of '
                              "the teacher's attention heads")
-        sizes = template_size(config, shape), shape.search_size
-        if any(size < patch or size % patch for size in sizes):
-            raise ValueError(f'search size {sizes[1]} with template size {sizes[0]}: both must be '
-                             f'multiples of the patch size {patch}')
+        if shape.search_size is not None and (
+                shape.search_size < patch or shape.search_size % patch):
+            raise ValueError(f'search size {shape.search_size} must be a multiple of the patch '
+                             f'size {patch}')
     return shapes
 
 
 def default_choices(config: Config) -> dict[str, list]:
     """Half a teacher and less, on its own crops and the next smaller ones."""
-    teacher = config.model.teacher.backbone
-    head_dims, patch = teacher.embed_dims // teacher.num_heads, teacher.get('patch_size', 16)
+    teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
+    head_dims, patch = head_width(teacher), teacher.get('patch_size', 16)
     full = teacher.embed_dims // head_dims
-    ratio = teacher.search_size // teacher.template_size
-    sizes = range(teacher.search_size, 0, -patch * ratio)
-    return dict(
+    choices = dict(
         layers=sorted({max(teacher.depth // k, 1) for k in (6, 4, 3, 2)}),
         width=sorted({max(full * k // 4, 1) * head_dims for k in (2, 3, 4)}),
         mlp_ratio=[1., 2., 4.],
         block=['TransformerBlock', 'SeparableBlock'],
-        search_size=list(sizes[:2]))
+        search_size=[None])
+    if 'search_size' in own:
+        ratio = teacher.search_size // teacher.template_size
+        choices['search_size'] = list(range(teacher.search_size, 0, -patch * ratio)[:2])
+    return {name: [None] if ARGUMENTS.get(name, 'division') not in own else values
+            for name, values in choices.items()}
 
 
 def template_size(config: Config, shape: Shape) -> int:
-    """Side of the template crop, in the teacher's proportion to the search crop."""
-    teacher = config.model.teacher.backbone
-    return round(shape.search_size * teacher.template_size / teacher.search_size)
+    """Side of the template crop, in whole patches, in about the teacher's proportion to the search
+    crop."""
+    teacher = settings(config.model.teacher.backbone)
+    patch = teacher.get('patch_size', 16)
+    patches = shape.search_size * teacher.template_size / teacher.search_size / patch
+    return max(round(patches), 1) * patch
 
 
 def student_config(config: Config, shape: Shape) -> Config:
     """The compression of ``config`` with a student of another shape."""
     config = copy.deepcopy(config)
-    teacher, student = config.model.teacher.backbone, config.model.student
-    sizes = [template_size(config, shape), shape.search_size]
-    student.backbone.update(
-        division=list(even_division(teacher.depth, shape.layers)), embed_dims=shape.width,
-        num_heads=shape.width * teacher.num_heads // teacher.embed_dims,
-        mlp_ratio=shape.mlp_ratio, block=dict(type=shape.block), template_size=sizes[0],
-        search_size=sizes[1])
-    student.head.in_channels = shape.width
+    teacher, student = settings(config.model.teacher.backbone), config.model.student
+    accepted = settings(student.backbone)
+    student.backbone.division = list(even_division(teacher.depth, shape.layers))
+    if shape.width is not None:
+        student.backbone.embed_dims = shape.width
+        if 'num_heads' in accepted:
+            student.backbone.num_heads = shape.width // head_width(teacher)
+        if 'in_channels' in settings(student.head):
+            student.head.in_channels = shape.width
+    if shape.mlp_ratio is not None:
+        student.backbone.mlp_ratio = shape.mlp_ratio
+    if shape.block is not None:
+        student.backbone.block = dict(type=shape.block)
+    if shape.search_size is not None:
+        sizes = [template_size(config, shape), shape.search_size]
+        student.backbone.update(template_size=sizes[0], search_size=sizes[1])
+        if shape.search_size != teacher.search_size:
+            for loader, key in ((config.train_dataloader, 'student_size'),
+                                (config.val_dataloader, 'size')):
+                crop, = (step for step in loader.dataset.pipeline if step.type == 'CropPair')
+                crop[key] = sizes
     config.student = student
-    if shape.search_size != teacher.search_size:
-        for loader, key in ((config.train_dataloader, 'student_size'),
-                            (config.val_dataloader, 'size')):
-            crop, = (step for step in loader.dataset.pipeline if step.type == 'CropPair')
-            crop[key] = sizes
     return config
 
 
@@ -142,7 +188,7 @@ def measure(configs: dict[Shape | None, dict], steps: int = 15,
         for shape, cfg in configs.items():
             tracker = fuse_for_inference(MODELS.build(cfg))
             if shape not in costs:
-                costs[shape] = count_macs(tracker), count_parameters(tracker)
+                costs[shape] = count_parts(tracker).step, count_parameters(tracker)
             times[shape].append(step_times(
                 Tracker(TorchNetwork(tracker)), [noise] * (WARM_UP + steps), BOX, WARM_UP))
             progress()
@@ -166,7 +212,7 @@ def draw(students: Sequence[Student], teacher: Student | None, budget: float, pa
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     layers = sorted({s.shape.layers for s in students})
-    blocks = sorted({s.shape.block for s in students})
+    blocks = sorted({s.shape.block for s in students}, key=str)
     for (block, marker), (i, number) in itertools.product(
             zip(blocks, 'osD^v'), enumerate(layers)):
         own = [s for s in students if (s.shape.block, s.shape.layers) == (block, number)]
@@ -174,7 +220,7 @@ def draw(students: Sequence[Student], teacher: Student | None, budget: float, pa
         within = [s for s in own if s.milliseconds <= budget]
         beyond = [s for s in own if s.milliseconds > budget]
         axes.plot([s.macs / 1e9 for s in within], [s.milliseconds for s in within],
-                  label=f'{number} × {block}', **style)
+                  label=f'{number} × {block or "layer"}', **style)
         axes.plot([s.macs / 1e9 for s in beyond], [s.milliseconds for s in beyond],
                   fillstyle='none', **style)
     if teacher:

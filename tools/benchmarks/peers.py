@@ -26,6 +26,7 @@ class Peer:
     file: Path
     role: str = ROLE
     precision: str = 'fp32'
+    whole = True  # its graph takes both crops
 
     def tracker(self, threads: int):
         """What has ``init(frame, box)`` and ``update(frame)``."""

@@ -2,42 +2,41 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mmct.models import OSTrack
+from mmct.models.layers import Block
+from mmct.models.trackers import OneStreamTracker
+
+from .full_form import FullForm
 
 
-class PublishedStep:
-    """A network (see :class:`mmct.runtime.network.Network`) that embeds the template in every
-    frame, multiplies attention out and keeps its map, leaves batch norm where it is, and follows
-    one target after the other.
+class PublishedStep(FullForm):
+    """The full form that multiplies attention out, leaves batch norm where it is, and follows one
+    target after the other. Plain blocks also keep the map of their attention.
 
     Args:
-        tracker: an ``OSTrack`` of plain blocks; its attention is replaced.
+        tracker: the attention of its plain blocks is replaced.
     """
 
-    def __init__(self, tracker: OSTrack) -> None:
-        self.tracker, self.info = tracker.eval(), tracker.info
+    def __init__(self, tracker: OneStreamTracker) -> None:
+        super().__init__(tracker)
         for layer in tracker.backbone.layers:
-            layer.attn = KeptAttention(layer.attn)
-
-    def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Tensor]:
-        return dict(template=self._image(crops[0]))
+            if type(layer) is Block:
+                layer.attn = KeptAttention(layer.attn)
 
     def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
-             memories: None = None) -> dict[str, np.ndarray]:
-        each = [self._step_one(own['template'], crop) for own, crop in zip(encoded, crops)]
-        return {key: np.concatenate([outputs[key] for outputs in each]) for key in each[0]}
+             memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        memories = [None] * len(encoded) if memories is None else [[own] for own in memories]
+        with sdpa_kernel(SDPBackend.MATH):
+            each = [super(PublishedStep, self).step([own], crop[None], memory)
+                    for own, crop, memory in zip(encoded, crops, memories)]
+        return {name: np.concatenate([outputs[name] for outputs in each]) for name in each[0]}
 
-    @torch.inference_mode()
-    def _step_one(self, template: Tensor, crop: np.ndarray) -> dict[str, np.ndarray]:
-        outputs = self.tracker.outputs_of(template[:, None], self._image(crop))
-        return {key: value.cpu().numpy() for key, value in outputs.items()}
-
-    def _image(self, crop: np.ndarray) -> Tensor:
-        """(S, S, 3) uint8 BGR -> (1, 3, S, S) normalised RGB, all of it in float32."""
+    def images(self, crops: np.ndarray) -> Tensor:
+        """(…, S, S, 3) uint8 BGR -> (…, 3, S, S) normalised RGB, all of it in float32."""
         preprocessor = self.tracker.data_preprocessor
-        image = torch.tensor(crop, device=preprocessor.mean.device).float()
-        image = image.permute(2, 0, 1).flip(0)[None]
+        image = torch.tensor(crops, device=preprocessor.mean.device).float()
+        image = image.movedim(-1, -3).flip(-3)
         return (image / 255 - preprocessor.mean / 255) / (preprocessor.std / 255)
 
 

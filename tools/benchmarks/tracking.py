@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +15,14 @@ from vittrack.reading import read_vittrack
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
 from mmct.deploy import export_tracker
-from mmct.evaluation.complexity import count_macs, count_parameters
-from mmct.models import OSTrack
+from mmct.deploy.calibration import Sample, noise
+from mmct.evaluation.complexity import Macs, count_parameters, count_parts
 from mmct.models.torch_network import DTYPES, TorchNetwork
+from mmct.models.trackers import OneStreamTracker
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
 
+from .full_form import FullForm
 from .machine import peak_memory
 from .peers import OPENCV, ORIGINAL, Peer
 from .published_step import PublishedStep
@@ -27,15 +30,18 @@ from .speed import step_times
 
 FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
 # (backend, precision, file or None for PyTorch)
+FULL = ('full', 'fp32')
 KINDS = {
-    ('published', 'fp32'): None, ('torch', 'fp32'): None, ('torch', 'bf16'): None,
+    ('published', 'fp32'): None, FULL: None, ('torch', 'fp32'): None, ('torch', 'bf16'): None,
     ('compile', 'fp32'): None, ('compile', 'bf16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
     ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
     ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
 TURN = 5  # steps
 VIDEO_FRAMES = 200  # of a video, at the most
 REST = 0.1  # seconds before a turn: threads of the one before wait for work by spinning
-DEFAULT = tuple(kind for kind in KINDS if kind[0] != 'compile')  # compiling takes minutes
+# Compiling takes minutes; the full form comes by itself if it does much more.
+DEFAULT = tuple(kind for kind in KINDS if kind[0] not in ('compile', 'full'))
+WORTH = 0.1  # of the multiply-accumulates of a frame: encoding that saves it is compared
 
 
 def kind(text: str) -> tuple[str, str]:
@@ -68,6 +74,11 @@ class Contestant:
     folder: Path
     device: str = 'cpu'
 
+    @property
+    def whole(self) -> bool:
+        """Whether the templates run through the network in every frame."""
+        return self.backend in ('published', 'full')
+
     def tracker(self, threads: int) -> Tracker:
         """The tracking loop around the network."""
         return Tracker(self.open(threads))
@@ -84,8 +95,16 @@ class Contestant:
         load_weights(tracker, self.folder / f'{self.role}.pth')
         if self.backend == 'published':
             return PublishedStep(tracker.to(self.device))
-        return TorchNetwork(fuse_for_inference(tracker).to(self.device), self.backend == 'compile',
-                            DTYPES[self.precision])
+        tracker = fuse_for_inference(tracker).to(self.device)
+        if self.backend == 'full':
+            return FullForm(tracker)
+        return TorchNetwork(tracker, self.backend == 'compile', DTYPES[self.precision])
+
+
+class Cost(NamedTuple):
+    """Multiply-accumulates and parameters of a tracker."""
+    macs: Macs
+    parameters: int
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,8 @@ class Row:
     """What was measured of a network.
 
     Attributes:
+        macs: multiply-accumulates of a frame as this network runs it.
+        encode_macs: of the templates, once a target or update; 0 if every frame has them.
         crop, network, decode, update: median milliseconds of the parts of a step, and the whole.
         spread: 10 to 90 % range of the whole.
         memory: megabytes at the most.
@@ -102,6 +123,7 @@ class Row:
     """
     contestant: Contestant | Peer
     macs: int
+    encode_macs: int
     parameters: int
     crop: float
     network: float
@@ -114,15 +136,16 @@ class Row:
 
 
 def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequence[tuple],
-            samples: Sequence = (), device: str = 'cpu'
-            ) -> tuple[list[Contestant], dict[str, tuple[int, int]]]:
-    """Weights and exported files of teacher and student, and their MACs and parameters.
+            samples: Sequence[Sample] = (), device: str = 'cpu'
+            ) -> tuple[list[Contestant], dict[str, Cost]]:
+    """Weights and exported files of teacher and student, and what they cost.
 
+    The full form is added where encoding the templates ahead saves much of a frame.
     Without a checkpoint weights are random, as are the teacher's always: they take as long.
 
     Args:
         checkpoint: of the student, or of the tracker, if it is one; None for random weights.
-        samples: crops that int8 is calibrated with; noise if there are none, enough for timing.
+        samples: that int8 is calibrated with; noise if there are none, enough for timing.
     """
     model = config.model
     trackers = {'tracker': model} if 'student' not in model else {
@@ -135,20 +158,27 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
             load_weights(tracker, checkpoint)
         save_tracker(tracker.state_dict(), folder / f'{role}.pth', student=role == 'student')
         tracker = fuse_for_inference(tracker)
-        costs[role] = count_macs(tracker), count_parameters(tracker)
+        costs[role] = cost_of(tracker)
         for file in {KINDS[kind] for kind in kinds} - {None}:
             precision, _, suffix = file.partition('.')
             export_tracker(tracker, folder / f'{role}.{file}',
                            'openvino' if suffix == 'xml' else 'onnx', precision,
-                           samples or noise(tracker), strict=bool(samples), bias='fast')
-        contestants += [Contestant(role, *kind, cfg, folder, device) for kind in kinds]
+                           samples or noise(tracker.info, 8), strict=bool(samples), bias='fast')
+        macs, own = costs[role].macs, list(kinds)
+        if FULL not in own and macs.step < (1 - WORTH) * macs.full:
+            own.insert(1, FULL)
+        contestants += [Contestant(role, *kind, cfg, folder, device) for kind in own]
     return contestants, costs
 
 
-def peers(file: Path) -> tuple[list[Peer], tuple[int, int]]:
-    """VitTrack's ONNX file in ONNX Runtime and in OpenCV, and its MACs and parameters."""
-    tracker = fuse_for_inference(read_vittrack(file))
-    cost = count_macs(tracker), count_parameters(tracker)
+def cost_of(tracker: OneStreamTracker) -> Cost:
+    """What a tracker costs, its batch norms folded or not."""
+    return Cost(count_parts(tracker), count_parameters(tracker))
+
+
+def peers(file: Path) -> tuple[list[Peer], Cost]:
+    """VitTrack's ONNX file in ONNX Runtime and in OpenCV, and what it costs."""
+    cost = cost_of(fuse_for_inference(read_vittrack(file)))
     return [Peer(backend, file) for backend in (ORIGINAL, OPENCV)], cost
 
 
@@ -157,15 +187,10 @@ def without_elimination(cfg: dict) -> dict:
     return dict(cfg, backbone={k: v for k, v in cfg['backbone'].items() if k != 'elimination'})
 
 
-def noise(tracker: OSTrack, count: int = 8) -> list:
-    rng = np.random.default_rng(0)
-    return [tuple(rng.integers(0, 256, (size, size, 3), dtype=np.uint8) for size in (
-        tracker.backbone.template_size, tracker.backbone.search_size)) for _ in range(count)]
-
-
-def measure(contestants: Sequence[Contestant | Peer], costs: dict, threads: int, steps: int,
-            progress: Callable[[str], None] = lambda text: None, video: Path | None = None,
-            box: Sequence[float] | None = None, targets: Sequence[int] = ()) -> list[Row]:
+def measure(contestants: Sequence[Contestant | Peer], costs: dict[str, Cost], threads: int,
+            steps: int, progress: Callable[[str], None] = lambda text: None,
+            video: Path | None = None, box: Sequence[float] | None = None,
+            targets: Sequence[int] = ()) -> list[Row]:
     """Time all in turns of a few steps, so that a busy moment of the machine hits all alike.
 
     Args:
@@ -200,8 +225,10 @@ def measure(contestants: Sequence[Contestant | Peer], costs: dict, threads: int,
     for i, contestant in enumerate(contestants):
         parts = 1e3 * np.array(times[i])
         whole = parts.sum(axis=1)
+        macs, parameters = costs[contestant.role]
+        own_macs = (macs.full, 0) if contestant.whole else (macs.step, macs.encode)
         rows.append(Row(
-            contestant, *costs[contestant.role], *np.median(parts, axis=0).tolist(),
+            contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
             float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()), memories[i],
             videos[i], {count: 1e3 * float(np.median(own)) for count, own in many[i].items()}))
     return rows

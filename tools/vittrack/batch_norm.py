@@ -1,6 +1,7 @@
 """Statistics of batch norms that were folded away."""
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -25,9 +26,11 @@ def restore_batch_norm(tracker: OSTrack, pairs: Sequence[Sample]) -> None:
     handles = [norm.register_forward_pre_hook(
         lambda norm, args: moments[norm].append(batch_moments(args[0]))) for norm in norms]
     for start in range(0, len(pairs), BATCH):
-        template, search = (images(tracker, torch.stack(list(map(torch.from_numpy, crops))))
-                            for crops in zip(*pairs[start:start + BATCH]))
-        tracker.outputs_of(template[:, None], search)
+        own = pairs[start:start + BATCH]
+        templates, searches = (
+            images(tracker, torch.from_numpy(np.stack(crops)))
+            for crops in zip(*((pair.templates, pair.search) for pair in own)))
+        tracker.outputs_of(templates, searches)
     for handle in handles:
         handle.remove()
     for norm in norms:

@@ -1,5 +1,6 @@
 """What runs a network; one file each, imported when asked for."""
 import importlib
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -54,14 +55,39 @@ def open_network(path: str | PathLike, *, backend: str | None = None,
 
 def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
                 memories: list[np.ndarray] | None) -> dict[str, np.ndarray]:
-    """Inputs of a step's graph by name, those of several targets as one batch."""
-    inputs = dict(encoded[0])
-    if len(encoded) > 1:
-        inputs = {name: np.concatenate([own[name] for own in encoded]) for name in inputs}
+    """Inputs of a step's graph by name, those of several targets as one batch; those of one are
+    not copied."""
+    def batch(parts: list[np.ndarray]) -> np.ndarray:
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    inputs = {name: batch([own[name] for own in encoded]) for name in encoded[0]}
     inputs['search'] = crops
     if memories is not None:
-        inputs['memory'] = np.concatenate(memories)
+        inputs['memory'] = batch(memories)
     return inputs
+
+
+def check_encoder(given: Mapping[str, Sequence], taken: Mapping[str, Sequence], path: Path) -> None:
+    """See that the two networks of a tracker belong together.
+
+    Args:
+        given: {name: shape} of the encoded templates that one gives; a size that is not known
+            beforehand is no number.
+        taken: those that the other takes.
+        path: of the latter.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if given.keys() == taken.keys() and all(
+            len(given[name]) == len(taken[name]) and all(
+                size == other for size, other in list(zip(given[name], taken[name]))[1:]
+                if isinstance(size, int) and isinstance(other, int))
+            for name in given):
+        return
+    raise ValueError(f'{template_file(path)} is not of the tracker of {path.name}: it encodes '
+                     f'templates as {dict(given)}, not as {dict(taken)}; keep the two files '
+                     'together that tools/export.py wrote')
 
 
 def template_file(path: Path) -> Path:

@@ -1,11 +1,12 @@
 """ONNX Runtime, on the CPU."""
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
 from ..network import METADATA, NetworkInfo
-from . import step_inputs, template_file
+from . import check_encoder, step_inputs, template_file
 
 
 class OnnxRuntimeNetwork:
@@ -16,20 +17,28 @@ class OnnxRuntimeNetwork:
         metadata = self._step.get_modelmeta().custom_metadata_map
         self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
         self._outputs = [output.name for output in self._step.get_outputs()]
-        inputs = {port.name: port.shape for port in self._step.get_inputs()}
+        inputs = shapes(self._step.get_inputs())
         self.info.check_ports(inputs, self._outputs, path)
         self._template = session(template_file(path), threads)
+        self._encoded = shapes(self._template.get_outputs())
+        taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
+        check_encoder(self._encoded, taken, path)
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         given = dict(templates=crops[None], boxes=boxes[None])
         ports = [port.name for port in self._template.get_inputs()]
         values = self._template.run(None, {name: given[name] for name in ports})
-        return dict(zip([port.name for port in self._template.get_outputs()], values))
+        return dict(zip(self._encoded, values))
 
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
         inputs = step_inputs(encoded, crops, memories)
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
+
+
+def shapes(ports: Sequence[onnxruntime.NodeArg]) -> dict[str, list]:
+    """{name: shape}, sizes or names of sizes."""
+    return {port.name: port.shape for port in ports}
 
 
 def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:

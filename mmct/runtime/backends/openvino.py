@@ -1,4 +1,5 @@
 """OpenVINO, on the CPU."""
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -6,7 +7,7 @@ import numpy as np
 import openvino as ov
 
 from ..network import METADATA, NetworkInfo
-from . import step_inputs, template_file
+from . import check_encoder, step_inputs, template_file
 
 
 class OpenVinoNetwork:
@@ -25,12 +26,12 @@ class OpenVinoNetwork:
         self._model = self._read(path)
         self.info = NetworkInfo.from_json(metadata(self._model), path)
         self._outputs = [output.get_any_name() for output in self._model.outputs]
-        inputs = {port.get_any_name(): [size.get_length() if size.is_static else None
-                                        for size in port.partial_shape]
-                  for port in self._model.inputs}
+        inputs = shapes(self._model.inputs)
         self.info.check_ports(inputs, self._outputs, path)
-        self._encoded = inputs.keys() - self.info.input_names
         template = self._read(template_file(path))
+        self._encoded = shapes(template.outputs)
+        taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
+        check_encoder(self._encoded, taken, path)
         self._template_inputs = [port.get_any_name() for port in template.inputs]
         self._template = self._compile(template, 1)
         self._requests, self._lock = {}, Lock()
@@ -62,6 +63,12 @@ class OpenVinoNetwork:
     def _compile(self, model: ov.Model, batch: int) -> ov.InferRequest:
         model.reshape({port: [batch, *list(port.partial_shape)[1:]] for port in model.inputs})
         return self._core.compile_model(model, 'CPU', self._options).create_infer_request()
+
+
+def shapes(ports: Sequence[ov.Output]) -> dict[str, list]:
+    """{name: shape}, None for a size that may be any."""
+    return {port.get_any_name(): [size.get_length() if size.is_static else None
+                                  for size in port.partial_shape] for port in ports}
 
 
 def metadata(model: ov.Model) -> str | None:
