@@ -209,8 +209,8 @@ def test_evaluation_of_a_file_of_another_tracker(exported, setup, tmp_path):
     done = run_tool('test.py', setup.config, exported, '--work-dir', tmp_path, '--cfg-options',
                     'model.student.test_cfg.search_factor=3.')
     assert done.status == 2
-    assert done.err == ("error: the file is not of the tracker of this config; (file, config) "
-                        "differ in {'search_factor': (4.0, 3.0)}\n")
+    assert done.err == ('error: the file is not of the tracker of this config: search factor 4.0, '
+                        'not 3.0\n')
     done = run_tool('test.py', setup.config, exported, '--precision', 'bf16', '--work-dir',
                     tmp_path)
     assert 'backend onnxruntime computes in fp32, not in bf16' in done.err

@@ -2,7 +2,6 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 
 import torch
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
@@ -236,14 +235,11 @@ class OneStreamTracker(BaseSingleObjectTracker):
         (:func:`mmct.runtime.open_network`).
 
         Raises:
-            ValueError: it is of another shape.
+            ValueError: it is of another shape or kind.
         """
-        own, other = asdict(self.info), asdict(network.info)
-        differing = {key: (other[key], own[key]) for key in own
-                     if own[key] != other[key] and key != 'precision'}
+        differing = network.info.differences(self.info)
         if differing:
-            raise ValueError('the file is not of the tracker of this config; (file, config) '
-                             f'differ in {differing}')
+            raise ValueError(f'the file is not of the tracker of this config: {differing}')
         self._tracking = Tracker(network)
 
     def init(self, frame, box: Sequence[float]) -> None:
