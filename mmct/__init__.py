@@ -6,14 +6,18 @@ imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`
 ``mmct.evaluation`` and ``mmct.visualization`` need neither PyTorch nor MMTracking.
 """
 from .compat import prepare_openmmlab
+from .runtime.backends import BACKENDS, Backend
 
 __version__ = '0.2.0'
 
+# Tracking without training knows no configs; this package does.
+for _name, _opener in (('torch', 'open_eager'), ('compile', 'open_compiled')):
+    BACKENDS[_name] = Backend('mmct.api', _opener, '.py', ('fp32', 'bf16', 'fp16'), 'lite')
 prepare_openmmlab()
 
 
 def __getattr__(name: str) -> object:
-    if name in ('load_tracker', 'open_tracker'):
-        from . import api
-        return getattr(api, name)
+    if name == 'load_tracker':
+        from .api import load_tracker
+        return load_tracker
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,4 +1,5 @@
-"""The shortest ways to a tracker; the one place that opens configs."""
+"""The shortest way to a tracker; the one place that opens configs."""
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -10,9 +11,6 @@ from mmtrack.registry import MODELS
 from .checkpoint import load_weights
 from .models.torch_network import DTYPES, TorchNetwork
 from .models.trackers import OneStreamTracker
-from .runtime import Tracker
-
-TORCH_BACKENDS = ('torch', 'compile')
 
 
 def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStreamTracker:
@@ -37,35 +35,19 @@ def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStrea
     return fuse_for_inference(tracker)
 
 
-def open_tracker(model: str | PathLike, checkpoint: str | PathLike | None = None, *,
-                 backend: str | None = None, precision: str | None = None,
-                 threads: int | None = None) -> Tracker:
-    """A :class:`mmct.runtime.Tracker` of a config with its checkpoint, or of an exported file.
+def open_eager(config: Path, checkpoint: str | PathLike | None, precision: str | None,
+               threads: int | None, compiled: bool = False) -> TorchNetwork:
+    """A config with its checkpoint as a network of the runtime, on a GPU if there is one.
 
     Args:
-        model: config file, or a file written by ``tools/export.py``.
-        checkpoint: weights for a config.
-        backend: 'torch' or 'compile' for a config, 'onnxruntime' or 'openvino' for a file; None
-            for what it is for.
-        precision: 'fp32', or 'bf16' or 'fp16' where the backend can; as the weights are if None.
-        threads: of the backend; its own choice if None.
+        precision: 'fp32', 'bf16' or 'fp16', None for the weights' own.
+        threads: of PyTorch; its own choice if None.
+        compiled: by ``torch.compile``.
 
     Raises:
+        ValueError: there is no checkpoint.
         FileNotFoundError, CheckpointError: as of :func:`load_tracker`.
-        ValueError, ImportError: as of :class:`mmct.runtime.Tracker`.
     """
-    if Path(model).suffix != '.py':
-        return Tracker(model, backend=backend, precision=precision, threads=threads)
-    return Tracker(_torch_network(Path(model), checkpoint, backend or 'torch', precision, threads))
-
-
-def _torch_network(config: Path, checkpoint: str | PathLike | None, backend: str,
-                   precision: str | None, threads: int | None) -> TorchNetwork:
-    if backend not in TORCH_BACKENDS:
-        raise ValueError(f'backend {backend} runs exported files, got the config {config}; '
-                         f'backends for configs: {", ".join(TORCH_BACKENDS)}')
-    if precision not in DTYPES:
-        raise ValueError(f'backend {backend} computes in fp32, bf16, fp16, not in {precision}')
     if checkpoint is None:
         raise ValueError(f'the config {config} needs a checkpoint beside it')
     if threads:
@@ -73,7 +55,10 @@ def _torch_network(config: Path, checkpoint: str | PathLike | None, backend: str
     tracker = load_tracker(config, checkpoint)
     if torch.cuda.is_available():
         tracker = tracker.cuda()
-    return TorchNetwork(tracker, backend == 'compile', DTYPES[precision])
+    return TorchNetwork(tracker, compiled, DTYPES[precision])
+
+
+open_compiled = partial(open_eager, compiled=True)
 
 
 def fuse_for_inference(tracker: OneStreamTracker) -> OneStreamTracker:

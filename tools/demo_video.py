@@ -41,16 +41,6 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def opened(args: argparse.Namespace):
-    """The tracker; PyTorch is imported only for a config, devices need not have it."""
-    options = dict(backend=args.backend, precision=args.precision, threads=args.threads)
-    if args.model.suffix == '.py':
-        from mmct import open_tracker
-        return open_tracker(args.model, args.checkpoint, **options)
-    from mmct.runtime import Tracker
-    return Tracker(args.model, **options)
-
-
 def main(args: argparse.Namespace) -> int | None:
     # Without a screen OpenCV's windows abort the process.
     if (args.show or args.select) and sys.platform == 'linux' and not any(
@@ -58,13 +48,15 @@ def main(args: argparse.Namespace) -> int | None:
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
     from mmct.formats.results import box_text
+    from mmct.runtime import Tracker
     from mmct.runtime.draw import draw_target
     from mmct.runtime.frames import FrameError, Frames
     from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
     frames = Frames(args.video)
-    tracker = opened(args)
+    tracker = Tracker(args.model, args.checkpoint, backend=args.backend,
+                      precision=args.precision, threads=args.threads)
     out = args.out
     if out is None and not args.show:
         out = beside(args.video)

@@ -16,9 +16,11 @@ class Tracker:
     """Follows one target through a video.
 
     Args:
-        model: an exported file; or a loaded network (see :func:`open_network`, or ``network`` of
-            another tracker), which trackers may share. ``mmct.open_tracker`` also takes configs.
-        backend: 'onnxruntime' or 'openvino'; what the file is for if None.
+        model: an exported file; or the config of a tracker or compression, with ``checkpoint``;
+            or a loaded network (see :func:`open_network`, or ``network`` of another tracker),
+            which trackers may share.
+        checkpoint: weights for a config.
+        backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; what the file is for if None.
         precision: of the arithmetic: 'fp32', or 'bf16' where the backend can; as the file if None.
         threads: of the backend; its own choice if None.
 
@@ -28,10 +30,12 @@ class Tracker:
         ImportError: the backend is not installed; says which extra has it.
     """
 
-    def __init__(self, model: str | PathLike | Network, *, backend: str | None = None,
+    def __init__(self, model: str | PathLike | Network,
+                 checkpoint: str | PathLike | None = None, *, backend: str | None = None,
                  precision: str | None = None, threads: int | None = None) -> None:
         if isinstance(model, (str, PathLike)):
-            model = open_network(model, backend=backend, precision=precision, threads=threads)
+            model = open_network(model, checkpoint, backend=backend, precision=precision,
+                                 threads=threads)
         self.network = model
         info = model.info
         self._window = geometry.hann_window(info.grid)

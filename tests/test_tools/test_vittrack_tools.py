@@ -9,7 +9,7 @@ from tiny import MODELS, tracker
 from vittrack.conversion import convert_vittrack
 from vittrack_files import SHAPE, write
 
-from mmct import load_tracker, open_tracker
+from mmct import load_tracker
 from mmct.checkpoint import load_weights, tracker_weights
 from mmct.deploy import export_tracker
 from mmct.deploy.quantize import SENSITIVE
@@ -98,7 +98,7 @@ def test_export(converted, tmp_path, suffix):
     assert done.status == 0, done.err
     frames = moving_disc(5)
     boxes = [BOX, (20., 30., 30., 18.), (90., 60., 12., 30.)]
-    first, reference = Tracker(out), [open_tracker(*converted) for _ in boxes]
+    first, reference = Tracker(out), [Tracker(*converted) for _ in boxes]
     together = [first, *(Tracker(first.network) for _ in boxes[1:])]
     for one, other, box in zip(together, reference, boxes):
         one.init(frames[0], box)

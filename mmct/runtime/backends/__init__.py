@@ -7,28 +7,38 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..network import Network
+
 
 class Backend(NamedTuple):
-    """Module of this package, ending of its files, precisions it can compute in, the extra that
-    installs it."""
+    """What runs the files of an ending.
+
+    Attributes:
+        module, opener: where the function is that opens a network, called with the file, the
+            checkpoint beside it or None, the precision and the threads.
+        suffix: ending of its files.
+        precisions: that it can compute in.
+        extra: that installs it.
+    """
     module: str
+    opener: str
     suffix: str
-    precisions: tuple
+    precisions: tuple[str, ...]
     extra: str
 
 
+# The package adds those that run configs, of which nothing here knows.
 BACKENDS = {
-    'onnxruntime': Backend('onnxruntime', '.onnx', ('fp32', ), 'deploy'),
-    'openvino': Backend('openvino', '.xml', ('fp32', 'bf16'), 'deploy'),
+    'onnxruntime': Backend(f'{__name__}.onnxruntime', 'open_file', '.onnx', ('fp32', ), 'deploy'),
+    'openvino': Backend(f'{__name__}.openvino', 'open_file', '.xml', ('fp32', 'bf16'), 'deploy'),
 }
 
 
-def open_network(path: str | PathLike, *, backend: str | None = None,
-                 precision: str | None = None, threads: int | None = None):
-    """Load the network of an exported file, as :class:`mmct.runtime.Tracker` does."""
+def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,
+                 backend: str | None = None, precision: str | None = None,
+                 threads: int | None = None) -> Network:
+    """Load a network; arguments and errors as of :class:`mmct.runtime.Tracker`."""
     path = Path(path)
-    if path.suffix == '.py':
-        raise ValueError(f'{path} is a config; open it with mmct.open_tracker(config, checkpoint)')
     if backend is None:
         backend = next((name for name, b in BACKENDS.items() if b.suffix == path.suffix), None)
         if backend is None:
@@ -46,11 +56,11 @@ def open_network(path: str | PathLike, *, backend: str | None = None,
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist')
     try:
-        module = importlib.import_module(f'.{chosen.module}', __name__)
+        module = importlib.import_module(chosen.module)
     except ImportError as error:
         raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
                           f"or with pip install 'mmct[{chosen.extra}]'") from None
-    return module.open_file(path, precision, threads)
+    return getattr(module, chosen.opener)(path, checkpoint, precision, threads)
 
 
 def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,

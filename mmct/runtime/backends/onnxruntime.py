@@ -57,5 +57,6 @@ def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
         raise ValueError(f'{path} cannot be read by ONNX Runtime: {reason}') from None
 
 
-def open_file(path: Path, precision: str | None, threads: int | None) -> OnnxRuntimeNetwork:
+def open_file(path: Path, checkpoint: None, precision: str | None,
+              threads: int | None) -> OnnxRuntimeNetwork:
     return OnnxRuntimeNetwork(path, threads)

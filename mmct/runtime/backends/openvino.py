@@ -79,5 +79,6 @@ def metadata(model: ov.Model) -> str | None:
     return None
 
 
-def open_file(path: Path, precision: str | None, threads: int | None) -> OpenVinoNetwork:
+def open_file(path: Path, checkpoint: None, precision: str | None,
+              threads: int | None) -> OpenVinoNetwork:
     return OpenVinoNetwork(path, precision, threads)
