@@ -6,7 +6,7 @@ imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`
 ``mmct.evaluation`` and ``mmct.visualization`` need neither PyTorch nor MMTracking.
 """
 from .compat import prepare_openmmlab
-from .runtime.backends import BACKENDS, Backend
+from .utils.backends import BACKENDS, Backend
 
 __version__ = '0.2.0'
 

@@ -3,35 +3,15 @@ import importlib
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from ...utils.backends import BACKENDS, Backend
 from ..network import Network
 
-
-class Backend(NamedTuple):
-    """What runs the files of an ending.
-
-    Attributes:
-        module, opener: where the function is that opens a network, called with the file, the
-            checkpoint beside it or None, the precision and the threads.
-        suffix: ending of its files.
-        precisions: that it can compute in.
-        extra: that installs it.
-    """
-    module: str
-    opener: str
-    suffix: str
-    precisions: tuple[str, ...]
-    extra: str
-
-
-# The package adds those that run configs, of which nothing here knows.
-BACKENDS = {
-    'onnxruntime': Backend(f'{__name__}.onnxruntime', 'open_file', '.onnx', ('fp32', ), 'deploy'),
-    'openvino': Backend(f'{__name__}.openvino', 'open_file', '.xml', ('fp32', 'bf16'), 'deploy'),
-}
+BACKENDS.update(
+    onnxruntime=Backend(f'{__name__}.onnxruntime', 'open_file', '.onnx', ('fp32', ), 'deploy'),
+    openvino=Backend(f'{__name__}.openvino', 'open_file', '.xml', ('fp32', 'bf16'), 'deploy'))
 
 
 def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,
