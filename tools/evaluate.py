@@ -27,6 +27,10 @@ def parse_args() -> argparse.Namespace:
                         help='frames where the target is absent are failures (published, the '
                         "figures of papers), or left out (official, LaSOT's toolkit); or as "
                         "MMTracking's SOTMetric (sot); or AO and SR as GOT-10k's toolkit (got10k)")
+    parser.add_argument('--dataset', metavar='NAME',
+                        help='published figures differ by data set: uav123, lasot_ext, or all '
+                        'others, such as lasot; default: told by the names of the sequences and '
+                        'the folder of the annotations, otherwise as for LaSOT')
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='these alone, each of which must be there; default: all that '
                         'are there')
@@ -38,8 +42,8 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    from mmct.evaluation import evaluate, evaluate_got10k
-    from mmct.formats import read_annotations, read_results
+    from mmct.evaluation import PUBLISHED, evaluate, evaluate_got10k
+    from mmct.formats import dataset_of, read_annotations, read_results
     from mmct.utils.files import write_text
 
     annotations = read_annotations(args.annotations)
@@ -53,8 +57,9 @@ def main(args: argparse.Namespace) -> int:
         print(f'left out: {problem}', file=sys.stderr)
     if problems and not results:
         raise ValueError('no sequence is left to evaluate')
+    dataset = args.dataset or dataset_of(annotations, args.annotations)
     found = evaluate_got10k(results, annotations) if args.metric == 'got10k' else \
-        evaluate(results, annotations, args.metric)
+        evaluate(results, annotations, args.metric, dataset or 'lasot')
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     total = found['total']
@@ -64,7 +69,8 @@ def main(args: argparse.Namespace) -> int:
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
     print(tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f'))
-    print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
+    of_set = f' of {dataset}' if dataset in PUBLISHED and args.metric == 'published' else ''
+    print(f'\nin percent, {total["frames"]} frames, {args.metric} convention{of_set}')
     return int(bool(problems))
 
 

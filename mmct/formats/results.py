@@ -133,15 +133,16 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
         path: of the file.
         length: of the annotation. One box more is cut off: a few published trackers write one
             frame more for some sequences.
-        fit: cut off any number, and fill up with 0,0,0,0, which counts as the last box before, as
-            the published analysis does for data sets other than LaSOT.
+        fit: cut off any number, and fill up with NaN, no box at all, which the metrics take for a
+            box 0,0,0,0: a failure, as in the published analysis for data sets other than LaSOT.
 
     Raises:
         ValueError: the file cannot be read, has another length, or a box that is none.
     """
     boxes = read_boxes(path)
+    there = len(boxes)
     if fit:
-        boxes = np.concatenate([boxes, np.zeros((max(length - len(boxes), 0), 4))])
+        boxes = np.concatenate([boxes, np.full((max(length - len(boxes), 0), 4), np.nan)])
     if len(boxes) < length:
         raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: the run was '
                          'broken off; delete the file and test this sequence again')
@@ -149,7 +150,7 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
         raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: it is of '
                          'another version of the data set; test this sequence again')
     boxes = boxes[:length]
-    bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+    bad = (~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1))[:there]
     if bad.any():
         line = int(np.argmax(bad)) + 1
         raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '

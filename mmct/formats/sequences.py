@@ -11,6 +11,7 @@ from .own import own_items
 from .results import read_boxes
 
 SPLITS = Path(__file__).parent / 'splits'
+CLEARLY = 10  # so many names of a data set are no chance
 LASOT_FLAGS = ('full_occlusion.txt', 'out_of_view.txt')
 EXTENSION = ('atv', 'badminton', 'cosplay', 'dancingshoe', 'footbag', 'frisbee', 'jianzi',
              'lantern', 'misc', 'opossum', 'paddle', 'raccoon', 'rhino', 'skatingshoe', 'wingsuit')
@@ -162,7 +163,32 @@ def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
 
 def lasot_ext(root: Path) -> list[Sequence]:
     """The 150 videos of LaSOT's extension."""
-    return [lasot_sequence(f'{kind}-{number}') for kind in EXTENSION for number in range(1, 11)]
+    return [lasot_sequence(name) for name in lasot_ext_names()]
+
+
+def lasot_ext_names() -> list[str]:
+    """Ten videos of each of the extension's classes."""
+    return [f'{kind}-{number}' for kind in EXTENSION for number in range(1, 11)]
+
+
+def dataset_of(names: Iterable[str], source: Path | None = None) -> str | None:
+    """The data set that annotated sequences belong to, None where that is not clear.
+
+    One sequence called ``car2`` may be anybody's; ten names that are all UAV123's are not, nor are
+    fewer in a folder that is called as the data set.
+
+    Args:
+        names: of all annotated sequences, as mmct calls them.
+        source: where the annotations are.
+    """
+    names = set(names)
+    known = dict(lasot={*names_of('lasot_test'), *lasot_training_names()},
+                 lasot_ext=lasot_ext_names(),
+                 **{name: names_of(name) for name in ('uav123', 'nfs', 'otb100')})
+    places = {part.lower() for part in source.resolve().parts} if source else set()
+    found = [name for name, own in known.items()
+             if names.issubset(own) and (len(names) >= CLEARLY or name in places)]
+    return found[0] if len(found) == 1 else None
 
 
 def tnl2k(root: Path) -> list[Sequence]:

@@ -194,8 +194,10 @@ def test_training_sets(tmp_path, name, kind, file, length):
 
 
 def test_lists_of_sequences():
-    assert {name: len(names_of(name)) for name in ('lasot_test', 'nfs', 'otb100')} == {
-        'lasot_test': 280, 'nfs': 100, 'otb100': 100}
+    assert {name: len(names_of(name)) for name in (
+        'lasot_test', 'nfs', 'otb100', 'uav123')} == {
+        'lasot_test': 280, 'nfs': 100, 'otb100': 100, 'uav123': 123}
+    assert len(set(names_of('uav123'))) == 123
     assert len(LAYOUTS['lasot_ext'].splits[''].sequences(None)) == 150
     assert len(LAYOUTS['lasot'].splits['train'].sequences(Path('nowhere'))) == 1120
 
