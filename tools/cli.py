@@ -5,7 +5,9 @@ Tools parse their command line before they import anything of mmct, which takes 
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +29,7 @@ def run(parse_args: Callable[[], argparse.Namespace],
     if debug:
         sys.argv.remove(TRACEBACK)
     args = parse_args()
+    warnings.showwarning = partial(say_warning, warnings.showwarning)
     # Modules that a config names in custom_imports may lie in the current folder.
     sys.path.append(os.getcwd())
     try:
@@ -38,6 +41,19 @@ def run(parse_args: Callable[[], argparse.Namespace],
         # An error in a worker of a data loader carries its traceback; its last line says it all.
         print(f'error: {str(error).strip().splitlines()[-1]}', file=sys.stderr)
         sys.exit(2)
+
+
+def say_warning(otherwise: Callable, message: Warning, category: type[Warning], filename: str,
+                *where) -> None:
+    """A warning of mmct or its tools in a line, without the place in their code; all others as
+    ``otherwise`` shows them."""
+    ours = [Path(__file__).parent]
+    if 'mmct' in sys.modules:
+        ours.append(Path(sys.modules['mmct'].__file__).parent)
+    if category is UserWarning and any(Path(filename).is_relative_to(place) for place in ours):
+        print(f'warning: {message}', file=sys.stderr)
+    else:
+        otherwise(message, category, filename, *where)
 
 
 def existing_config(path: Path) -> 'Config':

@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import tarfile
+import warnings
 import zipfile
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 from commands import ROOT, run_tool
 
 from mmct.evaluation import evaluate
-from mmct.formats import ATTRIBUTES, Annotation, dataset_of, read_annotations, read_boxes
+from mmct.formats import (
+    ATTRIBUTES,
+    Annotation,
+    dataset_of,
+    read_annotations,
+    read_boxes,
+    read_results,
+    read_seconds,
+)
 from mmct.formats.results import parse_boxes
 from mmct.formats.sequences import names_of
 
@@ -273,6 +282,58 @@ def test_missing_results(results):
     assert (done.status, done.err) == (
         2, f'error: {results}/results has no result file of any annotated sequence, such as '
         'cat-1.txt\n')
+
+
+@pytest.mark.parametrize(('names', 'files'), [
+    (('bike1', 'car1_2'), ('uav_bike1', 'uav_car1_2')), (('Gymnastics', ), ('nfs_Gymnastics', )),
+    (('Car1', 'Jogging_1', 'Jogging_2'), ('Car1', 'Jogging-1', 'Jogging.2')),
+    (('Basketball', ), ('basketball', )), (('airplane-1', ), ('lasot_airplane_1', )),
+    (('a', 'uav_a'), ('uav_a', 'nfs_a')), (('uav_bike1', ), ('bike1', ))])
+def test_names_of_other_toolkits(names, files, tmp_path):
+    for file in files:
+        write(tmp_path / f'{file}.txt', [(1, 2, 3, 4)] * 3)
+        write(tmp_path / f'{file}_time.txt', [(1, )] * 3)
+        write(tmp_path / f'runs/{file}/{file}_001.txt', [(1, 2, 3, 4)] * 3)
+    for folder in (tmp_path, tmp_path / 'runs'):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            found = read_results(folder, dict.fromkeys(names, 3))
+        if 'uav_a' in names:  # nfs_a may be of the one or the other
+            assert list(found) == ['uav_a']
+            assert caught == []
+            continue
+        assert list(found) == list(names)
+        said, = (str(warning.message) for warning in caught)
+        renamed = [(name, file) for name, file in zip(names, files) if name != file]
+        assert f'for those of {len(renamed)} sequences' in said
+        assert f'{renamed[0][1]}' in said
+        assert said.endswith(f'.txt for {renamed[0][0]}')
+    if 'uav_a' not in names:
+        assert list(read_seconds(tmp_path, names)) == list(names)
+
+
+@pytest.mark.parametrize(('names', 'files'), [
+    (('cat-1', 'cat_1'), ('Cat-1', )), (('bike1', ), ('uav_bike1', 'nfs_bike1')),
+    (('bike1', ), ('boat1', ))])
+def test_names_that_fit_several_or_none(names, files, tmp_path):
+    for file in files:
+        write(tmp_path / f'{file}.txt', [(1, 2, 3, 4)] * 3)
+        write(tmp_path / f'{file}_time.txt', [(1, )] * 3)
+    with pytest.raises(FileNotFoundError, match=f'such as {names[0]}.txt; there are '
+                       f'{sorted(files)[0]}.txt.*, which fit no sequence clearly'):
+        read_results(tmp_path, dict.fromkeys(names, 3))
+    write(tmp_path / 'other.txt', [(1, 2, 3, 4)] * 3)
+    with pytest.raises(FileNotFoundError, match=f'result files of {names[0]}; there are '):
+        read_results(tmp_path, dict.fromkeys((*names, 'other'), 3), [names[0]])
+
+
+def test_tool_says_which_names_it_takes(results):
+    (results / 'results/cat-1.txt').rename(results / 'results/Cat_1.txt')
+    done = evaluated(results)
+    assert (done.status, done.err) == (
+        0, f'warning: {results}/results: files of other names are taken for those of 1 sequences, '
+        'such as Cat_1.txt for cat-1\n')
+    assert 'all 2 sequences' in done.out
 
 
 def test_one_frame_too_many_is_cut(results):
