@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime.frames import names_in
-from ..utils.files import read_text
+from ..utils.files import read_text, safe_name
 from .names import matching_names
 
 
@@ -177,9 +177,13 @@ def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     Args:
         folder: of the result files.
         names: of all sequences.
+
+    Raises:
+        ValueError: one cannot be the name of a file.
     """
     there = _box_files(folder)
-    return {name: folder / there[other] for name, other in matching_names(names, there).items()}
+    called = matching_names(map(safe_name, names), there)
+    return {name: folder / there[own] for name, own in called.items()}
 
 
 def _box_files(folder: Path) -> dict[str, str]:
@@ -209,7 +213,7 @@ def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
         ValueError: a file holds something else.
     """
     names, seconds = list(names), {}
-    called = matching_names(names, _box_files(folder))
+    called = matching_names(map(safe_name, names), _box_files(folder))
     for name in names:
         own = called.get(name, name)
         for path in (folder / f'{own}_time.txt', folder / 'times' / f'{own}_time.txt',
