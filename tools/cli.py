@@ -32,14 +32,21 @@ def run(parse_args: Callable[[], argparse.Namespace],
     warnings.showwarning = partial(say_warning, warnings.showwarning)
     # Modules that a config names in custom_imports may lie in the current folder.
     sys.path.append(os.getcwd())
+    from mmct.compat import OPENMMLAB, REQUIRED, how_to_install
     try:
         sys.exit(main(args))
     except (ValueError, OSError, ImportError) as error:
-        # Python names the module it could not import; our own errors name the extra instead.
-        if debug or getattr(error, 'name', None):
-            raise
         # An error in a worker of a data loader carries its traceback; its last line says it all.
-        print(f'error: {str(error).strip().splitlines()[-1]}', file=sys.stderr)
+        line = str(error).strip().splitlines()[-1]
+        missing = getattr(error, 'name', None)
+        if missing in (*REQUIRED, *OPENMMLAB):
+            line = how_to_install(missing)
+        # Python names any other module it could not import; our own errors name the extra instead.
+        elif missing:
+            raise
+        if debug:
+            raise
+        print(f'error: {line}', file=sys.stderr)
         sys.exit(2)
 
 
