@@ -84,6 +84,13 @@ def box(text: str) -> tuple[float, float, float, float]:
     return x, y, w, h
 
 
+def threads(text: str) -> int:
+    """A number of threads of a command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a whole number from 1 on, got {text!r}')
+    return int(text)
+
+
 def bars(description: str = '{task.description}') -> 'Progress':
     """A ``Progress`` of rich, with counts and the time that is left."""
     from rich.progress import (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from cli import bars, box, run
+from cli import bars, box, run, threads
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,12 +32,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='OUT.mp4')
     parser.add_argument('--boxes', type=Path, metavar='FILE',
                         help='write x,y,w,h of each frame, a line each')
+    parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
+                        help='of images of 16 bits: levels that become black and white; '
+                        'default: the whole range of 16 bits')
     parser.add_argument('--show', action='store_true', help='in a window; Escape ends')
     parser.add_argument('--backend', help='default: onnxruntime, openvino or torch, by '
                         'the kind of MODEL')
     parser.add_argument('--precision', help='of the arithmetic, where the backend can: fp32, bf16, '
                         'fp16')
-    parser.add_argument('--threads', type=int, help='of the backend')
+    parser.add_argument('--threads', type=threads, help='of the backend')
     return parser.parse_args()
 
 
@@ -63,7 +66,7 @@ def main(args: argparse.Namespace) -> int | None:
     from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
-    frames = Frames(args.video)
+    frames = Frames(args.video, args.levels)
     tracker = opened(args)
     out = args.out
     if out is None and not args.show:

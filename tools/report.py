@@ -19,6 +19,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--frames', type=Path, metavar='FOLDER',
                         help='of the sequences: images or videos, as in LaSOT or a folder a '
                         'sequence; without them there is no player')
+    parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
+                        help='as tools/demo_video.py, of the frames')
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='to show in the player; default: the best, the worst, and those that '
                         'compression cost most')
@@ -35,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
     from report_page.write import write_report
 
     whole = write_report(args.results, args.annotations, args.out, args.frames, args.sequences,
-                         args.metric, args.dataset, args.fit)
+                         args.metric, args.dataset, args.fit, args.levels)
     return int(not whole)
 
 

@@ -21,7 +21,8 @@ ROOM = 14_000_000  # characters of the page for frames
 
 def write_report(results: Sequence[str], annotations: Path, out: Path, frames: Path | None = None,
                  sequences: Sequence[str] | None = None, convention: str = 'published',
-                 dataset: str | None = None, fit: bool = False) -> bool:
+                 dataset: str | None = None, fit: bool = False,
+                 levels: Sequence[float] | None = None) -> bool:
     """Write plots (.png, .pdf) and ``index.html``, and say what could not be shown.
 
     Args:
@@ -33,6 +34,7 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         convention: of the metrics, see :func:`mmct.evaluation.evaluate`.
         dataset: likewise; None to tell by names and folder of the annotations.
         fit: use result files of another length, see :func:`mmct.formats.results.fitting_boxes`.
+        levels: of frames of 16 bits, see :func:`mmct.runtime.frames.read_image`.
 
     Returns:
         Whether all result files could be used; sequences of others are left out and named.
@@ -52,7 +54,7 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         raise ValueError(f'no results of the sequences {", ".join(unknown)}, named by --sequences')
     worth = highlights(trackers)
     chosen = list(dict.fromkeys(sequences)) if sequences else list(worth)
-    clips = {name: find_clip(frames, name, len(truth[name].boxes)) for name in chosen} \
+    clips = {name: find_clip(frames, name, len(truth[name].boxes), levels) for name in chosen} \
         if frames else {}
 
     notes = [f'{name} is left out: {problem}' for name, problem in problems.items()]
