@@ -11,6 +11,7 @@ from .checkpoint import load_weights
 from .models import OSTrack
 from .models.torch_network import DTYPES, TorchNetwork
 from .runtime import Tracker
+from .utils.checks import check_number
 
 TORCH_BACKENDS = ('torch', 'compile')
 
@@ -52,8 +53,10 @@ def open_tracker(model: str | PathLike, checkpoint: str | PathLike | None = None
 
     Raises:
         FileNotFoundError, CheckpointError: as of :func:`load_tracker`.
-        ValueError, ImportError: as of :class:`mmct.runtime.Tracker`.
+        ValueError, ImportError: as of :class:`mmct.runtime.Tracker`; ``threads`` is below 1.
     """
+    if threads is not None:
+        check_number('threads', threads, '[1, inf)', whole=True)
     if Path(model).suffix != '.py':
         return Tracker(model, backend=backend, precision=precision, threads=threads)
     return Tracker(_torch_network(Path(model), checkpoint, backend or 'torch', precision, threads))

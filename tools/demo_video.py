@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from cli import bars, box, run, threads
 
+WINDOW = 'mmct'
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
@@ -66,6 +68,8 @@ def main(args: argparse.Namespace) -> int | None:
     from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
+    if args.show:
+        open_window()
     frames = Frames(args.video, args.levels)
     tracker = opened(args)
     out = args.out
@@ -88,7 +92,7 @@ def main(args: argparse.Namespace) -> int | None:
                 video.write(frame)
                 progress.advance(task)
                 if args.show:
-                    cv2.imshow('mmct', frame)
+                    cv2.imshow(WINDOW, frame)
                     if cv2.waitKey(1) == 27:
                         break
         except (KeyboardInterrupt, FrameError, ValueError) as error:
@@ -116,6 +120,19 @@ def beside(video: str) -> Path:
     if source.is_dir():
         return Path(f'{source}.tracked.mp4')
     return Path(re.sub(r'[^\w.-]+', '_', source.name) + '.tracked.mp4')
+
+
+def open_window() -> None:
+    """Open the window to show frames in.
+
+    Raises:
+        ValueError: OpenCV has no windows.
+    """
+    try:
+        cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE)
+    except cv2.error:
+        raise ValueError('--show needs an OpenCV with windows (opencv-python, not its headless '
+                         'build); leave it out, and see the video that is written') from None
 
 
 def select(frame: np.ndarray) -> tuple[int, int, int, int]:

@@ -5,6 +5,8 @@ tools/test.py and the usual toolkits write them. docs/evaluation.md says how the
 Exit status 1: a file cannot be used, and its sequence is left out.
 """
 import argparse
+import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -14,6 +16,10 @@ from tabulate import tabulate
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
+ANNOTATIONS = """NAME/groundtruth.txt in folders of any depth: LaSOT's own layout
+(full_occlusion.txt, out_of_view.txt), GOT-10k's (cover.label, absence.label), TNL2K's; or NAME.txt:
+LaSOT's toolkit's (absent/, att/), annotations/uav123, nfs or otb100 as tools/convert_dataset.py
+writes them, own data beside its frames, results of another tracker; or a .tar or .zip of NAME.txt"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,7 +27,7 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
-                        help="in LaSOT's own layout, in its toolkit's or in GOT-10k's")
+                        help=ANNOTATIONS)
     parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
                         default='published',
                         help='frames where the target is absent are failures (published, the '
@@ -37,7 +43,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--fit', action='store_true',
                         help='cut or fill up files that have another number of boxes than the '
                         'annotation, as the published analysis does for data sets but LaSOT')
-    parser.add_argument('--json', type=Path, metavar='OUT')
+    parser.add_argument('--per-sequence', action='store_true',
+                        help='a row for each sequence, too, the worst first')
+    parser.add_argument('--csv', type=Path, metavar='OUT',
+                        help='write a row for each sequence and one for all')
+    parser.add_argument('--json', type=Path, metavar='OUT',
+                        help='write all figures, in total, by sequence and by attribute')
     return parser.parse_args()
 
 
@@ -62,13 +73,20 @@ def main(args: argparse.Namespace) -> int:
         evaluate(results, annotations, args.metric, dataset or 'lasot')
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
+    if args.csv:
+        write_text(args.csv, csv_text(found))
     total = found['total']
     if not args.sequences:
         tell_what_is_left_out(lengths, results.keys() | problems.keys(), args.results)
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
-    print(tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f'))
+    print(table(rows))
+    if args.per_sequence:
+        worst_first = sorted(found['per_sequence'].items(),
+                             key=lambda item: next(iter(columns(item[1]).values())))
+        print('\n' + table([dict(sequence=name, frames=own['frames'], **columns(own))
+                            for name, own in worst_first]))
     of_set = f' of {dataset}' if dataset in PUBLISHED and args.metric == 'published' else ''
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention{of_set}')
     return int(bool(problems))
@@ -94,6 +112,21 @@ def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path
     first_only = [name for name, length in lengths.items() if length == 1]
     if first_only:
         print(f'left out, their annotation is a first box alone: {listing(first_only)}\n')
+
+
+def table(rows: list[dict]) -> str:
+    return tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f')
+
+
+def csv_text(found: dict) -> str:
+    """All figures, a line for each sequence, then one for all, whose name is empty."""
+    rows = [dict(sequence=name, frames=own['frames'], **columns(own))
+            for name, own in [*found['per_sequence'].items(), ('', found['total'])]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def columns(found: dict[str, float]) -> dict[str, float]:

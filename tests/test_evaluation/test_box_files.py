@@ -1,4 +1,5 @@
 """tools/evaluate.py and what it is made of, against plain loops and recorded metrics."""
+import csv
 import json
 import math
 import subprocess
@@ -265,6 +266,27 @@ def test_all_figures_have_two_decimals(results):
         write(results / f'results/{("cat-1", "dog-2")[i]}.txt', sequence(i)[1][0])
     done = evaluated(results, '--metric', 'official')
     assert '| 100.00 |' in ' '.join(done.out.split()), done.out
+
+
+@pytest.mark.parametrize('metric', ['published', 'got10k'])
+def test_figures_by_sequence(results, metric):
+    done = evaluated(results, '--metric', metric, '--per-sequence', '--csv', results / 'out.csv',
+                     '--json', results / 'out.json')
+    assert (done.status, done.err) == (0, '')
+    found = json.loads((results / 'out.json').read_text())
+    figure, title = ('ao', 'AO') if metric == 'got10k' else ('auc', 'AUC')
+    with open(results / 'out.csv', newline='') as file:
+        rows = {row['sequence']: row for row in csv.DictReader(file)}
+    assert list(rows) == ['cat-1', 'dog-2', '']
+    for name, row in rows.items():
+        own = found['per_sequence'][name] if name else found['total']
+        assert float(row[title]) == own[figure]
+        assert int(row['frames']) == own['frames']
+    lines = [line.replace(' ', '') for line in done.out.splitlines()]
+    order = sorted(found['per_sequence'], key=lambda name: found['per_sequence'][name][figure])
+    shown = [line for line in lines if line.startswith(('|cat-1', '|dog-2'))]
+    assert [line.split('|')[1] for line in shown] == order
+    assert f'|{float(rows[order[0]][title]):.2f}|' in shown[0]
 
 
 def test_missing_results(results):
