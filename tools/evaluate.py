@@ -18,8 +18,9 @@ TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
 ANNOTATIONS = """NAME/groundtruth.txt in folders of any depth: LaSOT's own layout
 (full_occlusion.txt, out_of_view.txt), GOT-10k's (cover.label, absence.label), TNL2K's; or NAME.txt:
-LaSOT's toolkit's (absent/, att/), annotations/uav123, nfs or otb100 as tools/convert_dataset.py
-writes them, own data beside its frames, results of another tracker; or a .tar or .zip of NAME.txt"""
+LaSOT's toolkit's (absent/, att/), annotations/uav123, nfs, otb100 or vot as written by
+tools/convert_dataset.py, own data beside its frames, results of a tracker; or a .tar or .zip of
+NAME.txt"""
 
 
 def parse_args() -> argparse.Namespace:
