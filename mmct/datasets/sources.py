@@ -87,7 +87,8 @@ def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
     usable = [own for own in objects if is_usable(coco.anns[own['ann_id']], coco.imgs)]
     rule = 'have no bbox of four numbers, or no image with a file_name'
     if not usable:
-        raise ValueError(f'it has no object to train on; {len(objects)} {rule}')
+        raise ValueError('it has no object to train on'
+                         + (f'; all {len(objects)} {rule}' if objects else ''))
     if len(usable) < len(objects):
         print_log(f'{type(dataset).__name__}: {len(objects) - len(usable)} of {len(objects)} '
                   f'objects of {dataset.ann_file} left out: they {rule}', 'current',

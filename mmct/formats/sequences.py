@@ -7,7 +7,7 @@ import numpy as np
 
 from ..runtime.frames import names_in
 from ..utils.files import read_text
-from .names import sequence_name
+from .names import PREFIX, sequence_name
 from .own import own_items
 from .results import read_boxes
 
@@ -179,10 +179,10 @@ def dataset_of(names: Iterable[str], source: Path | None = None) -> str | None:
     fewer in a folder that is called as the data set.
 
     Args:
-        names: of all annotated sequences, as mmct calls them.
+        names: of all annotated sequences, as mmct calls them, or with pytracking's prefix.
         source: where the annotations are.
     """
-    names = set(names)
+    names = {PREFIX.sub('', name, count=1) for name in names}
     known = dict(lasot={*names_of('lasot_test'), *lasot_training_names()},
                  lasot_ext=lasot_ext_names(),
                  **{name: names_of(name) for name in ('uav123', 'nfs', 'otb100')})

@@ -130,6 +130,7 @@ def test_the_data_set_is_told_by_its_names(tmp_path):
     assert precision(['car2', 'boat1']) == 75  # these may be anybody's
     assert dataset_of(['car2'], tmp_path / 'annotations/UAV123') == 'uav123'
     assert dataset_of(['car2'], tmp_path) is None
+    assert dataset_of(f'uav_{name}' for name in names_of('uav123')) == 'uav123'
     assert dataset_of([f'atv-{i}' for i in range(1, 11)]) == 'lasot_ext'
     assert dataset_of(names_of('lasot_test')) == 'lasot'
 
