@@ -68,7 +68,8 @@ class FirstUse(MetaPathFinder):
     """Bridges and registers just before OpenMMLab is imported first.
 
     Nobody has to switch anything on or off: scripts that track with an exported file import
-    nothing of OpenMMLab, and all others find it ready.
+    nothing of OpenMMLab, and all others find it ready. Where MMTracking is missing, what needs it
+    ends in a line that says how to install it.
     """
 
     def find_spec(self, name: str, path: Sequence[str] | None = None,
@@ -79,7 +80,7 @@ class FirstUse(MetaPathFinder):
         # A room that is just being imported registers everything when it is complete.
         in_a_room = any(f'{__package__}.{room}' in sys.modules for room in REGISTERING)
         if not bridge():
-            if in_a_room:
+            if in_a_room or f'{__package__}.api' in sys.modules:
                 raise ImportError(how_to_install(next(
                     missing for missing in REQUIRED if not installed(missing))))
             sys.meta_path.insert(0, self)  # a room may be imported yet

@@ -165,6 +165,25 @@ PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None if
     assert done.stderr.count('\n') == 1
 
 
+def test_a_program_without_mmtracking(tmp_path):
+    """Opening a config says what is missing; the rest works."""
+    code = """
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None
+                                    if name == 'mmtrack' else find(name, path, target))
+import mmengine
+import mmct.evaluation, mmct.runtime
+try:
+    mmct.open_tracker('config.py', 'weights.pth')
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
+                          text=True, check=True, cwd=ROOT)
+    assert done.stdout.startswith('mmtrack is not installed, mmct needs mmtrack>=')
+
+
 def tool_with(folder: Path) -> subprocess.CompletedProcess:
     """A tool, with the packages of a folder before the installed ones."""
     return subprocess.run(
