@@ -1,4 +1,6 @@
-"""Packaging; the ranges of all dependencies stand here and nowhere else."""
+"""Packaging; the ranges of all dependencies stand here, OpenMMLab's in mmct/compat.py, which checks
+them when they are imported."""
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -8,6 +10,10 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 TENSORBOARD = 'tensorboard>=2.14,<3'
+# Read, not imported: nothing that mmct needs is installed yet.
+VERSIONS = next(
+    ast.literal_eval(node.value) for node in ast.parse((ROOT / 'mmct/compat.py').read_text()).body
+    if isinstance(node, ast.Assign) and node.targets[0].id == 'VERSIONS')
 
 
 class BuildWithMim(build_py):
@@ -46,8 +52,8 @@ setup(
         # MMTracking uses np.bool, which 1.24 to 1.26 lack; 2.4 no longer turns arrays of one
         # element into numbers, on which it relies too.
         'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
-        'mmengine>=0.7.3,<0.11',  # earlier ones cannot choose what a log averages
-        'mmdet>=3.0.0rc5,<=3.0.0rc6',  # 3.0.0 moved names that MMTracking imports
+        f'mmengine{VERSIONS["mmengine"]}',
+        f'mmdet{VERSIONS["mmdet"]}',
         'jinja2',
         'matplotlib',
         'opencv-python',

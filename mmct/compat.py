@@ -11,6 +11,7 @@ acts only where its obstacle is, so on a machine of the right age nothing is cha
 5. MMEngine's ``activation_checkpointing`` loses gradients: :func:`checkpoint_any_arguments`.
 """
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +19,19 @@ from functools import partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from pickle import UnpicklingError
 from types import ModuleType
 
 REQUIRED = ('torch', 'mmengine', 'mmtrack')
 OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmtrack')
+# What works with mmct; setup.py reads it.
+VERSIONS = {
+    'mmengine': '>=0.9.0,<0.11',
+    'mmcv': '>=2.0.0rc1,<3',
+    'mmdet': '>=3.0.0rc5,<=3.0.0rc6',  # 3.0.0 moved names that MMTracking imports
+    'mmtrack': '>=1.0.0rc1,<2',
+}
 # Rooms of this package that import MMEngine; each ends in importing ``registration``.
 REGISTERING = ('models', 'datasets', 'engine', 'deploy', 'registration')
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
@@ -37,9 +46,14 @@ def bridge() -> bool:
     Returns:
         False, with nothing done, if MMTracking, MMEngine or PyTorch is not installed. A broken
         installation is not hidden: its error is raised.
+
+    Raises:
+        ImportError: a package is of a version that does not work with mmct; the message says
+            which one does.
     """
     if not all(installed(name) for name in REQUIRED):
         return False
+    check_versions()
     allow_mmengine_checkpoints()
     checkpoint_any_arguments()
     with accepted_mmcv_version(), placeholders(missing_packages()):
@@ -54,7 +68,8 @@ class FirstUse(MetaPathFinder):
     """Bridges and registers just before OpenMMLab is imported first.
 
     Nobody has to switch anything on or off: scripts that track with an exported file import
-    nothing of OpenMMLab, and all others find it ready.
+    nothing of OpenMMLab, and all others find it ready. Where MMTracking is missing, what needs it
+    ends in a line that says how to install it.
     """
 
     def find_spec(self, name: str, path: Sequence[str] | None = None,
@@ -62,10 +77,15 @@ class FirstUse(MetaPathFinder):
         if name not in OPENMMLAB:
             return None
         sys.meta_path.remove(self)
-        if not bridge():
-            return None  # to be found, or not, without the bridge
         # A room that is just being imported registers everything when it is complete.
-        if not any(f'{__package__}.{room}' in sys.modules for room in REGISTERING):
+        in_a_room = any(f'{__package__}.{room}' in sys.modules for room in REGISTERING)
+        if not bridge():
+            if in_a_room or f'{__package__}.api' in sys.modules:
+                raise ImportError(how_to_install(next(
+                    missing for missing in REQUIRED if not installed(missing))))
+            sys.meta_path.insert(0, self)  # a room may be imported yet
+            return None  # to be found, or not, without the bridge
+        if not in_a_room:
             importlib.import_module(f'{__package__}.registration')
         # The bridge has imported the module that is being looked for, and it must not be imported
         # twice. Python loads it by the spec that it has now.
@@ -90,9 +110,8 @@ class AlreadyImported(Loader):
 
 def prepare_openmmlab() -> None:
     """Bridge and register now if something of OpenMMLab is imported, otherwise when it is."""
-    if any(name in sys.modules for name in OPENMMLAB):
-        if bridge():
-            importlib.import_module(f'{__package__}.registration')
+    if any(name in sys.modules for name in OPENMMLAB) and bridge():
+        importlib.import_module(f'{__package__}.registration')
     elif not any(isinstance(finder, FirstUse) for finder in sys.meta_path):
         sys.meta_path.insert(0, FirstUse())
 
@@ -100,6 +119,42 @@ def prepare_openmmlab() -> None:
 def installed(name: str) -> bool:
     """Whether module ``name`` can be imported; it is not, but its parent is."""
     return sys.modules.get(name) is not None or find_spec(name) is not None
+
+
+def check_versions() -> None:
+    """See that what is installed of OpenMMLab works with mmct, without importing it.
+
+    Raises:
+        ImportError: something does not; the message says what does.
+    """
+    from packaging.specifiers import SpecifierSet
+
+    for name, wanted in VERSIONS.items():
+        found = version_of(name)
+        if found and not SpecifierSet(wanted).contains(found, prereleases=True):
+            raise ImportError(how_to_install(name, found))
+
+
+def version_of(name: str) -> str | None:
+    """Version of the package that ``import name`` gives, None if that is not known."""
+    if name in sys.modules:
+        return getattr(sys.modules[name], '__version__', None)
+    spec = find_spec(name)
+    # Not from the metadata, which may be another installation's.
+    file = Path(spec.origin or '').with_name('version.py') if spec and spec.origin else None
+    if file is None or not file.is_file():
+        return None
+    match = re.search(r'^__version__ = [\'"](.+?)[\'"]', file.read_text(), re.MULTILINE)
+    return match and match[1]
+
+
+def how_to_install(name: str, found: str | None = None) -> str:
+    """A line about a package that is missing, or of another version than mmct works with."""
+    what = f'{name} {found} is installed' if found else f'{name} is not installed'
+    command = 'pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack' else \
+        "pip install -e '.[lite]'"
+    return (f'{what}, mmct needs {name}{VERSIONS.get(name, "")}: run {command} in the folder of '
+            'mmct (README.md, "Installed by hand")')
 
 
 def missing_packages() -> tuple[str, ...]:

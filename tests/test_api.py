@@ -93,3 +93,9 @@ def test_missing_files_are_named(files):
         load_tracker('nowhere.py', files[1])
     with pytest.raises(FileNotFoundError, match=r'checkpoint nowhere.pth does not exist'):
         load_tracker(files[0], 'nowhere.pth')
+
+
+@pytest.mark.parametrize('threads', [-1, 0, 1.5])
+def test_threads_that_are_none(files, threads):
+    with pytest.raises(ValueError, match=f'threads={threads} must be in .*, a whole number'):
+        Tracker(*files, threads=threads)

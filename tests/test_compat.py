@@ -137,6 +137,62 @@ print(mmcv.__version__, any(isinstance(f, compat.PlaceholderFinder) for f in sys
                                         f'{mmcv.__version__} False']
 
 
+@pytest.mark.parametrize(('name', 'found', 'wanted'), [
+    ('mmtrack', '0.14.0', 'mmtrack>=1.0.0rc1,<2: run pip install --no-deps mmtrack==1.0.0rc1 in'),
+    ('mmdet', '3.3.0', "mmdet>=3.0.0rc5,<=3.0.0rc6: run pip install -e '.[lite]' in"),
+    ('mmengine', '0.8.4', "mmengine>=0.9.0,<0.11: run pip install -e '.[lite]' in"),
+    ('mmcv', '1.7.2', "mmcv>=2.0.0rc1,<3: run pip install -e '.[lite]' in")])
+def test_other_versions_are_refused_in_a_line(tmp_path, name, found, wanted):
+    package(tmp_path, **{name: f'__version__ = {found!r}'})
+    (tmp_path / name / 'version.py').write_text(f'__version__ = {found!r}\n')
+    done = tool_with(tmp_path)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr == (f'error: {name} {found} is installed, mmct needs {wanted} the folder of '
+                           'mmct (README.md, "Installed by hand")\n')
+
+
+@pytest.mark.parametrize('name', ['mmtrack', 'mmengine', 'mmdet', 'torch'])
+def test_what_is_not_installed_is_said_in_a_line(tmp_path, name):
+    (tmp_path / 'sitecustomize.py').write_text(f"""
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None if name.split('.')[0]
+                                    == {name!r} else find(name, path, target))
+""")
+    done = tool_with(tmp_path)
+    assert (done.returncode, done.stdout) == (2, '')
+    assert done.stderr.startswith(f'error: {name} is not installed, mmct needs {name}')
+    assert done.stderr.count('\n') == 1
+
+
+def test_a_program_without_mmtracking(tmp_path):
+    """Opening a config says what is missing; the rest works."""
+    code = """
+from importlib.machinery import PathFinder
+find = PathFinder.find_spec
+PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None
+                                    if name == 'mmtrack' else find(name, path, target))
+import mmengine
+import mmct.evaluation, mmct.runtime
+try:
+    mmct.open_tracker('config.py', 'weights.pth')
+except ImportError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
+                          text=True, check=True, cwd=ROOT)
+    assert done.stdout.startswith('mmtrack is not installed, mmct needs mmtrack>=')
+
+
+def tool_with(folder: Path) -> subprocess.CompletedProcess:
+    """A tool, with the packages of a folder before the installed ones."""
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', ROOT / 'tools/train.py',
+         ROOT / 'configs/demo/ostrack_tiny.py', '--work-dir', folder / 'work'],
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, (folder, ROOT)))},
+        capture_output=True, text=True, check=False)
+
+
 def test_each_placeholder_is_needed():
     done = python("""
 absent, given = compat.missing_packages(), []

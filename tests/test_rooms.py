@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mmct'
 ROOMS = ('utils', 'compat', 'runtime', 'formats', 'checkpoint', 'models', 'datasets', 'evaluation',
-         'visualization', 'engine', 'deploy', 'api')
+         'visualization', 'engine', 'deploy', 'api', 'analysis')
 # Imports all that registers something; whoever needs that imports it when all else is done.
 REGISTRATION = 'registration'
 

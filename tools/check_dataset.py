@@ -18,7 +18,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
-                        'got10k, uav123, nfs, otb100, or own for a folder of own data')
+                        'got10k, uav123, nfs, otb100, vot, or own for a folder of own data')
     parser.add_argument('folder', type=Path, metavar='FOLDER', help='such as data/lasot')
     parser.add_argument('--split', metavar='SPLIT', help='such as test; default: all of which '
                         'something is there')

@@ -5,7 +5,9 @@ Tools parse their command line before they import anything of mmct, which takes 
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,17 +29,38 @@ def run(parse_args: Callable[[], argparse.Namespace],
     if debug:
         sys.argv.remove(TRACEBACK)
     args = parse_args()
+    warnings.showwarning = partial(say_warning, warnings.showwarning)
     # Modules that a config names in custom_imports may lie in the current folder.
     sys.path.append(os.getcwd())
+    from mmct.compat import OPENMMLAB, REQUIRED, how_to_install
     try:
         sys.exit(main(args))
     except (ValueError, OSError, ImportError) as error:
-        # Python names the module it could not import; our own errors name the extra instead.
-        if debug or getattr(error, 'name', None):
-            raise
         # An error in a worker of a data loader carries its traceback; its last line says it all.
-        print(f'error: {str(error).strip().splitlines()[-1]}', file=sys.stderr)
+        line = str(error).strip().splitlines()[-1]
+        missing = getattr(error, 'name', None)
+        if missing in (*REQUIRED, *OPENMMLAB):
+            line = how_to_install(missing)
+        # Python names any other module it could not import; our own errors name the extra instead.
+        elif missing:
+            raise
+        if debug:
+            raise
+        print(f'error: {line}', file=sys.stderr)
         sys.exit(2)
+
+
+def say_warning(otherwise: Callable, message: Warning, category: type[Warning], filename: str,
+                *where) -> None:
+    """A warning of mmct or its tools in a line, without the place in their code; all others as
+    ``otherwise`` shows them."""
+    ours = [Path(__file__).parent]
+    if 'mmct' in sys.modules:
+        ours.append(Path(sys.modules['mmct'].__file__).parent)
+    if category is UserWarning and any(Path(filename).is_relative_to(place) for place in ours):
+        print(f'warning: {message}', file=sys.stderr)
+    else:
+        otherwise(message, category, filename, *where)
 
 
 def existing_config(path: Path) -> 'Config':
@@ -59,6 +82,13 @@ def box(text: str) -> tuple[float, float, float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f'expected X,Y,W,H in pixels, got {text!r}') from None
     return x, y, w, h
+
+
+def threads(text: str) -> int:
+    """A number of threads of a command line."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a whole number from 1 on, got {text!r}')
+    return int(text)
 
 
 def bars(description: str = '{task.description}') -> 'Progress':

@@ -1,6 +1,6 @@
 """Write the info files that a data set is read from, annotations/*_infos.txt, by what is on disk.
 
-Of UAV123, NfS and OTB100 also the annotations as tools/evaluate.py reads them,
+Of UAV123, NfS, OTB100 and VOT also the annotations as tools/evaluate.py reads them,
 annotations/NAME/SEQUENCE.txt. Folders are expected as docs/datasets.md shows them.
 Exit status 1: sequences were left out, because they are incomplete.
 """
@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
-                        'got10k, uav123, nfs, otb100')
+                        'got10k, uav123, nfs, otb100, vot')
     parser.add_argument('folder', type=Path, metavar='FOLDER', help='such as data/lasot')
     return parser.parse_args()
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from cli import bars, box, run
+from cli import bars, box, run, threads
+
+WINDOW = 'mmct'
 
 
 def parse_args() -> argparse.Namespace:
@@ -32,12 +34,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--out', type=Path, metavar='OUT.mp4')
     parser.add_argument('--boxes', type=Path, metavar='FILE',
                         help='write x,y,w,h of each frame, a line each')
+    parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
+                        help='of images of 16 bits: levels that become black and white; '
+                        'default: the whole range of 16 bits')
     parser.add_argument('--show', action='store_true', help='in a window; Escape ends')
     parser.add_argument('--backend', help='default: onnxruntime, openvino or torch, by '
                         'the kind of MODEL')
     parser.add_argument('--precision', help='of the arithmetic, where the backend can: fp32, bf16, '
                         'fp16')
-    parser.add_argument('--threads', type=int, help='of the backend')
+    parser.add_argument('--threads', type=threads, help='of the backend')
     return parser.parse_args()
 
 
@@ -54,7 +59,9 @@ def main(args: argparse.Namespace) -> int | None:
     from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
-    frames = Frames(args.video)
+    if args.show:
+        open_window()
+    frames = Frames(args.video, args.levels)
     tracker = Tracker(args.model, args.checkpoint, backend=args.backend,
                       precision=args.precision, threads=args.threads)
     out = args.out
@@ -77,7 +84,7 @@ def main(args: argparse.Namespace) -> int | None:
                 video.write(frame)
                 progress.advance(task)
                 if args.show:
-                    cv2.imshow('mmct', frame)
+                    cv2.imshow(WINDOW, frame)
                     if cv2.waitKey(1) == 27:
                         break
         except (KeyboardInterrupt, FrameError, ValueError) as error:
@@ -105,6 +112,19 @@ def beside(video: str) -> Path:
     if source.is_dir():
         return Path(f'{source}.tracked.mp4')
     return Path(re.sub(r'[^\w.-]+', '_', source.name) + '.tracked.mp4')
+
+
+def open_window() -> None:
+    """Open the window to show frames in.
+
+    Raises:
+        ValueError: OpenCV has no windows.
+    """
+    try:
+        cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE)
+    except cv2.error:
+        raise ValueError('--show needs an OpenCV with windows (opencv-python, not its headless '
+                         'build); leave it out, and see the video that is written') from None
 
 
 def select(frame: np.ndarray) -> tuple[int, int, int, int]:

@@ -5,6 +5,8 @@ tools/test.py and the usual toolkits write them. docs/evaluation.md says how the
 Exit status 1: a file cannot be used, and its sequence is left out.
 """
 import argparse
+import csv
+import io
 import json
 import sys
 from pathlib import Path
@@ -14,6 +16,11 @@ from tabulate import tabulate
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
+ANNOTATIONS = """NAME/groundtruth.txt in folders of any depth: LaSOT's own layout
+(full_occlusion.txt, out_of_view.txt), GOT-10k's (cover.label, absence.label), TNL2K's; or NAME.txt:
+LaSOT's toolkit's (absent/, att/), annotations/uav123, nfs, otb100 or vot as written by
+tools/convert_dataset.py, own data beside its frames, results of a tracker; or a .tar or .zip of
+NAME.txt"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -21,25 +28,34 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
-                        help="in LaSOT's own layout, in its toolkit's or in GOT-10k's")
+                        help=ANNOTATIONS)
     parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
                         default='published',
                         help='frames where the target is absent are failures (published, the '
                         "figures of papers), or left out (official, LaSOT's toolkit); or as "
                         "MMTracking's SOTMetric (sot); or AO and SR as GOT-10k's toolkit (got10k)")
+    parser.add_argument('--dataset', metavar='NAME',
+                        help='published figures differ by data set: uav123, lasot_ext, or all '
+                        'others, such as lasot; default: told by the names of the sequences and '
+                        'the folder of the annotations, otherwise as for LaSOT')
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='these alone, each of which must be there; default: all that '
                         'are there')
     parser.add_argument('--fit', action='store_true',
                         help='cut or fill up files that have another number of boxes than the '
                         'annotation, as the published analysis does for data sets but LaSOT')
-    parser.add_argument('--json', type=Path, metavar='OUT')
+    parser.add_argument('--per-sequence', action='store_true',
+                        help='a row for each sequence, too, the worst first')
+    parser.add_argument('--csv', type=Path, metavar='OUT',
+                        help='write a row for each sequence and one for all')
+    parser.add_argument('--json', type=Path, metavar='OUT',
+                        help='write all figures, in total, by sequence and by attribute')
     return parser.parse_args()
 
 
 def main(args: argparse.Namespace) -> int:
-    from mmct.evaluation import evaluate, evaluate_got10k
-    from mmct.formats import read_annotations, read_results
+    from mmct.evaluation import PUBLISHED, evaluate, evaluate_got10k
+    from mmct.formats import dataset_of, read_annotations, read_results
     from mmct.utils.files import write_text
 
     annotations = read_annotations(args.annotations)
@@ -53,18 +69,27 @@ def main(args: argparse.Namespace) -> int:
         print(f'left out: {problem}', file=sys.stderr)
     if problems and not results:
         raise ValueError('no sequence is left to evaluate')
+    dataset = args.dataset or dataset_of(annotations, args.annotations)
     found = evaluate_got10k(results, annotations) if args.metric == 'got10k' else \
-        evaluate(results, annotations, args.metric)
+        evaluate(results, annotations, args.metric, dataset or 'lasot')
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
+    if args.csv:
+        write_text(args.csv, csv_text(found))
     total = found['total']
     if not args.sequences:
         tell_what_is_left_out(lengths, results.keys() | problems.keys(), args.results)
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
-    print(tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f'))
-    print(f'\nin percent, {total["frames"]} frames, {args.metric} convention')
+    print(table(rows))
+    if args.per_sequence:
+        worst_first = sorted(found['per_sequence'].items(),
+                             key=lambda item: next(iter(columns(item[1]).values())))
+        print('\n' + table([dict(sequence=name, frames=own['frames'], **columns(own))
+                            for name, own in worst_first]))
+    of_set = f' of {dataset}' if dataset in PUBLISHED and args.metric == 'published' else ''
+    print(f'\nin percent, {total["frames"]} frames, {args.metric} convention{of_set}')
     return int(bool(problems))
 
 
@@ -88,6 +113,21 @@ def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path
     first_only = [name for name, length in lengths.items() if length == 1]
     if first_only:
         print(f'left out, their annotation is a first box alone: {listing(first_only)}\n')
+
+
+def table(rows: list[dict]) -> str:
+    return tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f')
+
+
+def csv_text(found: dict) -> str:
+    """All figures, a line for each sequence, then one for all, whose name is empty."""
+    rows = [dict(sequence=name, frames=own['frames'], **columns(own))
+            for name, own in [*found['per_sequence'].items(), ('', found['total'])]]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def columns(found: dict[str, float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 RESULTS are folders of box files NAME.txt, as tools/test.py and the usual toolkits write them, one
 a tracker, the teacher first; NAME=FOLDER names it. Times beside them (NAME_time.txt) give speed.
+Exit status 1: a file cannot be used, and its sequence is left out, which the page says.
 """
 import argparse
 from pathlib import Path
@@ -14,25 +15,30 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', nargs='+', metavar='RESULTS')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
-                        help="in LaSOT's own layout, in its toolkit's or in GOT-10k's")
+                        help='as tools/evaluate.py')
     parser.add_argument('--frames', type=Path, metavar='FOLDER',
                         help='of the sequences: images or videos, as in LaSOT or a folder a '
                         'sequence; without them there is no player')
+    parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
+                        help='as tools/demo_video.py, of the frames')
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='to show in the player; default: the best, the worst, and those that '
                         'compression cost most')
     parser.add_argument('--metric', choices=['published', 'official', 'sot'], default='published',
                         help='as tools/evaluate.py (default %(default)s)')
+    parser.add_argument('--dataset', metavar='NAME', help='as tools/evaluate.py')
+    parser.add_argument('--fit', action='store_true', help='as tools/evaluate.py')
     parser.add_argument('--out', type=Path, default=Path('report'), metavar='FOLDER',
                         help='default %(default)s')
     return parser.parse_args()
 
 
-def main(args: argparse.Namespace) -> None:
+def main(args: argparse.Namespace) -> int:
     from report_page.write import write_report
 
-    write_report(args.results, args.annotations, args.out, args.frames, args.sequences,
-                 args.metric)
+    whole = write_report(args.results, args.annotations, args.out, args.frames, args.sequences,
+                         args.metric, args.dataset, args.fit, args.levels)
+    return int(not whole)
 
 
 if __name__ == '__main__':

@@ -23,6 +23,7 @@ def main(args) -> None:
 
     import mmct  # noqa: F401  registers all that configs name
     from mmct.engine.processes import join_training, lost_processes_reported
+    from mmct.engine.settings import check_device
 
     cfg = runner_config(args)
     if cfg.launcher != 'none':
@@ -35,6 +36,7 @@ def main(args) -> None:
         if not torch.cuda.is_available():
             raise ValueError('--amp fp16 needs a GPU, none is found; use --amp bf16')
         cfg.optim_wrapper.update(type='Fp16OptimWrapper', loss_scale='dynamic')
+    check_device(cfg)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')

@@ -1,6 +1,7 @@
 """Checkpoint files are data: nothing in them is run."""
 import pickletools
 import sys
+import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
 from pathlib import Path
@@ -84,6 +85,10 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
         raise CheckpointError(
             f'{path} is refused: it holds more than data ({_reason(error)})') from None
     except Exception as error:  # whatever a broken file leads to, say which one it is
+        if 'TorchScript' in str(error):
+            raise CheckpointError(f'{path} is a TorchScript file, which is a program; give the '
+                                  'weights that it was made from, as torch.save writes a '
+                                  'state_dict()') from None
         raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from None
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, expected a dict')
@@ -91,7 +96,8 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
 
 
 def _load(path: Path, map_location: object, foreign: type) -> object:
-    with torch.serialization.safe_globals(_stand_ins(path, foreign)):
+    with torch.serialization.safe_globals(_stand_ins(path, foreign)), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.*TorchScript')  # it is refused, in a line
         return torch.load(path, map_location=map_location, weights_only=True)
 
 

@@ -1,5 +1,6 @@
 """Where samples come from: a video data set or an image data set of MMTracking."""
 import logging
+import math
 import os.path as osp
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from functools import partial
 
 import numpy as np
 from mmengine.logging import print_log
-from mmtrack.datasets import BaseSOTDataset
+from mmtrack.datasets import BaseSOTDataset, SOTCocoDataset
 from mmtrack.registry import DATASETS
 
 from .listed import FolderDataset
@@ -62,6 +63,7 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
     Raises:
         FileNotFoundError: the data folder, the annotation file, or a video's annotation that the
             latter names, is missing.
+        ValueError: the annotation file cannot be used; it is named.
     """
     dataset = DATASETS.build(dict(cfg, lazy_init=True))
     name = type(dataset).__name__
@@ -76,7 +78,16 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
     if not osp.isdir(folder):
         raise FileNotFoundError(f'{name}: data folder {folder} is missing; set data_root and '
                                 'data_prefix.img_path of the data set')
-    dataset.full_init()
+    if isinstance(dataset, SOTCocoDataset):
+        dataset.filter_data = partial(usable_objects, dataset)
+    try:
+        dataset.full_init()
+    except OSError:
+        raise
+    except Exception as error:  # whatever a broken file leads to, say which one it is
+        reason = error if isinstance(error, ValueError) else f'{type(error).__name__}: {error}'
+        raise ValueError(f'{name}: annotation file {dataset.ann_file} cannot be used: {reason}'
+                         ) from error
     annotations = [dataset.get_data_info(i).get('ann_path') for i in range(dataset.num_videos)]
     missing = [ann for ann in annotations if ann and not osp.isfile(osp.join(folder, ann))]
     if missing:
@@ -84,6 +95,33 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
             f'{name}: {len(missing)} of {len(annotations)} annotations named in '
             f'{dataset.ann_file} are missing in {folder}, the first is {missing[0]}')
     return dataset
+
+
+def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
+    """The objects of a COCO file that have a box in an image; others are counted in the log.
+
+    Raises:
+        ValueError: there are none.
+    """
+    coco, objects = dataset.coco, dataset.data_list
+    usable = [own for own in objects if is_usable(coco.anns[own['ann_id']], coco.imgs)]
+    rule = 'have no bbox of four numbers, or no image with a file_name'
+    if not usable:
+        raise ValueError('it has no object to train on'
+                         + (f'; all {len(objects)} {rule}' if objects else ''))
+    if len(usable) < len(objects):
+        print_log(f'{type(dataset).__name__}: {len(objects) - len(usable)} of {len(objects)} '
+                  f'objects of {dataset.ann_file} left out: they {rule}', 'current',
+                  logging.WARNING)
+    return usable
+
+
+def is_usable(annotation: dict, images: dict) -> bool:
+    """Whether an object of a COCO file has a box, x, y, w, h in pixels, in an image."""
+    box = annotation.get('bbox')
+    numbers = isinstance(box, list) and len(box) == 4 and all(
+        isinstance(value, (int, float)) and math.isfinite(value) for value in box)
+    return numbers and 'file_name' in images.get(annotation['image_id'], ())
 
 
 class ImageSource:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 
 from mmengine.config import Config
+from mmengine.device import get_device
 
 from ..utils.checks import check_number
 
@@ -32,6 +33,8 @@ NUMBERS = {
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # refused by PyTorch where there are none
 
+OF_GPUS = ('AmpOptimWrapper', 'Fp16OptimWrapper', 'ApexOptimWrapper')
+
 
 def check_settings(cfg: Config) -> None:
     """See that the numbers of a config that are not for mmct's own classes make sense.
@@ -56,6 +59,18 @@ def check_settings(cfg: Config) -> None:
         if loader and not loader.get('num_workers'):
             for key in OF_WORKERS:
                 loader.pop(key, None)
+
+
+def check_device(cfg: Config) -> None:
+    """See that the optimizer wrapper of a training can work on the device that it would run on.
+
+    Raises:
+        ValueError: it scales losses for float16, and there is no GPU.
+    """
+    wrapper = (cfg.get('optim_wrapper') or {}).get('type')
+    if wrapper in OF_GPUS and get_device() in ('cpu', 'mps'):
+        raise ValueError(f'optim_wrapper.type={wrapper} needs a GPU, none is found; use '
+                         'Bf16OptimWrapper, as --amp bf16 does, or FiniteOptimWrapper')
 
 
 def check_no_nan(value: object, *keys) -> None:

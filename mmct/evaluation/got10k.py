@@ -14,7 +14,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
     those where the target is absent; a sequence of such frames alone is left out.
 
     Args:
-        results: {sequence: (N, 4) boxes x, y, w, h in pixels}.
+        results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
 
     Raises:
@@ -25,7 +25,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
         seen = ~annotations[name].absent
         seen[0] = False
         if seen.any():
-            overlaps[name] = bounded_iou(boxes[seen], annotations[name].boxes[seen],
+            overlaps[name] = bounded_iou(np.nan_to_num(boxes[seen]), annotations[name].boxes[seen],
                                          annotations[name].size)
     if not overlaps:
         raise ValueError('no sequence to evaluate: none has a second frame with its target')

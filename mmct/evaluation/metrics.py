@@ -5,11 +5,30 @@ from typing import NamedTuple
 import numpy as np
 
 from ..formats.annotations import ATTRIBUTES, Annotation
+from ..formats.sequences import dataset_of, layout_of
 
 CONVENTIONS = ('published', 'official', 'sot')
 OVERLAPS = np.arange(21) * 0.05
 PIXELS = np.arange(51.)
 RELATIVE = np.arange(51) / 100  # of the target's size
+
+
+class Unseen(NamedTuple):
+    """Centre errors that the published analysis gives to frames in which nothing can be measured:
+    infinity, a failure at every threshold, or -1, which passes every threshold.
+
+    Attributes:
+        pixels: of frames without the target, or whose box has no area.
+        relative: of frames without the target. Seen, but without area, is -1 in all data sets.
+    """
+    pixels: float
+    relative: float
+
+
+# What the published analysis does differently by data set; in others as in LaSOT. There no other
+# has flags of absence, so the second value makes no difference.
+PUBLISHED = dict(lasot=Unseen(np.inf, np.inf), lasot_ext=Unseen(np.inf, -1),
+                 uav123=Unseen(-1, -1))
 
 
 class Curves(NamedTuple):
@@ -26,24 +45,28 @@ class Curves(NamedTuple):
 
 
 def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
-             convention: str = 'published') -> dict:
+             convention: str = 'published', dataset: str | None = None) -> dict:
     """Metrics in percent, in total (means over sequences), by sequence, and by attribute.
 
     Args:
-        results: {sequence: (N, 4) boxes x, y, w, h in pixels}.
+        results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
         convention: 'published', as the analysis that papers quote: frames where the target is
             absent count as failures; 'official', as LaSOT's toolkit: they are left out; or 'sot',
             as MMTracking's ``SOTMetric``.
+        dataset: the published analysis differs by data set, see ``PUBLISHED``; such as 'uav123'.
+            None to tell by the names of the sequences, see
+            :func:`mmct.formats.sequences.dataset_of`; if that is not clear, it is as for LaSOT.
 
     Raises:
-        ValueError: there is no such convention, or nothing to evaluate.
+        ValueError: there is no such convention or data set, or nothing to evaluate.
     """
-    return scores(all_curves(results, annotations, convention), annotations)
+    return scores(all_curves(results, annotations, convention, dataset), annotations)
 
 
 def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
-               convention: str = 'published') -> dict[str, Curves]:
+               convention: str = 'published', dataset: str | None = None
+               ) -> dict[str, Curves]:
     """The curves of each sequence; arguments and errors as :func:`evaluate`."""
     if convention not in CONVENTIONS:
         raise ValueError(f'convention={convention!r} is not one of {CONVENTIONS}')
@@ -52,7 +75,14 @@ def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Anno
     if convention == 'sot':
         return {name: sot_curves(boxes, annotations[name].boxes)
                 for name, boxes in results.items()}
-    return {name: sequence_curves(boxes, annotations[name], convention)
+    unseen = PUBLISHED['lasot']
+    if convention == 'published':
+        if dataset is None:
+            dataset = dataset_of(annotations)
+        else:
+            layout_of(dataset)  # refuses what is none
+        unseen = PUBLISHED.get(dataset, unseen)
+    return {name: sequence_curves(boxes, annotations[name], convention, unseen)
             for name, boxes in results.items()}
 
 
@@ -81,10 +111,13 @@ def summary(curves: list[Curves]) -> dict[str, float]:
                 precision=float(precision[20]), norm_precision=float(norm_precision[20]))
 
 
-def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str) -> Curves:
+def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str,
+                    unseen: Unseen) -> Curves:
     """Curves of one sequence, published or official, pixels counted inclusively."""
     truth, absent = annotation.boxes, annotation.absent
-    boxes = last_good(boxes)
+    # As published: where UAV123 has no box (NaN there, 0,0,0,0 here), predictions stay as they are.
+    without_truth = (truth == 0).all(axis=1) if unseen.pixels < 0 else False
+    boxes = np.nan_to_num(last_good(boxes, without_truth))
     boxes[0] = truth[0]
     if convention == 'official':
         boxes, truth, absent = boxes[~absent], truth[~absent], absent[~absent]
@@ -93,9 +126,9 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str) 
     apart = (boxes[:, :2] + 0.5 * (boxes[:, 2:] - 1)) - (truth[:, :2] + 0.5 * (truth[:, 2:] - 1))
     with np.errstate(divide='ignore', invalid='ignore'):
         relative = np.hypot(*(apart / truth[:, 2:]).T)
-    pixels = np.where(seen, np.hypot(*apart.T), np.inf)
+    pixels = np.where(seen, np.hypot(*apart.T), unseen.pixels)
     # As published: a box without area, where the target is seen, is no failure here alone.
-    relative = np.where(seen, relative, np.where(absent, np.inf, -1))
+    relative = np.where(seen, relative, np.where(absent, unseen.relative, -1))
     return Curves(share_above(overlap, OVERLAPS), share_at_most(pixels, PIXELS),
                   share_at_most(relative, RELATIVE))
 
@@ -106,7 +139,7 @@ def sot_curves(boxes: np.ndarray, truth: np.ndarray) -> Curves:
     It knows of no absent frames, takes boxes as they are, and gives a centre error of -1, which is
     within any distance, where the centre of the ground truth is not inside the frame.
     """
-    boxes, truth = (np.float32(kind) for kind in (boxes, truth))
+    boxes, truth = (np.float32(kind) for kind in (np.nan_to_num(boxes), truth))
     low, target = boxes[:, :2], truth[:, :2]
     high, target_high = low + boxes[:, 2:], target + truth[:, 2:]
     size, target_size = high - low, target_high - target
@@ -127,9 +160,14 @@ def sot_curves(boxes: np.ndarray, truth: np.ndarray) -> Curves:
                       share_at_most(error(target_size + np.float32(1e-16)).astype(float), RELATIVE))
 
 
-def last_good(boxes: np.ndarray) -> np.ndarray:
-    """A copy in which boxes without area are replaced by the last one before that has some."""
-    good = (boxes[:, 2:] != 0).all(axis=1)
+def last_good(boxes: np.ndarray, kept: np.ndarray | bool = False) -> np.ndarray:
+    """A copy in which boxes without area are replaced by the last one before that has some.
+
+    Args:
+        boxes: (N, 4) x, y, w, h in pixels. NaN, where there is no box at all, stays.
+        kept: (N,) bool, stays as it is, whatever its area, and so may replace others.
+    """
+    good = (boxes[:, 2:] != 0).all(axis=1) | kept
     good[0] = True
     return boxes[np.maximum.accumulate(np.where(good, np.arange(len(boxes)), 0))]
 

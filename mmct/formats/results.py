@@ -2,14 +2,18 @@
 
 Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the latter may be in a
 folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``. Scores, which only
-training reads, are in ``NAME_score.txt``.
+training reads, are in ``NAME_score.txt``. NAME may be written as other toolkits do, see
+:func:`mmct.formats.names.matching_names`.
 """
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from ..runtime.frames import names_in
 from ..utils.files import read_text, safe_name
+from .names import matching_names
 
 
 def parse_boxes(text: str, source: str | Path) -> np.ndarray:
@@ -106,19 +110,23 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
     """
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
-    there = {name for name in lengths if box_file(folder, name).is_file()}
-    if not there:
+    files = result_files(folder, lengths)
+    if not files:
         raise FileNotFoundError(f'{folder} has no result file of any annotated sequence, such as '
-                                f'{next(iter(lengths))}.txt')
+                                f'{next(iter(lengths))}.txt{_what_else_is_there(folder, files)}')
     if names is None:
-        names = [name for name, length in lengths.items() if length > 1 and name in there]
-    elif missing := [name for name in names if name not in there]:
-        raise FileNotFoundError(f'{folder} lacks the result files of {listing(missing)}; test '
-                                'these sequences')
+        names = [name for name in files if lengths[name] > 1]
+    elif missing := [name for name in names if name not in files]:
+        raise FileNotFoundError(f'{folder} lacks the result files of {listing(missing)}'
+                                f'{_what_else_is_there(folder, files)}; test these sequences')
+    renamed = [name for name in names if files[name].stem not in (name, f'{name}_001')]
+    if renamed:
+        warnings.warn(f'{folder}: files of other names are taken for those of {len(renamed)} '
+                      f'sequences, such as {files[renamed[0]].name} for {renamed[0]}', stacklevel=2)
     results = {}
     for name in names:
         try:
-            results[name] = fitting_boxes(box_file(folder, name), lengths[name], fit)
+            results[name] = fitting_boxes(files[name], lengths[name], fit)
         except ValueError as error:
             if problems is None:
                 raise
@@ -133,15 +141,16 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
         path: of the file.
         length: of the annotation. One box more is cut off: a few published trackers write one
             frame more for some sequences.
-        fit: cut off any number, and fill up with 0,0,0,0, which counts as the last box before, as
-            the published analysis does for data sets other than LaSOT.
+        fit: cut off any number, and fill up with NaN, no box at all, which the metrics take for a
+            box 0,0,0,0: a failure, as in the published analysis for data sets other than LaSOT.
 
     Raises:
         ValueError: the file cannot be read, has another length, or a box that is none.
     """
     boxes = read_boxes(path)
+    there = len(boxes)
     if fit:
-        boxes = np.concatenate([boxes, np.zeros((max(length - len(boxes), 0), 4))])
+        boxes = np.concatenate([boxes, np.full((max(length - len(boxes), 0), 4), np.nan)])
     if len(boxes) < length:
         raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: the run was '
                          'broken off; delete the file and test this sequence again')
@@ -149,7 +158,7 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
         raise ValueError(f'{path} has {len(boxes)} boxes, the annotation {length}: it is of '
                          'another version of the data set; test this sequence again')
     boxes = boxes[:length]
-    bad = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1)
+    bad = (~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < 0).any(axis=1))[:there]
     if bad.any():
         line = int(np.argmax(bad)) + 1
         raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '
@@ -162,10 +171,39 @@ def listing(names: list[str], most: int = 10) -> str:
     return ', '.join(names[:most]) + (f' and {len(names) - most} more' if len(names) > most else '')
 
 
-def box_file(folder: Path, name: str) -> Path:
-    """Where the boxes of a sequence are; of several runs the first."""
-    run = folder / safe_name(name) / f'{name}_001.txt'
-    return run if run.is_file() else folder / f'{name}.txt'
+def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    """Where the boxes of sequences are, of those that have results; of several runs the first.
+
+    Args:
+        folder: of the result files.
+        names: of all sequences.
+
+    Raises:
+        ValueError: one cannot be the name of a file.
+    """
+    there = _box_files(folder)
+    called = matching_names(map(safe_name, names), there)
+    return {name: folder / there[own] for name, own in called.items()}
+
+
+def _box_files(folder: Path) -> dict[str, str]:
+    """{what a sequence is called there: file of its boxes}, in the order of the names."""
+    files = {}
+    for name in sorted(names_in(folder)):
+        if name.endswith('.txt'):
+            files.setdefault(name.removesuffix('.txt'), name)
+        elif (folder / name / f'{name}_001.txt').is_file():
+            files[name] = f'{name}/{name}_001.txt'
+    return files
+
+
+def _what_else_is_there(folder: Path, known: dict[str, Path]) -> str:
+    """For a message: the box files of a folder that belong to no sequence; '' if there are none."""
+    there = _box_files(folder)
+    beside = {f'{name}_{kind}' for name in there for kind in ('score', 'time')}
+    others = sorted(file for name, file in there.items()
+                    if name not in beside and folder / file not in known.values())
+    return f'; there are {listing(others, 3)}, which fit no sequence clearly' if others else ''
 
 
 def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
@@ -174,10 +212,12 @@ def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     Raises:
         ValueError: a file holds something else.
     """
-    seconds = {}
+    names, seconds = list(names), {}
+    called = matching_names(map(safe_name, names), _box_files(folder))
     for name in names:
-        for path in (folder / f'{name}_time.txt', folder / 'times' / f'{name}_time.txt',
-                     folder / name / f'{name}_time.txt'):
+        own = called.get(name, name)
+        for path in (folder / f'{own}_time.txt', folder / 'times' / f'{own}_time.txt',
+                     folder / own / f'{own}_time.txt'):
             if path.is_file():
                 try:
                     # A column for each run.

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from ..runtime.frames import names_in
-from .names import sequence_name
+from ..utils.files import read_text
+from .names import PREFIX, sequence_name
 from .own import own_items
 from .results import read_boxes
 
 SPLITS = Path(__file__).parent / 'splits'
+CLEARLY = 10  # so many names of a data set are no chance
 LASOT_FLAGS = ('full_occlusion.txt', 'out_of_view.txt')
 EXTENSION = ('atv', 'badminton', 'cosplay', 'dancingshoe', 'footbag', 'frisbee', 'jianzi',
              'lantern', 'misc', 'opossum', 'paddle', 'raccoon', 'rhino', 'skatingshoe', 'wingsuit')
@@ -162,7 +164,32 @@ def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
 
 def lasot_ext(root: Path) -> list[Sequence]:
     """The 150 videos of LaSOT's extension."""
-    return [lasot_sequence(f'{kind}-{number}') for kind in EXTENSION for number in range(1, 11)]
+    return [lasot_sequence(name) for name in lasot_ext_names()]
+
+
+def lasot_ext_names() -> list[str]:
+    """Ten videos of each of the extension's classes."""
+    return [f'{kind}-{number}' for kind in EXTENSION for number in range(1, 11)]
+
+
+def dataset_of(names: Iterable[str], source: Path | None = None) -> str | None:
+    """The data set that annotated sequences belong to, None where that is not clear.
+
+    One sequence called ``car2`` may be anybody's; ten names that are all UAV123's are not, nor are
+    fewer in a folder that is called as the data set.
+
+    Args:
+        names: of all annotated sequences, as mmct calls them, or with pytracking's prefix.
+        source: where the annotations are.
+    """
+    names = {PREFIX.sub('', name, count=1) for name in names}
+    known = dict(lasot={*names_of('lasot_test'), *lasot_training_names()},
+                 lasot_ext=lasot_ext_names(),
+                 **{name: names_of(name) for name in ('uav123', 'nfs', 'otb100')})
+    places = {part.lower() for part in source.resolve().parts} if source else set()
+    found = [name for name, own in known.items()
+             if names.issubset(own) and (len(names) >= CLEARLY or name in places)]
+    return found[0] if len(found) == 1 else None
 
 
 def tnl2k(root: Path) -> list[Sequence]:
@@ -283,6 +310,44 @@ def otb100(root: Path) -> list[Sequence]:
     return sequences
 
 
+def vot(root: Path) -> list[Sequence]:
+    """Videos of a VOT challenge, by its list, or those that are there."""
+    file = root / 'list.txt'
+    names = file.read_text().split() if file.is_file() else \
+        [name for name in names_in(root) if (root / name / 'groundtruth.txt').is_file()]
+    return [Sequence(f'{name}/color' if (root / name / 'color').is_dir() else name,
+                     f'{name}/groundtruth.txt', template=None, start=0) for name in sorted(names)]
+
+
+def read_polygons(path: Path, frames: int) -> np.ndarray:
+    """Boxes (N, 4) x, y, w, h in pixels, the smallest around each polygon of a file of VOT.
+
+    Args:
+        path: of a file of lines ``x1,y1,x2,y2,…``, in which x,y,w,h may stand as well.
+        frames: number of frames; not needed.
+
+    Raises:
+        ValueError: a line has neither, such as a mask of VOT2020 and later.
+    """
+    boxes = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        try:
+            values = np.array(line.replace(',', ' ').split(), float)
+        except ValueError:
+            values = np.empty(1)
+        if len(values) == 4:
+            boxes.append(values)
+        elif len(values) >= 6 and len(values) % 2 == 0:
+            low, high = values.reshape(-1, 2).min(axis=0), values.reshape(-1, 2).max(axis=0)
+            boxes.append(np.concatenate([low, high - low]))
+        elif line.strip():
+            raise ValueError(f'{path}: expected a polygon x1,y1,x2,y2,… or a box x,y,w,h a line; '
+                             f'line {number} is {line[:60]!r}')
+    if not boxes:
+        raise ValueError(f'{path}: expected a polygon for each frame; it is empty')
+    return np.array(boxes)
+
+
 def own(root: Path) -> list[Sequence]:
     """Sequences of own data, see :mod:`mmct.formats.own`."""
     return [Sequence(item.name, f'{item.stem}.txt', None, 0) for item in own_items(root)]
@@ -309,4 +374,6 @@ LAYOUTS = dict(
     nfs=Layout({'': Split(nfs, 100)}, 'bee/30/{bee/00001.jpg,bee.txt}', read=read_nfs, plain=True),
     otb100=Layout({'': Split(otb100, 100)},
                   'data/Basketball/{img/0001.jpg,groundtruth_rect.txt}', plain=True),
+    vot=Layout({'': Split(vot, None)}, '{list.txt,NAME/{color/00000001.jpg,groundtruth.txt}}',
+               read=read_polygons, plain=True),
     own=Layout({'': Split(own, None)}, '{NAME/1.jpg,NAME.txt}'))

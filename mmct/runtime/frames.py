@@ -4,12 +4,13 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..utils.checks import check_numbers
 from ..utils.files import LITTER
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
@@ -65,24 +66,49 @@ def count_frames(path: Path) -> int:
     return count
 
 
-def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR) -> np.ndarray:
+def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR,
+               levels: Sequence[float] | None = None) -> np.ndarray:
     """Read an image file as (H, W, 3) uint8 BGR; grey becomes colour, 16 bit 8, alpha is left out.
 
     Args:
         path: of the file.
         flags: how OpenCV decodes it.
+        levels: of a frame of 16 bits, the levels that become 0 and 255, such as those of
+            a thermal camera's 14 bits that a scene has; those between are spread evenly. None for
+            the whole range of 16 bits, which leaves of few levels only one. 8 bits stay as they
+            are.
 
     Raises:
         FrameError: it cannot be read.
     """
     try:
         # Not cv2.imread, which fills up a JPEG that was broken off with grey, and says nothing.
-        frame = cv2.imdecode(np.fromfile(path, np.uint8), flags)
+        frame = cv2.imdecode(np.fromfile(path, np.uint8),
+                             flags if levels is None else flags | cv2.IMREAD_ANYDEPTH)
     except (OSError, cv2.error):  # the latter where a file is empty, or claims to be gigantic
         frame = None
     if frame is None:
         raise FrameError(f'frame {path} cannot be read')
-    return frame
+    if frame.dtype == np.uint8:
+        return frame
+    low, high = levels
+    spread = (frame.astype(np.float32) - low) * (255 / (high - low))
+    return np.clip(np.nan_to_num(spread), 0, 255).round().astype(np.uint8)
+
+
+def check_levels(name: str, levels: object) -> None:
+    """See that levels of frames are None, or two finite numbers, the lower one first.
+
+    Args:
+        name: what they are called where they are set, for the error.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if levels is not None:
+        check_numbers(name, levels, '[-1e9, 1e9]', 2)
+        if levels[0] >= levels[1]:
+            raise ValueError(f'{name}={levels!r} must be the lower level, then the higher one')
 
 
 class Video:
@@ -170,6 +196,7 @@ class Frames:
             files; a video file, see :class:`Video`; or what OpenCV follows: the number of a
             camera or its path (/dev/video0), the address of a stream (rtsp://…, http://…), or a
             numbered pattern (img_%d.jpg). The latter are read once, one after the other.
+        levels: of images of 16 bits, see :func:`read_image`.
 
     Attributes:
         length: number of frames, of a video as its header says (:func:`count_frames` counts
@@ -178,10 +205,13 @@ class Frames:
 
     Raises:
         FileNotFoundError: there is no such file or folder.
-        ValueError: it cannot be read as a video, or the folder has no images.
+        ValueError: it cannot be read as a video, the folder has no images, or the levels are none.
     """
 
-    def __init__(self, source: str | Path | Sequence[Path]) -> None:
+    def __init__(self, source: str | Path | Sequence[Path],
+                 levels: Sequence[float] | None = None) -> None:
+        check_levels('levels', levels)
+        self._read = partial(read_image, levels=levels)
         self.fps = self._files = self._video = None
         path = Path(source) if isinstance(source, (str, Path)) else None
         if path is None:
@@ -214,7 +244,7 @@ class Frames:
             FrameError: an image cannot be read.
         """
         if self._files is not None:
-            return map(read_image, self._files)
+            return map(self._read, self._files)
         return decoded(self._stream) if self._video is None else iter(self._video)
 
     def __getitem__(self, number: int) -> np.ndarray:
@@ -223,7 +253,7 @@ class Frames:
         Raises:
             FrameError: it cannot be read.
         """
-        return read_image(self._files[number]) if self._video is None else self._video[number]
+        return self._read(self._files[number]) if self._video is None else self._video[number]
 
 
 def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:

@@ -226,3 +226,9 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
     assert file.read_bytes() == old
     save_checkpoint({'net': {}}, file)
     assert read_checkpoint(file) == {'net': {}}
+
+
+def test_a_torchscript_file_is_a_program(tmp_path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / 'a.pt'))
+    with pytest.raises(CheckpointError, match='a.pt is a TorchScript file, which is a program; '):
+        read_checkpoint(tmp_path / 'a.pt')

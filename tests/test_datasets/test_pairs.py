@@ -1,3 +1,4 @@
+import json
 import pickle
 from pathlib import Path
 
@@ -95,6 +96,47 @@ def test_coco_gives_any_object_but_crowds_twice(coco):
     assert {Path(path) for draw in draws for path in draw['img_path']} == {coco.root / 'a.jpg'}
     assert all(len(draw['img_path']) == 2 for draw in draws)
     assert all(np.array_equal(*draw['boxes']) for draw in draws)
+
+
+def change_coco(coco, change):
+    file = coco.root / 'a.json'
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize('change', [
+    lambda own: own.pop('bbox'), lambda own: own.update(bbox=[]), lambda own: own.update(bbox=None),
+    lambda own: own.update(bbox=[1, 2, 3]), lambda own: own.update(bbox=[1, 2, None, 4]),
+    lambda own: own.update(bbox=[1, 2, float('nan'), 4]), lambda own: own.update(image_id=77),
+    lambda own: own.update(image_id=2)])
+def test_objects_of_coco_without_box_or_image_are_left_out(coco, warnings, change):
+    change_coco(coco, lambda content: (change(content['annotations'][0]),
+                                       content['images'].append({'id': 2})))
+    source = build_source(coco.config, 200)
+    assert {tuple(source.draw(np.random.default_rng(i))['boxes'][0]) for i in range(9)} == {
+        (30, 20, 10, 30)}
+    said, = warnings
+    assert said.startswith(f'SOTCocoDataset: 1 of 2 objects of {coco.root}/a.json left out: ')
+
+
+@pytest.mark.parametrize(('change', 'message'), [
+    (lambda content: content.update(annotations=[]), 'it has no object to train on'),
+    (lambda content: content.pop('annotations'), 'it has no object to train on'),
+    (lambda content: [own.pop('bbox') for own in content['annotations']], 'no object to train on'),
+    (lambda content: content['annotations'][0].pop('image_id'), "KeyError: 'image_id'")])
+def test_coco_files_that_cannot_be_used(coco, change, message):
+    change_coco(coco, change)
+    with pytest.raises(ValueError, match=f'annotation file .*/a.json cannot be used: .*{message}'):
+        build_source(coco.config, 200)
+
+
+def test_lists_of_sequences_that_are_cut_short(coco, lasot):
+    for config, file in ((coco.config, coco.root / 'a.json'),
+                         (lasot.add('cat-1', images=False).config, lasot.root / 'infos.txt')):
+        file.write_text(file.read_text()[:-20])
+        with pytest.raises(ValueError, match=f'annotation file {file} cannot be used: '):
+            build_source(config, 200)
 
 
 # Samples

@@ -122,6 +122,17 @@ def test_unreadable_frame(tmp_path):
         build('LoadPair')({'img_path': [path, path]})
 
 
+def test_levels_of_frames_of_16_bits(tmp_path):
+    path = str(tmp_path / 'a.png')
+    cv2.imwrite(path, np.full((8, 8), 3100, np.uint16))
+    pair = build('LoadPair', levels=[3000, 3255])({'img_path': [path, path]})
+    frame = build('LoadFrame', levels=[3000, 3255])({'img_path': path})
+    assert np.unique(pair['img'][0]) == np.unique(frame['img']) == 100
+    for name in ('LoadPair', 'LoadFrame'):
+        with pytest.raises(ValueError, match=f'{name}.levels=.* the lower level, then the higher'):
+            build(name, levels=[3255, 3000])
+
+
 def test_image_pair_is_read_once(tmp_path):
     path = str(tmp_path / 'a.png')
     frame = pair()['img'][0]

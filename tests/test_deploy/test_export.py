@@ -304,7 +304,7 @@ def test_bf16_is_openvinos_to_choose(files):
     follower.init(frames[0], BOX)
     assert np.isfinite(follower.update(frames[1])[0]).all()
     with pytest.raises(ValueError, match='onnxruntime computes in fp32, not in bf16; backends '
-                                         'that do: openvino, torch, compile$'):
+                                         'that do: torch, compile, openvino$'):
         Tracker(files / 'tracker.onnx', precision='bf16')
 
 

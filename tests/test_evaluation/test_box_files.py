@@ -1,9 +1,11 @@
 """tools/evaluate.py and what it is made of, against plain loops and recorded metrics."""
+import csv
 import json
 import math
 import subprocess
 import sys
 import tarfile
+import warnings
 import zipfile
 
 import numpy as np
@@ -11,8 +13,17 @@ import pytest
 from commands import ROOT, run_tool
 
 from mmct.evaluation import evaluate
-from mmct.formats import ATTRIBUTES, Annotation, read_annotations, read_boxes
+from mmct.formats import (
+    ATTRIBUTES,
+    Annotation,
+    dataset_of,
+    read_annotations,
+    read_boxes,
+    read_results,
+    read_seconds,
+)
 from mmct.formats.results import parse_boxes
+from mmct.formats.sequences import names_of
 
 
 def sequence(seed, length=60):
@@ -29,12 +40,14 @@ def sequence(seed, length=60):
     return boxes, Annotation(truth, absent, frozenset(ATTRIBUTES[seed % 3::3]))
 
 
-def plain(boxes, annotation, official):
+def plain(boxes, annotation, official, dataset='lasot'):
     """The published analysis, frame by frame."""
     boxes = [list(box) for box in boxes]
     for i in range(1, len(boxes)):
-        if boxes[i][2] == 0 or boxes[i][3] == 0:
+        unknown = dataset == 'uav123' and not annotation.boxes[i].any()
+        if (boxes[i][2] == 0 or boxes[i][3] == 0) and not unknown:
             boxes[i] = boxes[i - 1]
+    boxes = np.nan_to_num(boxes).tolist()
     boxes[0] = list(annotation.boxes[0])
     overlaps, pixels, relatives = [], [], []
     for (x, y, w, h), (tx, ty, tw, th), absent in zip(boxes, annotation.boxes.tolist(),
@@ -43,8 +56,8 @@ def plain(boxes, annotation, official):
             continue
         if absent or tw <= 0 or th <= 0:
             overlaps.append(-1)
-            pixels.append(math.inf)
-            relatives.append(math.inf if absent else -1)
+            pixels.append(-1 if dataset == 'uav123' else math.inf)
+            relatives.append(math.inf if absent and dataset == 'lasot' else -1)
             continue
         across = max(min(x + w - 1, tx + tw - 1) - max(x, tx) + 1, 0)
         down = max(min(y + h - 1, ty + th - 1) - max(y, ty) + 1, 0)
@@ -79,6 +92,65 @@ def test_metrics_are_those_of_plain_loops(convention):
     assert found['per_attribute']['IV']['sequences'] == len(with_first) == 2
     assert found['per_attribute']['IV']['auc'] == pytest.approx(
         np.mean([expected[n]['auc'] for n in with_first]))
+
+
+@pytest.mark.parametrize('dataset', ['lasot', 'lasot_ext', 'uav123'])
+def test_published_figures_by_data_set(dataset):
+    """What the published analysis makes of frames without the target, in each data set."""
+    boxes, annotation = sequence(0)
+    truth = annotation.boxes
+    truth[[30, 31, 40]], boxes[[30, 31, 32]] = 0, 0
+    boxes[-5:] = np.nan  # filled up
+    found = evaluate({'a': boxes}, {'a': annotation}, dataset=dataset)['total']
+    expected = plain(boxes, annotation, False, dataset)
+    assert {key: found[key] for key in expected} == pytest.approx(expected)
+
+
+def test_perfect_boxes_where_the_target_is_not_seen():
+    truth, absent = np.tile([100., 100, 40, 60], (20, 1)), np.arange(20) >= 15
+    for dataset, precision, norm_precision in (('lasot', 75, 75), ('lasot_ext', 75, 100),
+                                               ('uav123', 100, 100), ('otb100', 75, 75)):
+        found = evaluate({'s': truth}, {'s': Annotation(truth, absent)}, dataset=dataset)['total']
+        assert (found['precision'], found['norm_precision']) == (precision, norm_precision)
+    with pytest.raises(ValueError, match='uav is none of the data sets'):
+        evaluate({'s': truth}, {'s': Annotation(truth, absent)}, dataset='uav')
+
+
+def test_the_data_set_is_told_by_its_names(tmp_path):
+    truth = np.tile([100., 100, 40, 60], (20, 1))
+    truth[15:] = 0
+
+    def precision(names):
+        annotations = {name: Annotation(truth, np.zeros(20, bool)) for name in names}
+        return evaluate(dict.fromkeys(names, truth), annotations)['total']['precision']
+
+    assert precision(names_of('uav123')) == 100
+    assert precision(names_of('uav123')[:12]) == 100
+    assert precision([*names_of('uav123'), 'mine']) == 75
+    assert precision(['car2', 'boat1']) == 75  # these may be anybody's
+    assert dataset_of(['car2'], tmp_path / 'annotations/UAV123') == 'uav123'
+    assert dataset_of(['car2'], tmp_path) is None
+    assert dataset_of(f'uav_{name}' for name in names_of('uav123')) == 'uav123'
+    assert dataset_of([f'atv-{i}' for i in range(1, 11)]) == 'lasot_ext'
+    assert dataset_of(names_of('lasot_test')) == 'lasot'
+
+
+def test_tool_says_whose_published_figures_these_are(tmp_path):
+    truth = [[100, 100, 40, 60]] * 15
+    write(tmp_path / 'uav123/car2.txt', truth + [['NaN'] * 4] * 5)
+    write(tmp_path / 'results/car2.txt', truth * 2)
+    for args, place, precision, whose in (
+            ([], 'uav123', '100.00', 'published convention of uav123'),
+            (['--dataset', 'lasot'], 'uav123', '75.00', 'published convention of lasot'),
+            ([], 'other', '75.00', 'published convention\n'),
+            (['--metric', 'official'], 'other', '75.00', 'official convention\n')):
+        if place == 'other' and (tmp_path / 'uav123').exists():
+            (tmp_path / 'uav123').rename(tmp_path / 'other')
+        done = run_tool('evaluate.py', tmp_path / 'results', '--annotations', tmp_path / place,
+                        '--fit', *args)
+        assert (done.status, done.err) == (0, '')
+        assert precision in done.out
+        assert whose in done.out
 
 
 def test_perfect_boxes():
@@ -197,6 +269,27 @@ def test_all_figures_have_two_decimals(results):
     assert '| 100.00 |' in ' '.join(done.out.split()), done.out
 
 
+@pytest.mark.parametrize('metric', ['published', 'got10k'])
+def test_figures_by_sequence(results, metric):
+    done = evaluated(results, '--metric', metric, '--per-sequence', '--csv', results / 'out.csv',
+                     '--json', results / 'out.json')
+    assert (done.status, done.err) == (0, '')
+    found = json.loads((results / 'out.json').read_text())
+    figure, title = ('ao', 'AO') if metric == 'got10k' else ('auc', 'AUC')
+    with open(results / 'out.csv', newline='') as file:
+        rows = {row['sequence']: row for row in csv.DictReader(file)}
+    assert list(rows) == ['cat-1', 'dog-2', '']
+    for name, row in rows.items():
+        own = found['per_sequence'][name] if name else found['total']
+        assert float(row[title]) == own[figure]
+        assert int(row['frames']) == own['frames']
+    lines = [line.replace(' ', '') for line in done.out.splitlines()]
+    order = sorted(found['per_sequence'], key=lambda name: found['per_sequence'][name][figure])
+    shown = [line for line in lines if line.startswith(('|cat-1', '|dog-2'))]
+    assert [line.split('|')[1] for line in shown] == order
+    assert f'|{float(rows[order[0]][title]):.2f}|' in shown[0]
+
+
 def test_missing_results(results):
     (results / 'results/cat-1.txt').unlink()
     done = evaluated(results)
@@ -212,6 +305,58 @@ def test_missing_results(results):
     assert (done.status, done.err) == (
         2, f'error: {results}/results has no result file of any annotated sequence, such as '
         'cat-1.txt\n')
+
+
+@pytest.mark.parametrize(('names', 'files'), [
+    (('bike1', 'car1_2'), ('uav_bike1', 'uav_car1_2')), (('Gymnastics', ), ('nfs_Gymnastics', )),
+    (('Car1', 'Jogging_1', 'Jogging_2'), ('Car1', 'Jogging-1', 'Jogging.2')),
+    (('Basketball', ), ('basketball', )), (('airplane-1', ), ('lasot_airplane_1', )),
+    (('a', 'uav_a'), ('uav_a', 'nfs_a')), (('uav_bike1', ), ('bike1', ))])
+def test_names_of_other_toolkits(names, files, tmp_path):
+    for file in files:
+        write(tmp_path / f'{file}.txt', [(1, 2, 3, 4)] * 3)
+        write(tmp_path / f'{file}_time.txt', [(1, )] * 3)
+        write(tmp_path / f'runs/{file}/{file}_001.txt', [(1, 2, 3, 4)] * 3)
+    for folder in (tmp_path, tmp_path / 'runs'):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            found = read_results(folder, dict.fromkeys(names, 3))
+        if 'uav_a' in names:  # nfs_a may be of the one or the other
+            assert list(found) == ['uav_a']
+            assert caught == []
+            continue
+        assert list(found) == list(names)
+        said, = (str(warning.message) for warning in caught)
+        renamed = [(name, file) for name, file in zip(names, files) if name != file]
+        assert f'for those of {len(renamed)} sequences' in said
+        assert f'{renamed[0][1]}' in said
+        assert said.endswith(f'.txt for {renamed[0][0]}')
+    if 'uav_a' not in names:
+        assert list(read_seconds(tmp_path, names)) == list(names)
+
+
+@pytest.mark.parametrize(('names', 'files'), [
+    (('cat-1', 'cat_1'), ('Cat-1', )), (('bike1', ), ('uav_bike1', 'nfs_bike1')),
+    (('bike1', ), ('boat1', ))])
+def test_names_that_fit_several_or_none(names, files, tmp_path):
+    for file in files:
+        write(tmp_path / f'{file}.txt', [(1, 2, 3, 4)] * 3)
+        write(tmp_path / f'{file}_time.txt', [(1, )] * 3)
+    with pytest.raises(FileNotFoundError, match=f'such as {names[0]}.txt; there are '
+                       f'{sorted(files)[0]}.txt.*, which fit no sequence clearly'):
+        read_results(tmp_path, dict.fromkeys(names, 3))
+    write(tmp_path / 'other.txt', [(1, 2, 3, 4)] * 3)
+    with pytest.raises(FileNotFoundError, match=f'result files of {names[0]}; there are '):
+        read_results(tmp_path, dict.fromkeys((*names, 'other'), 3), [names[0]])
+
+
+def test_tool_says_which_names_it_takes(results):
+    (results / 'results/cat-1.txt').rename(results / 'results/Cat_1.txt')
+    done = evaluated(results)
+    assert (done.status, done.err) == (
+        0, f'warning: {results}/results: files of other names are taken for those of 1 sequences, '
+        'such as Cat_1.txt for cat-1\n')
+    assert 'all 2 sequences' in done.out
 
 
 def test_one_frame_too_many_is_cut(results):
@@ -247,8 +392,10 @@ def test_files_of_another_length_can_be_fitted(results):
     path.write_text('\n'.join(lines[:40]))
     filled = evaluated(results, '--fit')
     assert (filled.status, filled.err) == (0, '')
-    write(path, [*boxes[:40], *[[0, 0, 0, 0]] * 20])
+    write(path, [*boxes[:40], *[[9000, 9000, 1, 1]] * 20])  # failures, not the last box before
     assert evaluated(results).out == filled.out
+    for metric in ('official', 'sot'):
+        assert evaluated(results, '--metric', metric, '--fit').status == 0
     path.write_text('\n'.join(lines))
     whole = evaluated(results).out
     path.write_text('\n'.join(lines * 2))

@@ -17,7 +17,8 @@ from mmct.formats.names import sequence_name, sequence_names
 from mmct.formats.sequences import LAYOUTS, names_of
 
 FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
-SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100']
+SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100',
+        'vot']
 
 
 def put(file, content=FRAME):
@@ -110,6 +111,15 @@ def otb100(root):
     return {'Board': 3, 'Boy': 8, 'David': 8, 'Jogging_2': 8, 'Tiger1': 3}
 
 
+def vot(root):
+    for name, folder in (('ball', 'color/'), ('car', '')):
+        frames(root / name, f'{folder}%08d.jpg', range(1, 4))
+        put(root / name / 'groundtruth.txt', boxes(1) + '11,12,20,12.5,20,20,12,20\n' +
+            '12 12 21 20 18 13\n')
+    put(root / 'list.txt', 'car\nball\n')
+    return {'ball': 3, 'car': 3}
+
+
 def infos(root, name):
     return write_infos(root, name, layout_of(name))
 
@@ -194,8 +204,10 @@ def test_training_sets(tmp_path, name, kind, file, length):
 
 
 def test_lists_of_sequences():
-    assert {name: len(names_of(name)) for name in ('lasot_test', 'nfs', 'otb100')} == {
-        'lasot_test': 280, 'nfs': 100, 'otb100': 100}
+    assert {name: len(names_of(name)) for name in (
+        'lasot_test', 'nfs', 'otb100', 'uav123')} == {
+        'lasot_test': 280, 'nfs': 100, 'otb100': 100, 'uav123': 123}
+    assert len(set(names_of('uav123'))) == 123
     assert len(LAYOUTS['lasot_ext'].splits[''].sequences(None)) == 150
     assert len(LAYOUTS['lasot'].splits['train'].sequences(Path('nowhere'))) == 1120
 
@@ -218,6 +230,18 @@ def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
     ('anno/UAV123/bird1_2.txt', 'bird1_2'), ('a.txt', 'a')])
 def test_names(path, name):
     assert sequence_name(path) == name
+
+
+def test_boxes_around_polygons(tmp_path):
+    vot(tmp_path)
+    assert list(infos(tmp_path, 'vot').values()) == [(2, [])]
+    found = read_annotations(tmp_path / 'annotations/vot')
+    assert found['car'].boxes.tolist() == [[10, 12, 9, 8], [11, 12, 9, 8], [12, 12, 9, 8]]
+    for text in ('m10,20,5,5,0,1,2', '1,2,3,4,5,6,7', 'a,b,c,d', ''):
+        put(tmp_path / 'car/groundtruth.txt', text)
+        (_, (problem, )), = infos(tmp_path, 'vot').values()
+        assert 'car: ' in problem
+        assert 'expected a polygon' in problem
 
 
 # What is missing

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmct.runtime import frames as module
-from mmct.runtime.frames import Frames, Video, count_frames
+from mmct.runtime.frames import Frames, Video, count_frames, read_image
 from mmct.runtime.video import VideoFile
 
 APPLE = b'\0\5\x16\7\0\2\0\0Mac OS X        \0\2\xb0\xff'  # what macOS puts into ._NAME
@@ -118,3 +118,27 @@ def test_streams_are_handed_to_opencv(tmp_path):
             Frames(name)
     with pytest.raises(FileNotFoundError, match='does not exist'):
         Frames(tmp_path / 'none.mp4')
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.tiff'])
+@pytest.mark.parametrize('channels', [(), (3, )])
+def test_levels_of_frames_of_16_bits(tmp_path, name, channels):
+    frame = np.full((64, 48, *channels), 3020, np.uint16)
+    frame[20:40, 20:40], frame[0, 0], frame[0, 1] = 3220, 2000, 5000
+    cv2.imwrite(str(tmp_path / name), frame)
+    found = read_image(tmp_path / name, levels=(3000, 3255))
+    assert (found.shape, found.dtype) == ((64, 48, 3), np.uint8)
+    assert [found[0, 0, 0], found[0, 1, 0], found[30, 30, 1], found[50, 10, 2]] == [0, 255, 220, 20]
+    assert len(np.unique(read_image(tmp_path / name)[2:])) < 3
+    assert np.array_equal(Frames(tmp_path, (3000, 3255))[0], found)
+    assert np.array_equal(next(iter(Frames(tmp_path, (3000, 3255)))), found)
+    for reduced, size in ((cv2.IMREAD_REDUCED_COLOR_2, (32, 24)), (cv2.IMREAD_COLOR, (64, 48))):
+        assert read_image(tmp_path / name, reduced, (3000, 3255)).shape == (*size, 3)
+
+
+def test_levels_of_8_bits_and_none(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((8, 8), 90, np.uint8))
+    assert np.all(read_image(tmp_path / 'a.png', levels=(3000, 3255)) == 90)
+    for levels in ((3255, 3000), (1, 1), (1, ), 'ab', (0, float('nan'))):
+        with pytest.raises(ValueError, match='levels'):
+            Frames(tmp_path, levels)

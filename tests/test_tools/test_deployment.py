@@ -74,6 +74,24 @@ def test_config_and_checkpoint_give_the_same(exported, pictures, tmp_path):
     assert np.allclose(*(np.loadtxt(file, delimiter=',') for file in files), atol=0.01)
 
 
+def test_no_windows_in_opencv(pictures, exported, monkeypatch):
+    def refuse(*args):
+        raise cv2.error('The function is not implemented')
+
+    monkeypatch.setenv('DISPLAY', ':0')
+    monkeypatch.setattr(cv2, 'namedWindow', refuse)
+    done = draw(pictures, exported, '--show', '--box', '1,2,30,40')
+    assert (done.status, done.err.count('\n')) == (2, 1)
+    assert 'error: --show needs an OpenCV with windows' in done.err
+
+
+@pytest.mark.parametrize('threads', ['-1', '0', 'two', '1.5'])
+def test_threads_of_a_command_line(pictures, exported, threads):
+    done = draw(pictures, exported, '--box', '1,2,30,40', f'--threads={threads}')
+    assert done.status == 2
+    assert f'expected a whole number from 1 on, got {threads!r}' in done.err
+
+
 @pytest.mark.parametrize('option', ['--show', '--select'])
 def test_windows_need_a_screen(exported, pictures, tmp_path, monkeypatch, option):
     monkeypatch.setattr(sys, 'platform', 'linux')

@@ -65,6 +65,26 @@ def test_what_cannot_be_shown_is_said(material, tmp_path):
         assert message in done.err
 
 
+def test_a_file_that_cannot_be_used_fails_alone(material, tmp_path):
+    shutil.copytree(material / 'student', tmp_path / 'student')
+    file = tmp_path / 'student/cat-1.txt'
+    file.write_text(file.read_text() * 2)
+    args = [f'teacher={material}/teacher', tmp_path / 'student', '--annotations',
+            material / 'annos', '--out', tmp_path / 'out']
+    done = run_tool('report.py', *args)
+    assert (done.status, done.err) == (1, '')
+    page = (tmp_path / 'out/index.html').read_text()
+    for place in (done.out, page):
+        assert 'cat-1 is left out: ' in place
+        assert 'it is of another version of the data set' in place
+    assert 'annotated sequences have no results' not in page
+    file.write_text(''.join(file.read_text().splitlines(keepends=True)[:9]))
+    assert run_tool('report.py', *args, '--fit', '--dataset', 'uav123').status == 0
+    page = (tmp_path / 'out/index.html').read_text()
+    assert 'left out' not in page
+    assert '<em>published (uav123)</em>' in page
+
+
 @pytest.fixture(scope='module')
 def browser():
     """Chromium, wherever it is installed."""

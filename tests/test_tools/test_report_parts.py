@@ -171,6 +171,12 @@ def test_frames_of_a_video(tmp_path):
     assert [round(clip[i].mean() / 20) for i in (0, 3, 4, 7, 2)] == [0, 3, 4, 7, 2]
 
 
+def test_levels_of_frames_of_16_bits(tmp_path):
+    (tmp_path / 'a').mkdir()
+    cv2.imwrite(str(tmp_path / 'a/1.png'), np.full((8, 8), 3100, np.uint16))
+    assert np.unique(find_clip(tmp_path, 'a', 1, (3000, 3255))[0]) == 100
+
+
 def test_broken_frame(tmp_path):
     (tmp_path / 'a.jpg').write_text('no picture')
     with pytest.raises(OSError, match='a.jpg cannot be read'):

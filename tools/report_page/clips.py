@@ -1,13 +1,14 @@
 """Where the frames of sequences lie."""
 import glob
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmct.formats.sequences import part_of_video
 from mmct.runtime.frames import VIDEOS, Frames, count_frames, image_names, in_order
 
 
-def find_clip(folder: Path, name: str, length: int) -> Frames:
+def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | None = None
+              ) -> Frames:
     """The frames of a sequence.
 
     Args:
@@ -18,6 +19,7 @@ def find_clip(folder: Path, name: str, length: int) -> Frames:
             boxes.
         name: of the sequence.
         length: number of frames that there must be.
+        levels: of images of 16 bits, see :func:`mmct.runtime.frames.read_image`.
 
     Raises:
         FileNotFoundError: there are none.
@@ -35,7 +37,7 @@ def find_clip(folder: Path, name: str, length: int) -> Frames:
         files = [found / file for file in in_order(image_names(found))]
         if start > 1 and len(files) != length:
             files = [file for file in files if file.stem.isdigit() and int(file.stem) >= start]
-        frames, count = Frames(files), len(files)
+        frames, count = Frames(files, levels), len(files)
     if count < length:
         raise ValueError(f'{folder} has {count} frames of {name}, the annotation {length}')
     return frames

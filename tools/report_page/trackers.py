@@ -7,7 +7,7 @@ import numpy as np
 
 from mmct.evaluation.metrics import Curves, all_curves, scores
 from mmct.formats.annotations import Annotation
-from mmct.formats.results import box_file, read_results, read_seconds
+from mmct.formats.results import read_results, read_seconds, result_files
 
 
 class TrackerResults(NamedTuple):
@@ -48,25 +48,41 @@ def named_folders(texts: list[str]) -> dict[str, Path]:
 
 
 def read_trackers(folders: Mapping[str, Path], annotations: Mapping[str, Annotation],
-                  convention: str) -> list[TrackerResults]:
+                  convention: str, dataset: str | None = None,
+                  problems: dict[str, str] | None = None, fit: bool = False
+                  ) -> list[TrackerResults]:
     """Results on the sequences that any of the trackers has.
+
+    Args:
+        folders: of the result files, by name of the tracker.
+        annotations: of all sequences.
+        convention: see :func:`mmct.evaluation.evaluate`, likewise ``dataset``.
+        problems: takes the sequences of which a tracker's file cannot be used, with the reason;
+            they are left out for all trackers. None to raise the first.
+        fit: see :func:`mmct.formats.results.fitting_boxes`.
 
     Raises:
         FileNotFoundError: there is none, or a tracker lacks some of them.
         ValueError: a file cannot be understood.
     """
-    names = [name for name, own in annotations.items() if len(own.boxes) > 1
-             and any(box_file(folder, name).is_file() for folder in folders.values())]
+    lengths = {name: len(own.boxes) for name, own in annotations.items()}
+    there = set().union(*(result_files(folder, lengths) for folder in folders.values()))
+    names = [name for name, length in lengths.items() if length > 1 and name in there]
     if not names:
         raise FileNotFoundError(
             f'no result file of any annotated sequence, such as {next(iter(annotations))}.txt, in '
             + ', '.join(map(str, folders.values())))
-    lengths = {name: len(annotations[name].boxes) for name in names}
+    boxes = {name: read_results(folder, lengths, names, problems, fit)
+             for name, folder in folders.items()}
+    names = [name for name in names if all(name in own for own in boxes.values())]
+    if not names:
+        raise ValueError(f'no sequence is left to show: {next(iter(problems.values()))}')
     found = []
     for name, folder in folders.items():
-        boxes = read_results(folder, lengths, names)
-        curves = all_curves(boxes, annotations, convention)
-        found.append(TrackerResults(name, boxes, curves, scores(curves, annotations),
+        own = {sequence: boxes[name][sequence] for sequence in names}
+        curves = all_curves(own, annotations, convention, dataset)
+        own = {sequence: np.nan_to_num(filled) for sequence, filled in own.items()}
+        found.append(TrackerResults(name, own, curves, scores(curves, annotations),
                                     frames_per_second(read_seconds(folder, names))))
     return found
 

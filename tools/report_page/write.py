@@ -4,8 +4,9 @@ from pathlib import Path
 
 from rich.progress import track
 
+from mmct.evaluation import PUBLISHED
 from mmct.formats.annotations import read_annotations
-from mmct.formats.sequences import to_be_tested
+from mmct.formats.sequences import dataset_of, to_be_tested
 from mmct.visualization.contact_sheet import draw_contact_sheet
 from mmct.visualization.look import publish
 
@@ -19,7 +20,9 @@ ROOM = 14_000_000  # characters of the page for frames
 
 
 def write_report(results: Sequence[str], annotations: Path, out: Path, frames: Path | None = None,
-                 sequences: Sequence[str] | None = None, convention: str = 'published') -> None:
+                 sequences: Sequence[str] | None = None, convention: str = 'published',
+                 dataset: str | None = None, fit: bool = False,
+                 levels: Sequence[float] | None = None) -> bool:
     """Write plots (.png, .pdf) and ``index.html``, and say what could not be shown.
 
     Args:
@@ -29,26 +32,36 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         frames: folder of the sequences' frames, see :func:`report_page.clips.find_clip`.
         sequences: to show; None for the best, the worst and those that compression cost most.
         convention: of the metrics, see :func:`mmct.evaluation.evaluate`.
+        dataset: likewise; None to tell by names and folder of the annotations.
+        fit: use result files of another length, see :func:`mmct.formats.results.fitting_boxes`.
+        levels: of frames of 16 bits, see :func:`mmct.runtime.frames.read_image`.
+
+    Returns:
+        Whether all result files could be used; sequences of others are left out and named.
 
     Raises:
         FileNotFoundError: results, annotations, or frames of a sequence to show are missing.
         ValueError: a file cannot be understood, or a sequence to show is unknown.
     """
     truth = read_annotations(annotations)
-    trackers = read_trackers(named_folders(results), truth, convention)
+    problems = {}
+    dataset = dataset or dataset_of(truth, annotations)
+    trackers = read_trackers(named_folders(results), truth, convention, dataset or 'lasot',
+                             problems, fit)
     names = trackers[0].boxes
     unknown = sorted(set(sequences or ()) - names.keys())
     if unknown:
         raise ValueError(f'no results of the sequences {", ".join(unknown)}, named by --sequences')
     worth = highlights(trackers)
     chosen = list(dict.fromkeys(sequences)) if sequences else list(worth)
-    clips = {name: find_clip(frames, name, len(truth[name].boxes)) for name in chosen} \
+    clips = {name: find_clip(frames, name, len(truth[name].boxes), levels) for name in chosen} \
         if frames else {}
 
-    notes = []
-    expected = to_be_tested(truth, names)
-    if len(names) < len(expected):
-        notes.append(f'{len(expected) - len(names)} of {len(expected)} annotated sequences have no '
+    notes = [f'{name} is left out: {problem}' for name, problem in problems.items()]
+    found = names.keys() | problems.keys()
+    expected = to_be_tested(truth, found)
+    if len(found) < len(expected):
+        notes.append(f'{len(expected) - len(found)} of {len(expected)} annotated sequences have no '
                      'results, or no box but the first, and are left out.')
     pictures = {f'{CURVES[kind][1]} plot': publish(lambda kind=kind: draw_curves(trackers, kind),
                                                    out / kind) for kind in CURVES}
@@ -83,8 +96,11 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
                                    **{tracker.name: tracker.boxes for tracker in trackers}},
                            out / 'sequences.png', out / 'sequences.pdf',
                            labels={name: f'{name}\n{why}' for name, why in worth.items()})
+    if dataset in PUBLISHED and convention == 'published':
+        convention = f'{convention} ({dataset})'
     write_page(out / 'index.html', trackers, convention, pictures, worth, shown, notes)
     for note in notes:
         print(note)
     size = (out / 'index.html').stat().st_size / 1e6
     print(f'{out / "index.html"} ({size:.1f} MB), plots beside it as PNG and PDF')
+    return not problems

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -10,9 +12,14 @@ REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_RED
 
 
 class FrameReader:
-    """Frames by name, image files or VIDEO#NUMBER; the video of the last call stays open."""
+    """Frames by name, image files or VIDEO#NUMBER; the video of the last call stays open.
 
-    def __init__(self) -> None:
+    Args:
+        levels: of images of 16 bits, see :func:`mmct.runtime.frames.read_image`.
+    """
+
+    def __init__(self, levels: Sequence[float] | None = None) -> None:
+        self.levels = levels
         self._videos, self._last = {}, None
 
     def read(self, name: str, scale: int = 1) -> np.ndarray:
@@ -27,7 +34,7 @@ class FrameReader:
         """
         video = frame_of_video(name)
         if video is None:
-            return read_image(name, REDUCED[scale])
+            return read_image(name, REDUCED[scale], self.levels)
         path, number = video
         if path not in self._videos:
             self._videos[path] = Video(path)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
+from ...runtime.frames import check_levels
 from ...utils.checks import check_numbers
 from .frame_reader import REDUCED, FrameReader
 from .views import kinds
@@ -25,14 +26,18 @@ class LoadPair(BaseTransform):
             one value for templates, one for search frames, such as ``CropPair.size``; None to
             decode frames as they are.
         factor: as ``CropPair``'s; needed by ``reduce_to``.
+        levels: of images of 16 bits, the levels that become 0 and 255, see
+            :func:`mmct.runtime.frames.read_image`.
     """
 
     def __init__(self, reduce_to: Sequence[int] | None = None,
-                 factor: Sequence[float] | None = None) -> None:
+                 factor: Sequence[float] | None = None,
+                 levels: Sequence[float] | None = None) -> None:
         if reduce_to is not None:
             check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', 2, whole=True)
             check_numbers('LoadPair.factor', factor, '(0, 100]', 2)
-        self.reader = FrameReader()
+        check_levels('LoadPair.levels', levels)
+        self.reader = FrameReader(levels)
         self.settings = None if reduce_to is None else list(zip(reduce_to, factor))
 
     def transform(self, results: dict) -> dict:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...utils.backends import BACKENDS, Backend
+from ...utils.checks import check_number
 from ..network import Network
 
 BACKENDS.update(
@@ -19,6 +20,8 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
                  threads: int | None = None) -> Network:
     """Load a network; arguments and errors as of :class:`mmct.runtime.Tracker`."""
     path = Path(path)
+    if threads is not None:
+        check_number('threads', threads, '[1, inf)', whole=True)
     if backend is None:
         backend = next((name for name, b in BACKENDS.items() if b.suffix == path.suffix), None)
         if backend is None:
