@@ -113,8 +113,8 @@ def change_coco(coco, change):
 def test_objects_of_coco_without_box_or_image_are_left_out(coco, warnings, change):
     change_coco(coco, lambda content: (change(content['annotations'][0]),
                                        content['images'].append({'id': 2})))
-    source = build_source(coco.config, 200)
-    assert {tuple(source.draw(np.random.default_rng(i))['boxes'][0]) for i in range(9)} == {
+    source = build_source(coco.config, 5)
+    assert {tuple(source.draw(np.random.default_rng(i)).boxes[0]) for i in range(9)} == {
         (30, 20, 10, 30)}
     said, = warnings
     assert said.startswith(f'SOTCocoDataset: 1 of 2 objects of {coco.root}/a.json left out: ')
@@ -128,7 +128,7 @@ def test_objects_of_coco_without_box_or_image_are_left_out(coco, warnings, chang
 def test_coco_files_that_cannot_be_used(coco, change, message):
     change_coco(coco, change)
     with pytest.raises(ValueError, match=f'annotation file .*/a.json cannot be used: .*{message}'):
-        build_source(coco.config, 200)
+        build_source(coco.config, 5)
 
 
 def test_lists_of_sequences_that_are_cut_short(coco, lasot):
@@ -136,7 +136,7 @@ def test_lists_of_sequences_that_are_cut_short(coco, lasot):
                          (lasot.add('cat-1', images=False).config, lasot.root / 'infos.txt')):
         file.write_text(file.read_text()[:-20])
         with pytest.raises(ValueError, match=f'annotation file {file} cannot be used: '):
-            build_source(config, 200)
+            build_source(config, 5)
 
 
 # Samples
