@@ -35,7 +35,11 @@ def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
             raise FileNotFoundError(f'{meta_file} is missing; expected a folder with meta.json, '
                                     f'tensors.npz and released checkpoints, or with {VITTRACK}')
         meta = read_meta(meta_file)
-        kind = mixformerv2 if mixformerv2.recognises(meta) else ostrack
-        yield from kind.verify_content(folder, meta, tensors, sequences)
+        if mixformerv2.recognises(meta):
+            yield from mixformerv2.verify_content(folder, meta, tensors, sequences)
+        elif ostrack.recognises(folder, meta):
+            yield from ostrack.verify_content(folder, meta, tensors, sequences)
+        else:
+            yield Row('all', None, 0., 'of no tracker that is known here')
     except KeyError as error:
         raise ValueError(f'{folder}: meta.json or tensors.npz lacks {error}') from None

@@ -35,6 +35,12 @@ TEACHER, STUDENT, ELIMINATING = 'ostrack.pth.tar', 'compresstracker.pth.tar', 'o
 VITTRACK = 'object_tracking_vittrack_2023sep.onnx'
 
 
+def recognises(folder: Path, meta: dict | list) -> bool:
+    """Whether a folder is of OSTrack: a list of crops, or beside its checkpoints."""
+    return isinstance(meta, list) or any(
+        (folder / name).is_file() for name in (TEACHER, STUDENT, ELIMINATING))
+
+
 def verify_content(folder: Path, meta, tensors: dict, sequences: Path | None) -> Iterator[Row]:
     """All rows of what was read."""
     if isinstance(meta, list):
