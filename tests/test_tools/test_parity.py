@@ -176,12 +176,13 @@ def test_vittrack(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize(('tracks', 'reason'), [
-    ((), ''), (('crossing', ), ' (not compared: give --sequences with crossing/img or '
-               'crossing.avi)')])
+    ((), ' (of no tracker that is known here)'),
+    (('crossing', ), ' (not compared: give --sequences with crossing/img or crossing.avi)')])
 def test_nothing_to_compare(tmp_path, monkeypatch, capsys, tracks, reason):
     (tmp_path / 'meta.json').write_text('{}')
     for name in tracks:
         (tmp_path / f'track_{name}.json').write_text('{}')
+        (tmp_path / 'ostrack.pth.tar').touch()
     assert tool(monkeypatch, tmp_path) == 2
     done = capsys.readouterr()
     assert (done.out, done.err) == ('', f'error: nothing was compared in {tmp_path}{reason}\n')
