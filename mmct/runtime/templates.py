@@ -100,6 +100,8 @@ def make_policy(config: dict) -> TemplatePolicy:
     Raises:
         ValueError: there is no such policy, or it has no such arguments.
     """
+    if not isinstance(config, dict):
+        raise ValueError(f"template policy {config!r} must be a dict, such as dict(type='Fixed')")
     arguments = dict(config)
     kind = arguments.pop('type', None)
     if kind not in POLICIES:

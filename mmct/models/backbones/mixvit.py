@@ -110,6 +110,9 @@ class MixViT(ViT):
 
     def _embed_templates(self, templates: Tensor) -> Tensor:
         self.check_crops('template', templates)
+        if templates.size(1) < 2:
+            raise ValueError('a MixViT takes two templates or more, the first and online ones, got '
+                             "1; in training set sampling=dict(type='mixformer') of the data set")
         tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_t
         return tokens.reshape(templates.size(0), -1, self.embed_dims)
 

@@ -2,6 +2,7 @@
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from ...runtime.templates import count_templates
 from ..layers.tokens import Tokens
 from ..structures import Prediction
 from .base import OneStreamTracker
@@ -19,6 +20,9 @@ class MixFormerV2(OneStreamTracker):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         policy = self.test_cfg.get('templates', self.template_policy)
+        if count_templates(policy) < 2:
+            raise ValueError(f'test_cfg.templates={policy} gives one template, a MixFormerV2 takes '
+                             'two or more; set copies=2')
         if policy.get('type') != 'Fixed' and self.head.score_head is None:
             raise ValueError(f'test_cfg.templates={policy} goes by the score, but the head has '
                              "none; set head.with_score=True, or dict(type='Fixed', copies=2)")
