@@ -80,6 +80,8 @@ def test_fixed_keeps_the_first():
 
 @pytest.mark.parametrize(('config', 'message'), [
     ({}, r"^template policy None is not one of \['Fixed'"),
+    ('Fixed', r"^template policy 'Fixed' must be a dict, such as dict\(type='Fixed'\)$"),
+    (None, '^template policy None must be a dict'),
     ({'type': 'Best'}, r"^template policy 'Best' is not one of \['Fixed'"),
     ({'type': 'Fixed', 'interval': 3},
      r"^template policy Fixed: .* unexpected keyword argument 'interval'$"),

@@ -227,6 +227,17 @@ def test_training_of_the_score_alone(files, tool, tmp_path):
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def test_boxes_are_not_trained_where_there_is_no_target(files, tool, tmp_path):
+    config = tmp_path / 'score.py'
+    write_config(config, SCORE.replace("loss=dict(type='ScoreLoss'), ", ''),
+                 'mixformerv2_tiny.py', files.videos, start=str(files.teacher))
+    done = tool('train.py', config, '--work-dir', tmp_path / 'work')
+    assert (done.status, done.err) == (
+        2, 'error: boxes are trained on clips that all show the target, but these have labels; set '
+        "sampling=dict(type='mixformer') of the data set, or head.loss=dict(type='ScoreLoss') to "
+        'train a score\n')
+
+
 # Exported files
 
 def track(follower, frames):
@@ -381,12 +392,16 @@ def test_students_of_another_shape(files, tmp_path, refuse):
     ('model.student.head.bins=1', 'bins=1 must be in [2, 16384]'),
     ('train_dataloader.dataset.sampling.type=pair',
      "online ones, got 1; in training set sampling=dict(type='mixformer') of the data set"),
+    ('train_dataloader.dataset.sampling.type=trident',
+     "these have labels; set sampling=dict(type='mixformer') of the data set"),
+    ('model.student.head.bins=10 model.guidance_loss.edge_kl=1.0',
+     "the student's head has 10, the teacher's 12; make head.bins agree, or leave out edge_kl"),
     ('model.student.test_cfg.templates.type=Fixed',
      "template policy Fixed: Fixed.__init__() got an unexpected keyword argument 'interval'"),
     ('model.student.test_cfg.templates=Fixed', "template policy 'Fixed' must be a dict"),
 ])
 def test_configs_that_do_not_fit(refuse, change, message):
-    assert message in refuse('train.py', changes=[change])
+    assert message in refuse('train.py', changes=change.split())
 
 
 def test_a_single_template(files, student, tool, tmp_path):

@@ -202,7 +202,13 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             losses, named ``loss…``, and scalars that MMEngine logs without adding them up: mean
             IoU with ground truth of the mixed path and, where it runs, of the teacher, and the
             mimic error of each stage.
+
+        Raises:
+            ValueError: some of the clip's frames do not show the target.
         """
+        if clip.labels is not None:
+            raise ValueError('a compression trains on clips that all show the target, but these '
+                             "have labels; set sampling=dict(type='mixformer') of the data set")
         memory = self.student.no_memory(clip.searches)
         teacher_memory = self.teacher.no_memory(teacher_clip.searches)
         frames = []

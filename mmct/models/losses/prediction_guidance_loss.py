@@ -50,13 +50,22 @@ class PredictionGuidanceLoss(nn.Module):
             ``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head
             has a score map or edge distributions, ``loss_guidance_focal`` or
             ``loss_guidance_edge_kl``.
+
+        Raises:
+            ValueError: ``edge_kl`` is on, and the teacher's edges have other bins.
         """
         terms = self.box_loss(mixed.boxes, teacher.boxes, clamp_target=False)
         if self.focal_weight and mixed.score_map is not None:
             terms['focal'] = self.focal_weight * focal_loss(mixed.score_map, teacher.boxes)
         if self.edge_kl and 'edge_logits' in mixed.outputs:
-            terms['edge_kl'] = self.edge_kl * edge_divergence(
-                mixed.outputs['edge_logits'], teacher.outputs['edge_logits'])
+            own, theirs = mixed.outputs['edge_logits'], teacher.outputs.get('edge_logits')
+            if theirs is None or theirs.shape != own.shape:
+                raise ValueError(
+                    "guidance_loss.edge_kl compares distributions over the same bins, but the "
+                    f"student's head has {own.size(-1)}, the teacher's "
+                    f"{'none' if theirs is None else theirs.size(-1)}; make head.bins agree, or "
+                    'leave out edge_kl')
+            terms['edge_kl'] = self.edge_kl * edge_divergence(own, theirs)
         return {f'loss_guidance_{name}': self.loss_weight * term for name, term in terms.items()}
 
 

@@ -46,16 +46,25 @@ class TrackLoss(nn.Module):
         self.focal_weight = focal_weight
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
-    def forward(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
+    def forward(self, prediction: Prediction, gt_boxes: Tensor,
+                labels: Tensor | None = None) -> dict[str, Tensor]:
         """
         Args:
             prediction: of a head.
             gt_boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
+            labels: must be None.
 
         Returns:
             ``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``),
             ``loss_track_l1``.
+
+        Raises:
+            ValueError: there are labels: a frame without the target has no box to be trained on.
         """
+        if labels is not None:
+            raise ValueError('boxes are trained on clips that all show the target, but these have '
+                             "labels; set sampling=dict(type='mixformer') of the data set, or "
+                             "head.loss=dict(type='ScoreLoss') to train a score")
         terms = {}
         if prediction.score_map is not None:
             terms['focal'] = self.focal_weight * focal_loss(prediction.score_map, gt_boxes)
