@@ -175,7 +175,7 @@ PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None
 import mmengine
 import mmct.evaluation, mmct.runtime
 try:
-    mmct.open_tracker('config.py', 'weights.pth')
+    mmct.runtime.Tracker('configs/demo/ostrack_tiny.py', 'configs/demo/ostrack_tiny.pth')
 except ImportError as error:
     print(error)
 """

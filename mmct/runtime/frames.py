@@ -89,7 +89,7 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR,
         frame = None
     if frame is None:
         raise FrameError(f'frame {path} cannot be read')
-    if frame.dtype == np.uint8:
+    if frame.dtype == np.uint8 or levels is None:
         return frame
     low, high = levels
     spread = (frame.astype(np.float32) - low) * (255 / (high - low))

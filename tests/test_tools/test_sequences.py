@@ -279,4 +279,4 @@ def test_unknown_data_set(setup, tool, tmp_path):
     done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path, '--dataset', 'uav')
     assert (done.status, done.err) == (
         2, 'error: --dataset uav is none of got10k, got10k_val, lasot, lasot_ext, nfs, otb100, '
-        'own, tnl2k, trackingnet, uav123\n')
+        'own, tnl2k, trackingnet, uav123, vot\n')

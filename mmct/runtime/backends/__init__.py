@@ -41,6 +41,8 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
     try:
         module = importlib.import_module(chosen.module)
     except ImportError as error:
+        if error.name is None:  # it says itself what is missing, such as MMTracking
+            raise
         raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
                           f"or with pip install 'mmct[{chosen.extra}]'") from None
     return getattr(module, chosen.opener)(path, checkpoint, precision, threads)
