@@ -6,7 +6,6 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..models.layers.tokens import run_layers
 from ..models.trackers.base import OneStreamTracker
 from ..runtime.templates import count_templates
 
@@ -51,8 +50,7 @@ def count_parts(tracker: OneStreamTracker) -> Macs:
     with torch.inference_mode():
         encode = macs_of(lambda: found.update(tracker.encode(templates, boxes)))
         step = macs_of(lambda: tracker.step(found, search, memory))
-        full = macs_of(lambda: tracker.read_out(run_layers(
-            tracker.backbone.layers, tracker.embed(templates, boxes, search, memory))))
+        full = macs_of(lambda: tracker.find(templates, boxes, search, memory))
     return Macs(encode, step, full)
 
 

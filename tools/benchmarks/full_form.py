@@ -5,7 +5,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmct.models.layers import run_layers
 from mmct.models.torch_network import images
 from mmct.models.trackers import OneStreamTracker
 
@@ -39,8 +38,7 @@ class FullForm:
     def outputs(self, templates: Tensor, boxes: Tensor, search: Tensor, memory: Tensor
                 ) -> Iterator[tuple[str, np.ndarray]]:
         """What a step is read by, by name; arguments as of ``OneStreamTracker.embed``."""
-        tokens = self.tracker.embed(templates, boxes, search, memory)
-        prediction = self.tracker.read_out(run_layers(self.tracker.backbone.layers, tokens))
+        prediction = self.tracker.find(templates, boxes, search, memory)
         found = {**prediction.outputs, 'next_memory': prediction.memory}
         for name in self.info.output_names:
             yield name, found[name].cpu().numpy()

@@ -98,6 +98,12 @@ class OneStreamTracker(BaseSingleObjectTracker):
         """A frame of targets that were encoded before."""
         raise NotImplementedError
 
+    def find(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
+             memory: Tensor) -> Prediction:
+        """A frame with all its tokens through all layers; arguments as of :meth:`embed`."""
+        tokens = self.embed(templates, template_boxes, search, memory)
+        return self.read_out(run_layers(self.backbone.layers, tokens))
+
     def outputs_of(self, templates: Tensor, search: Tensor) -> dict[str, Tensor]:
         """What the head gives for first frames; templates (B, T, 3, Sz, Sz) and search
         (B, 3, Sx, Sx) normalised RGB."""
@@ -149,8 +155,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         """Of each search frame of a clip, in order."""
         memory = self.no_memory(clip.searches)
         for search in clip.searches.unbind(1):
-            tokens = self.embed(clip.templates, clip.template_boxes, search, memory)
-            prediction = self.read_out(run_layers(self.backbone.layers, tokens))
+            prediction = self.find(clip.templates, clip.template_boxes, search, memory)
             yield prediction
             memory = prediction.memory
 
