@@ -52,11 +52,12 @@ def main(args: argparse.Namespace) -> int | None:
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
+    from drawing.target import draw_target
+    from drawing.video import VideoFile
+
     from mmct.formats.results import box_text
     from mmct.runtime import Tracker
-    from mmct.runtime.draw import draw_target
     from mmct.runtime.frames import FrameError, Frames
-    from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
     if args.show:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from commands import run_tool
+from drawing.video import VideoFile
 from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
@@ -14,7 +15,6 @@ from mmct.deploy.calibration import samples_of_config
 from mmct.formats import layout_of
 from mmct.formats.own import frame_of_video
 from mmct.runtime.frames import in_order
-from mmct.runtime.video import VideoFile
 
 LENGTH = 40
 

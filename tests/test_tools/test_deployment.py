@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 from commands import ROOT, run_tool
+from drawing.video import VideoFile
 
 from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames
-from mmct.runtime.video import VideoFile
 
 pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')

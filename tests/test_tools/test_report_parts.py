@@ -8,6 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from report_page import plots
 from report_page.clips import find_clip
+from report_page.look import COLOURS, DARK, LIGHT
 from report_page.player import sequence_data
 from report_page.trackers import (
     changes,
@@ -21,7 +22,6 @@ from two_trackers import NAMES
 from mmct.evaluation import evaluate
 from mmct.formats import Annotation, read_annotations
 from mmct.runtime.frames import Frames
-from mmct.visualization.look import COLOURS, DARK, LIGHT
 
 
 @pytest.fixture

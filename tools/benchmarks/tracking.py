@@ -16,12 +16,12 @@ from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
 from mmct.deploy import export_tracker
 from mmct.deploy.calibration import Sample, noise
-from mmct.evaluation.complexity import Macs, count_parameters, count_parts
 from mmct.models.torch_network import DTYPES, TorchNetwork
 from mmct.models.trackers import OneStreamTracker
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
 
+from .complexity import Macs, count_macs, count_parameters
 from .full_form import FullForm
 from .machine import peak_memory
 from .peers import OPENCV, ORIGINAL, Peer
@@ -173,7 +173,7 @@ def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequen
 
 def cost_of(tracker: OneStreamTracker) -> Cost:
     """What a tracker costs, its batch norms folded or not."""
-    return Cost(count_parts(tracker), count_parameters(tracker))
+    return Cost(count_macs(tracker), count_parameters(tracker))
 
 
 def peers(file: Path) -> tuple[list[Peer], Cost]:

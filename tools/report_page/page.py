@@ -6,8 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mmct.utils.files import write_text
-from mmct.visualization.look import colour
 
+from .look import colour
 from .plots import ATTRIBUTE_NAMES
 from .trackers import TrackerResults
 

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mmct.evaluation.metrics import OVERLAPS, PIXELS, RELATIVE
-from mmct.visualization.look import colour, dash
 
+from .look import colour, dash
 from .trackers import TrackerResults
 
 # Of each curve: its score, the title of the plot, the axes, and where the legend is out of the way.

@@ -7,10 +7,10 @@ from rich.progress import track
 from mmct.evaluation import PUBLISHED
 from mmct.formats.annotations import read_annotations
 from mmct.formats.sequences import dataset_of, to_be_tested
-from mmct.visualization.contact_sheet import draw_contact_sheet
-from mmct.visualization.look import publish
 
 from .clips import find_clip
+from .contact_sheet import draw_contact_sheet
+from .look import publish
 from .page import write_page
 from .player import sequence_data
 from .plots import CURVES, draw_attributes, draw_cost, draw_curves, draw_speed

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from ..utils.files import atomic_write
+from mmct.utils.files import atomic_write
 
 # Of trackers, in the order in which they are given: told apart without colour vision, and at least
 # 3:1 against both backgrounds.

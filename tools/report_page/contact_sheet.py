@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from ..utils.files import atomic_write
+from mmct.utils.files import atomic_write
+
 from .look import GROUND_TRUTH, colour
 
 

@@ -1,9 +1,9 @@
 import cv2
 import numpy as np
+from report_page.contact_sheet import draw_contact_sheet
 
 from mmct.formats import read_boxes
 from mmct.runtime.frames import Frames
-from mmct.visualization.contact_sheet import draw_contact_sheet
 
 
 def test_contact_sheet_shows_each_tracker(tmp_path):
