@@ -5,11 +5,12 @@ import cv2
 import numpy as np
 
 COLOUR, TEXT = (60, 200, 30), (255, 255, 255)  # BGR
+FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
                 fps: float | None = None) -> None:
-    """Draw a box, its score and the speed into a frame.
+    """Draw a box, its score and the speed into a frame; the target itself is not drawn over.
 
     Args:
         frame: (H, W, 3) uint8 BGR, changed in place.
@@ -17,16 +18,35 @@ def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
         score: in [0, 1].
         fps: frames a second, None for none.
     """
-    x, y, w, h = (round(value) for value in box)
     line = max(round(min(frame.shape[:2]) / 240), 1)
-    cv2.rectangle(frame, (x, y), (x + w, y + h), COLOUR, 2 * line, cv2.LINE_AA)
-    _label(frame, f'{score:.2f}', (x, max(y - 4 * line, 14 * line)), line)
+    x, y, w, h = (round(value) for value in box)
+    # Around the target, however small it is: the line is 2 * line wide.
+    low, high = (x - line - 1, y - line - 1), (x + w + line, y + h + line)
+    cv2.rectangle(frame, low, high, COLOUR, 2 * line, cv2.LINE_AA)
+    text = f'{score:.2f}'
+    width, height = _text_size(text, line)
+    # Above the box, or below it where there is no room.
+    bottom = low[1] - line if low[1] - line >= height else high[1] + line + height
+    _write(frame, text, (min(max(low[0], 0), frame.shape[1] - width),
+                         min(max(bottom, height), frame.shape[0])), line)
     if fps is not None:
-        _label(frame, f'{fps:.0f} FPS', (6 * line, 16 * line), line)
+        _write(frame, f'{fps:.0f} FPS', (0, height), line)
 
 
-def _label(frame: np.ndarray, text: str, place: tuple[int, int], line: int) -> None:
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    # A dark rim, so that it can be read on anything.
-    cv2.putText(frame, text, place, font, 0.5 * line, (0, 0, 0), 3 * line, cv2.LINE_AA)
-    cv2.putText(frame, text, place, font, 0.5 * line, TEXT, line, cv2.LINE_AA)
+def _text_size(text: str, line: int) -> tuple[int, int]:
+    """Width and height in pixels of a text with its dark background."""
+    (width, height), below = cv2.getTextSize(text, FONT, 0.5 * line, line)
+    return width + 4 * line, height + below + 2 * line
+
+
+def _write(frame: np.ndarray, text: str, corner: tuple[int, int], line: int) -> None:
+    """Write a text on a dark background, so that it can be read on anything.
+
+    Args:
+        corner: lower left, x, y in pixels.
+    """
+    (x, y), (width, height) = corner, _text_size(text, line)
+    below = cv2.getTextSize(text, FONT, 0.5 * line, line)[1]
+    cv2.rectangle(frame, (x, y - height), (x + width, y), (0, 0, 0), cv2.FILLED)
+    cv2.putText(frame, text, (x + 2 * line, y - below), FONT, 0.5 * line, TEXT, line,
+                cv2.LINE_AA)
