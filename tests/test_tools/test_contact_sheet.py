@@ -1,8 +1,10 @@
+"""One picture of many tracked frames, and a target drawn into its frame."""
 import cv2
 import numpy as np
+import pytest
+from drawing.target import draw_target
 from report_page.contact_sheet import draw_contact_sheet
 
-from mmct.formats import read_boxes
 from mmct.runtime.frames import Frames
 
 
@@ -23,6 +25,28 @@ def test_contact_sheet_shows_each_tracker(tmp_path):
         assert all(column.any() for column in columns)
 
 
-def test_box_files(tmp_path):
-    (tmp_path / 'a.txt').write_text('1,2,3,4\n')
-    assert read_boxes(tmp_path / 'a.txt').tolist() == [[1, 2, 3, 4]]
+def test_small_targets_are_shown_larger(tmp_path):
+    frame = np.full((240, 320, 3), 90, np.uint8)
+    frame[200:206, 300:306] = 0, 255, 255
+    cv2.imwrite(str(tmp_path / '0.png'), frame)
+    boxes = {'ground truth': {'video': np.array([[300., 200, 6, 6]])}}
+    draw_contact_sheet({'video': Frames([tmp_path / '0.png'])}, boxes, tmp_path / 'sheet.png',
+                       columns=1)
+    yellow = (np.abs(cv2.imread(str(tmp_path / 'sheet.png')).astype(int) - (0, 255, 255)) < 60)
+    rows, columns = np.nonzero(yellow.all(axis=2))
+    assert np.ptp(rows) > 25
+    assert np.ptp(columns) > 25
+
+
+@pytest.mark.parametrize('box', [(30, 40, 6, 4), (0, 0, 3, 3), (157, 117, 3, 3), (-9, 50, 20, 9),
+                                 (5, 1, 150, 100)])
+@pytest.mark.parametrize('scale', [1, 6])
+def test_nothing_is_drawn_over_the_target(box, scale):
+    frame = np.full((120 * scale, 160 * scale, 3), 200, np.uint8)
+    x, y, w, h = (scale * value for value in box)
+    draw_target(frame, (x, y, w, h), 0.5)
+    inside = frame[max(y, 0):y + h, max(x, 0):x + w]
+    assert inside.size
+    if h < 100 * scale:  # otherwise there is no room for the score
+        assert (inside == 200).all()
+    assert (frame != 200).any()

@@ -20,9 +20,9 @@ def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
     """
     line = max(round(min(frame.shape[:2]) / 240), 1)
     x, y, w, h = (round(value) for value in box)
-    # Around the target, however small it is: the line is 2 * line wide.
-    low, high = (x - line - 1, y - line - 1), (x + w + line, y + h + line)
-    cv2.rectangle(frame, low, high, COLOUR, 2 * line, cv2.LINE_AA)
+    for distance in range(1, 2 * line + 1):  # around the target, however small it is
+        low, high = (x - distance, y - distance), (x + w - 1 + distance, y + h - 1 + distance)
+        cv2.rectangle(frame, low, high, COLOUR)
     text = f'{score:.2f}'
     width, height = _text_size(text, line)
     # Above the box, or below it where there is no room.

@@ -24,8 +24,9 @@ def sequence_data(name: str, frames: Sequence[np.ndarray], annotation: Annotatio
         room: characters that the frames may take, roughly.
 
     Returns:
-        name; length (N); width and height of the frames; zoom, see :mod:`report_page.zoom`; shown, indices of the M frames taken;
-        jpegs (M, base64); truth (M boxes, None where there is none) and boxes (of each tracker M);
+        name; length (N); width and height of the frames; zoom, see :mod:`report_page.zoom`;
+        shown, indices of the M frames taken; jpegs (M, base64); truth (M boxes, None where there
+        is none) and boxes (of each tracker M);
         overlaps (of each tracker N, None where the target is absent); absent, [begin, end) of
         stretches of frames.
     """

@@ -89,8 +89,9 @@ def draw_attributes(trackers: list[TrackerResults]) -> Figure:
     for i, own in enumerate(auc):
         axes.plot(own, rows, color=colour(i), marker=marker(i), markersize=7, linestyle='',
                   label=short(trackers[i].name))
-    axes.set_yticks(rows, [f'{ATTRIBUTE_NAMES[code]} {code} ({attributes[code]["sequences"]})'
-                           for code in codes] + [f'all sequences ({len(trackers[0].boxes)})'], fontsize=9)
+    labels = [f'{ATTRIBUTE_NAMES[code]} {code} ({attributes[code]["sequences"]})'
+              for code in codes]
+    axes.set_yticks(rows, [*labels, f'all sequences ({len(trackers[0].boxes)})'], fontsize=9)
     axes.axhline(len(codes) - 0.5, color=axes.spines['left'].get_edgecolor(), linewidth=0.8)
     axes.grid(axis='y', visible=False)
     axes.tick_params(axis='y', length=0)
