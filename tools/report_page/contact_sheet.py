@@ -40,9 +40,10 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
         height, width = frames[0].shape[:2]
         zoom = zoom_of(truth[name], width, height)
         for axis, index in zip(row, np.linspace(0, len(truth[name]) - 1, columns).astype(int)):
-            axis.imshow(cv2.cvtColor(frames[index], cv2.COLOR_BGR2RGB))
+            axis.imshow(cv2.cvtColor(frames[index], cv2.COLOR_BGR2RGB),
+                        extent=(0, width, height, 0))
             x, y, w, h = window(truth[name][index], zoom, width, height)
-            axis.set(xticks=[], yticks=[], xlim=(x - 0.5, x + w - 0.5), ylim=(y + h - 0.5, y - 0.5))
+            axis.set(xticks=[], yticks=[], xlim=(x, x + w), ylim=(y + h, y))
             axis.text(0.02, 0.97, str(index + 1), transform=axis.transAxes, va='top', fontsize=7,
                       color='white', bbox=dict(facecolor='black', alpha=0.5, pad=1, lw=0))
             for tracker, by_sequence in reversed(boxes.items()):  # ground truth on top
