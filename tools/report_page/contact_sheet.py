@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from mmct.evaluation.metrics import last_good
 from mmct.utils.files import atomic_write
 
 from .look import GROUND_TRUTH, add_legend, colour, dash
@@ -39,10 +40,11 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
     for row, (name, frames) in zip(axes, sequences.items()):
         height, width = frames[0].shape[:2]
         zoom = zoom_of(truth[name], width, height)
+        seen = last_good(truth[name])  # where the target is absent, the place of its last box
         for axis, index in zip(row, np.linspace(0, len(truth[name]) - 1, columns).astype(int)):
             axis.imshow(cv2.cvtColor(frames[index], cv2.COLOR_BGR2RGB),
                         extent=(0, width, height, 0))
-            x, y, w, h = window(truth[name][index], zoom, width, height)
+            x, y, w, h = window(seen[index], zoom, width, height)
             axis.set(xticks=[], yticks=[], xlim=(x, x + w), ylim=(y + h, y))
             axis.text(0.02, 0.97, str(index + 1), transform=axis.transAxes, va='top', fontsize=7,
                       color='white', bbox=dict(facecolor='black', alpha=0.5, pad=1, lw=0))
