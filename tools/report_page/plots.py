@@ -111,7 +111,7 @@ def draw_cost(change: Mapping[str, float], teacher: str, student: str, names: in
     colours = [loss if value < 0 else gain for value in values]
     labels = [short(name) for name in change]
     title = 'What compression cost'
-    difference = f'AUC of {short(student)} less that of {short(teacher)}'
+    difference = f'AUC of {short(student)}\nless that of {short(teacher)}'
     if len(values) <= names:
         figure = Figure(figsize=(5.2, 0.22 * len(values) + 1.2))
         axes = figure.subplots()
