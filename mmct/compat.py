@@ -249,24 +249,26 @@ def allow_mmengine_checkpoints() -> None:
     They hold logged values (``HistoryBuffer``) and numbers and arrays of NumPy. Nothing else is
     allowed: arrays of objects, for one, are still refused.
     """
-    import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer
     from mmengine.utils import digit_version
 
     if digit_version(torch.__version__) < digit_version('2.6'):  # no protection by default
         return
-    # What NumPy's pickles call, under the names of both NumPy 1 and 2.
-    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
-    numpy_functions = [
-        (function, f'{core}.multiarray.{name}') for core in ('numpy.core', 'numpy._core')
-        for function, name in ((scalar, 'scalar'), (reconstruct, '_reconstruct'))
-    ]
-    dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
     torch.serialization.add_safe_globals([
-        HistoryBuffer, np.ndarray, np.dtype, *dtypes, *numpy_functions,
-        (history_statistic, 'builtins.getattr'),
-    ])
+        HistoryBuffer, *numpy_in_pickles(), (history_statistic, 'builtins.getattr')])
+
+
+def numpy_in_pickles() -> list:
+    """What the pickles of NumPy's numbers and arrays call, as ``safe_globals`` takes it: classes,
+    and functions with their names in both NumPy 1 and 2. Arrays of objects are not among them."""
+    import numpy as np
+
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+    functions = [(function, f'{core}.multiarray.{name}') for core in ('numpy.core', 'numpy._core')
+                 for function, name in ((scalar, 'scalar'), (reconstruct, '_reconstruct'))]
+    dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
+    return [np.ndarray, np.dtype, *dtypes, *functions]
 
 
 def history_statistic(owner: object, name: str) -> Callable:
