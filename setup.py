@@ -40,6 +40,7 @@ setup(
     author='The mmct authors',
     license='Apache-2.0',
     python_requires='>=3.10',
+    classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in range(10, 15)],
     packages=find_packages(include=['mmct', 'mmct.*']),
     package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
     cmdclass={'build_py': BuildWithMim},
