@@ -9,8 +9,10 @@ import numpy as np
 
 from ..runtime.frames import names_in
 from ..utils.files import LITTER, read_text, safe_name, texts_of_archive
-from .own import own_items
+from .names import sequence_name
+from .own import GROUND_TRUTH, own_items
 from .results import parse_boxes, read_boxes
+from .sequences import own
 
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
@@ -43,10 +45,10 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     Args:
         source: a folder in LaSOT's layout (``…/NAME/groundtruth.txt`` with ``full_occlusion.txt``
             and ``out_of_view.txt``), in GOT-10k's (with ``cover.label`` or ``absence.label``, and
-            ``meta_info.ini``), or in LaSOT's toolkit's (``annos/NAME.txt``,
-            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the last; or
-            of own data (NAME.txt beside the frames). Results of a tracker will do; scores and
-            times beside their boxes are passed by.
+            ``meta_info.ini``), in OTB100's (``…/NAME/groundtruth_rect.txt``), or in LaSOT's
+            toolkit's (``annos/NAME.txt``, ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a
+            .tar or .zip of the last; or of own data (NAME.txt beside the frames). Results of a
+            tracker will do; scores and times beside their boxes are passed by.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
@@ -59,10 +61,14 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     if any(file.stem in beside_frames for file in files):
         # Own data, in which there may be other texts, such as a list of classes.
         files = [file for file in files if file.stem in beside_frames or has_boxes(file)]
-        return toolkit_annotations({file.name: read_text(file) for file in files}, source)
-    ground_truth = [file for file in text_files(source) if file.name == 'groundtruth.txt']
+        texts = {file.name: read_text(file) for file in files}
+        within = [sequence for sequence in own(source) if '/' in sequence.annotation]
+        texts |= {f'{sequence.name}.txt': read_text(source / sequence.annotation)
+                  for sequence in within}
+        return toolkit_annotations(texts, source)
+    ground_truth = [file for file in text_files(source) if GROUND_TRUTH.fullmatch(file.name)]
     if ground_truth:
-        return {file.parent.name: folder_annotation(file) for file in ground_truth}
+        return {sequence_name(str(file)): folder_annotation(file) for file in ground_truth}
     return toolkit_annotations(read_texts(source), source)
 
 
@@ -94,12 +100,14 @@ def read_texts(source: Path) -> dict[str, str]:
 def text_files(folder: Path) -> list[Path]:
     """The .txt files of a folder and of those below it, also of linked ones, sorted.
 
-    Below a groundtruth.txt there are only frames, which are not looked through.
+    Below a groundtruth.txt (OTB100's groundtruth_rect.txt) there are only frames, which are not
+    looked through.
     """
     found, visited = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        if 'groundtruth.txt' in names or real in visited:  # the latter: links in a circle
+        # Visited before: links in a circle.
+        if real in visited or any(map(GROUND_TRUTH.fullmatch, names)):
             folders.clear()
         if real not in visited and not Path(place).name.startswith(LITTER):
             found += [Path(place, name) for name in names

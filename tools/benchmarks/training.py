@@ -14,10 +14,10 @@ from mmtrack.registry import MODELS
 from torch import nn
 
 from mmct.checkpoint import save_tracker
-from mmct.evaluation.complexity import macs_of
 from mmct.models import ReplacementDistiller
 from mmct.models.structures import Clip
 
+from .complexity import macs_of
 from .machine import PeakMemory
 from .published_step import KeptAttention
 from .tracking import without_elimination
