@@ -36,6 +36,7 @@ def main(args) -> int:
     from mmengine.dist import barrier
     from mmengine.runner import Runner
 
+    from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
     from mmct.engine.processes import join_test, lost_processes_reported
@@ -58,6 +59,8 @@ def main(args) -> int:
                                       precision=args.precision, threads=args.threads))
     else:
         load_weights(tracker, args.checkpoint)
+        # As whoever uses it: near ties come out otherwise by another rounding.
+        fuse_for_inference(tracker)
     build_checked(cfg.test_dataloader.dataset)
     with lost_processes_reported():
         metrics = runner.test()

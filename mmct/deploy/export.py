@@ -15,8 +15,8 @@ from ..models.losses import mean_iou
 from ..models.torch_network import EncodeNetwork, StepNetwork, TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
-from ..runtime.backends import step_inputs
-from ..runtime.network import METADATA, Network, NetworkInfo
+from ..runtime.backends import stamp_of, step_inputs
+from ..runtime.network import METADATA, STAMP, Network, NetworkInfo
 from ..runtime.templates import count_templates
 from ..utils.extras import require
 from .calibration import Sample, noise
@@ -176,8 +176,8 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=No
     if info and info.precision == 'int8':
         model = to_int8(model)
     if info:
-        entry = model.metadata_props.add()
-        entry.key, entry.value = METADATA, info.to_json()
+        onnx.helper.set_model_props(
+            model, {METADATA: info.to_json(), STAMP: stamp_of(target)})
     onnx.save(model, target)
 
 
@@ -189,8 +189,12 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
         model = to_int8(model)
     if info:
         model.set_rt_info(info.to_json(), [METADATA])
-    openvino.save_model(
-        model, target, compress_to_fp16=bool(info) and info.precision == 'fp16')
+    save = partial(openvino.save_model, model, target,
+                   compress_to_fp16=bool(info) and info.precision == 'fp16')
+    save()
+    if info:  # again, with a hash that includes the weights just written
+        model.set_rt_info(stamp_of(target), [STAMP])
+        save()
     source.unlink()
 
 

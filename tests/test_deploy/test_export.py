@@ -227,6 +227,54 @@ def test_the_two_files_belong_together(cached, kind, tmp_path):
 
 
 @pytest.mark.parametrize('kind', FORMATS)
+def test_a_file_of_another_export(model, files, kind, tmp_path):
+    """Of the same shapes: only what is in it tells it from the right one."""
+    suffix, other = FORMATS[kind], fuse_for_inference(build(tracker(), seed=1))
+    export_tracker(other, tmp_path / f'other{suffix}', kind)
+    names = ['.template.onnx'] if kind == 'onnx' else ['.template.bin', '.template.xml', '.bin']
+    for name in names:
+        for file in files.glob(f'tracker*{suffix}'):
+            for own in {file, file.with_suffix('.bin')}:
+                if own.is_file():
+                    shutil.copy(own, tmp_path)
+        path = tmp_path / f'tracker{suffix}'
+        assert open_network(path)
+        if name == '.template.xml':  # says the same of both, but for a change by hand
+            with open(tmp_path / 'tracker.template.xml', 'a') as text:
+                text.write('\n')
+        else:
+            shutil.copy(tmp_path / f'other{name}', tmp_path / f'tracker{name}')
+        for backend in {'onnx': ['onnxruntime', 'openvino']}.get(kind, ['openvino']):
+            with pytest.raises(ValueError, match='was written with other files than those beside '
+                                                 rf'it \(tracker.template{suffix}') as found:
+                open_network(path, backend=backend)
+            assert '\n' not in str(found.value)
+
+
+def test_a_kill_between_the_files(model, files, monkeypatch, tmp_path):
+    """Whichever of them is new, the pair is refused."""
+    other = fuse_for_inference(build(tracker(), seed=1))
+    for kind, suffix in FORMATS.items():
+        folder, path = tmp_path / kind, tmp_path / kind / f'tracker{suffix}'
+        shutil.copytree(files, folder)
+        moved, move = [], Path.replace
+
+        def killed(self, target):
+            if moved and folder in Path(target).parents:  # noqa: B023
+                raise KeyboardInterrupt
+            moved.append(target)  # noqa: B023
+            return move(self, target)  # noqa: B023
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, 'replace', killed)
+            with pytest.raises(KeyboardInterrupt):
+                export_tracker(other, path, kind)
+        assert moved
+        with pytest.raises(ValueError, match='was written with other files than those beside it'):
+            open_network(path)
+
+
+@pytest.mark.parametrize('kind', FORMATS)
 def test_int8_of_several_templates_and_memory(kind, tmp_path):
     pytest.importorskip('nncf')
     model, frames = build(toy_teacher()).eval(), moving_disc(9)
