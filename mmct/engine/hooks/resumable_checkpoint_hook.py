@@ -65,12 +65,13 @@ class ResumableCheckpointHook(CheckpointHook):
         before = Path(str(info.get('best_ckpt', ''))).name
         if not self.save_best or not before or len(self.key_indicators) > 1:
             return
-        name = f'best_{self.save_best}_'.replace('/', '_')
-        if self.save_best != 'auto' and not before.startswith((f'{name}epoch_', f'{name}iter_')):
+        metric, = self.key_indicators
+        name = f'best_{metric}_'.replace('/', '_')
+        if metric != 'auto' and not before.startswith((f'{name}epoch_', f'{name}iter_')):
             for key in ('best_ckpt', 'best_score'):
                 info.pop(key, None)
-            runner.logger.warning(f'save_best={self.save_best} counts from here on; {before} was '
-                                  'the best by another metric, and stays')
+            runner.logger.warning(f'save_best={metric} counts from here on; {before} was the best '
+                                  'by another metric, and stays')
 
     def check_save_best(self, metrics: Sequence[BaseMetric]) -> None:
         """See that there is the metric by which the best checkpoint is chosen.
