@@ -50,7 +50,8 @@ def check_network(cfg: Config) -> None:
         ValueError, OSError: it cannot, or has not.
     """
     model = build('model', MODELS.build, cfg.model)
-    wrapper = build('optim_wrapper', build_optim_wrapper, model, cfg.optim_wrapper)
+    kind = (cfg.optim_wrapper.get('optimizer') or {}).get('type')  # MMEngine's error lacks it
+    wrapper = build(f'optim_wrapper with {kind}', build_optim_wrapper, model, cfg.optim_wrapper)
     source = cfg.get('load_from')
     if source and '://' not in source:
         content = read_checkpoint(os.path.expanduser(source))

@@ -161,7 +161,8 @@ def test_elimination_is_scheduled_in_training_and_own_in_test():
 
 
 def test_schedules_count_iterations_if_they_are_told_to():
-    model = build(tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'}))
+    model = build(tracker(elimination={
+        'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'}))
     loop = object.__new__(IterBasedTrainLoop)
     schedule = hook('EliminationScheduleHook', keep_ratio=0.5, start=4, end=8, by_epoch=False)
     schedule.before_train(runner(model, train_loop=loop))
