@@ -122,6 +122,28 @@ def test_trackers_of_one_network_in_threads(model, files, source):
         assert list(threads.map(follow, boxes)) == alone
 
 
+@pytest.mark.parametrize('precision', ['fp32', 'fp16'])
+@pytest.mark.parametrize('opset', [14, 17])
+def test_for_runtimes_of_earlier_years(model, precision, opset, tmp_path):
+    onnx = pytest.importorskip('onnx')
+    path = tmp_path / 'old.onnx'
+    export_tracker(model, path, 'onnx', precision, opset=opset)
+    for file in tmp_path.iterdir():
+        assert {own.domain: own.version for own in onnx.load(file).opset_import}[''] == opset
+    errors = compare(open_network(path), TorchNetwork(model))
+    assert max(errors.values()) < (1e-5 if precision == 'fp32' else 2e-2)
+
+
+@pytest.mark.parametrize(('kind', 'opset', 'message'), [
+    ('onnx', 13, r'opset=13 must be in \[14, 20\], a whole number'),
+    ('onnx', 21, r'opset=21 must be in \[14, 20\], a whole number'),
+    ('openvino', 17, 'opset=17 is of ONNX files; leave it out for format openvino')])
+def test_opsets_that_are_none(model, kind, opset, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export_tracker(model, tmp_path / f'x{FORMATS[kind]}', kind, opset=opset)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_the_file_says(model, files):
     for suffix in FORMATS.values():
         info = open_network(files / f'tracker{suffix}').info

@@ -3,8 +3,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from fuzzing import ANY_FLOAT, Refused, fuzz, outcome
 from hypothesis import strategies as st
+from PIL import Image
 
 from mmct.runtime import Tracker
 from mmct.runtime.network import NetworkInfo
@@ -83,6 +85,16 @@ def test_what_is_no_frame(frame):
         assert isinstance(line, Refused)
         assert 'frame must be (H, W, 3) uint8, got' in line
     assert tracker.box == before
+
+
+def test_frames_of_other_libraries():
+    _, tracker = start(np.ones((40, 60, 3), np.uint8))
+    for frame in (Image.new('RGB', (60, 40)), torch.zeros(3, 40, 60, dtype=torch.uint8)):
+        with pytest.raises(ValueError, match=r'got (Image|Tensor); give a NumPy array in BGR, as '
+                                             r'cv2.imread does: of a PIL image np.array\(image'):
+            tracker.update(frame)
+    with pytest.raises(ValueError, match='got NoneType; a video that has ended, or a file that'):
+        tracker.update(None)
 
 
 def test_target_where_the_frame_was_larger(wide_frame):
