@@ -15,13 +15,15 @@ from ..models.losses import mean_iou
 from ..models.torch_network import EncodeNetwork, StepNetwork, TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
-from ..runtime.backends import step_inputs
-from ..runtime.network import METADATA, Network, NetworkInfo
+from ..runtime.backends import stamp_of, step_inputs
+from ..runtime.network import METADATA, STAMP, Network, NetworkInfo
 from ..runtime.templates import count_templates
+from ..utils.checks import check_number
 from ..utils.extras import require
 from .calibration import Sample, noise
 from .quantize import quantize
 
+OPSETS = '[14, 20]'  # of ONNX: the first with what PyTorch writes, the last that it writes so
 OPSET = 20  # the first with GELU and LayerNorm
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Largest error of an output against PyTorch, over the largest value of that output.
@@ -39,7 +41,7 @@ class Written(NamedTuple):
 
 def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
                    precision: str = 'fp32', samples: Sequence[Sample] = (), strict: bool = True,
-                   bias: str = 'exact') -> Written:
+                   bias: str = 'exact', opset: int = OPSET) -> Written:
     """Write a tracker as files, after they have been run and compared with PyTorch.
 
     Args:
@@ -50,12 +52,16 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         samples: to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
         bias: how int8 is calibrated, see :func:`mmct.deploy.quantize.quantize`.
         strict: see that int8 agrees with PyTorch; without, it may be calibrated on noise.
+        opset: of ONNX files, in [14, 20]; runtimes of a few years ago know none of today's.
 
     Raises:
         ImportError: a package of the extra ``deploy`` is missing.
         ValueError: the path does not fit the format; the tracker cannot be exported so; the file
             does not do what the tracker does, and is not written.
     """
+    check_number('opset', opset, OPSETS, whole=True)
+    if opset != OPSET and format != 'onnx':
+        raise ValueError(f'opset={opset} is of ONNX files; leave it out for format {format}')
     path = Path(path)
     if path.suffix != FORMATS[format]:
         raise ValueError(f'{path}: a file of format {format} ends in {FORMATS[format]}')
@@ -74,7 +80,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
-        _write(tracker, part, info, samples, bias)
+        _write(tracker, part, info, samples, bias, opset)
         agreement = {}
         if strict or precision != 'int8':
             agreement = check(open_network(part), TorchNetwork(tracker), samples)
@@ -84,7 +90,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
 
 
 def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Sequence[Sample],
-           bias: str) -> None:
+           bias: str, opset: int) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
     network = TorchNetwork(tracker)
     # Two, so that tracing does not take the size of the batch for one that never changes.
@@ -96,7 +102,7 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source)
+    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source, opset)
     finish(source, target, None)
 
     inputs = [*encoded, crops]
@@ -105,7 +111,8 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         inputs.append(memories[:, 0])
         input_names.append('memory')
     source = path.with_suffix('.onnx')
-    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source)
+    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source,
+            opset)
     calibration = []
     if info.precision == 'int8':
         for sample in samples:
@@ -152,7 +159,7 @@ def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
-            path: Path) -> None:
+            path: Path, opset: int = OPSET) -> None:
     require('onnx')
     with torch.inference_mode(), warnings.catch_warnings():
         # Shapes are fixed but for the batch, and so may be all that tracing fixes.
@@ -160,7 +167,7 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
         # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
             network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
-            opset_version=OPSET, dynamo=False,
+            opset_version=opset, dynamo=False,
             dynamic_axes={name: {0: 'batch'} for name in (*names, *outputs)})
 
 
@@ -176,8 +183,8 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=No
     if info and info.precision == 'int8':
         model = to_int8(model)
     if info:
-        entry = model.metadata_props.add()
-        entry.key, entry.value = METADATA, info.to_json()
+        onnx.helper.set_model_props(
+            model, {METADATA: info.to_json(), STAMP: stamp_of(target)})
     onnx.save(model, target)
 
 
@@ -189,8 +196,12 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
         model = to_int8(model)
     if info:
         model.set_rt_info(info.to_json(), [METADATA])
-    openvino.save_model(
-        model, target, compress_to_fp16=bool(info) and info.precision == 'fp16')
+    save = partial(openvino.save_model, model, target,
+                   compress_to_fp16=bool(info) and info.precision == 'fp16')
+    save()
+    if info:  # again, with a hash that includes the weights just written
+        model.set_rt_info(stamp_of(target), [STAMP])
+        save()
     source.unlink()
 
 

@@ -10,8 +10,9 @@ from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
 from .templates import make_policy, policy_text
 
-# Name of the entry in the metadata of an exported file.
+# Names of entries in the metadata of an exported file: NetworkInfo, and a hash of the others.
 METADATA = 'mmct'
+STAMP = 'mmct_files'
 # What a step is read by, in this order, by the kind of the head.
 OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),
            'edge': ('box', 'score')}

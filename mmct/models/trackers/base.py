@@ -222,7 +222,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
                 start = time.perf_counter()
                 if frame_id == 0:
                     x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
-                    self.init(frame, (x1, y1, x2 - x1, y2 - y1))
+                    self.init(frame, sample.metainfo.get('first_box')
+                              or (x1, y1, x2 - x1, y2 - y1))
                     found = self._tracking.box, -1.
                 else:
                     found = self.track(frame)
