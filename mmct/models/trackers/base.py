@@ -16,6 +16,7 @@ from ...runtime.network import Network, NetworkInfo
 from ...runtime.tracker import Tracker
 from ...utils.checks import check_number
 from ..batch_norm import check_statistics
+from ..clip_losses import summed
 from ..frozen import freeze, keep_statistics
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
@@ -164,7 +165,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
         clip = self.unpack(inputs, data_samples)
         truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
         frames = zip(self.predictions(clip), *(truth.unbind(1) for truth in truths))
-        return summed([self.head.loss(prediction, *truth) for prediction, *truth in frames])
+        losses = (self.head.loss(prediction, *truth) for prediction, *truth in frames)
+        return summed(losses, clip.num_frames, self)
 
     def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
         """What the head gives for the last search frame of a batch; ``data_samples`` are needed
@@ -270,13 +272,3 @@ class OneStreamTracker(BaseSingleObjectTracker):
             grid=backbone.search_grid, head=self.head.kind,
             templates=self.test_cfg.get('templates', self.template_policy),
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
-
-
-def summed(frames: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Losses of the frames of a clip, added up by name; what is only logged is averaged."""
-    total = dict(frames[0])
-    for losses in frames[1:]:
-        for name, value in losses.items():
-            total[name] = total[name] + value
-    return {name: value if name.startswith('loss') else value / len(frames)
-            for name, value in total.items()}
