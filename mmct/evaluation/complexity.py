@@ -29,7 +29,8 @@ def count_parameters(tracker: OneStreamTracker) -> int:
 
 
 def count_macs(tracker: OneStreamTracker) -> int:
-    """Multiply-accumulates of one frame: templates, search, all layers and the head.
+    """Multiply-accumulates of one frame: templates, the most that there are, search, all layers and
+    the head.
 
     Counted are matrix products, attention and convolutions; all else is small beside them.
     """

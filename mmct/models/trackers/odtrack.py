@@ -4,6 +4,7 @@ from dataclasses import replace
 from mmtrack.registry import MODELS
 from torch import Tensor
 
+from ...runtime.network import NetworkInfo
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Prediction
 from .base import OneStreamTracker
@@ -18,6 +19,10 @@ class ODTrack(OneStreamTracker):
     """
     memory_tokens = 1
     template_policy = dict(type='SpreadHistory', count=3)
+
+    @property
+    def info(self) -> NetworkInfo:
+        return replace(super().info, highest_score=True)
 
     def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
               memory: Tensor) -> Tokens:
