@@ -19,7 +19,6 @@ from mmct.checkpoint.loading import starting_weights
 from mmct.checkpoint.names import from_released, to_released
 from mmct.models import ODTrack
 from mmct.models.backbones import StageDividedODTrackViT
-from mmct.models.clip_losses import summed
 from mmct.models.layers import Tokens, run_layers
 from mmct.models.layers.elimination import box_tokens
 from mmct.models.losses import mean_iou
@@ -155,6 +154,8 @@ def test_in_separate_attention_the_memory_reaches_the_map_by_the_last_product_on
 def test_settings_that_do_not_go_together():
     with pytest.raises(ValueError, match="attention='separate' has none; leave out elimination"):
         build(odtrack(attention='separate', elimination=eliminating()))
+    with pytest.raises(ValueError, match='is that of a RestrictedBlock, not of a SeparableBlock; '):
+        build(odtrack(attention='separate', block={'type': 'SeparableBlock'}))
     with pytest.raises(ValueError, match=r"attention='seperate' is not one of \('concat', 'sep"):
         build(odtrack(attention='seperate'))
 
@@ -302,8 +303,7 @@ def test_loss_of_a_clip_is_the_sum_over_its_frames():
     frames = [model.head.loss(found, clip.gt_boxes[:, i])
               for i, found in enumerate(model.predictions(clip))]
     sum(sum(losses.values()) for losses in frames).backward()
-    losses = summed((other.head.loss(found, clip.gt_boxes[:, i])
-                     for i, found in enumerate(other.predictions(clip))), 3, other)
+    losses = other.losses(clip)
     for name, value in losses.items():
         torch.testing.assert_close(value, sum(frame[name] for frame in frames))
     (2 * sum(losses.values())).backward()
@@ -320,8 +320,7 @@ def test_loss_of_a_clip_is_the_sum_over_its_frames():
 def test_without_gradient_a_clip_is_only_added_up():
     model, clip = build(odtrack()).eval(), od_clip()
     with torch.no_grad():
-        losses = summed((model.head.loss(found, clip.gt_boxes[:, i])
-                         for i, found in enumerate(model.predictions(clip))), 2, model)
+        losses = model.losses(clip)
     assert not any(value.requires_grad for value in losses.values())
 
 
@@ -359,9 +358,7 @@ def test_memory_of_a_step_does_not_grow_with_the_frames(tmp_path):
     clips = {count: od_clip(frames=count) for count in (1, 2, 6)}
 
     def of_tracker(count):
-        tracker, clip = model.student, clips[count]
-        return summed((tracker.head.loss(found, clip.gt_boxes[:, i])
-                       for i, found in enumerate(tracker.predictions(clip))), count, tracker)
+        return model.student.losses(clips[count])
 
     def of_compression(count):
         return model.losses(clips[count], clips[count], [True, False])

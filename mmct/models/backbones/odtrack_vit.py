@@ -34,7 +34,10 @@ class ODTrackViT(OneStreamViT):
                 raise ValueError("elimination ranks by the attention of templates to the search "
                                  "crop, of which attention='separate' has none; leave out "
                                  "elimination, or set attention='concat'")
-            block = dict(type='RestrictedBlock', sees=self.sees, **(block or {}))
+            block = dict(type='RestrictedBlock', sees=self.sees) | (block or {})
+            if block['type'] != 'RestrictedBlock':
+                raise ValueError(f"attention='separate' is that of a RestrictedBlock, not of a "
+                                 f"{block['type']}; leave out block, or set attention='concat'")
         super().__init__(elimination=elimination, block=block, **kwargs)
         self.groups = dict(query=(1, ), **self.groups)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))

@@ -13,6 +13,7 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 from ...runtime.network import Network, NetworkInfo
+from ...runtime.templates import make_policy
 from ...runtime.tracker import Tracker
 from ...utils.checks import check_number
 from ..batch_norm import check_statistics
@@ -67,6 +68,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
                                ('margin', '(0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
+        make_policy(self.test_cfg.get('templates', self.template_policy))
         self.frozen = freeze(self, frozen)
         self._failed = None
         self._tracking = None
@@ -161,8 +163,11 @@ class OneStreamTracker(BaseSingleObjectTracker):
             memory = prediction.memory
 
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
-        """Tracking losses of a batch, summed over its search frames."""
-        clip = self.unpack(inputs, data_samples)
+        """Tracking losses of a batch."""
+        return self.losses(self.unpack(inputs, data_samples))
+
+    def losses(self, clip: Clip) -> dict[str, Tensor]:
+        """Tracking losses of a clip, summed over its search frames."""
         truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
         frames = zip(self.predictions(clip), *(truth.unbind(1) for truth in truths))
         losses = (self.head.loss(prediction, *truth) for prediction, *truth in frames)
