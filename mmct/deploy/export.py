@@ -1,6 +1,6 @@
 """A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -72,10 +72,10 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         raise ValueError('int8 needs crops to calibrate with; give a data set or a video')
     tracker = tracker.cpu().eval()
     given = {len(sample.templates) for sample in samples}
-    taken = count_templates(tracker.info.templates)
-    if given - {taken}:
+    taken = template_counts(tracker.info)
+    if given and not (taken[0] <= min(given) and max(given) <= taken[-1]):
         raise ValueError(f'calibration samples have {sorted(given)} templates, the tracker takes '
-                         f'{taken}')
+                         f'{" to ".join(map(str, taken))}')
     info = replace(tracker.info, precision=precision)
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
@@ -99,10 +99,16 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     encode = EncodeGraph(tracker)
     names = encode.names(templates, boxes)
     encoded = encode(templates, boxes)
+    any_number = {}
+    if len(template_counts(info)) > 1:
+        fewer = encode(templates[:, 1:], boxes[:, 1:])
+        any_number = dict(templates=[1], boxes=[1]) | {
+            name: [axis for axis, pair in enumerate(zip(own.shape, other.shape))
+                   if pair[0] != pair[1]] for name, own, other in zip(names, encoded, fewer)}
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source, opset)
+    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source, any_number, opset)
     finish(source, target, None)
 
     inputs = [*encoded, crops]
@@ -112,7 +118,7 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         input_names.append('memory')
     source = path.with_suffix('.onnx')
     to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source,
-            opset)
+            any_number, opset)
     calibration = []
     if info.precision == 'int8':
         for sample in samples:
@@ -121,6 +127,12 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
             calibration.append(
                 step_inputs([found], sample.search[None], memories_of(info, [sample])))
     finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
+
+
+def template_counts(info: NetworkInfo) -> list[int]:
+    """How many templates a tracker has in the first frame, and the most, if that is another
+    number."""
+    return sorted({count_templates(info.templates, first) for first in (True, False)})
 
 
 class EncodeGraph(EncodeNetwork):
@@ -159,16 +171,20 @@ def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
-            path: Path, opset: int = OPSET) -> None:
+            path: Path, any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
+    """Write a graph whose sizes are fixed, but for the batch and axes by name of inputs and
+    outputs, which depend on the number of templates."""
     require('onnx')
     with torch.inference_mode(), warnings.catch_warnings():
-        # Shapes are fixed but for the batch, and so may be all that tracing fixes.
+        # All else is fixed, and so may be all that tracing fixes.
         warnings.simplefilter('ignore')
         # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
             network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
             opset_version=opset, dynamo=False,
-            dynamic_axes={name: {0: 'batch'} for name in (*names, *outputs)})
+            dynamic_axes={name: {0: 'batch', **{
+                axis: f'{name}_{axis}' for axis in any_number.get(name, ())}}
+                for name in (*names, *outputs)})
 
 
 def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
@@ -233,11 +249,16 @@ def check(network: Network, reference: Network, samples: Sequence[Sample]) -> di
 
 
 def compare(network: Network, reference: Network, count: int = 4) -> dict[str, float]:
-    """Largest errors over the largest values, by output, on noise."""
-    samples = noise(network.info, count)
-    values, expected = (run(net, samples) for net in (network, reference))
-    return {name: float(np.abs(value - expected[name]).max() / np.abs(expected[name]).max())
-            for name, value in values.items()}
+    """Largest errors over the largest values, by output, on noise; with as few and with as many
+    templates as there can be."""
+    errors = {}
+    for templates in template_counts(network.info):
+        samples = noise(network.info, count, templates)
+        values, expected = (run(net, samples) for net in (network, reference))
+        for name, value in values.items():
+            error = np.abs(value - expected[name]).max() / np.abs(expected[name]).max()
+            errors[name] = float(np.maximum(error, errors.get(name, 0.)))
+    return errors
 
 
 def run(network: Network, samples: Sequence[Sample]) -> dict[str, np.ndarray]:

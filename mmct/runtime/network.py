@@ -31,6 +31,7 @@ class NetworkInfo:
             'edge' (``box`` and ``score``, no window).
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
+        highest_score: the score is the highest of the map, wherever the box is, for a centre head.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
     """
     template_size: int
@@ -42,6 +43,7 @@ class NetworkInfo:
     head: str
     templates: dict = field(default_factory=lambda: dict(type='Fixed'))
     memory: tuple[int, int] = (0, 0)
+    highest_score: bool = False
     precision: str = 'fp32'
 
     @property
@@ -66,7 +68,8 @@ class NetworkInfo:
             return outputs['box'], float(outputs['score'])
         if self.head == 'corner':
             return outputs['box'].tolist(), float(outputs['score'])
-        return decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
+        box, score = decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
+        return box, float(outputs['score'].max()) if self.highest_score else score
 
     def differences(self, other: 'NetworkInfo') -> str:
         """What differs from another network, in words; nothing is said of precision."""
@@ -100,6 +103,19 @@ class NetworkInfo:
         except (TypeError, ValueError, KeyError, RecursionError) as error:
             raise ValueError(f'{path} does not say what tracking needs to know ({error}); give a '
                              'file written by tools/export.py of this version') from None
+
+    def check_memories(self, memories: Sequence[np.ndarray] | None) -> None:
+        """See that memories are those of this network, (1, M, C) each, or None for none.
+
+        Raises:
+            ValueError: they are not.
+        """
+        expected = (1, *self.memory)
+        for shape in {np.shape(memory) for memory in memories or ()} or {(1, 0, 0)}:
+            if shape != expected:
+                raise ValueError(f'the memory has the shape {shape}, this network hands on '
+                                 f'{expected}; give the next_memory of its own last step, or '
+                                 'zeros for a first frame')
 
     def check_ports(self, inputs: Mapping[str, Sequence], outputs: Sequence[str], path) -> None:
         """See that a network is what its file says of it.

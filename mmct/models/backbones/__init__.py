@@ -1,8 +1,10 @@
 from .mixvit import MixViT
+from .odtrack_vit import ODTrackViT
 from .one_stream_vit import OneStreamViT
-from .stage_divided_vit import StageDividedMixViT, StageDividedViT
+from .stage_divided_vit import StageDividedMixViT, StageDividedODTrackViT, StageDividedViT
 from .stage_division import StageDivision, divide
 
 __all__ = [
-    'MixViT', 'OneStreamViT', 'StageDividedMixViT', 'StageDividedViT', 'StageDivision', 'divide'
+    'MixViT', 'ODTrackViT', 'OneStreamViT', 'StageDividedMixViT', 'StageDividedODTrackViT',
+    'StageDividedViT', 'StageDivision', 'divide'
 ]

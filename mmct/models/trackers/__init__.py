@@ -1,5 +1,6 @@
 from .base import OneStreamTracker
 from .mixformerv2 import MixFormerV2
+from .odtrack import ODTrack
 from .ostrack import OSTrack
 
-__all__ = ['MixFormerV2', 'OSTrack', 'OneStreamTracker']
+__all__ = ['MixFormerV2', 'ODTrack', 'OSTrack', 'OneStreamTracker']

@@ -33,6 +33,7 @@ class OnnxRuntimeNetwork:
 
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        self.info.check_memories(memories)
         inputs = step_inputs(encoded, crops, memories)
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 

@@ -45,6 +45,7 @@ class OpenVinoNetwork:
 
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        self.info.check_memories(memories)
         inputs = step_inputs(encoded, crops, memories)
         with self._lock:
             request = self._requests.get(len(crops))
