@@ -1,7 +1,7 @@
 """Convert weights between released checkpoints and mmct.
 
-SRC may be a released checkpoint of an OSTrack, a CompressTracker (its training checkpoints too) or
-a MixFormerV2, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint of mmct.
+SRC may be a released checkpoint of an OSTrack, a CompressTracker (its training checkpoints too), a
+MixFormerV2 or a SUTrack, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint of mmct.
 """
 import argparse
 from pathlib import Path
@@ -19,6 +19,8 @@ def parse_args():
                         help='pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
                         help='pixels, for a pretrained ViT only (default %(default)s)')
+    parser.add_argument('--released', type=Path, metavar='FILE', help='with --to released: the file '
+                        'that a SUTrack came from, or its teacher, whose CLIP it takes over')
     parser.add_argument('--calibration', type=Path, metavar='CONFIG', help='measure the statistics '
                         'of batch norm, which VitTrack lacks and training needs, on the validation '
                         'pairs of this config')
@@ -35,7 +37,10 @@ def main(args) -> None:
     if args.calibration:
         raise ValueError(f'--calibration is for a VitTrack (.onnx), {args.source} has its own '
                          'statistics of batch norm; leave it out')
-    found = convert(args.source, args.target, args.to, args.template_size, args.search_size)
+    if args.released and args.to != 'released':
+        raise ValueError('--released is for --to released; leave it out')
+    found = convert(args.source, args.target, args.to, args.template_size, args.search_size,
+                    args.released)
     print(f'{args.source}: {found}, written to {args.target} ({args.to} layout)')
 
 

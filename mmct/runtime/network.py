@@ -30,6 +30,8 @@ class NetworkInfo:
             'edge' (``box`` and ``score``, no window).
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
+        stretched_boxes: boxes of templates are SUTrack's, see ``geometry.box_to_crop``.
+        windowed_score: the score is the one after the window, for a centre head.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
     """
     template_size: int
@@ -41,6 +43,8 @@ class NetworkInfo:
     head: str
     templates: dict = field(default_factory=lambda: dict(type='Fixed'))
     memory: tuple[int, int] = (0, 0)
+    stretched_boxes: bool = False
+    windowed_score: bool = False
     precision: str = 'fp32'
 
     @property
@@ -65,7 +69,8 @@ class NetworkInfo:
             return outputs['box'], float(outputs['score'])
         if self.head == 'corner':
             return outputs['box'].tolist(), float(outputs['score'])
-        return decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
+        return decode_center(outputs['score'], outputs['size'], outputs['offset'], window,
+                             self.windowed_score)
 
     def differences(self, other: 'NetworkInfo') -> str:
         """What differs from another network, in words; nothing is said of precision."""

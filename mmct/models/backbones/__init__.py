@@ -1,8 +1,10 @@
+from .itpn import FastITPN
 from .mixvit import MixViT
 from .one_stream_vit import OneStreamViT
-from .stage_divided_vit import StageDividedMixViT, StageDividedViT
+from .stage_divided_vit import StageDividedFastITPN, StageDividedMixViT, StageDividedViT
 from .stage_division import StageDivision, divide
 
 __all__ = [
-    'MixViT', 'OneStreamViT', 'StageDividedMixViT', 'StageDividedViT', 'StageDivision', 'divide'
+    'FastITPN', 'MixViT', 'OneStreamViT', 'StageDividedFastITPN', 'StageDividedMixViT',
+    'StageDividedViT', 'StageDivision', 'divide'
 ]
