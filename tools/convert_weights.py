@@ -19,8 +19,8 @@ def parse_args():
                         help='pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
                         help='pixels, for a pretrained ViT only (default %(default)s)')
-    parser.add_argument('--released', type=Path, metavar='FILE', help='with --to released: the file '
-                        'that a SUTrack came from, or its teacher, whose CLIP it takes over')
+    parser.add_argument('--released', type=Path, metavar='FILE', help='for a SUTrack with --to '
+                        'released: the file that it, or its teacher, came from; it has the CLIP')
     parser.add_argument('--calibration', type=Path, metavar='CONFIG', help='measure the statistics '
                         'of batch norm, which VitTrack lacks and training needs, on the validation '
                         'pairs of this config')

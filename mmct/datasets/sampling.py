@@ -5,7 +5,7 @@ the number of frames of the video, and gives the indices of templates and search
 the order of the tracker's slots.
 """
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import signature
 
@@ -88,6 +88,27 @@ def sample_trident(rng: np.random.Generator, visible: np.ndarray, length: int,
     return [first, int(online)], [search]
 
 
+def sample_sutrack(rng: np.random.Generator, visible: np.ndarray, length: int,
+                   max_gap: int = 400, num_templates: int = 2) -> Frames:
+    """Draw templates and a search frame around any visible frame, the base (SUTrack).
+
+    All are visible frames from max_gap before the base to less than max_gap after it, drawn with
+    replacement. They stand in the order of the video or against it, each as likely, the search
+    frame last.
+
+    Args:
+        rng: source of the draws.
+        visible: (V,) sorted indices of the frames in which the target is visible, at least one.
+        length: number of frames of the video.
+        max_gap: see above.
+        num_templates: how many templates are drawn.
+    """
+    base = pick(rng, visible, 0, length)
+    frames = sorted((pick(rng, visible, base - max_gap, base + max_gap)
+                     for _ in range(num_templates + 1)), reverse=rng.random() < 0.5)
+    return frames[:-1], frames[-1:]
+
+
 def pick(rng: np.random.Generator, visible: np.ndarray, start: int, stop: int) -> int | None:
     """One of the visible frames in [start, stop), each as likely; None if there is none."""
     first, last = np.searchsorted(visible, (start, stop))
@@ -125,14 +146,16 @@ class Sampling:
 SAMPLINGS = dict(
     pair=Sampling(sample_pair),
     mixformer=Sampling(sample_mixformer, num_templates=2),
-    trident=Sampling(sample_trident, num_templates=2, negatives=True))
+    trident=Sampling(sample_trident, num_templates=2, negatives=True),
+    sutrack=Sampling(sample_sutrack, num_templates=2))
 
 
 def make_sampling(config: dict) -> Sampling:
-    """A sampling by its name ``type`` and its windows, in frames.
+    """A sampling by its name ``type``, its windows, in frames, and the number of templates if it
+    can be chosen.
 
     Raises:
-        ValueError: there is no such sampling, or a window makes no sense.
+        ValueError: there is no such sampling, or a setting makes no sense.
     """
     if not isinstance(config, dict):
         raise ValueError(f"sampling={config!r} must be a dict, such as dict(type='pair')")
@@ -145,6 +168,7 @@ def make_sampling(config: dict) -> Sampling:
     for name, value in windows.items():
         if name not in known:
             raise ValueError(f'sampling.{name}: {kind!r} has no such setting; it has {known}')
-        check_number(f'sampling.{name}', value, '[2, inf)', whole=True)
-    return Sampling(partial(sampling.sample, **windows), sampling.num_templates,
-                    sampling.num_searches, sampling.negatives)
+        check_number(f'sampling.{name}', value,
+                     '[1, 64]' if name == 'num_templates' else '[2, inf)', whole=True)
+    return replace(sampling, sample=partial(sampling.sample, **windows),
+                   num_templates=windows.get('num_templates', sampling.num_templates))
