@@ -1,5 +1,5 @@
-# Clips of two templates and a search frame as SUTrack draws them, of four of its data sets, in place
-# of pairs_train.py and got10k_val.py.
+# Clips of two templates and a search frame as SUTrack draws them, of four of its data sets, in
+# place of pairs_train.py and got10k_val.py.
 _base_ = ['./pairs_train.py', './got10k_val.py']
 crop = dict(
     type='CropPair', size=[112, 224], factor=[2, 4], center_jitter=[0, 3.5],

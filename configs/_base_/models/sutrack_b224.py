@@ -1,5 +1,5 @@
-# SUTrack-B224: 24 attention layers behind three and three convolutional blocks, templates of 112 and
-# search crops of 224 pixels.
+# SUTrack-B224: 24 attention layers behind three and three convolutional blocks, templates of 112
+# and search crops of 224 pixels.
 data_preprocessor = dict(
     type='PairDataPreprocessor', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 head = dict(type='TaskCenterHead', in_channels=512, channels=256)

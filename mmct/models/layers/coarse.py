@@ -48,7 +48,7 @@ class ConvMlpBlock(nn.Module):
     def __init__(self, dims: int, mlp_ratio: float = 3., drop_path: float = 0.) -> None:
         super().__init__()
         check_number('drop_path', drop_path, '[0, 1)')
-        hidden = int(dims * mlp_ratio)
+        hidden = round(dims * mlp_ratio)
         self.norm = ChannelNorm(dims, eps=NORM_EPS)
         self.fc1 = nn.Conv2d(dims, hidden, 1)
         self.hidden_norm = ChannelNorm(hidden, eps=NORM_EPS)

@@ -70,7 +70,7 @@ class SwiGLUBlock(nn.Module):
         self.norm1 = nn.LayerNorm(embed_dims, eps=NORM_EPS)
         self.attn = SplitAttention(embed_dims, num_heads)
         self.norm2 = nn.LayerNorm(embed_dims, eps=NORM_EPS)
-        self.mlp = SwiGLU(embed_dims, int(embed_dims * mlp_ratio))
+        self.mlp = SwiGLU(embed_dims, round(embed_dims * mlp_ratio))
         self.gamma1 = nn.Parameter(torch.ones(embed_dims))
         self.gamma2 = nn.Parameter(torch.ones(embed_dims))
         self.drop_path = DropPath(drop_path)
