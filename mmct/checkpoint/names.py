@@ -45,6 +45,7 @@ class Layout(NamedTuple):
         complete: from weights under the file's names to those that its readers ask for besides.
         unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
         sizes: {what a config says, in words: (key of ``own``, axis of its shape)}.
+        counts: {likewise: beginning of keys of ``own``, with the field ``i`` that is counted}.
     """
     title: str
     sign: str
@@ -61,6 +62,7 @@ class Layout(NamedTuple):
     complete: Callable[[State], State] = lambda state: {}
     unreleased: Mapping[str, str] = {}
     sizes: Mapping[str, tuple[str, int]] = {}
+    counts: Mapping[str, str] = {}
 
     def table(self, keys: Iterable[str], ours: bool = False) -> dict[str, str]:
         """{name in the file: mmct's} of the whole network of which ``keys`` are some.
@@ -100,13 +102,13 @@ class Layout(NamedTuple):
         return len(unknown), len(missing)
 
 
-def count(keys: Iterable[str], rule: str, field: str = 'i') -> int:
+def count(keys: Iterable[str], rule: str, field: str = 'i', least: int = 1) -> int:
     """How many numbers a field has in ``keys``: at least 1, so that what is missing is named."""
     before = rule.partition(f'{{{field}}}')[0]
     pattern = ''.join(re.escape(text) + ('[^.]+' if name else '')
                       for text, name, _, _ in Formatter().parse(before))
     found = (re.match(rf'{pattern}(\d{{1,3}})(\.|$)', key) for key in keys)
-    return 1 + max((int(match[1]) for match in found if match), default=0)
+    return max((1 + int(match[1]) for match in found if match), default=least)
 
 
 def layouts() -> tuple[Layout, ...]:

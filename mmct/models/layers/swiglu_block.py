@@ -31,9 +31,11 @@ class SplitAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""
-        heads = (part(x).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        batch, num, dims = x.shape
+        heads = (part(x).view(batch, num, self.num_heads, dims // self.num_heads).transpose(1, 2)
                  for part in (self.q_proj, self.k_proj, self.v_proj))
-        return self.proj(F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2))
+        out = F.scaled_dot_product_attention(*heads)
+        return self.proj(out.transpose(1, 2).reshape(batch, num, dims))
 
 
 class SwiGLU(nn.Module):

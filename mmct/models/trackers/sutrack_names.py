@@ -111,5 +111,6 @@ LAYOUTS = (
                'tokens of a search crop and a template (search_size, template_size)':
                    ('backbone.pos_embed', 1),
                'hidden width of MLPs (mlp_ratio)': (f'{OWN_LAYERS}0.mlp.gate.weight', 0),
-               'text_dims': (FEATURE, 0)}),
+               'text_dims': (FEATURE, 0)},
+        counts={'convolutional blocks and merges (coarse_depths)': f'{COARSE}{{i}}'}),
     *RELEASED)
