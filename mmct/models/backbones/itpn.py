@@ -102,10 +102,12 @@ class FastITPN(ViT):
     def resize_parameter(self, name: str, value: Tensor, shape: torch.Size) -> Tensor | None:
         """A position table of other crop sizes, in the same proportion, as one of ``shape``; see
         ``copy_what_fits``."""
+        if name != 'pos_embed' or value.size(2) != shape[2]:
+            return None
         grids = self.search_grid, self.template_grid
         scale = (value.size(1) / sum(grid**2 for grid in grids))**0.5
         old = [grid * scale for grid in grids]
-        if name != 'pos_embed' or value.size(2) != shape[2] or any(n % 1 for n in old):
+        if any(n % 1 for n in old):
             return None
         parts = value.split([int(n)**2 for n in old], dim=1)
         return torch.cat([resize_grid(part, (int(n), int(n)), (grid, grid))
