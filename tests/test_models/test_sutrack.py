@@ -11,7 +11,7 @@ from tiny import build, distiller, same_weights, shake
 from torch import nn
 
 from mmct.checkpoint import CheckpointError, convert, load_weights, read_checkpoint, save_tracker
-from mmct.checkpoint.names import from_released, to_released
+from mmct.checkpoint.names import from_released
 from mmct.evaluation.complexity import count_parts
 from mmct.models import SUTrack, TaskCenterHead
 from mmct.models.backbones import StageDividedFastITPN
