@@ -23,6 +23,7 @@ NAMES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob('*
 TRACK = {'loss_track_focal', 'loss_track_giou', 'loss_track_l1'}
 GUIDANCE = {'loss_guidance_giou', 'loss_guidance_l1'}
 MIMIC = {'loss_mimic'}
+TASK_TRACK = TRACK | {'loss_track_task'}
 EDGE_TRACK = {'loss_track_ciou', 'loss_track_l1'}  # edges have no score map
 EDGE_GUIDANCE = {'loss_guidance_ciou', 'loss_guidance_l1'}
 # What students do not share with their teachers.
@@ -144,7 +145,9 @@ def test_all_are_found():
                 *(f'mixformerv2_{kind}.py' for kind in ('b', '12l', 's', 'b_score')),
                 'ct_mixformerv2_4l.py', 'ct_mixformerv2_m_s.py',
                 *(f'odtrack_{kind}.py' for kind in (
-                    'b384', 'l384', 'b256', 'b384_got10k', 'l384_got10k')), 'ct_odtrack_4l.py'}
+                    'b384', 'l384', 'b256', 'b384_got10k', 'l384_got10k')), 'ct_odtrack_4l.py',
+                *(f'sutrack_{kind}.py' for kind in ('t224', 'b224', 'b384', 'l224', 'l384')),
+                *(f'ct_sutrack_{layers}l.py' for layers in (4, 6, 8))}
     expected |= {f'ct_ostrack_{n}l.py' for n in (2, 3, 4, 6, 8)}
     expected |= {f'ablation/{name}.py' for name in (
         'ground_truth_only', 'replacement', 'replacement_guidance', 'replacement_mimicking',
@@ -232,6 +235,10 @@ def test_students_fit_their_teacher(name):
         'b384', 'l384', 'b256', 'b384_got10k', 'l384_got10k')),
     ('demo/odtrack_tiny', TRACK), ('ct_odtrack_4l', TRACK | GUIDANCE | MIMIC),
     ('demo/ct_odtrack_tiny_2l', TRACK | GUIDANCE | MIMIC),
+    *((f'sutrack_{kind}', TASK_TRACK) for kind in ('t224', 'b224', 'b384', 'l224', 'l384')),
+    *((f'ct_sutrack_{layers}l', TASK_TRACK | GUIDANCE | MIMIC) for layers in (4, 6, 8)),
+    ('demo/sutrack_tiny', TASK_TRACK),
+    ('demo/ct_sutrack_tiny_2l', TASK_TRACK | GUIDANCE | MIMIC),
     ('ablation/ground_truth_only', TRACK),
     ('ablation/replacement', TRACK), ('ablation/replacement_guidance', TRACK | GUIDANCE),
     ('ablation/replacement_mimicking', TRACK | MIMIC),
@@ -261,8 +268,8 @@ def test_first_step(name, losses, tmp_path):
         assert (f'{prefix}head.size.4.bias' in trained) == (name != 'ablation/frozen_head')
         assert f'{prefix}backbone.norm.weight' in trained
     layers = range(len(student.backbone.layers))
-    moved = [f'{prefix}backbone.layers.{i}.attn.qkv.weight' in trained for i in layers]
-    if losses in (TRACK, EDGE_TRACK) and name != 'ablation/replacement':
+    moved = [f'{prefix}backbone.layers.{i}.attn.proj.weight' in trained for i in layers]
+    if losses in (TRACK, EDGE_TRACK, TASK_TRACK) and name != 'ablation/replacement':
         assert all(moved)
     elif name == 'ablation/one_stage_at_a_time':
         assert moved == [True, False, False, False]

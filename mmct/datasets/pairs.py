@@ -49,6 +49,9 @@ class PairDataset(Dataset):
               the samples the search frame does not show the target: it is one of the video's in
               which the target is not visible, with the box None, or any frame of another target,
               with the box of that. The label is 1 if it shows the target, otherwise 0.
+            - ``sutrack``: ``num_templates`` templates, two by default, and a search frame, all at
+              most ``max_gap`` frames from one frame, in the order of the video or against it, and
+              not always different ones (SUTrack).
 
     Raises:
         FileNotFoundError: a data folder or annotation file is missing.

@@ -115,6 +115,27 @@ def sample_odtrack(rng: np.random.Generator, visible: np.ndarray, length: int, m
         max_gap += GAP_STEP
 
 
+def sample_sutrack(rng: np.random.Generator, visible: np.ndarray, length: int,
+                   max_gap: int = 400, num_templates: int = 2) -> Frames:
+    """Draw templates and a search frame around any visible frame, the base (SUTrack).
+
+    All are visible frames from max_gap before the base to less than max_gap after it, drawn with
+    replacement. They stand in the order of the video or against it, each as likely, the search
+    frame last.
+
+    Args:
+        rng: source of the draws.
+        visible: (V,) sorted indices of the frames in which the target is visible, at least one.
+        length: number of frames of the video.
+        max_gap: see above.
+        num_templates: how many templates are drawn.
+    """
+    base = pick(rng, visible, 0, length)
+    frames = sorted((pick(rng, visible, base - max_gap, base + max_gap)
+                     for _ in range(num_templates + 1)), reverse=rng.random() < 0.5)
+    return frames[:-1], frames[-1:]
+
+
 def pick_many(rng: np.random.Generator, visible: np.ndarray, start: int, stop: int,
               count: int) -> list[int] | None:
     """So many of the visible frames in [start, stop), each as likely and again and again, in
@@ -163,7 +184,8 @@ SAMPLINGS = dict(
     pair=Sampling(sample_pair),
     mixformer=Sampling(sample_mixformer, num_templates=2),
     trident=Sampling(sample_trident, num_templates=2, negatives=True),
-    odtrack=Sampling(sample_odtrack, num_templates=3, num_searches=2))
+    odtrack=Sampling(sample_odtrack, num_templates=3, num_searches=2),
+    sutrack=Sampling(sample_sutrack, num_templates=2))
 
 
 def make_sampling(config: dict) -> Sampling:

@@ -32,6 +32,8 @@ class NetworkInfo:
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
         highest_score: the score is the highest of the map, wherever the box is, for a centre head.
+        stretched_boxes: boxes of templates are SUTrack's, see ``geometry.box_to_crop``.
+        windowed_score: the score is the one after the window, for a centre head.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
     """
     template_size: int
@@ -44,6 +46,8 @@ class NetworkInfo:
     templates: dict = field(default_factory=lambda: dict(type='Fixed'))
     memory: tuple[int, int] = (0, 0)
     highest_score: bool = False
+    stretched_boxes: bool = False
+    windowed_score: bool = False
     precision: str = 'fp32'
 
     @property
@@ -68,7 +72,8 @@ class NetworkInfo:
             return outputs['box'], float(outputs['score'])
         if self.head == 'corner':
             return outputs['box'].tolist(), float(outputs['score'])
-        box, score = decode_center(outputs['score'], outputs['size'], outputs['offset'], window)
+        box, score = decode_center(outputs['score'], outputs['size'], outputs['offset'], window,
+                                   self.windowed_score)
         return box, float(outputs['score'].max()) if self.highest_score else score
 
     def differences(self, other: 'NetworkInfo') -> str:

@@ -141,7 +141,38 @@ def spread(frame: int, count: int) -> list[int]:
     return sorted({0, *(k * part + part // 2 for k in range(count))})
 
 
-POLICIES = dict(Fixed=Fixed, BestOfInterval=BestOfInterval, SpreadHistory=SpreadHistory)
+class RecentConfident:
+    """The first template, and those of the last frames that were sure at the end of an interval
+    (SUTrack).
+
+    Args:
+        copies: templates in all; all are the first one until there are others, and always if 1.
+        interval: frames from one look at the score to the next.
+        threshold: a frame whose score is above it gives a template, for the oldest but the first.
+    """
+
+    def __init__(self, copies: int = 2, interval: int = 25, threshold: float = 0.7) -> None:
+        check_number('copies', copies, '[1, 64]', whole=True)
+        check_number('interval', interval, '[1, inf)', whole=True)
+        check_number('threshold', threshold, '[0, 1]')
+        self.copies, self.interval, self.threshold = copies, interval, threshold
+
+    def start(self, crop: np.ndarray, box: np.ndarray) -> None:
+        self._kept = [(crop, box)] * self.copies
+        self._templates = joined(self._kept)
+
+    def current(self, frame: int) -> Templates:
+        return self._templates
+
+    def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
+        if self.copies > 1 and frame % self.interval == 0 and score > self.threshold:
+            first, _, *recent = self._kept
+            self._kept = [first, *recent, cut()]
+            self._templates = joined(self._kept)
+
+
+POLICIES = dict(Fixed=Fixed, BestOfInterval=BestOfInterval, SpreadHistory=SpreadHistory,
+                RecentConfident=RecentConfident)
 
 
 def joined(templates: Sequence[Template]) -> Templates:

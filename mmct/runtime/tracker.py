@@ -86,8 +86,8 @@ class Tracker:
             on_part: called after the crop and after the network, for whoever times them.
 
         Returns:
-            x, y, w, h in pixels of the frame, and the network's score in [0, 1], before the
-            window, at the place of that box.
+            x, y, w, h in pixels of the frame, and the network's score in [0, 1] at the place of
+            that box, before the window unless ``info.windowed_score`` says otherwise.
 
         Raises:
             ValueError: there is no target yet, the frame is none, or the network gave no finite
@@ -106,8 +106,7 @@ class Tracker:
         info = self.network.info
         size = info.template_size
         crop, scale = geometry.crop_square(frame, self._box, info.template_factor, size)
-        target = geometry.box_to_crop(self._box, self._box, scale, size)
-        return crop, np.array([value * size for value in target], np.float32)
+        return crop, geometry.template_box(self._box, scale, size, info.stretched_boxes)
 
     def _encode(self) -> None:
         """Encode the templates of the next frame, if they are others than the last."""
