@@ -52,7 +52,7 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
-        ValueError: a file cannot be understood; it is named.
+        ValueError: a file cannot be understood, or two sequences are called alike; they are named.
     """
     if not source.is_dir():
         return toolkit_annotations(read_texts(source), source)
@@ -68,8 +68,20 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
         return toolkit_annotations(texts, source)
     ground_truth = [file for file in text_files(source) if GROUND_TRUTH.fullmatch(file.name)]
     if ground_truth:
-        return {sequence_name(str(file)): folder_annotation(file) for file in ground_truth}
+        places = {}
+        for file in ground_truth:
+            name = sequence_name(str(file))
+            other = places.setdefault(name, file)
+            if other != file:
+                raise called_alike(source, name, other.parent, file.parent)
+        return {name: folder_annotation(file) for name, file in places.items()}
     return toolkit_annotations(read_texts(source), source)
+
+
+def called_alike(source: Path, name: str, *places: object) -> ValueError:
+    """The error for a name that two sequences have, of which results could not be told apart."""
+    return ValueError(f'{source}: two sequences are called {name}: {places[0]} and {places[1]}; '
+                      'rename one, or give the folder of one of them')
 
 
 def has_boxes(file: Path) -> bool:
@@ -151,13 +163,19 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
 
     Raises:
         FileNotFoundError: there are no boxes.
-        ValueError: a file cannot be understood; it is named.
+        ValueError: a file cannot be understood, or two at the same depth are called alike; they
+            are named.
     """
     kinds = {kind: {} for kind in ('boxes', *BESIDE)}
+    found = {}
     paths = [PurePosixPath(path) for path in texts]
     for path, text in sorted(zip(paths, texts.values()), key=lambda item: len(item[0].parts)):
         kind = path.parent.name if path.parent.name in BESIDE else 'boxes'
-        kinds[kind].setdefault(safe_name(path.stem), text)
+        name = safe_name(path.stem)
+        other = found.setdefault((kind, name), path)
+        if other != path and len(other.parts) == len(path.parts):
+            raise called_alike(source, name, other, path)
+        kinds[kind].setdefault(name, text)
     boxes_by_name = kinds['boxes']
     # A sequence may have such a name, too; only what lies beside boxes has a number a line.
     one_number = {f'{name}_{kind}' for name in boxes_by_name for kind in ('score', 'time')

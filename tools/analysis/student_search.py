@@ -97,7 +97,7 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
         ValueError: a choice does not go with the teacher or student of the config.
     """
     teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
-    head_dims, patch = head_width(teacher), teacher.get('patch_size', 16)
+    head_dims, patch = head_width(teacher), teacher.get('patch_size') or 16
     shapes = [Shape(*values) for values in itertools.product(
         *(choices[field.name] for field in fields(Shape)))]
     for shape in shapes:
@@ -119,7 +119,7 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
 def default_choices(config: Config) -> dict[str, list]:
     """Half a teacher and less, on its own crops and the next smaller ones."""
     teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
-    head_dims, patch = head_width(teacher), teacher.get('patch_size', 16)
+    head_dims, patch = head_width(teacher), teacher.get('patch_size') or 16
     full = teacher.embed_dims // head_dims
     choices = dict(
         layers=sorted({max(teacher.depth // k, 1) for k in (6, 4, 3, 2)}),
@@ -138,7 +138,7 @@ def template_size(config: Config, shape: Shape) -> int:
     """Side of the template crop, in whole patches, in about the teacher's proportion to the search
     crop."""
     teacher = settings(config.model.teacher.backbone)
-    patch = teacher.get('patch_size', 16)
+    patch = teacher.get('patch_size') or 16
     patches = shape.search_size * teacher.template_size / teacher.search_size / patch
     return max(round(patches), 1) * patch
 

@@ -29,8 +29,8 @@ def count_parameters(tracker: OneStreamTracker) -> int:
 
 
 def count_macs(tracker: OneStreamTracker) -> Macs:
-    """Multiply-accumulates of one frame, of matrix products, attention and convolutions; all else
-    is small beside them."""
+    """Multiply-accumulates of one frame with the most templates that there are: of matrix products,
+    attention and convolutions; all else is small beside them."""
     parameter, sizes = next(tracker.parameters()), tracker.info
     template, search = (parameter.new_zeros(1, 3, size, size)
                         for size in (sizes.template_size, sizes.search_size))
