@@ -287,7 +287,7 @@ def test_missing_of_lasot(tmp_path):
 def test_annotations_that_cannot_be_read(tmp_path):
     lengths = uav123(tmp_path)
     put(tmp_path / 'anno/UAV123/bird1_1.txt', '1,2,3\n')
-    put(tmp_path / 'anno/UAV123/car1_s.txt', b'\xff\xfe')
+    put(tmp_path / 'anno/UAV123/car1_s.txt', b'\xff\xfa')
     found = problems(tmp_path, 'uav123')
     assert 'annotation cannot be read: ' in found['bird1_1'][0]
     assert 'car1_s.txt is not a text file' in found['car1_s'][0]
