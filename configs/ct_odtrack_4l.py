@@ -7,7 +7,3 @@ _base_ = [
     '_base_/compression_runtime.py'
 ]
 auto_scale_lr = dict(enable=False, base_batch_size=64)
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
-]

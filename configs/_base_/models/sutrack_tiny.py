@@ -1,17 +1,9 @@
 # SUTrack's shape at a size for tests and for a look at how it trains.
-data_preprocessor = dict(
-    type='PairDataPreprocessor', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
-head = dict(type='TaskCenterHead', in_channels=48, channels=32)
-tracking = dict(
-    template_factor=2.,
-    search_factor=4.,
-    margin=10,
-    templates=dict(type='RecentConfident', copies=2, interval=10, threshold=0.5))
+_base_ = './sutrack_b224.py'
+head = dict(in_channels=48, channels=32)
+tracking = dict(templates=dict(interval=10, threshold=0.5))
 model = dict(
-    type='SUTrack',
-    data_preprocessor=data_preprocessor,
     backbone=dict(
-        type='FastITPN',
         embed_dims=48,
         depth=4,
         num_heads=3,
