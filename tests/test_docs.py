@@ -15,12 +15,11 @@ import mmtrack.registry
 import pytest
 from cli import runner_parser, use_test_set
 from commands import ROOT
+from data_preparation.layouts import layout_of
 from mmengine.config import Config
 from mmengine.registry import Registry
 from mmengine.runner import Runner
 from torch.distributed.run import parse_args as parse_torchrun
-
-from mmct.formats import layout_of
 
 PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
 REGISTRIES = [value for value in vars(mmtrack.registry).values() if isinstance(value, Registry)]
