@@ -27,7 +27,8 @@ def scheduled_keep_ratio(epoch: int, keep_ratio: float, start: int = 20, end: in
 
 @HOOKS.register_module()
 class EliminationScheduleHook(Hook):
-    """One scheduled keep ratio for all eliminating layers in training and validation.
+    """One scheduled keep ratio for all eliminating layers in training and validation, of a tracker
+    or of the student of a compression.
 
     Args:
         keep_ratio: the ratio that the schedule ends with.
@@ -52,4 +53,5 @@ class EliminationScheduleHook(Hook):
 
     @staticmethod
     def _backbone(runner):
-        return unwrapped(runner.model).backbone
+        model = unwrapped(runner.model)
+        return getattr(model, 'student', model).backbone

@@ -47,15 +47,15 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
     Raises:
         ValueError: a box covers no token.
     """
-    pixels = boxes_xywh.new_zeros(len(boxes_xywh), 1, template_size, template_size)
-    for mask, box in zip(pixels, boxes_xywh.tolist()):
-        x, y, w, h = box
-        # End points as published: one row and column less than the box is wide.
-        rows = slice(max(int(y), 0), max(int(y + h - 1), 0))
-        columns = slice(max(int(x), 0), max(int(x + w - 1), 0))
-        mask[0, rows, columns] = 1.
+    # End points as published: one row and column less than the box is wide. In float64, which the
+    # published code adds them up in.
+    begin, size = boxes_xywh.double().split(2, dim=1)
+    place = torch.arange(template_size, device=boxes_xywh.device)
+    first, end = (value.clamp(min=0).floor()[..., None] for value in (begin, begin + size - 1))
+    columns, rows = ((place >= first) & (place < end)).unbind(1)
+    pixels = (rows[:, :, None] & columns[:, None]).to(boxes_xywh.dtype)
     tokens = F.interpolate(
-        pixels, scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
+        pixels[:, None], scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
     focus = tokens.flatten(1) != 0
     empty = (~focus.any(dim=1)).nonzero().flatten().tolist()
     if empty:
@@ -109,9 +109,9 @@ class EliminatingBlock(Block):
         return tokens.with_x(self.feed_forward(tokens.x))
 
     def _ranking_tokens(self, tokens: Tokens) -> Tensor:
-        """(B, Lz) bool."""
+        """(B, Lz) bool, or (1, Lz) where all samples have the same."""
         if self.centre is not None:
-            return self.centre.expand(len(tokens.x), -1)
+            return self.centre[None]  # of any batch, also while a graph is traced
         if tokens.template_boxes is None:
             raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
                              'the template crop')
@@ -122,7 +122,7 @@ class EliminatingBlock(Block):
         # A weighted mean, so that samples may have unequal numbers of ranking tokens.
         weight = focus.to(attention.dtype).unsqueeze(-1)
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
-        order = score.argsort(dim=1, descending=True)[:, :num_keep].sort(dim=1).values
+        order = score.topk(num_keep, dim=1).indices.sort(dim=1).values
         search = tokens.group('search')
         kept = search.gather(1, order.unsqueeze(-1).expand(-1, -1, search.size(2)))
         span = tokens.span('search')
