@@ -33,6 +33,7 @@ OTHERS = {f'{base}_{kind}.py': keys for base, kind, keys in (
     ('ct_mixformerv2', 'm_s', {'mlp_ratio'}), ('ct_ostrack_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'w32', {'embed_dims'}),
+    ('ct_ostrack_4l', 'ce', {'elimination'}), ('demo/ct_ostrack_tiny_4l', 'ce', {'elimination'}),
     ('demo/ct_ostrack_tiny_4l', '128', {'template_size', 'search_size'}))}
 
 
