@@ -15,8 +15,9 @@ def on_page_markdown(markdown: str, page: Page, **_) -> str:
     """
     if page.file.src_uri == 'changelog.md':
         markdown = (ROOT / 'CHANGELOG.md').read_text().replace('](docs/', '](')
-    markdown = re.sub(r'<!-- settings: (\S+) -->', r'::: \1\n    options: {members: false}', markdown)
-    return re.sub(r'<!-- reference: (\S+) -->', r'::: \1', markdown)
+    for kind, options in (('settings', r'\n    options: {members: false}'), ('reference', '')):
+        markdown = re.sub(rf'<!-- {kind}: (\S+) -->', rf'::: \1{options}', markdown)
+    return markdown
 
 
 def on_page_content(html: str, **_) -> str:
