@@ -116,8 +116,8 @@ class Settings(argparse.Action):
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """The option of tools in which PyTorch takes a GPU by itself, see :func:`use_device`."""
-    parser.add_argument('--device', choices=['cpu', 'cuda'], help='where PyTorch computes; default: '
-                        'a GPU if it finds one, otherwise the CPU')
+    parser.add_argument('--device', choices=['cpu', 'cuda'], help='where PyTorch computes '
+                        '(default: a GPU if it finds one, otherwise the CPU)')
 
 
 def use_device(name: str | None) -> None:
@@ -133,8 +133,8 @@ def use_device(name: str | None) -> None:
     elif name == 'cuda':
         import torch
         if not torch.cuda.is_available():
-            raise ValueError('--device cuda: PyTorch finds no GPU; leave the option out, or install '
-                             'a CUDA build of PyTorch (docs/faq.md)')
+            raise ValueError('--device cuda: PyTorch finds no GPU; leave the option out, or '
+                             'install a CUDA build of PyTorch (docs/faq.md)')
 
 
 def runner_parser(description: str) -> argparse.ArgumentParser:
