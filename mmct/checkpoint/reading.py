@@ -1,11 +1,9 @@
 """Checkpoint files are data: nothing in them is run."""
-import importlib
 import pickletools
 import sys
 import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
-from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -119,13 +117,8 @@ def _stand_ins(path: Path, foreign: type) -> list[tuple[object, str]]:
     Raises:
         CheckpointError: the file asks for what is not data.
     """
-    unsafe = torch.serialization.get_unsafe_globals_in_checkpoint
     try:
-        named, old_format = unsafe(path), False
-        if 'mmengine' not in sys.modules and any(name.startswith('mmengine.') for name in named):
-            with suppress(ImportError):
-                importlib.import_module('mmengine')  # mmct.compat then allows its logged values
-                named = unsafe(path)
+        named, old_format = torch.serialization.get_unsafe_globals_in_checkpoint(path), False
     except (ValueError, RuntimeError):  # not a zip file: torch.load will judge it
         named, old_format = _names_in_pickles(path), True
     found = {name: CONTAINERS.get(name) or (None if _could_run(name) else foreign)

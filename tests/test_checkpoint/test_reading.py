@@ -1,7 +1,6 @@
 import argparse
 import os
 import pickle
-import subprocess
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import datetime
@@ -10,8 +9,6 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
-from commands import ROOT
-from mmengine.logging import HistoryBuffer
 
 from mmct.checkpoint import CheckpointError, read_checkpoint, save_checkpoint, weights_in
 
@@ -235,17 +232,3 @@ def test_a_torchscript_file_is_a_program(tmp_path):
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / 'a.pt'))
     with pytest.raises(CheckpointError, match='a.pt is a TorchScript file, which is a program; '):
         read_checkpoint(tmp_path / 'a.pt')
-
-
-def test_a_training_checkpoint_in_a_program_without_mmengine_yet(tmp_path):
-    """Such as tools/extract_student.py: what MMEngine logs beside the weights is no obstacle."""
-    torch.save({'state_dict': {'weight': torch.ones(2)},
-                'message_hub': {'log_scalars': {'loss': HistoryBuffer([1.5], [1])}}},
-               tmp_path / 'epoch_1.pth')
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', """
-import sys
-from mmct.checkpoint import read_checkpoint
-assert 'mmengine' not in sys.modules
-print(read_checkpoint(sys.argv[1])['state_dict'])
-""", str(tmp_path / 'epoch_1.pth')], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (done.returncode, done.stdout) == (0, "{'weight': tensor([1., 1.])}\n"), done.stderr
