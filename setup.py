@@ -40,6 +40,7 @@ setup(
     author='The mmct authors',
     license='Apache-2.0',
     python_requires='>=3.10',
+    classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in range(10, 15)],
     packages=find_packages(include=['mmct', 'mmct.*']),
     package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
     cmdclass={'build_py': BuildWithMim},
@@ -49,9 +50,7 @@ setup(
     # has compiled the one must not get the other on top of it.
     install_requires=[
         'torch>=2.6',  # earlier ones cannot name what a checkpoint would run
-        # MMTracking uses np.bool, which 1.24 to 1.26 lack; 2.4 no longer turns arrays of one
-        # element into numbers, on which it relies too.
-        'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
+        'numpy>=1.22,!=1.24.*,!=1.25.*,!=1.26.*',  # these lack np.bool, which MMTracking uses
         f'mmengine{VERSIONS["mmengine"]}',
         f'mmdet{VERSIONS["mmdet"]}',
         'jinja2',
@@ -61,6 +60,7 @@ setup(
         'pycocotools',
         'rich',
         'scipy',
+        'setuptools<82',  # MMEngine imports pkg_resources and, gone from Python 3.12, distutils
         'six',
         'tabulate',
         'terminaltables',

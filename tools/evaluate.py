@@ -4,6 +4,18 @@ RESULTS holds NAME.txt for each sequence (or GOT-10k's NAME/NAME_001.txt) with o
 frame, as tools/test.py and the usual toolkits write them. docs/evaluation.md explains how the
 metrics differ.
 Exit status 1: a file cannot be used, and its sequence is left out.
+
+Annotations may lie at any depth of a folder, as
+  LaSOT, its extension   NAME/groundtruth.txt, full_occlusion.txt, out_of_view.txt
+  LaSOT's toolkit        NAME.txt, absent/NAME.txt, att/NAME.txt; also in a .tar or .zip
+  TNL2K                  NAME/groundtruth.txt
+  GOT-10k                NAME/groundtruth.txt, cover.label, absence.label, meta_info.ini
+  TrackingNet            anno/NAME.txt
+  UAV123, OTB100,        annotations/uav123, otb100, nfs, vot, as written by
+  NfS, VOT               tools/convert_dataset.py
+  own data               NAME.txt beside its frames; OTB100's NAME/groundtruth_rect.txt and
+                         UAV123's anno/UAV123/NAME.txt for some of their sequences
+  results of a tracker   NAME.txt
 """
 import argparse
 import csv
@@ -17,11 +29,6 @@ from tabulate import tabulate
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
-ANNOTATIONS = """NAME/groundtruth.txt in folders of any depth: LaSOT's own layout
-(full_occlusion.txt, out_of_view.txt), GOT-10k's (cover.label, absence.label), TNL2K's; or NAME.txt:
-LaSOT's toolkit's (absent/, att/), annotations/uav123, nfs, otb100 or vot as written by
-tools/convert_dataset.py, own data beside its frames, results of a tracker; or a .tar or .zip of
-NAME.txt"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,7 +36,7 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
-                        help=ANNOTATIONS)
+                        help='in one of the layouts above')
     parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
                         default='published',
                         help='published (default): the figures of papers, frames without the '

@@ -19,9 +19,9 @@ def parse_args():
 
 def main(args) -> None:
     import torch
-    from mmengine.runner import Runner
 
     import mmct  # noqa: F401  registers all that configs name
+    from mmct.engine.early import training_runner
     from mmct.engine.processes import join_training, lost_processes_reported
     from mmct.engine.settings import check_device
 
@@ -41,7 +41,7 @@ def main(args) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    runner = Runner.from_cfg(cfg)
+    runner = training_runner(cfg)
     with lost_processes_reported():
         runner.train()
 

@@ -8,7 +8,8 @@ from .reading import read_checkpoint, weights_in
 from .writing import save_checkpoint, save_tracker
 
 
-def convert(source: Path, target: Path, to: str, template_size: int, search_size: int) -> str:
+def convert(source: Path, target: Path, to: str, template_size: int, search_size: int,
+            starts: str = 'OSTrack', rest: Path | None = None) -> str:
     """Convert a checkpoint file.
 
     Args:
@@ -16,6 +17,9 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         target: file to write.
         to: 'mmct' or 'released'.
         template_size, search_size: sides of the crops in pixels, for a pretrained ViT only.
+        starts: the tracker that a pretrained ViT is to start, 'OSTrack' or 'ODTrack'.
+        rest: a released file with what mmct does not keep and 'released' holds; by default the
+            source itself.
 
     Returns:
         what was found, in words.
@@ -29,7 +33,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
     meta = content.get('meta')
     student = of_compression(state) or isinstance(meta, dict) and meta.get('student') is True
     title = 'tracker'
-    state = student_alone(state)
+    given = state = student_alone(state)
     if names.is_own(state):
         if to == 'mmct':
             names.check_own(state, str(source))
@@ -38,10 +42,12 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         if layout and layout.pretrained and to == 'released':
             raise CheckpointError(f'{source} is a {layout.title}; there is no released layout for '
                                   'it, use --to mmct')
-        state = names.from_released(state, str(source), (template_size, search_size))
+        state = names.from_released(state, str(source), (template_size, search_size), starts)
         title, student = layout.title, student or bool(layout.student)
     if to == 'released':
-        save_checkpoint(dict(net=names.to_released(state, student, str(source))), target)
+        others = weights_in(read_checkpoint(rest), rest) if rest else given
+        net = names.to_released(state, student, str(source), (others, str(rest or source)))
+        save_checkpoint(dict(net=net), target)
     else:
         save_tracker(state, target, student)
     return 'student' if student else title

@@ -110,11 +110,14 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
     own = model.state_dict()
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     core = [key for key in missing if not key.startswith(names.OWN_LAYERS)]
-    _demand(not core, role, path, 'no', core, 'all of them')
+    kind = names.layout_of(own, own=True)
+    if kind is None or names.layout_of(state, own=True) is not kind:
+        _demand(not core, role, path, 'no', core, 'all of them')
     # The differences that a config can mend come first, in the words of the config.
     theirs = _sizes(state)
     for what, size in _sizes(own).items():
         _demand(theirs.get(what) == size, role, path, what, theirs.get(what), size)
+    _demand(not core, role, path, 'no', core, 'all of them')
     _demand(not missing and not unknown, role, path, 'unknown keys', unknown, f'also {missing}')
     for key, value in own.items():
         shapes = tuple(state[key].shape), tuple(value.shape)
@@ -131,7 +134,10 @@ def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
         for what, (key, axis) in layout.sizes.items()
         if key in state and len(shape := state[key].shape) > axis
     }
-    return {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}'), **sizes}
+    numbers = {what: number for layout in names.layouts()
+               for what, rule in layout.counts.items()
+               if (number := names.count(state, rule, least=0))}
+    return {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}'), **numbers, **sizes}
 
 
 def _demand(fits: bool, role: str, path: str | Path, what: str, theirs: object, ours: object

@@ -10,6 +10,7 @@ from itertools import product
 from string import Formatter
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from .errors import CheckpointError
@@ -28,7 +29,8 @@ class Layout(NamedTuple):
     Attributes:
         title: what such a file holds, in words.
         sign: beginning of a key by which such a file is known.
-        rules: {name in the file: mmct's name}.
+        rules: {name in the file: mmct's name}; or what gives it, from keys and whether they are
+            mmct's, where numbers in names depend on what else there is.
         fields: values of the fields of ``rules``, {in the file: mmct's} or alike in both.
         ignored: {key, * stands for any text: why it is left out}.
         own: the names are mmct's own.
@@ -36,24 +38,32 @@ class Layout(NamedTuple):
         needs: names of weights in the file that ``compute`` takes.
         compute: from the file's weights, crop sizes and the file's name (for errors) to weights
             under mmct's names that are not in the file as they are.
-        pretrained: it is not a whole tracker, and is to be converted before it is used.
+        computed: names of these, if a file that is written must not lack them.
+        borrowed: beginning of keys of which mmct keeps nothing, or only what is computed. A file
+            that is written takes them from another.
+        pretrained: the tracker that it is to start, if it is not a whole one itself; it has to be
+            converted before it is used.
         complete: from weights under the file's names to those that its readers ask for besides.
         unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
         sizes: {what a config says, in words: (key of ``own``, axis of its shape)}.
+        counts: {likewise: beginning of keys of ``own``, with the field ``i`` that is counted}.
     """
     title: str
     sign: str
-    rules: Mapping[str, str]
+    rules: Mapping[str, str] | Callable[[Iterable[str], bool], Mapping[str, str]]
     fields: Mapping[str, Mapping[str, str] | tuple[str, ...]]
     ignored: Mapping[str, str] = {}
     own: bool = False
     student: bool | None = False
     needs: tuple[str, ...] = ()
     compute: Callable[[State, Sizes, str], State] = lambda state, sizes, source: {}
-    pretrained: bool = False
+    computed: tuple[str, ...] = ()
+    borrowed: str = ''
+    pretrained: str = ''
     complete: Callable[[State], State] = lambda state: {}
     unreleased: Mapping[str, str] = {}
     sizes: Mapping[str, tuple[str, int]] = {}
+    counts: Mapping[str, str] = {}
 
     def table(self, keys: Iterable[str], ours: bool = False) -> dict[str, str]:
         """{name in the file: mmct's} of the whole network of which ``keys`` are some.
@@ -63,7 +73,8 @@ class Layout(NamedTuple):
             ours: which of the two.
         """
         names = {}
-        for theirs, own in self.rules.items():
+        rules = self.rules(keys, ours) if callable(self.rules) else self.rules
+        for theirs, own in rules.items():
             fields = [name for _, name, _, _ in Formatter().parse(theirs) if name]
             choices = [self.fields.get(name) or
                        [str(i) for i in range(count(keys, own if ours else theirs, name))]
@@ -79,7 +90,8 @@ class Layout(NamedTuple):
         """Keys of a file (or mmct's) that are in no rule, and those that a whole network has
         besides."""
         table = self.table(state, ours)
-        known = dict.fromkeys([*(table.values() if ours else table), *self.needs])
+        known = dict.fromkeys(
+            [*table.values(), *self.computed] if ours else [*table, *self.needs])
         ignored = () if ours else self.ignored
         return ([key for key in state if key not in known
                  and not any(fnmatchcase(key, pattern) for pattern in ignored)],
@@ -91,13 +103,13 @@ class Layout(NamedTuple):
         return len(unknown), len(missing)
 
 
-def count(keys: Iterable[str], rule: str, field: str = 'i') -> int:
+def count(keys: Iterable[str], rule: str, field: str = 'i', least: int = 1) -> int:
     """How many numbers a field has in ``keys``: at least 1, so that what is missing is named."""
     before = rule.partition(f'{{{field}}}')[0]
     pattern = ''.join(re.escape(text) + ('[^.]+' if name else '')
                       for text, name, _, _ in Formatter().parse(before))
     found = (re.match(rf'{pattern}(\d{{1,3}})(\.|$)', key) for key in keys)
-    return 1 + max((int(match[1]) for match in found if match), default=0)
+    return max((1 + int(match[1]) for match in found if match), default=least)
 
 
 def layouts() -> tuple[Layout, ...]:
@@ -106,31 +118,35 @@ def layouts() -> tuple[Layout, ...]:
     return LAYOUTS
 
 
-def layout_of(state: Iterable[str], own: bool = False) -> Layout | None:
+def layout_of(state: Iterable[str], own: bool = False, starts: str = 'OSTrack') -> Layout | None:
     """The layout that understands most of a file's keys, if one has its sign there.
 
     Args:
         state: the keys.
         own: look among mmct's own layouts instead of those of others.
+        starts: the tracker that a pretrained network is to start.
     """
-    signed = [layout for layout in layouts() if layout.own == own
+    signed = [layout for layout in layouts()
+              if layout.own == own and layout.pretrained in ('', starts)
               and any(key.startswith(layout.sign) for key in state)]
     return min(signed, key=lambda layout: layout.distance(state), default=None)
 
 
-def from_released(state: State, source: str, sizes: Sizes = (0, 0)) -> State:
+def from_released(state: State, source: str, sizes: Sizes = (0, 0),
+                  starts: str = 'OSTrack') -> State:
     """Weights of another layout under mmct's names.
 
     Args:
         state: weights of a file, such as a released tracker's, with the teacher inside or not.
         source: name of the file, for errors.
         sizes: sides of template and search crop in pixels, for a pretrained network.
+        starts: the tracker that such a network is to start.
 
     Raises:
         CheckpointError: no layout has such keys; or keys that are not understood or missing,
             listed.
     """
-    layout = layout_of(state)
+    layout = layout_of(state, starts=starts)
     if layout is None:
         raise not_understood(state, source)
     _complain(source, *layout.faults(state))
@@ -138,17 +154,19 @@ def from_released(state: State, source: str, sizes: Sizes = (0, 0)) -> State:
     return weights | layout.compute(state, sizes, source)
 
 
-def to_released(state: State, student: bool, source: str) -> State:
+def to_released(state: State, student: bool, source: str,
+                rest: tuple[State, str] | None = None) -> State:
     """The reverse of :func:`from_released`.
 
     Args:
         state: weights of a tracker under mmct's names.
         student: name the layers as released students do.
         source: name of the file, for errors.
+        rest: weights of a released file, and its name, for what mmct does not keep.
 
     Raises:
         CheckpointError: keys that are not understood or missing, listed; or there is no released
-            layout for them.
+            layout for them; or there is no rest, or that of another network.
     """
     for layout in layouts():
         for beginning, what in layout.unreleased.items():
@@ -160,7 +178,37 @@ def to_released(state: State, student: bool, source: str) -> State:
     layout = min(fitting, key=lambda layout: layout.distance(state, ours=True))
     _complain(source, *layout.faults(state, ours=True))
     released = {old: state[new] for old, new in layout.table(state, ours=True).items()}
+    if layout.borrowed:
+        released |= borrow(layout, state, source, rest or ({}, ''))
     return released | layout.complete(released)
+
+
+def borrow(layout: Layout, state: State, source: str, rest: tuple[State, str]) -> State:
+    """What a released file holds that mmct does not keep.
+
+    Args:
+        layout: of that file.
+        state: weights of a tracker under mmct's names.
+        source: name of their file, for errors.
+        rest: weights of a released file, and its name.
+
+    Raises:
+        CheckpointError: they do not hold it, or give other weights than those of ``state``.
+    """
+    weights, name = rest
+    table = layout.table(weights)
+    taken = {key: value for key, value in weights.items()
+             if key.startswith(layout.borrowed) and key not in table}
+    if not taken:
+        raise CheckpointError(f'released files of the kind of {source} hold more than mmct keeps '
+                              f'({layout.borrowed}*); name the released file that it came from, '
+                              '--released FILE')
+    for key, value in layout.compute(weights, (0, 0), name).items():
+        if value.shape != state[key].shape or not torch.allclose(value, state[key], rtol=1e-4,
+                                                                 atol=1e-5):
+            raise CheckpointError(f'{source} did not come from {name}: its {key} is another; name '
+                                  'the released file that it came from, --released FILE')
+    return taken
 
 
 def check_own(state: State, source: str) -> None:

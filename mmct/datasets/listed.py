@@ -8,8 +8,9 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.own import own_items
+from ..formats.names import sequence_name
 from ..formats.results import read_boxes, read_scores
+from ..formats.sequences import frames_from, own, part_of_video
 from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, recorded_length
 from ..utils.checks import check_number
 
@@ -75,8 +76,9 @@ class GOT10kValDataset(GOT10kDataset):
 
 @DATASETS.register_module()
 class FolderDataset(ListedSOTDataset):
-    """Own data: a folder with a folder of frames, or a video file, a sequence, and NAME.txt with
-    the boxes x,y,w,h beside it.
+    """Own data: a folder with a folder of frames, or a video file, a sequence, and the boxes
+    x,y,w,h in NAME.txt beside it or in a groundtruth.txt within, see
+    :func:`mmct.formats.sequences.own`.
 
     A box without area, or of NaN, stands for an absent target. Of a sequence to test on the first
     box is enough; it is tracked and not scored.
@@ -103,24 +105,31 @@ class FolderDataset(ListedSOTDataset):
     def load_data_list(self) -> list[dict]:
         """Frames, annotation, first and last number of each sequence that has boxes."""
         root, infos, bare = Path(self.data_root), [], []
+        beside = self.annotations == root
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
                 raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
-        for path in own_items(root):
-            file = self.annotations / f'{path.stem}.txt'
+        for sequence in own(root):
+            path = root / sequence.frames
+            file = self.annotations / (sequence.annotation if beside else f'{sequence.name}.txt')
             if not file.is_file():
                 bare.append(path.name)
                 continue
-            length = len(read_boxes(file))
+            length, first = len(read_boxes(file)), 0
+            if sequence.start > 1:
+                names = image_names(path)
+                first = len(names) - len(frames_from(sequence.start, names, length))
             # Counting decodes a video, so only where its header cannot do.
-            if self.annotations != root:
+            if not beside and part_of_video(sequence.name) == (sequence.name, 1):
                 if length != recorded_length(path) and length != (frames := count_frames(path)):
                     raise ValueError(f'FolderDataset: {file} has {length} boxes, {path} {frames} '
                                      'frames; track the sequence again')
-            elif length == 1:  # as long as there are frames; training passes it by
+            elif beside and length == 1:  # as long as there are frames; training passes it by
                 length = count_frames(path) if self.test_mode else recorded_length(path)
-            infos.append(dict(video_path=path.name, ann_path=file.name, start_frame_id=0,
-                              end_frame_id=max(length, 1) - 1))
+                length -= first
+            infos.append(dict(
+                video_path=sequence.frames, ann_path=str(file.relative_to(self.annotations)),
+                start_frame_id=first, end_frame_id=first + max(length, 1) - 1))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
@@ -137,7 +146,7 @@ class FolderDataset(ListedSOTDataset):
         """``visible``, (N,) bool: with area, and at least of ``min_score``."""
         if not self.min_score:
             return super().get_visibility_from_video(video_idx)
-        name = Path(self.get_data_info(video_idx)['ann_path']).stem
+        name = sequence_name(self.get_data_info(video_idx)['ann_path'])
         scores = read_scores(self.annotations / f'{name}_score.txt',
                              self.get_len_per_video(video_idx))
         return dict(visible=scores >= self.min_score)

@@ -42,10 +42,16 @@ class PairDataset(Dataset):
               (OSTrack).
             - ``mixformer``: two templates, the second at most ``max_gap`` frames before the first,
               and a search frame less than ``max_gap`` after it (MixFormerV2).
+            - ``odtrack``: ``num_templates``, of which the last is the base and the others are at
+              most ``max_gap`` frames before it, and ``num_searches`` frames less than that after it
+              (ODTrack).
             - ``trident``: likewise two and one, for the training of MixFormerV2's score. In half of
               the samples the search frame does not show the target: it is one of the video's in
               which the target is not visible, with the box None, or any frame of another target,
               with the box of that. The label is 1 if it shows the target, otherwise 0.
+            - ``sutrack``: ``num_templates`` templates, two by default, and a search frame, all at
+              most ``max_gap`` frames from one frame, in the order of the video or against it, and
+              not always different ones (SUTrack).
 
     Raises:
         FileNotFoundError: a data folder or annotation file is missing.

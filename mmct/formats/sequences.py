@@ -1,14 +1,14 @@
 """Which sequences each data set has, and where their frames and annotations are."""
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..runtime.frames import names_in
+from ..runtime.frames import in_order, names_in
 from ..utils.files import read_text
 from .names import PREFIX, sequence_name
-from .own import own_items
+from .own import GROUND_TRUTH, frame_folder, own_items
 from .results import read_boxes
 
 SPLITS = Path(__file__).parent / 'splits'
@@ -38,7 +38,8 @@ class Sequence:
         frames: folder of the frames, or a video file.
         annotation: file of the boxes.
         template: file name of frame number N, None where all files count, in their order.
-        start: number of the frame of the first box that counts.
+        start: number of the frame of the first box that counts; of files in their order see
+            :func:`frames_from`.
         skipped: boxes before that.
         flags: files with a value for each box.
     """
@@ -258,6 +259,22 @@ def part_of_video(name: str) -> tuple[str, int]:
     return video, OTB_STARTS.get(name, 1)
 
 
+def frames_from(start: int, names: Iterable[str], count: int | None) -> list[str]:
+    """The files of a sequence's frames in order, of those in its folder.
+
+    Args:
+        start: number of the first frame, see :func:`part_of_video`; it counts only if there are
+            not just as many files as boxes.
+        names: of all files.
+        count: number of boxes, None if it is not known.
+    """
+    names = in_order(names)
+    if start > 1 and len(names) != count:
+        return [name for name in names
+                if Path(name).stem.isdigit() and int(Path(name).stem) >= start]
+    return names
+
+
 def uav123(root: Path) -> list[Sequence]:
     """UAV123's sequences that have boxes."""
     sequences = []
@@ -349,8 +366,22 @@ def read_polygons(path: Path, frames: int) -> np.ndarray:
 
 
 def own(root: Path) -> list[Sequence]:
-    """Sequences of own data, see :mod:`mmct.formats.own`."""
-    return [Sequence(item.name, f'{item.stem}.txt', None, 0) for item in own_items(root)]
+    """Sequences of own data, see :mod:`mmct.formats.own`; also those of UAV123 that are there."""
+    if (root / 'anno/UAV123').is_dir():
+        return [replace(sequence, template=None) for sequence in uav123(root)
+                if (root / sequence.frames).is_dir()]
+    found = []
+    for item in own_items(root):
+        inside = sorted(filter(GROUND_TRUTH.fullmatch, names_in(item)))
+        if not inside or (root / f'{item.stem}.txt').is_file():
+            found.append(Sequence(item.name, f'{item.stem}.txt', None, 0))
+            continue
+        frames = frame_folder(item).relative_to(root).as_posix()
+        for file in inside:
+            annotation = f'{item.name}/{file}'
+            start = part_of_video(sequence_name(annotation))[1]
+            found.append(Sequence(frames, annotation, None, start))
+    return found
 
 
 LAYOUTS = dict(

@@ -81,6 +81,7 @@ class TorchNetwork:
     @torch.inference_mode()
     def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        self.info.check_memories(memories)
         batch = encoded[0]  # of one target, whose templates are not copied
         if len(encoded) > 1:
             batch = {name: torch.cat([own[name] for own in encoded]) for name in batch}

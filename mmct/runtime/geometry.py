@@ -74,8 +74,11 @@ def check_frame(frame: np.ndarray) -> None:
         ValueError: it is not (H, W, 3) uint8, has no pixel, or is no frame at all.
     """
     if not isinstance(frame, np.ndarray):
-        raise ValueError(f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; a video that '
-                         'has ended, or a file that cannot be read, gives None')
+        raise ValueError(
+            f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; '
+            + ('a video that has ended, or a file that cannot be read, gives None'
+               if frame is None else 'give a NumPy array in BGR, as cv2.imread does: of a PIL '
+               "image np.array(image.convert('RGB'))[..., ::-1]"))
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
 
@@ -112,7 +115,8 @@ def padding_mask(frame_shape: Sequence[int], box: Sequence[float], factor: float
     return rows[:, None] | columns[None, :]
 
 
-def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, size: int) -> Box:
+def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, size: int,
+                stretched: bool = False) -> Box:
     """Express a box in the coordinates of a crop (the training target).
 
     The centre of the crop is (size - 1) / 2 here and size / 2 in ``map_back``: the two are not
@@ -122,6 +126,8 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
         box: x, y, w, h of the target in frame pixels.
         crop_box: the box that was given to ``crop_square``.
         scale, size: of that crop.
+        stretched: in units of one pixel less, as SUTrack has it, which everywhere else takes them
+            for units of the crop's side.
 
     Returns:
         x, y, w, h in units of the crop's side; outside [0, 1] where the crop cuts the target.
@@ -131,7 +137,23 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
     cx = (size - 1) / 2 + ((x + 0.5 * w) - (crop_x + 0.5 * crop_w)) * scale
     cy = (size - 1) / 2 + ((y + 0.5 * h) - (crop_y + 0.5 * crop_h)) * scale
     w, h = w * scale, h * scale
-    return (cx - 0.5 * w) / size, (cy - 0.5 * h) / size, w / size, h / size
+    unit = size - 1 if stretched else size
+    return (cx - 0.5 * w) / unit, (cy - 0.5 * h) / unit, w / unit, h / unit
+
+
+def template_box(box: Sequence[float], scale: float, size: int,
+                 stretched: bool = False) -> np.ndarray:
+    """The box that a template was cut around, in that crop; as :func:`box_to_crop`.
+
+    Returns:
+        float32 (4,) x, y, w, h in pixels of the crop.
+    """
+    if not stretched:
+        return np.array([value * size for value in box_to_crop(box, box, scale, size)], np.float32)
+    # Step by step in float32, because there an edge decides whole rows of pixels.
+    sides = np.array(box[2:], np.float32) * np.float32(scale)
+    corner = np.float32((size - 1) / 2) - np.float32(0.5) * sides
+    return np.concatenate([corner, sides]) / np.float32(size - 1) * np.float32(size)
 
 
 def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size: int) -> Box:
@@ -206,7 +228,8 @@ def hann_window(n: int) -> np.ndarray:
 
 
 def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
-                  window: np.ndarray | None = None) -> tuple[Box, float]:
+                  window: np.ndarray | None = None, windowed_score: bool = False
+                  ) -> tuple[Box, float]:
     """Read the box off the maps of a centre head.
 
     Args:
@@ -214,6 +237,7 @@ def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
         size: (2, n, n), w and h in [0, 1].
         offset: (2, n, n), x and y in cells.
         window: (n, n) weight of the score that decides the cell; None for none.
+        windowed_score: give the score after the window.
 
     Returns:
         cx, cy, w, h in [0, 1] of the search crop, and the network's own score, before the window,
@@ -221,11 +245,12 @@ def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
     """
     n = size.shape[-1]
     score = score.reshape(n, n)
-    row, column = divmod(int(np.argmax(score if window is None else score * window)), n)
+    response = score if window is None else score * window
+    row, column = divmod(int(np.argmax(response)), n)
     cx = (column + float(offset[0, row, column])) / n
     cy = (row + float(offset[1, row, column])) / n
     box = cx, cy, float(size[0, row, column]), float(size[1, row, column])
-    return box, float(score[row, column])
+    return box, float((response if windowed_score else score)[row, column])
 
 
 def _floats(box: Sequence[float]) -> Box:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from mmtrack.registry import DATASETS
 
 from mmct.datasets import collate_pairs
-from mmct.datasets.sampling import make_sampling, sample_mixformer, sample_pair, sample_trident
+from mmct.datasets.sampling import (
+    make_sampling,
+    sample_mixformer,
+    sample_pair,
+    sample_sutrack,
+    sample_trident,
+)
 from mmct.datasets.transforms.load import middle_box
 
 CROP = {'type': 'CropPair', 'size': [32, 64], 'factor': [2, 5], 'center_jitter': [0, 4.5],
@@ -172,10 +178,61 @@ def test_windows_of_the_score():
     assert {online % 2 for _, online, _ in clips} == {0, 1}  # visible or not
 
 
+# SUTrack
+
+@property_test(1)
+def test_any_clip_around_a_base(video, max_gap, seed):
+    length, visible = video
+    templates, searches = sample_sutrack(
+        np.random.default_rng(seed), visible, length, max_gap, num_templates=1 + seed % 3)
+    assert (len(templates), len(searches)) == (1 + seed % 3, 1)
+    frames = templates + searches
+    assert set(frames) <= set(visible.tolist())
+    assert frames in (sorted(frames), sorted(frames, reverse=True))
+    assert max(frames) - min(frames) < 2 * max_gap
+
+
+def test_windows_around_a_base():
+    clips = list(draws(sample_sutrack, range(3000), 3000, 40000, num_templates=1))
+    gaps = Counter(abs(first - search) for first, search in clips)
+    assert max(gaps) > 700
+    assert max(gaps) < 800
+    assert gaps[0] > 0  # the same frame may be template and search frame
+    rising = sum(first < search for first, search in clips)
+    falling = sum(first > search for first, search in clips)
+    assert rising == pytest.approx(falling, rel=0.03)
+    # Of bases 0 … 2999 all frames but those near the ends are as likely.
+    middle = [sum(lo <= frame < lo + 200 for clip in clips for frame in clip)
+              for lo in range(400, 2600, 200)]
+    assert np.std(middle) < 0.05 * np.mean(middle)
+
+
+def test_clips_around_a_base_by_chance():
+    """Two frames in reach of each other, three draws: each way as often as it should."""
+    clips = Counter(draws(sample_sutrack, [3, 7], 30, 40000))
+    # Drawn are 0 to 3 times the second frame; both orders of what differs.
+    eighth = pytest.approx(5000, rel=0.07)
+    assert clips == {
+        (3, 3, 3): eighth, (7, 7, 7): eighth,
+        (3, 3, 7): pytest.approx(7500, rel=0.07), (7, 3, 3): pytest.approx(7500, rel=0.07),
+        (3, 7, 7): pytest.approx(7500, rel=0.07), (7, 7, 3): pytest.approx(7500, rel=0.07)}
+
+
+def test_reach_of_a_base():
+    """max_gap frames before it are in reach, max_gap after it are not."""
+    clips = set(draws(sample_sutrack, [0, 10], 30, 2000, max_gap=10, num_templates=1))
+    # From base 10 both are seen, from base 0 only itself.
+    assert clips == {(0, 0), (10, 10), (0, 10), (10, 0)}
+    assert set(draws(sample_sutrack, [0, 10], 30, 400, max_gap=9, num_templates=1)) == {
+        (0, 0), (10, 10)}
+    counts = Counter(draws(sample_sutrack, [0, 10], 30, 20000, max_gap=10, num_templates=1))
+    assert counts[0, 0] == pytest.approx(12500, rel=0.05)  # ½ of base 0, ¼ of those of base 10
+
+
 # By config
 
 @pytest.mark.parametrize(('kind', 'templates', 'least'), [
-    ('pair', 1, 5), ('mixformer', 2, 7), ('trident', 2, 7)])
+    ('pair', 1, 5), ('mixformer', 2, 7), ('trident', 2, 7), ('sutrack', 2, 7)])
 def test_an_image_gives_itself(kind, templates, least):
     sampling = make_sampling({'type': kind, 'max_gap': 30})
     assert sampling.min_visible == least
@@ -191,10 +248,23 @@ def test_an_image_gives_itself(kind, templates, least):
     ({'type': 'quartet'}, r"sampling.type='quartet' is not one of \['pair', 'mixformer', 'tri"),
     ({'max_gap': 3}, 'sampling.type=None is not'),
     ({'type': 'pair', 'gap': 3}, r"sampling.gap: 'pair' has no such setting; it has \['max_gap'\]"),
-    ({'type': 'pair', 'max_gap': 1}, r'sampling.max_gap=1 must be in \[2, inf\)')])
+    ({'type': 'pair', 'max_gap': 1}, r'sampling.max_gap=1 must be in \[2, inf\)'),
+    ({'type': 'mixformer', 'num_templates': 3}, "'mixformer' has no such setting"),
+    ({'type': 'sutrack', 'num_templates': 65},
+     r'sampling.num_templates=65 must be in \[1, 64\], a whole number')])
 def test_samplings_that_are_not_there(config, message):
     with pytest.raises(ValueError, match=message):
         make_sampling(config)
+
+
+@pytest.mark.parametrize(('number', 'least'), [(1, 5), (3, 9)])
+def test_number_of_templates(number, least):
+    sampling = make_sampling({'type': 'sutrack', 'num_templates': number})
+    assert (sampling.num_templates, sampling.min_visible) == (number, least)
+    rng = np.random.default_rng(0)
+    assert sampling.frames(rng, np.zeros(1, int), 1) == ([0] * number, [0])
+    templates, searches = sampling.frames(rng, np.arange(90), 90)
+    assert (len(templates), len(searches)) == (number, 1)
 
 
 def test_more_frames_have_to_be_visible_than_of_pairs(lasot, warnings):

@@ -63,6 +63,30 @@ def test_crop_without_content_is_given_up(box):
     assert crop_pair()(pair(boxes=(box, BOX))) is None
 
 
+def test_stretched_boxes():
+    """In units of one pixel less; they leave as such pixels times S / (S − 1), as packed."""
+    plain = crop_pair()(pair())
+    stretched = build('CropPair', size=[32, 64], factor=[2, 4], center_jitter=[0, 3],
+                      scale_jitter=[0, 0.25], stretched=True)(pair())
+    for size, own, box in zip((32, 64), stretched['boxes'], plain['boxes'], strict=True):
+        assert own == pytest.approx([value * size / (size - 1) for value in box])
+    # The middle of a template is that of its pixels.
+    x, y, w, h = stretched['boxes'][0]
+    assert (x + w / 2, y + h / 2) == pytest.approx((0.5, 0.5))
+    assert all(np.array_equal(*crops) for crops in zip(plain['img'], stretched['img']))
+    packed = build('PackPair')(stretched)['data_samples'].gt_instances.bboxes[0]
+    assert packed == pytest.approx([32 * x, 32 * y, 32 * (x + w), 32 * (y + h)])
+
+
+def test_crops_of_nothing_but_padding_are_kept_if_wanted():
+    keep = build('CropPair', size=[32, 64], factor=[2, 4], center_jitter=[0, 3],
+                 scale_jitter=[0, 0.25], keep_padding=True)
+    assert not keep(pair(boxes=((900, 900, 9, 9), BOX)))['img'][0].any()
+    assert keep(pair(boxes=((20, 10, 0, 9), BOX))) is None
+    same = [steps(pair())['img'] for steps in (keep, crop_pair())]
+    assert all(np.array_equal(*crops) for crops in zip(*same))
+
+
 def test_crop_settings_must_match():
     with pytest.raises(ValueError, match=r'CropPair.factor=\[2\] must be a list of 2 values'):
         build('CropPair', size=[32, 64], factor=[2], center_jitter=[0, 3], scale_jitter=[0, 0])
@@ -86,6 +110,10 @@ def test_joint_flip_takes_both_frames():
     again = build('FlipPair', prob=1)(after)
     assert again['boxes'] == [BOX, BOX]
     assert build('FlipPair', prob=0)(pair())['boxes'] == [BOX, BOX]
+    shifted = build('FlipPair', prob=1, shift=1)(pair())
+    assert shifted['boxes'] == [(70 - 1 - 20 - 16, 10, 16, 9)] * 2
+    with pytest.raises(ValueError, match=r"FlipPair.shift='1' must be in \(-inf, inf\)"):
+        build('FlipPair', prob=1, shift='1')
 
 
 def test_crops_flip_by_themselves():

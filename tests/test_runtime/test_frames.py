@@ -5,10 +5,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawing.video import VideoFile
 
 from mmct.runtime import frames as module
 from mmct.runtime.frames import Frames, Video, count_frames, read_image
-from mmct.runtime.video import VideoFile
 
 APPLE = b'\0\5\x16\7\0\2\0\0Mac OS X        \0\2\xb0\xff'  # what macOS puts into ._NAME
 LENGTH = 90

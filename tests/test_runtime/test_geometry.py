@@ -21,6 +21,7 @@ from mmct.runtime.geometry import (
     map_back,
     only_padding,
     padding_mask,
+    template_box,
 )
 
 FACTORS = st.sampled_from([2.0, 4.0, 5.0])
@@ -88,6 +89,26 @@ def test_targets_of_the_published_code(golden):
         box = box_to_crop(
             item['gt_xywh'], item['crop_box_xywh'], item['resize_factor'], item['size'])
         assert list(box) == item['gt_in_crop_xywh']
+
+
+def test_sutracks_targets_of_the_published_code(golden):
+    tensors = np.load(golden('sutrack') / 'tensors.npz')
+    for kind, factor, size in (('template', 2, 112), ('search', 4, 224)):
+        around, targets, expected = (tensors[f'crop.{kind}.{name}'].astype(float) for name in (
+            'box_extract', 'box_gt', 'box_in_crop_xywh'))
+        for box, target, own in zip(around, targets, expected, strict=True):
+            scale = size / math.ceil(math.sqrt(box[2] * box[3]) * factor)
+            assert box_to_crop(target, box, scale, size, stretched=True) == pytest.approx(
+                own, abs=1e-6)
+
+
+def test_boxes_of_templates():
+    box, scale = (3., 4., 30., 20.), 0.4
+    for stretched in (False, True):
+        found = template_box(box, scale, 32, stretched)
+        assert found.dtype == np.float32
+        assert found == pytest.approx(
+            [32 * value for value in box_to_crop(box, box, scale, 32, stretched)], rel=1e-6)
 
 
 def test_windows_of_the_published_code(golden):
@@ -204,6 +225,10 @@ def test_decode_center():
     box, value = decode_center(score, size, offset, hann_window(4))
     assert box == (2.5 / 4, 0.75 / 4, 0.25, 0.75)
     assert value == 0.5
+    # Or it is the one behind the window.
+    windowed = decode_center(score, size, offset, hann_window(4), windowed_score=True)
+    assert windowed == (box, 0.5 * hann_window(4)[1, 2])
+    assert decode_center(score, size, offset, windowed_score=True)[1] == 0.6
 
 
 def test_needs_no_framework():

@@ -9,9 +9,15 @@ from disc import BOX, moving_disc
 
 from mmct.runtime import Tracker, update_many
 from mmct.runtime.frames import Frames
-from mmct.runtime.geometry import box_to_crop, crop_square
+from mmct.runtime.geometry import box_to_crop, crop_square, template_box
 from mmct.runtime.network import NetworkInfo
-from mmct.runtime.templates import POLICIES, BestOfInterval, Fixed, make_policy
+from mmct.runtime.templates import (
+    POLICIES,
+    BestOfInterval,
+    Fixed,
+    RecentConfident,
+    make_policy,
+)
 
 FIXED = {'type': 'Fixed'}
 
@@ -90,6 +96,9 @@ def test_fixed_keeps_the_first():
      r'^template policy BestOfInterval: interval=0 must be in \[1, inf\), a whole number$'),
     ({'type': 'BestOfInterval', 'threshold': 2}, r'threshold=2 must be in \[0, 1\]$'),
     ({'type': 'BestOfInterval', 'decay': 0.}, r'decay=0.0 must be in \(0, 1\]$'),
+    ({'type': 'RecentConfident', 'copies': 65}, r'copies=65 must be in \[1, 64\]'),
+    ({'type': 'RecentConfident', 'interval': 2.5}, r'interval=2.5 must be in \[1, inf\), a whole'),
+    ({'type': 'RecentConfident', 'threshold': -1}, r'threshold=-1 must be in \[0, 1\]$'),
 ])
 def test_policies_that_are_none(config, message):
     with pytest.raises(ValueError, match=message) as caught:
@@ -163,6 +172,103 @@ def test_a_new_target_starts_anew():
     policy.observe(1, .6, lambda: (crops[3], np.zeros(4)))
     policy.observe(2, .1, lambda: pytest.fail('not a good frame'))
     assert policy.current(3)[0][:, 0, 0, 0].tolist() == [2, 3]
+
+
+def recent_frames(scores, **arguments):
+    """Frames that the templates of ``RecentConfident`` come from after each score."""
+    policy, found = RecentConfident(**arguments), []
+
+    def made(frame):
+        return np.full((2, 2, 3), frame, np.uint8), np.float32([frame, 0, 1, 1])
+
+    policy.start(*made(0))
+    before = policy.current(1)
+    found.append(before[1][:, 0].astype(int).tolist())
+    for frame, score in enumerate(scores, 1):
+        policy.observe(frame, score, lambda frame=frame: made(frame))
+        crops, boxes = after = policy.current(frame + 1)
+        assert np.array_equal(crops[:, 0, 0, 0], boxes[:, 0])
+        found.append(boxes[:, 0].astype(int).tolist())
+        # The same object if nothing changed: it would be encoded anew.
+        assert (after is before) == (found[-1] == found[-2])
+        before = after
+    return found
+
+
+@pytest.mark.parametrize(('scores', 'arguments', 'expected'), [
+    # The score of the last frame of an interval counts, and no other.
+    ([.9, .9, .6, .1, .1, .8], {'interval': 3, 'threshold': .5}, [[0, 0]] * 3 + [[0, 3]] * 3 + [[
+        0, 6]]),
+    # At the threshold is not above it, and no template comes back.
+    ([.75, .5, .75, .25], {'interval': 1, 'threshold': .5},
+     [[0, 0], [0, 1], [0, 1], [0, 3], [0, 3]]),
+    # The oldest one but the first gives way.
+    ([.9] * 4, {'interval': 1, 'copies': 3}, [[0, 0, 0], [0, 0, 1], [0, 1, 2], [0, 2, 3],
+                                              [0, 3, 4]]),
+    ([.9] * 3, {'interval': 1, 'copies': 1}, [[0]] * 4),
+    ([.8] * 25, {}, [[0, 0]] * 25 + [[0, 25]]),
+    ([.7] * 25, {}, [[0, 0]] * 26),
+])
+def test_recent_confident(scores, arguments, expected):
+    assert recent_frames(scores, **arguments) == expected
+
+
+@pytest.mark.parametrize('name', ['teacher_two_templates', 'teacher_one_template',
+                                  'student_two_templates'])
+def test_recorded_updates(golden, name):
+    """Of the published loop, given its scores."""
+    content = json.loads((golden('sutrack') / 'track_crossing.json').read_text())
+    run = content[name]
+    found = recent_frames(run['scores'][1:], copies=run['num_templates'],
+                          interval=run['update_interval'], threshold=run['update_threshold'])
+    updates = [frame for frame in range(1, len(found)) if found[frame] != found[frame - 1]]
+    assert updates == run['updates_after_frame']
+    assert (len(updates) > 5) == (run['num_templates'] == 2)
+
+
+def test_recorded_boxes_of_templates(golden):
+    """To the last bit, as an edge decides whole rows of pixels."""
+    folder = golden('sutrack')
+    boxes = json.loads((folder / 'track_crossing.json').read_text())[
+        'teacher_two_templates']['boxes_xywh']
+    tensors = np.load(folder / 'tensors.npz')
+    for frame, name in ((0, 'init.box0'), (24, 'f24.box1_after'), (52, 'f52.box1_after')):
+        box = boxes[frame]
+        scale = 112 / math.ceil(math.sqrt(box[2] * box[3]) * 2)
+        expected = tensors[f'track.{name}'][0] * np.float32(112)
+        found = template_box(box, scale, 112, stretched=True)
+        assert found.dtype == np.float32
+        # The given box has no digits that were cut off.
+        np.testing.assert_allclose(found, expected, rtol=0, atol=0 if frame == 0 else 1e-3)
+
+
+def test_boxes_and_scores_of_a_network_that_asks_for_them():
+    """Stretched boxes of templates, the score behind the window."""
+    class Centre(Watching):
+        def __init__(self):
+            super().__init__(FIXED)
+            self.info = replace(self.info, head='center', stretched_boxes=True,
+                                windowed_score=True)
+
+        def step(self, encoded, crops, memories=None):
+            score = np.full((1, 1, 4, 4), .5, np.float32)
+            return {'score': score, 'size': score.repeat(2, axis=1) / 2,
+                    'offset': score.repeat(2, axis=1) * 0 + 1}
+
+    frames, network = list(moving_disc(3)), Centre()
+    tracker = Tracker(network)
+    tracker.init(frames[0], BOX)
+    found = network.encoded[0][1][0]
+    plain = 16 / math.ceil(math.sqrt(BOX[2] * BOX[3]) * 2)
+    sides = [side * plain for side in BOX[2:]]
+    middle = (16 - 1) / 2
+    corner = [middle - side / 2 for side in sides]
+    assert found == pytest.approx([value / 15 * 16 for value in (*corner, *sides)], rel=1e-6)
+    _, score = tracker.update(frames[1])
+    peak = 0.5 * (1 - math.cos(2 * math.pi * 2 / 5))
+    assert score == pytest.approx(.5 * peak**2, rel=1e-6)
+    network.info = replace(network.info, windowed_score=False)
+    assert tracker.update(frames[2])[1] == .5
 
 
 class Recorded:
@@ -256,6 +362,7 @@ def test_what_differs_is_said_in_words():
     assert one.differences(replace(other, head='edge', search_factor=5., memory=(1, 8))) == (
         'search factor 4.0, not 5.0; head corner, not edge; memory (0, 0), not (1, 8); template '
         'policy Fixed(), not BestOfInterval(interval=9)')
+    assert replace(one, windowed_score=True).differences(one) == 'windowed score True, not False'
 
 
 def test_making_a_policy_leaves_its_config_as_it_is():
@@ -361,3 +468,65 @@ def test_boxes_belong_to_the_caller(many):
                 box[:] = first[:] = 0, 0, 1, 1
         found.append(boxes)
     assert found[0] == found[1]
+
+
+class Breaking(Watching):
+    """A network that breaks where it is told to: at a step, at a target, or at its template."""
+    at = None
+
+    def encode(self, crops, boxes):
+        if self.at == 'encode' and len(self.encoded) == 3:
+            raise RuntimeError('no memory')
+        return super().encode(crops, boxes)
+
+    def step(self, encoded, crops, memories=None):
+        outputs = super().step(encoded, crops, memories)
+        if self.at == 'step':
+            raise KeyboardInterrupt
+        if self.at == 'target':
+            outputs['box'][-1] = np.nan
+        return outputs
+
+
+@pytest.mark.parametrize('at', ['step', 'target', 'encode', 'frame'])
+def test_all_targets_move_or_none(at):
+    """A frame of another size, in which the second target would get a new template."""
+    policy = {'type': 'BestOfInterval', 'interval': 3, 'threshold': 0.}
+    frames, network = moving_disc(6), Breaking(policy)
+    trackers, others = ([Tracker(network) for _ in range(2)] for _ in range(2))
+    targets = [BOX, (20., 30., 30., 18.)]
+    for pair in (trackers, others):
+        network.encoded.clear()
+        for follower, box in zip(pair, targets, strict=True):
+            follower.init(frames[0], box)
+        for frame in frames[1:3]:
+            update_many(pair, frame)
+    smaller = np.ascontiguousarray(frames[3][:100, :120])
+    network.at = at
+    kind = {'step': KeyboardInterrupt, 'encode': RuntimeError}.get(at, ValueError)
+    for _ in range(2):
+        with pytest.raises(kind):
+            update_many(trackers, None if at == 'frame' else smaller)
+        with pytest.raises(kind):
+            trackers[1].update(None if at == 'frame' else smaller)
+    network.at = None
+    for frame in (frames[3], smaller, frames[4]):
+        network.encoded = network.encoded[:2]
+        found = update_many(trackers, frame)
+        network.encoded = network.encoded[:2]
+        assert found == update_many(others, frame)
+
+
+def test_a_tracker_twice():
+    tracker = Tracker(Watching(FIXED))
+    tracker.init(moving_disc(1)[0], BOX)
+    with pytest.raises(ValueError, match='given a tracker twice; a target needs a tracker of its'):
+        update_many([tracker, tracker], moving_disc(1)[0])
+
+
+def test_the_box_of_a_tracker_is_a_copy():
+    tracker = Tracker(Watching(FIXED))
+    tracker.init(moving_disc(1)[0], BOX)
+    box = tracker.box
+    box[:] = 0, 0, 1, 1
+    assert tracker.box == list(BOX)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from benchmarks.complexity import count_macs, count_parameters
 from benchmarks.speed import step_times
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,7 +16,6 @@ from mmengine.config import Config, ConfigDict
 from mmtrack.registry import MODELS
 
 from mmct.api import fuse_for_inference
-from mmct.evaluation.complexity import count_parameters, count_parts
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 from mmct.utils.files import atomic_write, write_text
@@ -97,7 +97,7 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
         ValueError: a choice does not go with the teacher or student of the config.
     """
     teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
-    head_dims, patch = head_width(teacher), teacher.get('patch_size', 16)
+    head_dims, patch = head_width(teacher), teacher.get('patch_size') or 16
     shapes = [Shape(*values) for values in itertools.product(
         *(choices[field.name] for field in fields(Shape)))]
     for shape in shapes:
@@ -119,7 +119,7 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
 def default_choices(config: Config) -> dict[str, list]:
     """Half a teacher and less, on its own crops and the next smaller ones."""
     teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
-    head_dims, patch = head_width(teacher), teacher.get('patch_size', 16)
+    head_dims, patch = head_width(teacher), teacher.get('patch_size') or 16
     full = teacher.embed_dims // head_dims
     choices = dict(
         layers=sorted({max(teacher.depth // k, 1) for k in (6, 4, 3, 2)}),
@@ -138,7 +138,7 @@ def template_size(config: Config, shape: Shape) -> int:
     """Side of the template crop, in whole patches, in about the teacher's proportion to the search
     crop."""
     teacher = settings(config.model.teacher.backbone)
-    patch = teacher.get('patch_size', 16)
+    patch = teacher.get('patch_size') or 16
     patches = shape.search_size * teacher.template_size / teacher.search_size / patch
     return max(round(patches), 1) * patch
 
@@ -188,7 +188,7 @@ def measure(configs: dict[Shape | None, dict], steps: int = 15,
         for shape, cfg in configs.items():
             tracker = fuse_for_inference(MODELS.build(cfg))
             if shape not in costs:
-                costs[shape] = count_parts(tracker).step, count_parameters(tracker)
+                costs[shape] = count_macs(tracker).step, count_parameters(tracker)
             times[shape].append(step_times(
                 Tracker(TorchNetwork(tracker)), [noise] * (WARM_UP + steps), BOX, WARM_UP))
             progress()

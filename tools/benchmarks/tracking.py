@@ -18,12 +18,12 @@ from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
 from mmct.deploy import export_tracker
 from mmct.deploy.calibration import noise
-from mmct.evaluation.complexity import Macs, count_parameters, count_parts
 from mmct.models.torch_network import DTYPES, TorchNetwork
 from mmct.models.trackers import OneStreamTracker
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
 
+from .complexity import Macs, count_macs, count_parameters
 from .full_form import FullForm
 from .machine import PeakMemory
 from .peers import OPENCV, ORIGINAL, Peer
@@ -213,7 +213,7 @@ def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
 
 def cost_of(tracker: OneStreamTracker) -> Cost:
     """What a tracker costs, its batch norms folded or not."""
-    return Cost(count_parts(tracker), count_parameters(tracker))
+    return Cost(count_macs(tracker), count_parameters(tracker))
 
 
 def peers(file: Path) -> list[Peer]:

@@ -14,10 +14,11 @@ from mmtrack.registry import MODELS
 from torch import nn
 
 from mmct.checkpoint import save_tracker
-from mmct.evaluation.complexity import macs_of
+from mmct.datasets.sampling import make_sampling
 from mmct.models import ReplacementDistiller
 from mmct.models.structures import Clip
 
+from .complexity import macs_of
 from .machine import PeakMemory
 from .published_step import KeptAttention
 from .tracking import without_elimination
@@ -150,8 +151,7 @@ class Step:
             if isinstance(self.model, ReplacementDistiller):
                 losses = self.model.losses(clip, clip, gates)
             else:
-                prediction = next(self.model.predictions(clip))
-                losses = self.model.head.loss(prediction, clip.gt_boxes[:, 0])
+                losses = self.model.losses(clip)
         total, _ = self.model.parse_losses(losses)
         total.backward()
         if update:
@@ -187,15 +187,19 @@ class Step:
 
 
 def noise(config: Config, size: int, device: str = 'cpu') -> Clip:
-    """A batch of crops without meaning, targets near the middle."""
+    """A batch of crops without meaning, targets near the middle, of as many templates and search
+    frames as are trained on."""
     backbone = config.model.student.backbone
+    sampling = make_sampling(config.train_dataloader.dataset.get('sampling', dict(type='pair')))
     rng = torch.Generator().manual_seed(0)
-    templates, searches = (torch.randn(size, 1, 3, side, side, generator=rng)
-                           for side in (backbone.template_size, backbone.search_size))
+    templates, searches = (torch.randn(size, count, 3, side, side, generator=rng)
+                           for count, side in (
+                               (sampling.num_templates, backbone.template_size),
+                               (sampling.num_searches, backbone.search_size)))
     template_boxes = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]]) * backbone.template_size
     return Clip(*(part.to(device) for part in (
-        templates, template_boxes.repeat(size, 1, 1), searches,
-        torch.rand(size, 1, 4, generator=rng) * 0.3 + 0.35)))
+        templates, template_boxes.repeat(size, sampling.num_templates, 1), searches,
+        torch.rand(size, sampling.num_searches, 4, generator=rng) * 0.3 + 0.35)))
 
 
 def patterns(prob: float, stages: int, steps: int) -> list[list[bool]]:

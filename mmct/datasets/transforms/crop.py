@@ -28,11 +28,14 @@ class CropPair(BaseTransform):
         center_jitter: range of the shift of the centre, in units of sqrt(w * h).
         scale_jitter: standard deviation of the logarithm of the box's width and height.
         student_size: side in pixels of the crops of a student of another resolution.
+        keep_padding: do not give up samples that show nothing but padding.
+        stretched: give boxes as SUTrack has them, see :func:`mmct.runtime.geometry.box_to_crop`.
     """
 
     def __init__(self, size: Sequence[int], factor: Sequence[float],
                  center_jitter: Sequence[float], scale_jitter: Sequence[float],
-                 student_size: Sequence[int] | None = None) -> None:
+                 student_size: Sequence[int] | None = None, keep_padding: bool = False,
+                 stretched: bool = False) -> None:
         check_numbers('CropPair.size', size, '[1, 4096]', 2, whole=True)
         check_numbers('CropPair.factor', factor, '(0, 100]', 2)
         check_numbers('CropPair.center_jitter', center_jitter, '[0, 1000]', 2)
@@ -41,6 +44,7 @@ class CropPair(BaseTransform):
         if student_size is not None:
             check_numbers('CropPair.student_size', student_size, '[1, 4096]', 2, whole=True)
         self.student_size = student_size
+        self.keep_padding, self.stretched = keep_padding, stretched
 
     def transform(self, results: dict) -> dict | None:
         """Crop ``img``, frames (H, W, 3), around ``boxes`` x, y, w, h in their pixels."""
@@ -49,7 +53,7 @@ class CropPair(BaseTransform):
             size, factor, center, scale = self.settings[kind]
             jittered = jitter_box(results['rng'], box, center, scale)
             try:
-                if only_padding(frame.shape, jittered, factor, size):
+                if not self.keep_padding and only_padding(frame.shape, jittered, factor, size):
                     return None
                 patch = cut_square(frame, jittered, factor)
             except ValueError:  # no area, or a jitter beyond all measure
@@ -59,7 +63,7 @@ class CropPair(BaseTransform):
             crops.append(cv2.resize(patch, (size, size)))
             if self.student_size:
                 student_crops.append(cv2.resize(patch, (self.student_size[kind], ) * 2))
-            boxes.append(box_to_crop(box, jittered, size / len(patch), size))
+            boxes.append(box_to_crop(box, jittered, size / len(patch), size, self.stretched))
         results['img'], results['boxes'] = crops, boxes
         if self.student_size:
             results['student_img'] = student_crops

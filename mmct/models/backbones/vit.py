@@ -61,4 +61,5 @@ def init_as_mae(layers: nn.Module) -> None:
     for module in layers.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

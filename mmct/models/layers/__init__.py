@@ -4,10 +4,11 @@ from .elimination import EliminatingBlock, box_tokens, centre_tokens
 from .patch_embed import ConvStem, PatchEmbed
 from .restricted_block import RestrictedBlock
 from .separable_block import SeparableBlock
+from .swiglu_block import SwiGLUBlock
 from .tokens import Tokens, resize_grid, run_layers
 
 __all__ = [
     'Attention', 'Block', 'ConvStem', 'EliminatingBlock', 'Mlp',
-    'PatchEmbed', 'RestrictedBlock', 'SeparableBlock', 'Tokens', 'box_tokens', 'centre_tokens',
-    'resize_grid', 'run_layers'
+    'PatchEmbed', 'RestrictedBlock', 'SeparableBlock', 'SwiGLUBlock', 'Tokens', 'box_tokens',
+    'centre_tokens', 'resize_grid', 'run_layers'
 ]

@@ -14,7 +14,7 @@ TEMPLATE_RANGES = ('ALL', 'CTR_POINT', 'CTR_REC', 'GT_BOX')
 
 # Rows (and columns) of the template's token grid that stand for its centre, by grid size.
 # The published tables, kept as they are: no formula gives all of them.
-_CENTRE_POINT = {7: (3, ), 8: (3, ), 12: (5, ), 14: (6, )}
+_CENTRE_POINT = {7: (3, ), 8: (3, ), 12: (5, ), 14: (6, ), 16: (7, ), 24: (11, )}
 _CENTRE_RECT = {7: (3, ), 8: (3, 4), 12: (5, 6)}
 
 
@@ -39,16 +39,17 @@ def centre_tokens(template_range: str, grid: int) -> Tensor:
 
 
 def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> Tensor:
-    """(B, Lz) bool: the template tokens under the target's box (``GT_BOX``).
+    """(B, T·Lz) bool: the template tokens under the target's boxes (``GT_BOX``).
 
     Args:
-        boxes_xywh: (B, 4) x, y, w, h in pixels of the template crop.
+        boxes_xywh: (B, T, 4) x, y, w, h in pixels of the template crops, or (B, 4) of one each.
 
     Raises:
-        ValueError: a box covers no token.
+        ValueError: the boxes of a sample cover no token.
     """
-    pixels = boxes_xywh.new_zeros(len(boxes_xywh), 1, template_size, template_size)
-    for mask, box in zip(pixels, boxes_xywh.tolist()):
+    boxes = boxes_xywh.reshape(-1, 4)
+    pixels = boxes.new_zeros(len(boxes), 1, template_size, template_size)
+    for mask, box in zip(pixels, boxes.tolist()):
         x, y, w, h = box
         # End points as published: one row and column less than the box is wide.
         rows = slice(max(int(y), 0), max(int(y + h - 1), 0))
@@ -56,11 +57,12 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
         mask[0, rows, columns] = 1.
     tokens = F.interpolate(
         pixels, scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
-    focus = tokens.flatten(1) != 0
+    focus = (tokens != 0).reshape(len(boxes_xywh), -1)
     empty = (~focus.any(dim=1)).nonzero().flatten().tolist()
     if empty:
+        own = ', '.join(str(box) for box in boxes_xywh[empty[0]].reshape(-1, 4).tolist())
         raise ValueError(
-            f'template box {boxes_xywh[empty[0]].tolist()} (x, y, w, h in pixels of the template '
+            f'template box {own} (x, y, w, h in pixels of the template '
             'crop) covers no token; elimination.template_range="GT_BOX" needs a larger target')
     return focus
 
@@ -69,12 +71,12 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
 class EliminatingBlock(Block):
     """A block that keeps ``ceil(ratio · L)`` of the L search tokens (OSTrack, section 3.2).
 
-    Ranked is the attention, after softmax over all tokens, that chosen template tokens pay to
-    each search token, averaged over those tokens and the heads.
+    Ranked is the attention, after softmax over all tokens, that chosen tokens of all templates pay
+    to each search token, averaged over those tokens and the heads.
 
     Args:
         keep_ratio: share kept at test.
-        centre: (Lz,) bool, the template tokens that rank; None: those under the target's box
+        centre: (Lz,) bool, the tokens of a template that rank; None: those under the target's box
             (``GT_BOX``).
         template_size: side of the template crop in pixels, for ``GT_BOX``.
         patch_size: side of a token in pixels, likewise.
@@ -109,13 +111,13 @@ class EliminatingBlock(Block):
         return tokens.with_x(self.feed_forward(tokens.x))
 
     def _ranking_tokens(self, tokens: Tokens) -> Tensor:
-        """(B, Lz) bool."""
+        """(B, T·Lz) bool."""
         if self.centre is not None:
-            return self.centre.expand(len(tokens.x), -1)
+            return self.centre.repeat(tokens.groups['template'][0]).expand(len(tokens.x), -1)
         if tokens.template_boxes is None:
             raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
                              'the template crop')
-        return box_tokens(tokens.template_boxes[:, 0], self.template_size, self.patch_size)
+        return box_tokens(tokens.template_boxes, self.template_size, self.patch_size)
 
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
         focus = self._ranking_tokens(tokens)

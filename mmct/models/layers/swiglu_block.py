@@ -1,0 +1,83 @@
+"""The attention layer of Fast-iTPN (arXiv 2211.12735): SwiGLU and layer scale."""
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks import DropPath
+from mmtrack.registry import MODELS
+from torch import Tensor, nn
+
+from ...utils.checks import check_number
+from .block import NORM_EPS
+from .tokens import Tokens
+
+
+class SplitAttention(nn.Module):
+    """Self-attention over all tokens, with a projection each for queries, keys, which have no
+    bias, and values.
+
+    Args:
+        embed_dims: C, a multiple of ``num_heads``.
+        num_heads: number of heads.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int) -> None:
+        super().__init__()
+        if embed_dims % num_heads:
+            raise ValueError(f'embed_dims={embed_dims} is not a multiple of num_heads={num_heads}')
+        self.num_heads = num_heads
+        self.q_proj = nn.Linear(embed_dims, embed_dims)
+        self.k_proj = nn.Linear(embed_dims, embed_dims, bias=False)
+        self.v_proj = nn.Linear(embed_dims, embed_dims)
+        self.proj = nn.Linear(embed_dims, embed_dims)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, C) -> (B, N, C)."""
+        batch, num, dims = x.shape
+        heads = (part(x).view(batch, num, self.num_heads, dims // self.num_heads).transpose(1, 2)
+                 for part in (self.q_proj, self.k_proj, self.v_proj))
+        out = F.scaled_dot_product_attention(*heads)
+        return self.proj(out.transpose(1, 2).reshape(batch, num, dims))
+
+
+class SwiGLU(nn.Module):
+    """A gated MLP with a norm of the hidden channels (arXiv 2002.05202), (…, C) -> (…, C)."""
+
+    def __init__(self, embed_dims: int, hidden_dims: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(embed_dims, hidden_dims)
+        self.value = nn.Linear(embed_dims, hidden_dims)
+        self.hidden_norm = nn.LayerNorm(hidden_dims, eps=NORM_EPS)
+        self.fc2 = nn.Linear(hidden_dims, embed_dims)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.hidden_norm(F.silu(self.gate(x)) * self.value(x)))
+
+
+@MODELS.register_module()
+class SwiGLUBlock(nn.Module):
+    """Pre-norm block that weighs the channels of both residual branches.
+
+    Args:
+        embed_dims: C.
+        num_heads: attention heads.
+        mlp_ratio: hidden width of the MLP over C.
+        drop_path: rate of stochastic depth of both branches.
+    """
+
+    def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 3.,
+                 drop_path: float = 0.) -> None:
+        super().__init__()
+        check_number('num_heads', num_heads, '[1, 16384]', whole=True)
+        check_number('drop_path', drop_path, '[0, 1)')
+        check_number('mlp_ratio', mlp_ratio, f'[{1 / embed_dims}, 64]')
+        self.norm1 = nn.LayerNorm(embed_dims, eps=NORM_EPS)
+        self.attn = SplitAttention(embed_dims, num_heads)
+        self.norm2 = nn.LayerNorm(embed_dims, eps=NORM_EPS)
+        self.mlp = SwiGLU(embed_dims, round(embed_dims * mlp_ratio))
+        self.gamma1 = nn.Parameter(torch.ones(embed_dims))
+        self.gamma2 = nn.Parameter(torch.ones(embed_dims))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, tokens: Tokens) -> Tokens:
+        x = tokens.x
+        x = x + self.drop_path(self.gamma1 * self.attn(self.norm1(x)))
+        return tokens.with_x(x + self.drop_path(self.gamma2 * self.mlp(self.norm2(x))))

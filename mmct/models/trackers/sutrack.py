@@ -1,0 +1,47 @@
+"""SUTrack (arXiv 2412.19138), tracking in RGB without language."""
+from dataclasses import replace
+
+from mmtrack.registry import MODELS
+from torch import Tensor
+
+from ...runtime.network import NetworkInfo
+from ...runtime.templates import make_policy
+from ..layers.tokens import Tokens, run_layers
+from ..structures import Prediction
+from .base import OneStreamTracker
+
+
+@MODELS.register_module()
+class SUTrack(OneStreamTracker):
+    """Templates with the target's box in each, and a search crop, through a ``FastITPN``.
+
+    Arguments as of :class:`OneStreamTracker`. Boxes in crops are SUTrack's, see
+    ``geometry.box_to_crop``, ``stretched``; the score that is reported, and that templates are
+    updated by, is the one after the window.
+    """
+    template_policy = dict(type='RecentConfident', copies=2, interval=25, threshold=0.7)
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        make_policy(self.info.templates)  # one that cannot be made is said before a long training
+
+    def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
+              memory: Tensor) -> Tokens:
+        return self.backbone.join(self.encode(templates, template_boxes), search)
+
+    def read_out(self, tokens: Tokens) -> Prediction:
+        """With the task, which no step of tracking asks for."""
+        finalized = self.backbone.finalize(tokens)
+        outputs = self.head(finalized) | self.head.task_logits(finalized)
+        return Prediction(outputs, self.no_memory(tokens.x), self.head.decode)
+
+    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
+        return self.backbone.encode(templates, template_boxes)
+
+    def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
+        tokens = self.backbone.join(encoded, search)
+        return super().read_out(run_layers(self.backbone.layers, tokens))
+
+    @property
+    def info(self) -> NetworkInfo:
+        return replace(super().info, stretched_boxes=True, windowed_score=True)
