@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import mmtrack.registry
 import pytest
+import torch
 from cli import runner_parser, use_test_set
 from commands import ROOT
 from mmengine.config import Config
@@ -301,6 +302,21 @@ def test_settings_and_their_defaults(name, settings):
         elif key != 'depth':  # named as what it has not
             assert key in known, f'{name}: no setting {key}'
             assert not given or ast.literal_eval(default) == known[key].default, setting
+
+
+def test_a_config_without_bases(tmp_path):
+    """Everything that the whole config of docs/own_config.md names can be built."""
+    page = blocks((ROOT / 'docs/own_config.md').read_text())
+    source = next(block.source for block in page.values() if 'custom_imports' in block.source)
+    (tmp_path / 'my_project.py').write_text(source)
+    cfg = Config.fromfile(tmp_path / 'my_project.py')
+    with torch.device('meta'):  # no memory for weights
+        model = mmtrack.registry.MODELS.build(cfg.model)
+    assert len(model.student.backbone.layers) == len(model.student.backbone.division) == 4
+    for hook in cfg.custom_hooks:
+        mmtrack.registry.HOOKS.build(hook)
+    for transform in cfg.train_dataloader.dataset.pipeline:
+        mmtrack.registry.TRANSFORMS.build(transform)
 
 
 # The quick start
