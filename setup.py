@@ -74,7 +74,7 @@ setup(
         'tensorboard': [TENSORBOARD],
         # With attributee 0.1.10 neither the toolkit can be imported, nor MMTracking, which does so.
         'vot': ['attributee>=0.1.8,<0.1.10', 'vot-toolkit>=0.7,<1', 'vot-trax>=4.0.1,<5'],
-        'dev': ['hypothesis', 'playwright', 'pytest', 'pytest-xdist', 'ruff', 'setuptools',
-                TENSORBOARD, 'wheel'],
+        'dev': ['hypothesis', 'ipykernel>=6.29,<8', 'nbclient>=0.10,<0.12', 'playwright', 'pytest',
+                'pytest-xdist', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
     },
 )

@@ -1,5 +1,6 @@
 """Every config: that it can be read, built and trained, and that the recipes are the paper's."""
 import copy
+import os
 from functools import cache
 from pathlib import Path
 
@@ -688,6 +689,18 @@ def test_work_folder():
     assert parse('--cfg-options', 'work_dir=there').work_dir == 'there'
     assert parse('--cfg-options', 'work_dir=there', '--work-dir', 'here').work_dir == 'here'
     assert parse('--launcher', 'pytorch').launcher == 'pytorch'
+
+
+def test_device(monkeypatch):
+    """A GPU is hidden, or has to be there; without the option nothing is touched."""
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0')
+    parse()
+    assert os.environ['CUDA_VISIBLE_DEVICES'] == '0'
+    parse('--device', 'cpu')
+    assert os.environ['CUDA_VISIBLE_DEVICES'] == ''
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError, match='--device cuda: PyTorch finds no GPU'):
+        parse('--device', 'cuda')
 
 
 def test_no_config():

@@ -516,7 +516,7 @@ def test_runs_without_pytorch(model, files, tmp_path):
     for line in boxes:
         assert [float(value) for value in line.split()] == pytest.approx(expected, abs=0.01)
     assert last == ("backend torch needs the package torch; install it alone, or with pip install "
-                    "'mmct[lite]'")
+                    "-e '.[lite]' in the folder of mmct")
 
 
 def test_precision_of_autocast(model):
