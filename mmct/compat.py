@@ -159,7 +159,7 @@ def how_to_install(name: str, found: str | None = None) -> str:
     command = 'pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack' else \
         "pip install -e '.[lite]'"
     return (f'{what}, mmct needs {name}{VERSIONS.get(name, "")}: run {command} in the folder of '
-            'mmct (README.md, "Installed by hand")')
+            'mmct (README.md, "Install")')
 
 
 def missing_packages() -> tuple[str, ...]:

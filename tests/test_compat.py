@@ -148,7 +148,7 @@ def test_other_versions_are_refused_in_a_line(tmp_path, name, found, wanted):
     done = tool_with(tmp_path)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr == (f'error: {name} {found} is installed, mmct needs {wanted} the folder of '
-                           'mmct (README.md, "Installed by hand")\n')
+                           'mmct (README.md, "Install")\n')
 
 
 @pytest.mark.parametrize('name', ['mmtrack', 'mmengine', 'mmdet', 'torch'])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from cli import bars, box, run, threads
+from cli import add_device, bars, box, run, threads, use_device
 
 WINDOW = 'mmct'
 
@@ -43,6 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--precision', help='of the arithmetic, where the backend can: fp32, bf16, '
                         'fp16')
     parser.add_argument('--threads', type=threads, help='of the backend')
+    add_device(parser)
     return parser.parse_args()
 
 
@@ -60,6 +61,7 @@ def main(args: argparse.Namespace) -> int | None:
     from mmct.runtime.frames import FrameError, Frames
     from mmct.utils.files import write_text
 
+    use_device(args.device)
     if args.show:
         open_window()
     frames = Frames(args.video, args.levels)

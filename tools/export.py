@@ -1,6 +1,6 @@
-"""Write a tracker as files for devices without PyTorch, checked against PyTorch before it is done.
+"""Export a tracker to files that run without PyTorch, and compare them with PyTorch.
 
-OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
+Two files are written, OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
 """
 import argparse
 from pathlib import Path
@@ -11,23 +11,25 @@ from rich.progress import track
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', type=Path, help='of a tracker, or of a compression')
-    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('config', type=Path, help='config of a tracker, or of a compression')
+    parser.add_argument('checkpoint', type=Path, help='weights')
     parser.add_argument('out', type=Path, metavar='OUT')
     parser.add_argument('--format', choices=['onnx', 'openvino'],
-                        help='default: openvino if OUT ends in .xml, else onnx')
+                        help='of the files (default: openvino if OUT ends in .xml, else onnx)')
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
                         help='of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
-                        'frames, tracked from --box; default: the validation set of the config')
-    parser.add_argument('--box', type=box, metavar='X,Y,W,H')
+                        'frames, tracked from --box (default: the validation set of the config)')
+    parser.add_argument('--box', type=box, metavar='X,Y,W,H',
+                        help='the target in the first frame of --calibration, in pixels')
     parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
                         help='of images of 16 bits in --calibration: levels that become black and '
-                        'white; default: the whole range')
+                        'white (default: the whole range)')
     parser.add_argument('--samples', type=int, default=128, metavar='N',
-                        help='calibration crops (default %(default)s)')
+                        help='number of calibration crops (default %(default)s)')
     parser.add_argument('--bias-correction', choices=['exact', 'fast'], default='exact',
-                        help='how int8 is calibrated (default %(default)s, which takes minutes)')
+                        help='of int8: exact takes minutes, fast is less accurate '
+                        '(default %(default)s)')
     parser.add_argument('--opset', type=int, metavar='N', help='of ONNX, 14 to 20 (default), for '
                         'runtimes that know no later one')
     return parser.parse_args()

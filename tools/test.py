@@ -1,11 +1,11 @@
 """Test a tracker or the student of a compression.
 
-CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one, or a
-file written by tools/export.py (.onnx, .xml).
-The boxes of each sequence are written when it is done: NAME.txt, x,y,w,h a line, with scores in
-NAME_score.txt and seconds in NAME_time.txt, one a line. --resume goes on with those that are
-missing; without it, results that are there are moved aside.
-Exit status 1: some sequences could not be tracked; they are named, the others are evaluated.
+CHECKPOINT may be the checkpoint of a compression, an extracted student, a tracker, a released file,
+or a file written by tools/export.py (.onnx, .xml).
+The boxes of each sequence are written when it is finished: NAME.txt with one line x,y,w,h per
+frame, NAME_score.txt with scores and NAME_time.txt with seconds. --resume tracks the missing
+sequences; without it, existing results are moved aside.
+Exit status 1: some sequences could not be tracked; they are named, and the others are evaluated.
 """
 import hashlib
 import json

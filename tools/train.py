@@ -7,11 +7,11 @@ from cli import run, runner_config, runner_parser
 def parse_args():
     parser = runner_parser(__doc__)
     parser.add_argument('--resume', action='store_true',
-                        help='go on from the newest checkpoint in the work folder that is whole; '
-                        'where there is none, start')
+                        help='go on from the newest intact checkpoint in the work folder, or '
+                        'start if there is none')
     parser.add_argument('--amp', nargs='?', const='fp16', choices=['fp16', 'bf16'],
-                        help='mixed precision: fp16 with loss scaling, which needs a GPU (default '
-                        'if nothing is named), or bf16')
+                        help='mixed precision: fp16 with loss scaling, which needs a GPU (the '
+                        'default of --amp alone), or bf16')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate with the total batch size')
     return parser.parse_args()

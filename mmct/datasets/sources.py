@@ -24,7 +24,7 @@ class Target:
         sequence: what the video or the object is called.
         boxes: (N, 4) x, y, w, h in pixels, one for each frame.
         visible: (V,) sorted indices of the frames in which it is visible.
-        path: gives the path of a frame, by its index.
+        path: returns the path of a frame, given its index.
     """
     sequence: str
     boxes: np.ndarray

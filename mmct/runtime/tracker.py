@@ -23,7 +23,8 @@ class Tracker:
             which trackers may share.
         checkpoint: weights for a config.
         backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; what the file is for if None.
-        precision: of the arithmetic: 'fp32', or 'bf16' where the backend can; as the file if None.
+        precision: of the arithmetic: 'fp32', 'bf16' (OpenVINO, PyTorch) or 'fp16' (PyTorch); the
+            file's own if None.
         threads: of the backend; its own choice if None.
 
     Attributes:

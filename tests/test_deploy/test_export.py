@@ -441,12 +441,6 @@ def test_int8_that_strays_is_refused(model, monkeypatch):
 # What cannot be
 
 
-def test_elimination_cannot_be_exported(tmp_path):
-    config = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
-    with pytest.raises(ValueError, match='candidate elimination cannot be exported'):
-        export_tracker(fuse_for_inference(build(config)), tmp_path / 'x.onnx')
-
-
 @pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [
     ('none.onnx', {}, FileNotFoundError, 'none.onnx does not exist'),
     ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', '"),
@@ -522,7 +516,7 @@ def test_runs_without_pytorch(model, files, tmp_path):
     for line in boxes:
         assert [float(value) for value in line.split()] == pytest.approx(expected, abs=0.01)
     assert last == ("backend torch needs the package torch; install it alone, or with pip install "
-                    "'mmct[lite]'")
+                    "-e '.[lite]' in the folder of mmct")
 
 
 def test_precision_of_autocast(model):

@@ -44,8 +44,9 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
     except ImportError as error:
         if error.name is None:  # it says itself what is missing, such as MMTracking
             raise
-        raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
-                          f"or with pip install 'mmct[{chosen.extra}]'") from None
+        raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, or '
+                          f"with pip install -e '.[{chosen.extra}]' in the folder of mmct"
+                          ) from None
     return getattr(module, chosen.opener)(path, checkpoint, precision, threads)
 
 
