@@ -46,6 +46,7 @@ def run(parse_args: Callable[[], argparse.Namespace],
             raise
         if debug:
             raise
+        sys.stdout.flush()  # of a pipe it would come last
         print(f'error: {line}', file=sys.stderr)
         sys.exit(2)
 

@@ -53,6 +53,8 @@ def check_network(cfg: Config) -> None:
         ValueError, OSError: it cannot, or has not.
     """
     model = build('model', MODELS.build, cfg.model)
+    if not cfg.get('optim_wrapper'):
+        raise ValueError('the config has no optim_wrapper, which training needs')
     kind = (cfg.optim_wrapper.get('optimizer') or {}).get('type')  # MMEngine's error lacks it
     wrapper = build(f'optim_wrapper with {kind}', build_optim_wrapper, model, cfg.optim_wrapper)
     source = cfg.get('load_from')

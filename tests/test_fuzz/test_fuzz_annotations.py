@@ -16,6 +16,7 @@ from parity.folders import verify_folder
 from mmct.evaluation import evaluate, evaluate_got10k
 from mmct.formats import read_annotations, read_boxes, read_results
 from mmct.formats.annotations import flags
+from mmct.formats.names import matching_names, sequence_names
 from mmct.formats.results import parse_boxes, read_scores
 from mmct.utils.files import MAX_TEXT, safe_name, texts_of_archive
 
@@ -78,6 +79,17 @@ def test_any_box_file(folder, content):
         assert boxes.shape == (len(boxes), 4)
         assert boxes.dtype == np.float64
         assert len(boxes) <= len(content.splitlines())
+
+
+@fuzz(300, mutated(BOXES), st.sampled_from(['utf-16', 'utf-8-sig']))
+def test_any_encoding(folder, content, encoding):
+    """What is read does not depend on how an editor saves it."""
+    text = content.decode('latin1').replace('\r', ' ').removeprefix('\xff\xfe')
+    found = []
+    for own in ('utf-8', encoding):
+        (folder / 'boxes.txt').write_bytes(text.encode(own))
+        found.append(outcome(read_boxes, folder / 'boxes.txt'))
+    np.testing.assert_array_equal(*found)
 
 
 @fuzz(300, mutated(b'1.0000\n0.5904\n0.7211\n0\n'))
@@ -193,6 +205,32 @@ def test_any_name_in_an_archive(folder, names, kind):
     outcome(convert_lasot_annotations, path, target)
     assert all(target in file.parents for file in files_under(folder) - before)
     shutil.rmtree(target, ignore_errors=True)
+
+
+PARTS = st.lists(st.sampled_from([
+    'a', 'A', 'b', '1', '-', '_', '.', ' ', 'uav_', '_time', '_score']),
+    min_size=1, max_size=4).map(''.join)
+
+
+class Listed:
+    def __init__(self, names):
+        self.names, self.num_videos = names, len(names)
+
+    def get_data_info(self, index):
+        return {'ann_path': f'{self.names[index]}.txt'}
+
+
+@fuzz(600, st.lists(PARTS, min_size=1, max_size=5), st.lists(PARTS, max_size=5))
+def test_any_names_of_results(names, there):
+    """No file is that of two sequences, neither those that are written nor those that are read."""
+    written = outcome(sequence_names, Listed(names))
+    if not isinstance(written, Refused):
+        files = [f'{name}{end}' for name in written for end in ('', '_score', '_time')]
+        assert len(files) == len(set(files))
+    found = matching_names(names, there)
+    assert set(found) <= set(names)
+    assert len(set(found.values())) == len(found)
+    assert all(found[name] == name for name in names if name in there)
 
 
 def test_names_that_lead_out_are_refused(folder):

@@ -3,11 +3,12 @@ bit. Each is read as (H, W, 3) uint8, or is said to be unreadable, in the same w
 import cv2
 import numpy as np
 import pytest
+from drawing.video import VideoFile
 from fuzzing import Refused, counted, fuzz, mutated, outcome
 from hypothesis import strategies as st
 
 from mmct.datasets.transforms import LoadFrame, LoadPair
-from mmct.runtime.frames import Frames
+from mmct.runtime.frames import FrameError, Frames, Video
 
 KINDS = {'colour': (3, np.uint8), 'grey': (1, np.uint8), 'alpha': (4, np.uint8),
          '16 bit': (3, np.uint16), 'grey 16 bit': (1, np.uint16)}
@@ -101,11 +102,36 @@ def test_any_video(tmp_path_factory, content, ending):
         assert all(frame.ndim == 3 and frame.dtype == np.uint8 for frame in frames)
 
 
+@pytest.fixture(scope='module')
+def containers(tmp_path_factory) -> dict[str, bytes]:
+    """Videos of 70 frames, by their endings."""
+    folder, found = tmp_path_factory.mktemp('containers'), {}
+    noise = np.random.default_rng(0).integers(0, 256, (70, 3, 4, 3), dtype=np.uint8)
+    for ending in ('.avi', '.mp4'):
+        with VideoFile(folder / f'whole{ending}', 25) as video:
+            for frame in noise:
+                video.write(cv2.resize(frame, (64, 48)))
+        found[ending] = (folder / f'whole{ending}').read_bytes()
+    return found
+
+
+@fuzz(120, st.sampled_from(['.avi', '.mp4']), st.data())
+@pytest.mark.filterwarnings('ignore:the index of')
+def test_any_container(containers, tmp_path_factory, ending, data):
+    """Whatever header and index say, frame i is the i-th that reading in order gives."""
+    path = tmp_path_factory.mktemp('videos', numbered=True) / f'video{ending}'
+    path.write_bytes(data.draw(mutated(containers[ending], 3)))
+    video = Video(path)
+    frames = list(video)
+    for number in np.random.default_rng(0).permutation(len(frames))[:6]:
+        assert np.array_equal(video[int(number)], frames[number])
+    with pytest.raises(FrameError, match=f'#{len(frames)} cannot be read'):
+        video[len(frames)]
+
+
 @pytest.mark.parametrize('ending', ['.avi', '.mp4'])
 def test_video_broken_off_at_every_tenth(tmp_path, ending):
     """It ends early, or is said to be unreadable."""
-    from drawing.video import VideoFile
-
     with VideoFile(tmp_path / f'whole{ending}', 25) as video:
         for frame in np.random.default_rng(0).integers(0, 256, (10, 48, 64, 3), dtype=np.uint8):
             video.write(frame)

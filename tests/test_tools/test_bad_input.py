@@ -85,6 +85,15 @@ def test_a_process_of_its_own_says_one_line(setup, tmp_path):
     assert done.stderr == 'error: tracker checkpoint none.pth does not exist\n'
 
 
+def test_the_error_is_the_last_line():
+    code = ('import cli\ndef main(args):\n    print("before")\n    raise ValueError("wrong")\n'
+            'cli.run(lambda: None, main)')
+    done = subprocess.run(
+        [sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=False, cwd=ROOT / 'tools', env={**os.environ, 'PYTHONPATH': f'{ROOT}/tools:{ROOT}'})
+    assert done.stdout.splitlines() == ['before', 'error: wrong']
+
+
 def test_traceback_on_demand(tool):
     with pytest.raises(FileNotFoundError, match='config none.py does not exist'):
         tool('train.py', 'none.py', '--traceback')
