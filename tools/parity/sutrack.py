@@ -94,7 +94,12 @@ def tracker_config(file: Path, heads: int, template_size: int, search_size: int,
 
 def config_of(folder: Path, meta: dict, file: str = TEACHER, **test_cfg) -> dict:
     return tracker_config(folder / file, meta['num_heads'], meta['template_size'],
-                          meta['search_size'], **test_cfg)
+                          meta['search_size'], **factors(meta), **test_cfg)
+
+
+def factors(meta: dict) -> dict[str, float]:
+    """Sides of crops over the target's, if they are recorded."""
+    return {key: meta[key] for key in ('template_factor', 'search_factor') if key in meta}
 
 
 def student_config(folder: Path, meta: dict) -> dict:
@@ -366,7 +371,7 @@ def verify_crops(folder: Path, meta: dict, tensors: Recorded,
                  sequences: Path | None) -> Iterator[Row]:
     """Training crops, bit for bit, and the target's boxes in them."""
     for kind, factor in (('template', 2.), ('search', 4.)):
-        prefix = f'crop.{kind}'
+        prefix, factor = f'crop.{kind}', factors(meta).get(f'{kind}_factor', factor)
         if f'{prefix}.box_extract' not in tensors:
             continue
         size, around, targets, expected, pictures = meta[f'{kind}_size'], *(
@@ -437,14 +442,12 @@ def verify_tracking(folder: Path, meta: dict, tensors: Recorded,
             if source is None:
                 yield without_frames(f'boxes {item}', name)
                 continue
-            factors = {key: run[key] for key in ('template_factor', 'search_factor') if key in run}
-            network = Watched(build(config_of(
-                folder, meta, run.get('checkpoint', TEACHER), templates=policy_of(run), **factors),
-                folder / run.get('checkpoint', TEACHER)))
+            file = run.get('checkpoint', TEACHER)
+            config = config_of(folder, {**meta, **factors(run)}, file, templates=policy_of(run))
+            network = Watched(build(config, folder / file))
             yield from verify_run(item, network, Frames(source), run)
             # The run whose state is recorded.
-            if (run.get('checkpoint', TEACHER) == TEACHER
-                    and run['num_templates'] == meta.get('num_templates', 2)):
+            if file == TEACHER and run['num_templates'] == meta.get('num_templates', 2):
                 yield from verify_state(network, tensors)
 
 
