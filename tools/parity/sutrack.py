@@ -398,12 +398,13 @@ class Watched(TorchNetwork):
     Attributes:
         tracker: whose network it is.
         encoded: what it was given, one entry for each call of ``encode``.
-        steps: search crop and outputs, one entry for each step.
+        steps: encoded templates, search crop and outputs, one entry for each step.
+        updates: {frame: what was encoded after it}.
     """
 
     def __init__(self, tracker: OneStreamTracker) -> None:
         super().__init__(tracker)
-        self.tracker, self.encoded, self.steps = tracker, [], []
+        self.tracker, self.encoded, self.steps, self.updates = tracker, [], [], {}
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Tensor]:
         self.encoded.append((crops, boxes))
@@ -454,15 +455,13 @@ def verify_tracking(folder: Path, meta: dict, tensors: Recorded,
 def verify_run(item: str, network: Watched, frames: Frames, run: dict) -> Iterator[Row]:
     tracker, reference, frames = Tracker(network), np.array(run['boxes_xywh']), iter(frames)
     tracker.init(next(frames), reference[0])
-    boxes, scores, updates = [reference[0]], [], []
-    network.updates = {}
+    boxes, scores = [reference[0]], []
     for number, (_, frame) in enumerate(zip(reference[1:], frames), 1):
         before = len(network.encoded)
         box, score = tracker.update(frame)
         boxes.append(box)
         scores.append(score)
         if len(network.encoded) > before:
-            updates.append(number)
             network.updates[number] = network.encoded[-1]
     boxes = np.array(boxes)
     yield Row(f'boxes {item}', float(np.abs(boxes - reference).max()), PIXEL_TOLERANCE,
@@ -471,9 +470,9 @@ def verify_run(item: str, network: Watched, frames: Frames, run: dict) -> Iterat
     if 'scores' in run:
         yield relative(f'scores {item}', scores, run['scores'][1:])
     if 'updates_after_frame' in run:
-        differing = set(updates) ^ set(run['updates_after_frame'])
+        differing = set(network.updates) ^ set(run['updates_after_frame'])
         yield Row(f'updates {item}', float(len(differing)), 0.,
-                  f'frames that differ; {len(updates)} updates')
+                  f'frames that differ; {len(network.updates)} updates')
 
 
 def verify_state(network: Watched, tensors: Recorded) -> Iterator[Row]:
