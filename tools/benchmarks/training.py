@@ -11,10 +11,13 @@ import torch
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mmct.checkpoint import save_tracker
+from mmct.datasets.sampling import make_sampling
 from mmct.evaluation.complexity import macs_of
 from mmct.models import ReplacementDistiller
+from mmct.models.layers import Block
 from mmct.models.structures import Clip
 
 from .machine import peak_memory
@@ -33,7 +36,12 @@ class PublishedDistiller(ReplacementDistiller):
         object.__setattr__(self, 'second_teacher', copy.deepcopy(self.teacher))
         for tracker in (self.student, self.teacher, self.second_teacher):
             for layer in tracker.backbone.layers:
-                layer.attn = KeptAttention(layer.attn, keep=False)
+                if type(layer) is Block:
+                    layer.attn = KeptAttention(layer.attn, keep=False)
+
+    def losses(self, *args):
+        with sdpa_kernel(SDPBackend.MATH):  # of other layers
+            return super().losses(*args)
 
     def run_teacher(self, clip, frame, memory):
         first = self.teacher
@@ -136,11 +144,13 @@ class Step:
 def noise(config: Config, size: int) -> Clip:
     """A batch of crops without meaning, targets near the middle."""
     backbone = config.model.student.backbone
-    rng = torch.Generator().manual_seed(0)
-    templates, searches = (torch.randn(size, 1, 3, side, side, generator=rng)
-                           for side in (backbone.template_size, backbone.search_size))
+    sampling = make_sampling(config.train_dataloader.dataset.get('sampling', dict(type='pair')))
+    number, rng = sampling.num_templates, torch.Generator().manual_seed(0)
+    templates, searches = (torch.randn(size, count, 3, side, side, generator=rng)
+                           for count, side in ((number, backbone.template_size),
+                                               (1, backbone.search_size)))
     template_boxes = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]]) * backbone.template_size
-    return Clip(templates, template_boxes.repeat(size, 1, 1), searches,
+    return Clip(templates, template_boxes.repeat(size, number, 1), searches,
                 torch.rand(size, 1, 4, generator=rng) * 0.3 + 0.35)
 
 
