@@ -1,8 +1,9 @@
 # make demo [TEACHER=FILE] | test | test-all | lint | docs; each creates .venv and installs first, if that is not done.
 
 BIN := .venv/bin
-PYTHON ?= $(shell for python in python3.11 python3; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2> /dev/null \
+# The first Python that constraints.txt has wheels for and that can make an environment.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python3.10; do \
+	$$python -c 'import ensurepip, sys; assert (3, 10) <= sys.version_info < (3, 15)' 2> /dev/null \
 	&& echo $$python && break; done)
 # Of the demo: other weights of its teacher (.pth), or OpenCV's VitTrack (.onnx).
 TEACHER ?=
@@ -20,14 +21,15 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests --numprocesses=$(WORKERS) --dist=
 install: .venv/.installed
 
 .venv/.installed: setup.py constraints.txt
-	@test -n '$(PYTHON)' || { echo 'Python 3.11 is not found: install it, or name it by' \
-		'make PYTHON=/path/to/python3.11'; exit 1; }
+	@test -n '$(PYTHON)' || { echo 'No Python 3.10 to 3.14 with the module ensurepip is found:' \
+		'install one (Debian and Ubuntu: python3-venv), or name it by' \
+		'make PYTHON=/path/to/python3'; exit 1; }
 	@echo 'Installing into .venv (a few minutes)'
 	@start=$$(date +%s) && set -e -x && \
 	$(PYTHON) -m venv .venv && \
 	$(PIP_INSTALL) setuptools wheel && \
 	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy,dev,docs]' && \
-	$(PIP_INSTALL) --no-deps mmtrack && \
+	$(PIP_INSTALL) --no-deps mmtrack==1.0.0rc1 && \
 	touch $@ && \
 	{ set +x; } 2> /dev/null && \
 	echo "Installed in $$(($$(date +%s) - start)) s"

@@ -40,6 +40,7 @@ setup(
     author='The mmct authors',
     license='Apache-2.0',
     python_requires='>=3.10',
+    classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in range(10, 15)],
     packages=find_packages(include=['mmct', 'mmct.*']),
     package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
     cmdclass={'build_py': BuildWithMim},
@@ -49,9 +50,7 @@ setup(
     # has compiled the one must not get the other on top of it.
     install_requires=[
         'torch>=2.6',  # earlier ones cannot name what a checkpoint would run
-        # MMTracking uses np.bool, which 1.24 to 1.26 lack; 2.4 no longer turns arrays of one
-        # element into numbers, on which it relies too.
-        'numpy>=1.22,<2.4,!=1.24.*,!=1.25.*,!=1.26.*',
+        'numpy>=1.22,!=1.24.*,!=1.25.*,!=1.26.*',  # these lack np.bool, which MMTracking uses
         f'mmengine{VERSIONS["mmengine"]}',
         f'mmdet{VERSIONS["mmdet"]}',
         'jinja2',
@@ -61,6 +60,7 @@ setup(
         'pycocotools',
         'rich',
         'scipy',
+        'setuptools<82',  # MMEngine imports pkg_resources and, gone from Python 3.12, distutils
         'six',
         'tabulate',
         'terminaltables',
@@ -72,7 +72,9 @@ setup(
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'docs': ['mkdocs-material>=9.5,<10', 'mkdocstrings[python]>=0.26,<2'],
         'tensorboard': [TENSORBOARD],
-        'dev': ['hypothesis', 'playwright', 'pytest', 'pytest-xdist', 'ruff', 'setuptools',
-                TENSORBOARD, 'wheel'],
+        # With attributee 0.1.10 neither the toolkit can be imported, nor MMTracking, which does so.
+        'vot': ['attributee>=0.1.8,<0.1.10', 'vot-toolkit>=0.7,<1', 'vot-trax>=4.0.1,<5'],
+        'dev': ['hypothesis', 'ipykernel>=6.29,<8', 'nbclient>=0.10,<0.12', 'playwright', 'pytest',
+                'pytest-xdist', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
     },
 )

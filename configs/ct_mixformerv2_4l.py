@@ -4,7 +4,3 @@ _base_ = [
     '_base_/datasets/lasot_test.py', '_base_/schedules/ct_500e.py',
     '_base_/compression_runtime.py'
 ]
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
-]

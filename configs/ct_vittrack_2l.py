@@ -1,7 +1,7 @@
 # VitTrack into two layers, in 51 200 pairs of synthetic videos (docs/vittrack.md).
 _base_ = [
     '_base_/models/ct_vittrack.py', '_base_/datasets/demo.py',
-    '_base_/schedules/short.py', '_base_/default_runtime.py'
+    '_base_/schedules/short.py', '_base_/short_compression_runtime.py'
 ]
 crop = dict(
     type='CropPair', size=[128, 256], factor=[2, 4], center_jitter=[0, 3], scale_jitter=[0, 0.5])
@@ -9,12 +9,4 @@ train_dataloader = dict(
     batch_size=32,
     dataset=dict(pipeline=[*_base_.joint, crop, *_base_.augment, dict(type='PackPair')]))
 val_dataloader = dict(dataset=dict(pipeline=[*_base_.joint, crop, dict(type='PackPair')]))
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
-]
-default_hooks = dict(
-    logger=dict(interval=20),
-    checkpoint=dict(interval=1),
-    student_iou=dict(type='StudentIoUHook', interval=50),
-    batch_picture=dict(type='BatchPictureHook', interval=200))
+default_hooks = dict(logger=dict(interval=20), checkpoint=dict(interval=1))

@@ -2,8 +2,8 @@
 
 Importing this package is all that configs need: as soon as anything of OpenMMLab is imported,
 before or after, MMTracking is made to work and everything of mmct is registered with it. Whoever
-imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats``,
-``mmct.evaluation`` and ``mmct.visualization`` need neither PyTorch nor MMTracking.
+imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`` and
+``mmct.evaluation`` need neither PyTorch nor MMTracking.
 """
 from .compat import prepare_openmmlab
 from .utils.backends import BACKENDS, Backend

@@ -1,4 +1,4 @@
-"""The shortest way to a tracker; the one place that opens configs."""
+"""Open a tracker by its config; no other part of mmct opens configs."""
 from functools import partial
 from os import PathLike
 from pathlib import Path

@@ -1,27 +1,30 @@
 """MMTracking 1.x on current PyTorch, NumPy and mmcv-lite: all that mmct knows of versions.
 
 MMTracking 1.0.0rc1 was written for PyTorch 1 and mmcv 2.0.0rc. :func:`bridge` imports it on a
-later stack without an edit of any installed package. Five things stand in the way, and each mend
+later stack without an edit of any installed package. Seven things stand in the way, and each mend
 acts only where its obstacle is, so on a machine of the right age nothing is changed:
 
 1. ``import mmtrack`` asserts an mmcv version: :func:`accepted_mmcv_version`;
 2. ``mmcv.ops`` is imported, which mmcv-lite cannot: :func:`placeholders`;
 3. so are packages for multi-object tracking and ReID: :func:`placeholders`;
 4. ``torch.load`` refuses classes in MMEngine's checkpoints: :func:`allow_mmengine_checkpoints`;
-5. MMEngine's ``activation_checkpointing`` loses gradients: :func:`checkpoint_any_arguments`.
+5. MMEngine's ``activation_checkpointing`` loses gradients: :func:`checkpoint_any_arguments`;
+6. MMEngine calls what Python 3.14 took out of ``pkgutil``: :func:`find_compiled_ops`;
+7. MMTracking's crops treat arrays as numbers, NumPy 2.4 does not: :func:`crop_with_numpy_2_4`.
 """
 import importlib
+import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import partial, wraps
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 REQUIRED = ('torch', 'mmengine', 'mmtrack')
 OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmtrack')
@@ -56,11 +59,13 @@ def bridge() -> bool:
     check_versions()
     allow_mmengine_checkpoints()
     checkpoint_any_arguments()
+    find_compiled_ops()
     with accepted_mmcv_version(), placeholders(missing_packages()):
         # The placeholders go afterwards, so all that imports them is imported here.
         importlib.import_module('mmtrack.utils').register_all_modules(init_default_scope=False)
         importlib.import_module('mmdet.apis')
         importlib.import_module('mmtrack.apis')
+    crop_with_numpy_2_4()
     return True
 
 
@@ -154,7 +159,7 @@ def how_to_install(name: str, found: str | None = None) -> str:
     command = 'pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack' else \
         "pip install -e '.[lite]'"
     return (f'{what}, mmct needs {name}{VERSIONS.get(name, "")}: run {command} in the folder of '
-            'mmct (README.md, "Installed by hand")')
+            'mmct (README.md, "Install")')
 
 
 def missing_packages() -> tuple[str, ...]:
@@ -249,24 +254,26 @@ def allow_mmengine_checkpoints() -> None:
     They hold logged values (``HistoryBuffer``) and numbers and arrays of NumPy. Nothing else is
     allowed: arrays of objects, for one, are still refused.
     """
-    import numpy as np
     import torch
     from mmengine.logging import HistoryBuffer
     from mmengine.utils import digit_version
 
     if digit_version(torch.__version__) < digit_version('2.6'):  # no protection by default
         return
-    # What NumPy's pickles call, under the names of both NumPy 1 and 2.
-    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
-    numpy_functions = [
-        (function, f'{core}.multiarray.{name}') for core in ('numpy.core', 'numpy._core')
-        for function, name in ((scalar, 'scalar'), (reconstruct, '_reconstruct'))
-    ]
-    dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
     torch.serialization.add_safe_globals([
-        HistoryBuffer, np.ndarray, np.dtype, *dtypes, *numpy_functions,
-        (history_statistic, 'builtins.getattr'),
-    ])
+        HistoryBuffer, *numpy_in_pickles(), (history_statistic, 'builtins.getattr')])
+
+
+def numpy_in_pickles() -> list:
+    """What the pickles of NumPy's numbers and arrays call, as ``safe_globals`` takes it: classes,
+    and functions with their names in both NumPy 1 and 2. Arrays of objects are not among them."""
+    import numpy as np
+
+    scalar, reconstruct = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+    functions = [(function, f'{core}.multiarray.{name}') for core in ('numpy.core', 'numpy._core')
+                 for function, name in ((scalar, 'scalar'), (reconstruct, '_reconstruct'))]
+    dtypes = {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
+    return [np.ndarray, np.dtype, *dtypes, *functions]
 
 
 def history_statistic(owner: object, name: str) -> Callable:
@@ -293,3 +300,39 @@ def checkpoint_any_arguments() -> None:
     from torch.utils.checkpoint import checkpoint
 
     activation_checkpointing.checkpoint = partial(checkpoint, use_reentrant=False)
+
+
+def find_compiled_ops() -> None:
+    """Let MMEngine ask whether mmcv has compiled ops: ``pkgutil.find_loader`` ended in 3.14."""
+    if hasattr(pkgutil, 'find_loader'):
+        return
+    from mmengine.utils.dl_utils import misc
+
+    misc.pkgutil = SimpleNamespace(find_loader=find_spec)
+
+
+def crop_with_numpy_2_4() -> None:
+    """Let Stark's crops in MMTracking use arrays of one element as numbers, as before NumPy 2.4."""
+    import numpy as np
+    from mmengine.utils import digit_version
+    from mmtrack.datasets.transforms import SeqCropLikeStark
+
+    if digit_version(np.__version__) < digit_version('2.4'):
+        return
+
+    class Sides(np.ndarray):
+        """A box whose sides, split into arrays of one element, are numbers to ``math``."""
+
+        def __float__(self) -> float:
+            return float(self.item())
+
+        def __int__(self) -> int:
+            return int(self.item())
+
+    crop = SeqCropLikeStark.crop_like_stark
+
+    @wraps(crop)
+    def crop_like_stark(self, img, bbox, *args, **kwargs):
+        return crop(self, img, bbox.view(Sides), *args, **kwargs)
+
+    SeqCropLikeStark.crop_like_stark = crop_like_stark

@@ -2,6 +2,7 @@
 the trackers' files call their weights."""
 from . import datasets, engine, models  # noqa: F401
 from .evaluation import one_pass_metric, pair_iou  # noqa: F401
-from .models.trackers import mixformerv2_names, ostrack_names, sutrack_names
+from .models.trackers import mixformerv2_names, odtrack_names, ostrack_names, sutrack_names
 
-LAYOUTS = (*ostrack_names.LAYOUTS, *mixformerv2_names.LAYOUTS, *sutrack_names.LAYOUTS)
+LAYOUTS = (*ostrack_names.LAYOUTS, *mixformerv2_names.LAYOUTS, *odtrack_names.LAYOUTS,
+           *sutrack_names.LAYOUTS)

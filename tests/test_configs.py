@@ -1,5 +1,6 @@
 """Every config: that it can be read, built and trained, and that the recipes are the paper's."""
 import copy
+import os
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +34,7 @@ OTHERS = {f'{base}_{kind}.py': keys for base, kind, keys in (
     ('ct_mixformerv2', 'm_s', {'mlp_ratio'}), ('ct_ostrack_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'w32', {'embed_dims'}),
+    ('ct_ostrack_4l', 'ce', {'elimination'}), ('demo/ct_ostrack_tiny_4l', 'ce', {'elimination'}),
     ('demo/ct_ostrack_tiny_4l', '128', {'template_size', 'search_size'}))}
 
 
@@ -99,7 +101,7 @@ def one_step(config, folder):
     size, other = (crop_sizes(trackers(config)[i]) for i in (0, -1))
     data = packed_pairs(2, *size)
     sampling = make_sampling(config.train_dataloader.dataset.get('sampling', {'type': 'pair'}))
-    as_clips(data, sampling.num_templates, sampling.negatives)
+    as_clips(data, sampling.num_templates, sampling.num_searches, sampling.negatives)
     if other != size:
         data['inputs'].update({f'student_{key}': value for key, value in
                                packed_pairs(2, *other)['inputs'].items()})
@@ -113,13 +115,16 @@ def one_step(config, folder):
     return model, logged, trained
 
 
-def as_clips(data, templates, labels) -> None:
-    """Make clips of pairs, in place, each template as often as asked for; one with the target, the
-    others without if there are labels."""
-    data['inputs']['img'] = data['inputs']['img'].repeat(1, templates, 1, 1, 1)
+def as_clips(data, templates, searches, labels) -> None:
+    """Make clips of pairs, in place, each template and search frame as often as asked for; one with
+    the target, the others without if there are labels."""
+    for key, instances, count in (('img', 'gt_instances', templates),
+                                  ('search_img', 'search_gt_instances', searches)):
+        data['inputs'][key] = data['inputs'][key].repeat(1, count, 1, 1, 1)
+        for sample in data['data_samples']:
+            boxes = getattr(sample, instances).bboxes.repeat(count, axis=0)
+            setattr(sample, instances, InstanceData(bboxes=boxes))
     for i, sample in enumerate(data['data_samples']):
-        boxes = sample.gt_instances.bboxes.repeat(templates, axis=0)
-        sample.gt_instances = InstanceData(bboxes=boxes)
         if labels:
             sample.search_gt_instances.labels = np.array([i == 0], np.float32)
 
@@ -141,6 +146,8 @@ def test_all_are_found():
                 'demo/ostrack_tiny.py', 'demo/ct_ostrack_tiny_4l.py',
                 *(f'mixformerv2_{kind}.py' for kind in ('b', '12l', 's', 'b_score')),
                 'ct_mixformerv2_4l.py', 'ct_mixformerv2_m_s.py',
+                *(f'odtrack_{kind}.py' for kind in (
+                    'b384', 'l384', 'b256', 'b384_got10k', 'l384_got10k')), 'ct_odtrack_4l.py',
                 *(f'sutrack_{kind}.py' for kind in ('t224', 'b224', 'b384', 'l224', 'l384')),
                 *(f'ct_sutrack_{layers}l.py' for layers in (4, 6, 8))}
     expected |= {f'ct_ostrack_{n}l.py' for n in (2, 3, 4, 6, 8)}
@@ -226,6 +233,10 @@ def test_students_fit_their_teacher(name):
     ('ct_mixformerv2_4l', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),
     ('ct_mixformerv2_m_s', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),
     ('demo/ct_mixformerv2_tiny_2l', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),
+    *((f'odtrack_{kind}', TRACK) for kind in (
+        'b384', 'l384', 'b256', 'b384_got10k', 'l384_got10k')),
+    ('demo/odtrack_tiny', TRACK), ('ct_odtrack_4l', TRACK | GUIDANCE | MIMIC),
+    ('demo/ct_odtrack_tiny_2l', TRACK | GUIDANCE | MIMIC),
     *((f'sutrack_{kind}', TASK_TRACK) for kind in ('t224', 'b224', 'b384', 'l224', 'l384')),
     *((f'ct_sutrack_{kind}', TASK_TRACK | GUIDANCE | MIMIC) for kind in (
         '4l', '6l', '8l', '4l_own_rates')),
@@ -412,6 +423,78 @@ def test_clips_of_mixformerv2(name):
             'type': 'CropPair', 'size': [112, 224] if small else [128, 288],
             'factor': [2, 4.5 if small else 5], 'center_jitter': [0, 4.5],
             'scale_jitter': [0, 0.5]}
+
+
+# ODTrack
+
+@pytest.mark.parametrize(('name', 'shape', 'epochs', 'count'), [
+    ('odtrack_b384', (192, 384, 768, 12, 12), (300, 240, 100), 3),
+    ('odtrack_l384', (192, 384, 1024, 24, 16), (300, 240, 100), 3),
+    ('odtrack_b256', (128, 256, 768, 12, 12), (300, 240, 100), 3),
+    ('odtrack_b384_got10k', (192, 384, 768, 12, 12), (100, 80, 70), 4),
+    ('odtrack_l384_got10k', (192, 384, 1024, 24, 16), (100, 80, 70), 4)])
+def test_recipe_of_odtrack(name, shape, epochs, count):
+    config = read(f'{name}.py')
+    backbone, wide = config.model.backbone, '256' not in name
+    assert (*crop_sizes(config.model), backbone.embed_dims, backbone.depth,
+            backbone.num_heads) == shape
+    assert backbone.drop_path_rate == 0.1
+    assert backbone.elimination == {
+        'layers': [3, 6, 9], 'keep_ratio': [0.7] * 3, 'template_range': 'CTR_POINT'}
+    assert config.model.test_cfg == {
+        'template_factor': 2, 'search_factor': 5 if wide else 4, 'margin': 10,
+        'templates': {'type': 'SpreadHistory', 'count': count}}
+    last, drop, end = epochs
+    assert config.train_cfg == {
+        'type': 'ResumableTrainLoop', 'max_epochs': last, 'val_interval': 20}
+    assert config.param_scheduler.milestones == [drop]
+    assert config.custom_hooks[1] == {
+        'type': 'EliminationScheduleHook', 'keep_ratio': 0.7, 'start': 20, 'end': end}
+    assert config.optim_wrapper.clip_grad == {'max_norm': 0.1, 'norm_type': 2}
+    assert config.auto_scale_lr.base_batch_size == 32  # 4 processes of 8
+    model = MODELS.build(narrow(config).model)
+    own = {id(p) for p in model.backbone.parameters()}
+    for group in build_optim_wrapper(model, config.optim_wrapper).param_groups:
+        slow, = {id(p) in own for p in group['params']}
+        assert group['lr'] == pytest.approx(1e-5 if slow else 1e-4)
+        assert group['weight_decay'] == 1e-4
+    for loader, clips in ((config.train_dataloader, 30000), (config.val_dataloader, 5000)):
+        assert (loader.batch_size, loader.dataset.pairs_per_epoch) == (8, clips)
+        assert loader.dataset.sampling == {
+            'type': 'odtrack', 'num_templates': 3, 'num_searches': 2, 'max_gap': 400}
+        crop, = (cfg for cfg in loader.dataset.pipeline if cfg.type == 'CropPair')
+        assert crop == {
+            'type': 'CropPair', 'size': list(shape[:2]), 'factor': [2, 5 if wide else 4],
+            'center_jitter': [0, 4.5 if wide else 3], 'scale_jitter': [0, 0.5 if wide else 0.25]}
+    data, pairs = (read(f'{other}.py').train_dataloader.dataset for other in (
+        name, 'ostrack_256'))
+    assert [cfg.type for cfg in data.pipeline] == [cfg.type for cfg in pairs.pipeline]
+    if 'got10k' in name:
+        assert [own.ann_file for own in data.datasets] == ['annotations/got10k_train_infos.txt']
+        val, test = config.val_dataloader.dataset, config.test_dataloader.dataset
+        assert [own.ann_file for own in val.datasets] == ['annotations/got10k_val_infos.txt']
+        assert (test.type, test.ann_file) == ('GOT10kDataset', 'annotations/got10k_test_infos.txt')
+        assert config.test_cfg.submission == 'got10k'
+    else:
+        assert (data.datasets, data.weights) == (pairs.datasets, pairs.weights)
+
+
+def test_recipe_of_compressed_odtrack():
+    config, plain = read('ct_odtrack_4l.py'), read('ct_ostrack_4l.py')
+    for key in ('optim_wrapper', 'param_scheduler', 'train_cfg', 'custom_hooks'):
+        assert config[key] == plain[key]
+    assert config.train_dataloader.batch_size == 8  # on 8 processes
+    assert config.auto_scale_lr.base_batch_size == 64
+    assert config.find_unused_parameters
+    for loader in (config.train_dataloader, config.val_dataloader):
+        assert loader.dataset == read('odtrack_b384.py')[
+            'train_dataloader' if loader is config.train_dataloader else 'val_dataloader'].dataset
+    model = config.model
+    assert 'elimination' not in model.student.backbone
+    assert 'elimination' not in model.teacher.backbone
+    assert model.guidance_loss == plain.model.guidance_loss
+    assert model.mimic_loss == plain.model.mimic_loss
+    assert MODELS.build(narrow(config).model.student.backbone).division == [3] * 4
 
 
 def test_recipe_of_the_score():
@@ -606,6 +689,18 @@ def test_work_folder():
     assert parse('--cfg-options', 'work_dir=there').work_dir == 'there'
     assert parse('--cfg-options', 'work_dir=there', '--work-dir', 'here').work_dir == 'here'
     assert parse('--launcher', 'pytorch').launcher == 'pytorch'
+
+
+def test_device(monkeypatch):
+    """A GPU is hidden, or has to be there; without the option nothing is touched."""
+    monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '0')
+    parse()
+    assert os.environ['CUDA_VISIBLE_DEVICES'] == '0'
+    parse('--device', 'cpu')
+    assert os.environ['CUDA_VISIBLE_DEVICES'] == ''
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: False)
+    with pytest.raises(ValueError, match='--device cuda: PyTorch finds no GPU'):
+        parse('--device', 'cuda')
 
 
 def test_no_config():

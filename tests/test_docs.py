@@ -4,8 +4,10 @@ import contextlib
 import importlib.util
 import inspect
 import io
+import os
 import re
 import shlex
+import subprocess
 import sys
 from functools import cache
 from pathlib import Path
@@ -13,17 +15,19 @@ from typing import NamedTuple
 
 import mmtrack.registry
 import pytest
+import torch
 from cli import runner_parser, use_test_set
 from commands import ROOT
+from data_preparation.layouts import layout_of
 from mmengine.config import Config
-from mmengine.registry import Registry
+from mmengine.registry import FUNCTIONS, Registry
 from mmengine.runner import Runner
 from torch.distributed.run import parse_args as parse_torchrun
 
-from mmct.formats import layout_of
-
-PAGES = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md'))]
-REGISTRIES = [value for value in vars(mmtrack.registry).values() if isinstance(value, Registry)]
+AT_ROOT = [ROOT / name for name in ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md')]
+PAGES = [*AT_ROOT, *sorted((ROOT / 'docs').glob('*.md'))]
+REGISTRIES = [FUNCTIONS, *(value for value in vars(mmtrack.registry).values()
+                           if isinstance(value, Registry))]
 # Where a command has no config of its own.
 DEFAULT_CONFIG = {'demo.py': 'configs/demo/ct_ostrack_tiny_4l_1461.py'}
 
@@ -248,13 +252,103 @@ def test_block(block, tmp_path):
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_files_that_are_named(page):
-    """Links of the README (MkDocs looks after the others) and paths in the text."""
+    """Links of pages at the root (MkDocs looks after the others) and paths in the text."""
     text = page.read_text()
-    links = re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text) if page.name == 'README.md' else []
+    links = re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', text) if page in AT_ROOT else []
     paths = re.findall(r'(?<![\w/])((?:configs|docs|mmct|tests|tools)/[\w/]+\.\w+)', text)
     missing = [path for path in {*links, *paths}
                if not (ROOT / path).exists() and not re.search(r'(^|/)[A-Z]+', path)]
     assert not missing
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the headings of a page, as MkDocs and code hosts make them."""
+    return {re.sub(r'[^\w\- ]', '', title).strip().lower().replace(' ', '-')
+            for title in re.findall(r'^#+ (.+)$', page.read_text(), re.M)}
+
+
+@pytest.mark.parametrize('page', AT_ROOT, ids=lambda page: page.name)
+def test_places_in_pages_that_are_linked(page):
+    links = re.findall(r'\]\((docs/\w+\.md)#([^)]+)\)', page.read_text())
+    assert not [(file, place) for file, place in links if place not in anchors(ROOT / file)]
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / 'README.md').read_text().splitlines()) <= 150
+
+
+# The tables of settings
+
+def settings_of_configuration() -> dict[str, list[str]]:
+    """{class: what it takes, as docs/configuration.md says}, each 'name' or 'name=default'."""
+    text = (ROOT / 'docs/configuration.md').read_text()
+    rows = re.findall(r'^\| `(\w+)` \|.*\| ([^|]*) \|$', text, re.M)
+    return {name: re.findall(r'`(\w+(?:=[^`]+)?)`', cell) for name, cell in rows
+            if any(registry.get(name) for registry in REGISTRIES)}
+
+
+@pytest.mark.parametrize(('name', 'settings'), settings_of_configuration().items())
+def test_settings_and_their_defaults(name, settings):
+    cls = next(found for registry in REGISTRIES if (found := registry.get(name)))
+    known = {parameter.name: parameter for base in reversed(inspect.getmro(cls))
+             if '__init__' in vars(base)
+             for parameter in inspect.signature(base.__init__).parameters.values()}
+    for setting in settings:
+        key, given, default = setting.partition('=')
+        if registered := next((found for registry in REGISTRIES if (found := registry.get(key))),
+                              None):
+            assert issubclass(cls, registered), f'{name}: no {key}'
+        elif key != 'depth':  # named as what it has not
+            assert key in known, f'{name}: no setting {key}'
+            assert not given or ast.literal_eval(default) == known[key].default, setting
+
+
+def test_a_config_without_bases(tmp_path):
+    """Everything that the whole config of docs/own_config.md names can be built."""
+    page = blocks((ROOT / 'docs/own_config.md').read_text())
+    source = next(block.source for block in page.values() if 'custom_imports' in block.source)
+    (tmp_path / 'my_project.py').write_text(source)
+    cfg = Config.fromfile(tmp_path / 'my_project.py')
+    with torch.device('meta'):  # no memory for weights
+        model = mmtrack.registry.MODELS.build(cfg.model)
+    assert len(model.student.backbone.layers) == len(model.student.backbone.division) == 4
+    for hook in cfg.custom_hooks:
+        mmtrack.registry.HOOKS.build(hook)
+    for transform in cfg.train_dataloader.dataset.pipeline:
+        mmtrack.registry.TRANSFORMS.build(transform)
+
+
+# The quick start
+
+def test_quick_start(tmp_path):
+    """The README's clip is made, its first box is the one in the README, and it is followed."""
+    pytest.importorskip('skimage', reason='the extra demo is not installed')
+    for folder in ('configs', 'tools'):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    own = blocks((ROOT / 'README.md').read_text()).values()
+    shell = next(block.source for block in own if 'data/clip' in block.source)
+    program = next(block.source for block in own if 'tracker.update' in block.source)
+    env = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    for words in commands(shell):
+        subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, env=env, check=True,
+                       capture_output=True)
+    assert (tmp_path / 'clip.mp4').stat().st_size > 10_000
+    truth = next((tmp_path / 'data/clip').rglob('groundtruth.txt')).read_text().splitlines()
+    assert f'--box {truth[0]} ' in shell
+    assert f'({", ".join(truth[0].split(","))})' in program
+    done = subprocess.run([sys.executable, '-c', program + 'print(*box)'], cwd=tmp_path, env=env,
+                          check=True, capture_output=True, text=True)
+    box, last = (list(map(float, text.split(separator))) for text, separator in
+                 ((done.stdout, None), (truth[-1], ',')))
+    assert box_iou(box, last) > 0.5
+
+
+def box_iou(one: list[float], other: list[float]) -> float:
+    """Overlap of two boxes x, y, w, h."""
+    inner = 1.
+    for i in (0, 1):
+        inner *= max(0., min(one[i] + one[i + 2], other[i] + other[i + 2]) - max(one[i], other[i]))
+    return inner / (one[2] * one[3] + other[2] * other[3] - inner)
 
 
 TRAIN = 'tools/train.py configs/ct_ostrack_4l.py'

@@ -1,11 +1,14 @@
-"""The wheel: what is in it, and that it works away from the checkout."""
+"""The wheel: what is in it, that it works away from the checkout, and what it asks for."""
 import shutil
 import subprocess
 import sys
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import mmct
 
@@ -40,14 +43,55 @@ def test_wheel_holds_package_configs_and_tools(wheel):
 
 
 def test_wheel_works_away_from_the_checkout(wheel, tmp_path):
+    """Its own weights follow a square that moves by a pixel a frame."""
     wheel.extractall(tmp_path)
     code = f"""
 import sys
 sys.path.insert(0, {str(tmp_path)!r})
+from pathlib import Path
+import numpy as np
 import mmct
-from mmtrack.registry import MODELS
-print(mmct.__file__, MODELS.get('OSTrack').__module__.split('.')[0])
+from mmct.runtime import Tracker
+
+def frame(left):
+    image = np.full((120, 160, 3), 90, np.uint8)
+    image[50:74, left:left + 24] = 30, 200, 240
+    return image
+
+demo = Path(mmct.__file__).with_name('.mim') / 'configs/demo'
+tracker = Tracker(demo / 'ostrack_tiny.py', demo / 'ostrack_tiny.pth')
+tracker.init(frame(60), (60, 50, 24, 24))
+for left in range(61, 71):
+    (x, y, w, h), score = tracker.update(frame(left))
+print(mmct.__file__, abs(x + w / 2 - 82) < 4 and abs(y + h / 2 - 62) < 4)
 """
     done = subprocess.run([sys.executable, '-W', 'ignore', '-I', '-c', code], cwd=tmp_path,
                           capture_output=True, text=True, check=False)
-    assert done.stdout.split() == [str(tmp_path / 'mmct/__init__.py'), 'mmct'], done.stderr
+    assert done.stdout.split() == [str(tmp_path / 'mmct/__init__.py'), 'True'], done.stderr
+
+
+def constraints(python: str) -> dict[str, list[str]]:
+    """The versions that ``constraints.txt`` has of each package for a Python on Linux."""
+    found = {}
+    for line in (ROOT / 'constraints.txt').read_text().splitlines():
+        if line.startswith('#'):
+            continue
+        wanted = Requirement(line)
+        if not wanted.marker or wanted.marker.evaluate(
+                dict(python_full_version=python, sys_platform='linux')):
+            found.setdefault(canonicalize_name(wanted.name), []).append(str(wanted.specifier)[2:])
+    return found
+
+
+@pytest.mark.parametrize('minor', range(10, 15))
+def test_each_python_has_one_version_of_each_requirement(wheel, minor):
+    metadata, = (name for name in wheel.namelist() if name.endswith('.dist-info/METADATA'))
+    metadata = message_from_bytes(wheel.read(metadata))
+    assert f'Programming Language :: Python :: 3.{minor}' in metadata.get_all('Classifier')
+    pinned = constraints(f'3.{minor}.9')
+    assert {name: versions for name, versions in pinned.items() if len(versions) > 1} == {}
+    requirements = [Requirement(line) for line in metadata.get_all('Requires-Dist')]
+    requirements.append(Requirement('mmtrack>=1.0.0rc1,<2'))
+    for wanted in requirements:
+        version, = pinned[canonicalize_name(wanted.name)]
+        assert wanted.specifier.contains(version, prereleases=True), wanted

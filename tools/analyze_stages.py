@@ -1,14 +1,14 @@
-"""Where to divide a teacher into the stages of its student.
+"""Suggest how to divide a teacher into the stages of its student.
 
---metric cosine compares the tokens after all layers on pairs of the config. The division into N
-stages of the least change within stages is printed beside the even one, with a heat map
+--metric cosine compares the tokens after all layers, on pairs of the config. It prints the division
+into N stages with the least change within stages, beside the even one, and draws a heat map,
 OUT/stages_N.png.
 
---metric start tries the students themselves, untrained, on these pairs: those of all divisions if
-they are at most 200, otherwise those that a local search meets, from the even division and from
-that of cosine. The ten best are printed with these two and drawn in OUT/stages_N.png.
+--metric start tries the untrained students on these pairs: all divisions if they are at most 200,
+otherwise a local search from the even division and from that of cosine. It prints the ten best
+beside these two, and draws OUT/stages_N.png.
 
-docs/insight.md says how both work.
+docs/insight.md explains both.
 """
 import argparse
 from collections.abc import Callable, Sequence
@@ -29,23 +29,26 @@ LISTED = 10  # divisions of --metric start
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=Path, help='of a tracker, or of a compression: its teacher')
+    parser.add_argument('config', type=Path,
+                        help='config of a tracker, or of a compression, whose teacher is used')
     parser.add_argument('checkpoint', type=Path, help="the teacher's weights")
     parser.add_argument('--stages', type=int, nargs='+', default=[4], metavar='N',
-                        help='of the student (default 4)')
+                        help='number of stages; several are possible (default 4)')
     parser.add_argument('--samples', type=int, default=256, metavar='K',
-                        help='pairs that are looked at (default %(default)s)')
+                        help='number of pairs (default %(default)s)')
     parser.add_argument('--metric', choices=['cosine', 'start'], default='cosine',
-                        help='default %(default)s')
+                        help='what is measured (default %(default)s)')
     parser.add_argument('--groups', nargs='+', default=[], metavar='NAME',
-                        help='groups of tokens that are compared, such as template search; each '
-                        'counts alike (default: all tokens together)')
+                        help='token groups to compare, such as template search, each with the '
+                        'same weight (default: all tokens together)')
     parser.add_argument('--pairs', choices=['val', 'train'], default='val',
                         help='which pairs of the config (default %(default)s)')
-    parser.add_argument('--batch-size', type=int, default=8, metavar='B')
-    parser.add_argument('--device', default='cpu', help='such as cuda (default %(default)s)')
+    parser.add_argument('--batch-size', type=int, default=8, metavar='B',
+                        help='pairs a batch (default %(default)s)')
+    parser.add_argument('--device', default='cpu',
+                        help='where PyTorch computes, such as cuda (default %(default)s)')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/stages'), metavar='DIR',
-                        help='for pictures (default %(default)s)')
+                        help='folder for pictures (default %(default)s)')
     parser.add_argument('--cfg-options', nargs='+', action=Settings, default={},
                         help='settings that replace those of the config, key=value')
     return parser.parse_args()

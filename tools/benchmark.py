@@ -1,24 +1,33 @@
 """What a tracker costs: milliseconds of a tracking step, by backend and precision, teacher beside
 student; or, by --train, seconds of a training step; or, by --data, pairs per second of a worker.
+On a GPU, tracking and training are measured by one command.
+
+Each row is printed when it is measured, and all again as a table in the end, which Ctrl-C, SIGTERM
+and rows that fail do not prevent.
 
 The first row is the step as the published code has it (eager fp32, attention multiplied out; in
 tracking its maps kept, templates run in every frame and batch norm not folded; in training
-the teacher twice in memory), or MMTracking's own pipeline; ratios are to it. All take turns in one
-run. Weights that are not given are random, which takes as long. GMACs are those of a frame, and
-apart those of encoding templates, once a target or update; if they are many, the row full:fp32 is
-there, which encodes nothing ahead.
+the teacher twice in memory), or MMTracking's own pipeline; ratios are to it. Weights that are not
+given are random, which takes as long. GMACs are those of a frame, and apart those of encoding
+templates, once a target or update; if they are many, the row full:fp32 is there, which encodes
+nothing ahead.
 """
 import argparse
-import json
-import math
 import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli import bars, box, existing_config, run
-from tabulate import tabulate
+from cli import box, existing_config, run
+from cli import threads as count
 
-STEPS = dict(latency=30, train=3, data=100)
+STOPPED = 130  # exit status, as after Ctrl-C
+STEPS, STEPS_GPU = dict(track=30, train=2, data=100), dict(track=100, train=5)
+# Of the first config, eagerly; then what is compiled, in this order.
+LATE = {'graphs': 1, 'compile': 3}
+LATE_TRAINING = 2
 
 
 def parse_args():
@@ -28,162 +37,143 @@ def parse_args():
     parser.add_argument('checkpoint', type=Path, nargs='?', help='of the student, or the tracker')
     what = parser.add_mutually_exclusive_group()
     what.add_argument('--train', dest='what', action='store_const', const='train',
-                      default='latency', help='measure training steps of a compression')
+                      help='measure training steps of a compression')
     what.add_argument('--data', dest='what', action='store_const', const='data',
                       help='measure the making of training pairs')
+    parser.add_argument('--also', type=Path, nargs='+', default=[], metavar='CONFIG',
+                        help='measure tracking with these, too')
     parser.add_argument('--rows', nargs='+', metavar='BACKEND:PRECISION',
-                        help='of tracking, such as openvino:bf16 (default: all but compile:...)')
+                        help='of tracking, such as openvino:bf16 (default: on a CPU all but '
+                        'compiled ones and fp16, on a GPU those of PyTorch, and training)')
     parser.add_argument('--peer', type=Path, metavar='ONNX', help="also time OpenCV's VitTrack: "
                         'its file in ONNX Runtime, and TrackerVit of the OpenCV installed here, '
                         'for its time only: its boxes are wrong from OpenCV 4.11 on')
     parser.add_argument('--device', default='cpu', help='of PyTorch, such as cuda (default cpu)')
-    parser.add_argument('--targets', type=int, nargs='+', default=[], metavar='N',
+    parser.add_argument('--targets', type=count, nargs='+', default=[], metavar='N',
                         help='also follow so many targets at once')
     parser.add_argument('--video', type=Path, help='also follow a video, reading it included, a '
                         'file or a folder of frames, from --box on')
     parser.add_argument('--box', type=box, metavar='X,Y,W,H')
-    parser.add_argument('--batch-size', type=int, default=8, metavar='N',
-                        help='of training (default %(default)s)')
-    parser.add_argument('--steps', type=int, metavar='N', help='what is timed: tracking steps '
-                        '(default 30), training steps at each p (3), or pairs (100)')
-    parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N')
+    parser.add_argument('--batch-size', type=count, metavar='N',
+                        help='of training (default: 4 on a CPU, 32 on a GPU)')
+    parser.add_argument('--steps', type=count, metavar='N', help='what is timed: tracking steps '
+                        '(default: 30 on a CPU, 100 on a GPU), training steps at each p (2, 5), '
+                        'or pairs (100)')
+    parser.add_argument('--threads', type=count, default=os.cpu_count(), metavar='N')
     parser.add_argument('--json', type=Path, metavar='OUT')
     return parser.parse_args()
 
 
-def main(args) -> None:
-    from benchmarks.machine import processor
+def main(args) -> int:
+    from benchmarks.machine import Worker, check_device, machine
+    from benchmarks.tables import Report
     from mmengine.registry import init_default_scope
 
-    from mmct.utils.files import write_text
-
+    # What stops a run may come at any time.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config = existing_config(args.config)
-    args.steps = args.steps or STEPS[args.what]
+    check_device(args.device)
     init_default_scope('mmtrack')
-    with TemporaryDirectory() as folder, bars('{task.description:<8}') as progress:
-        lines, content, note = dict(latency=latency, train=training, data=data)[args.what](
-            config, args, Path(folder), progress)
-    print(tabulate(lines, headers='keys', tablefmt='github'))
-    print(f'\n{processor()}, {note}')
-    if args.json:
-        write_text(args.json, json.dumps(dict(
-            processor=processor(), threads=args.threads, steps=args.steps, rows=content), indent=1))
+    gpu = args.device != 'cpu'
+    args.batch_size = args.batch_size or (32 if gpu else 4)
+    about = dict(machine=machine(args.device), threads=args.threads, steps=args.steps)
+    report, status = Report(about, args.json), 0
+    kinds = dict(train=(training, ), data=(data, )).get(args.what, (tracking, ))
+    if gpu and not args.what and not args.rows and config.model.type == 'ReplacementDistiller':
+        kinds = tracking, training
+    notes = []
+    with TemporaryDirectory() as folder, Worker(args.device) as worker:
+        try:
+            jobs = []
+            for kind in kinds:
+                own, note = kind(config, args, Path(folder), worker)
+                jobs += own
+                notes.append(note)
+            for job in sorted(jobs, key=lambda job: job.after):
+                report.measure(job)
+        except KeyboardInterrupt:
+            print('stopped')
+            status = STOPPED
+    print(f'\n{report.tables()}\n\n{about["machine"]}, {args.threads} threads\n' +
+          '\n'.join(notes))
+    report.write()
+    return status or int(not report.rows)
 
 
-def latency(config, args, folder: Path, progress):
+def steps_of(args, what: str) -> int:
+    """How many are timed."""
+    return args.steps or (STEPS if args.device == 'cpu' else {**STEPS, **STEPS_GPU})[what]
+
+
+def tracking(config, args, folder: Path, worker) -> tuple[list, str]:
+    """A job for each row of tracking, and what its table has to say."""
     import cv2
     from benchmarks import tracking as benchmark
-    from benchmarks.peers import ROLE as PEER
+    from benchmarks.tables import Job
 
     if args.video and args.box is None:
         raise ValueError('--video needs the box of a target in its first frame: --box X,Y,W,H')
-    chosen = map(benchmark.kind, args.rows) if args.rows else benchmark.DEFAULT
+    default = benchmark.DEFAULT if args.device == 'cpu' else benchmark.DEFAULT_GPU
+    chosen = map(benchmark.kind, args.rows) if args.rows else default
     kinds = list(dict.fromkeys([('published', 'fp32'), *chosen]))
-    export = progress.add_task('export', total=1)
-    contestants, costs = benchmark.prepare(
-        config, args.checkpoint, folder, kinds, device=args.device)
+    contestants, teachers = [], []
+    for path in (args.config, *args.also):
+        own = config if path == args.config else existing_config(path)
+        checkpoint = args.checkpoint if path == args.config else None
+        found = benchmark.prepare(own, path.stem, checkpoint, folder, kinds, args.device)
+        # Students that have their teacher in common, have its rows in common.
+        teacher = own.model.get('teacher')
+        name = next((name for name, known in teachers if known == teacher), None)
+        if name is None:
+            teachers.append((path.stem, teacher))
+        contestants += [replace(one, teacher=name or path.stem) for one in found
+                        if name is None or one.role != 'teacher']
     if args.peer:
-        others, costs[PEER] = benchmark.peers(args.peer)
-        contestants += others
-    progress.advance(export)
-    tasks = {name: progress.add_task(name, total=total) for name, total in (
-        ('load', len(contestants)), ('turn', math.ceil(args.steps / benchmark.TURN)),
-        ('memory', len(contestants)))}
-    rows = benchmark.measure(contestants, costs, args.threads, args.steps,
-                             lambda name: progress.advance(tasks[name]), args.video, args.box,
-                             args.targets)
+        contestants += benchmark.peers(args.peer)
+    steps = steps_of(args, 'track')
+
+    def rows(contestant) -> Iterator:
+        if getattr(contestant, 'exported', None) and not contestant.exported.exists():
+            yield from worker.run(benchmark.export, contestant)
+        yield from worker.run(benchmark.measure, contestant, args.threads, steps, args.video,
+                              args.box, args.targets)
+
+    jobs = [Job(one.name, rows(one), LATE.get(one.backend, 0)) for one in contestants]
     frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
-    note = f'{args.threads} threads, medians of {args.steps} steps in turns, frames of {frame}'
+    note = f'tracking: medians of {steps} steps, frames of {frame}'
     if args.peer:
         note += f'; TrackerVit of OpenCV {cv2.__version__} is there for its time only'
-    return table(rows), [record(row) for row in rows], note
+    return jobs, note
 
 
-def training(config, args, folder: Path, progress):
-    from benchmarks import training as benchmark_train
-    from mmengine.logging import MMLogger
+def training(config, args, folder: Path, worker) -> tuple[list, str]:
+    """A job for each way to train, and what its table has to say."""
+    from benchmarks import training as benchmark
+    from benchmarks.tables import Job
 
-    # Not where each student starts from.
-    MMLogger.get_instance('benchmark', log_level='WARNING')
-    steps = progress.add_task('steps', total=len(benchmark_train.PROBS) * (args.steps + 1))
-    rows = benchmark_train.measure(config, folder, args.threads, args.batch_size, args.steps,
-                                   lambda: progress.advance(steps))
-    memory = progress.add_task('memory', total=len(benchmark_train.CONTESTANTS))
-    peaks = benchmark_train.measure_memory(config, folder, args.threads, args.batch_size,
-                                           lambda: progress.advance(memory))
-    by = {(row.name, row.prob): row for row in rows}
-    lines, content = [], []
-    for row in rows:
-        base, plain = by['published', row.prob], by['student alone', row.prob]
-        demanded = plain.seconds * row.macs / plain.macs
-        peak, base_peak = peaks[row.name], peaks['published']
-        content.append(dict(vars(row), seconds_demanded=demanded, peak_memory_mb=peak))
-        lines.append({
-            'training': row.name, 'p': row.prob, 's': f'{row.seconds:.2f}',
-            'of published': f'{row.seconds / base.seconds:.2f}', 'GMACs': f'{row.macs / 1e9:.0f}',
-            'demand s': f'{demanded:.2f}', 'of demand': f'{row.seconds / demanded:.2f}',
-            'loss': f'{row.loss:.4f}', 'memory MB': '' if peak is None else f'{peak:.0f}',
-            'of published ': '' if peak is None else f'{peak / base_peak:.2f}'})
-    note = (f'{args.threads} threads, batches of {args.batch_size}, means of {args.steps} steps in '
-            'turns; demand: what the multiply-accumulates would take at the rate of the student '
-            'alone')
-    return lines, content, note
+    teacher, steps = benchmark.prepare(config, folder), steps_of(args, 'train')
+    gpu = args.device != 'cpu'
+    jobs = [Job(f'training, {one.name}', worker.run(
+        benchmark.measure, one, config, teacher, args.threads, args.batch_size, steps,
+        benchmark.PROBS_GPU if gpu else benchmark.PROBS, args.device),
+        LATE_TRAINING if one.compiled else 0)
+        for one in (benchmark.CONTESTANTS_GPU if gpu else benchmark.CONTESTANTS)]
+    return jobs, (f'training: batches of {args.batch_size}, means of {steps} steps; demand: what '
+                  'the multiply-accumulates would take at the rate of the student alone')
 
 
-def data(config, args, folder: Path, progress):
-    from benchmarks import data as benchmark_data
+def data(config, args, folder: Path, worker) -> tuple[list, str]:
+    """The job of all pipelines, and what their table has to say."""
+    from benchmarks import data as benchmark
+    from benchmarks.tables import Job
 
-    videos = benchmark_data.make_frames(folder)
-    task = progress.add_task('pairs', total=math.ceil(args.steps / benchmark_data.TURN))
-    rows = benchmark_data.measure(benchmark_data.prepare(config, videos), args.steps,
-                                  lambda: progress.advance(task))
-    lines = [{
-        'pipeline': row.name, 'ms a pair': f'{row.ms:.1f}',
-        'pairs/s a worker': f'{row.pairs_per_second:.1f}',
-        'to the first': f'{rows[0].ms / row.ms:.2f} x', 'decoding': f'{row.decoding:.0%}',
-        'change of the search crop': f'{row.change:.2f}'} for row in rows]
-    frame = 'x'.join(map(str, benchmark_data.FRAME_SIZE[::-1]))
-    note = (f'medians of {args.steps} pairs in turns, JPEG frames of {frame} in videos of '
-            f"{benchmark_data.LENGTH}; MMTracking's reads three frames, the others two; change: "
-            'mean difference to whole decoding, of 255')
-    return lines, [vars(row) for row in rows], note
-
-
-def record(row) -> dict:
-    contestant = row.contestant
-    return dict(role=contestant.role, backend=contestant.backend, precision=contestant.precision,
-                macs=row.macs, encode_macs=row.encode_macs, parameters=row.parameters,
-                crop_ms=row.crop, network_ms=row.network, decode_ms=row.decode,
-                update_ms=row.update, update_10_90_ms=row.spread, fps=1e3 / row.update,
-                peak_memory_mb=row.memory, video_ms=row.video, many_ms=row.many)
-
-
-def table(rows) -> list[dict]:
-    from benchmarks.peers import ORIGINAL
-    from benchmarks.peers import ROLE as PEER
-
-    by = {(r.contestant.role, r.contestant.backend, r.contestant.precision): r for r in rows}
-    lines = []
-    for row in rows:
-        role, backend, precision = (
-            row.contestant.role, row.contestant.backend, row.contestant.precision)
-        teacher, base = by.get(('teacher', backend, precision)), by.get(
-            (role, 'published', 'fp32'))
-        peer = by.get((PEER, ORIGINAL, 'fp32'))
-        lines.append({
-            'tracker': role, 'backend': backend, 'precision': precision,
-            'crop': f'{row.crop:.2f}', 'network': f'{row.network:.2f}',
-            'decode': f'{row.decode:.2f}', 'update ms': f'{row.update:.2f}',
-            '10-90 %': '{:.2f}-{:.2f}'.format(*row.spread), 'FPS': f'{1e3 / row.update:.0f}',
-            'to published': f'{base.update / row.update:.2f} x' if base else '',
-            **({'to the file': f'{peer.update / row.update:.2f} x'} if peer else {}),
-            'to teacher': f'{teacher.update / row.update:.2f} x' if teacher else '',
-            'GMACs': f'{row.macs / 1e9:.3g}', 'encode GMACs': f'{row.encode_macs / 1e9:.3g}',
-            'parameters': f'{row.parameters / 1e6:.3g} M',
-            'memory MB': '' if row.memory is None else f'{row.memory:.0f}',
-            **({'video FPS': f'{1e3 / row.video:.0f}'} if row.video else {}),
-            **{f'{count} targets/s': f'{1e3 * count / ms:.0f}' for count, ms in row.many.items()}})
-    return lines
+    pairs = steps_of(args, 'data')
+    frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
+    rows = worker.run(benchmark.measure, config, benchmark.make_frames(folder), pairs)
+    return [Job('pipelines', rows)], (
+        f'medians of {pairs} pairs, JPEG frames of {frame} in videos of {benchmark.LENGTH}; '
+        "MMTracking's reads three frames, the others two; change: mean difference to whole "
+        'decoding, of 255')
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
-"""Say what is missing in a data set, sequence by sequence.
+"""Report what is missing in a data set, sequence by sequence.
 
-Folders are listed, annotations read, and frames of videos counted; --decode also decodes each
-image, which finds empty and broken files, and takes hours where the rest takes seconds.
+The tool lists folders, reads annotations and counts the frames of videos. --decode also decodes
+each image. That finds empty and broken files, but takes hours instead of seconds.
 Exit status 1: something is missing.
 """
 import argparse
@@ -18,18 +18,17 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
-                        'got10k, uav123, nfs, otb100, vot, or own for a folder of own data')
+                        'got10k, uav123, nfs, otb100, vot, or own for a folder of your own data')
     parser.add_argument('folder', type=Path, metavar='FOLDER', help='such as data/lasot')
-    parser.add_argument('--split', metavar='SPLIT', help='such as test; default: all of which '
-                        'something is there')
-    parser.add_argument('--decode', action='store_true', help='decode each frame')
+    parser.add_argument('--split', metavar='SPLIT', help='such as test (default: all that are on '
+                        'disk)')
+    parser.add_argument('--decode', action='store_true', help='also decode each frame')
     return parser.parse_args()
 
 
 def main(args: argparse.Namespace) -> int:
     from data_preparation.check import check_sequence
-
-    from mmct.formats import layout_of
+    from data_preparation.layouts import layout_of
 
     layout = layout_of(args.name)
     splits = layout.present(args.folder)

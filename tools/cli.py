@@ -114,6 +114,29 @@ class Settings(argparse.Action):
             parser, namespace, values, option_string)
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The option of tools in which PyTorch takes a GPU by itself, see :func:`use_device`."""
+    parser.add_argument('--device', choices=['cpu', 'cuda'], help='where PyTorch computes '
+                        '(default: a GPU if it finds one, otherwise the CPU)')
+
+
+def use_device(name: str | None) -> None:
+    """Keep PyTorch on the CPU, or see that there is a GPU, before anything asks for one.
+
+    MMEngine and ``Tracker`` take a GPU wherever PyTorch finds one, and have no setting for it.
+
+    Raises:
+        ValueError: 'cuda', and there is none.
+    """
+    if name == 'cpu':
+        os.environ['CUDA_VISIBLE_DEVICES'] = ''
+    elif name == 'cuda':
+        import torch
+        if not torch.cuda.is_available():
+            raise ValueError('--device cuda: PyTorch finds no GPU; leave the option out, or '
+                             'install a CUDA build of PyTorch (docs/faq.md)')
+
+
 def runner_parser(description: str) -> argparse.ArgumentParser:
     """The options that MMEngine's tools have in common."""
     parser = argparse.ArgumentParser(
@@ -125,6 +148,7 @@ def runner_parser(description: str) -> argparse.ArgumentParser:
                         help='settings that replace those of the config, key=value')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none',
                         help='how the processes of a distributed run are started')
+    add_device(parser)
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0,
                         help=argparse.SUPPRESS)
     return parser
@@ -135,11 +159,12 @@ def runner_config(args: argparse.Namespace) -> 'Config':
 
     Raises:
         FileNotFoundError: there is no such config.
-        ValueError: there is no such data set, or a number in it makes no sense.
+        ValueError: there is no such data set or device, or a number in it makes no sense.
     """
     from mmct.engine.settings import check_settings
     from mmct.utils.files import safe_name
 
+    use_device(args.device)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = existing_config(args.config)
     if getattr(args, 'dataset', None):

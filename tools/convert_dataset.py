@@ -1,8 +1,8 @@
-"""Write the info files that a data set is read from, annotations/*_infos.txt, by what is on disk.
+"""Write the info files of a data set, annotations/*_infos.txt, from what is on disk.
 
-Of UAV123, NfS, OTB100 and VOT also the annotations as tools/evaluate.py reads them,
-annotations/NAME/SEQUENCE.txt. Folders are expected as docs/datasets.md shows them.
-Exit status 1: sequences were left out, because they are incomplete.
+For UAV123, NfS, OTB100 and VOT the tool also writes annotations/NAME/SEQUENCE.txt, which
+tools/evaluate.py reads. docs/datasets.md shows the expected folders.
+Exit status 1: incomplete sequences were left out.
 """
 import argparse
 from pathlib import Path
@@ -21,8 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     from data_preparation.infos import write_infos
-
-    from mmct.formats import layout_of
+    from data_preparation.layouts import layout_of
 
     if args.name == 'own':
         raise ValueError('own data needs no info file: give its folder to FolderDataset')

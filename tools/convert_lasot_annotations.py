@@ -1,4 +1,4 @@
-"""Bring annotations of LaSOT's evaluation toolkit into LaSOT's own layout."""
+"""Convert annotations of LaSOT's evaluation toolkit to LaSOT's own layout."""
 import argparse
 
 from cli import run

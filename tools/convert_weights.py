@@ -1,7 +1,8 @@
 """Convert weights between released checkpoints and mmct.
 
-SRC may be a released checkpoint of an OSTrack, a CompressTracker (its training checkpoints too), a
-MixFormerV2 or a SUTrack, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint of mmct.
+SRC may be a released checkpoint of an OSTrack, a CompressTracker (its training checkpoints too),
+a MixFormerV2, an ODTrack or a SUTrack, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a
+checkpoint of mmct.
 """
 import argparse
 from pathlib import Path
@@ -19,6 +20,8 @@ def parse_args():
                         help='pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
                         help='pixels, for a pretrained ViT only (default %(default)s)')
+    parser.add_argument('--starts', choices=['OSTrack', 'ODTrack'], default='OSTrack',
+                        help='the tracker that a pretrained ViT is to start (default %(default)s)')
     parser.add_argument('--released', type=Path, metavar='FILE', help='for a SUTrack with --to '
                         'released: the file that it, or its teacher, came from; it has the CLIP')
     parser.add_argument('--calibration', type=Path, metavar='CONFIG', help='measure the statistics '
@@ -40,7 +43,7 @@ def main(args) -> None:
     if args.released and args.to != 'released':
         raise ValueError('--released is for --to released; leave it out')
     found = convert(args.source, args.target, args.to, args.template_size, args.search_size,
-                    args.released)
+                    args.starts, args.released)
     print(f'{args.source}: {found}, written to {args.target} ({args.to} layout)')
 
 

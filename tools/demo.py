@@ -1,10 +1,9 @@
-"""The whole of mmct on generated videos: compress a tracker, evaluate, show.
+"""Run all of mmct on generated videos: compress a tracker, evaluate, show.
 
-Makes the videos, then compresses the small teacher that comes with mmct into four layers and,
-beside that, trains the same student from ground truth only on the same pairs; tests all three,
-and ends with a table, a picture, a report page and a tracked video. Started again, it goes on
-where it was broken off. Several students, each with and without the teacher, are compared by
---students.
+The demo generates videos, compresses the small teacher that comes with mmct into four layers, and
+trains the same student on the same pairs from ground truth only. It tests all three and ends with a
+table, a picture, a report page and a tracked video. After an interruption, the same command goes on
+where it was. --students compares several students, each with and without the teacher.
 """
 import argparse
 import os
@@ -22,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     tiny, vittrack = TEACHERS['.pth'], TEACHERS['.onnx']
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--work-dir', type=Path, help='for logs and results (default '
+    parser.add_argument('--work-dir', type=Path, help='folder for logs and results (default '
                         f'{tiny.work_dir}, for VitTrack {vittrack.work_dir})')
     parser.add_argument('--data', type=Path, default=Path('data/demo'),
                         help='folder of the videos, made if missing (default %(default)s)')
@@ -33,12 +32,12 @@ def parse_args() -> argparse.Namespace:
                         help=f'names of configs in configs/demo (default {tiny.student}), for '
                         f'VitTrack of configs/ct_vittrack_*.py (default {vittrack.student})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0],
-                        help='train all students once with each (default 0)')
+                        help='train every student once with each seed (default 0)')
     parser.add_argument('--jobs', type=int, default=min(2, os.cpu_count() or 1), metavar='N',
                         help='trainings and tests side by side, a thread each (default '
                         '%(default)s)')
     parser.add_argument('--cfg-options', nargs='+', default=[],
-                        help='settings for all trainings that replace those of the configs')
+                        help='settings that replace those of the configs, for all trainings')
     return parser.parse_args()
 
 

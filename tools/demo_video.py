@@ -2,8 +2,8 @@
 
 VIDEO may be what OpenCV follows: the number of a camera or its path, the address of a stream, a
 pattern such as img_%d.jpg. MODEL is a file written by tools/export.py, or a config with
---checkpoint. Without --out and --show, the result goes beside the video as NAME.tracked.mp4, that
-of a camera or a stream into the current folder. Ctrl-C ends in good order, as does a frame that
+--checkpoint. Without --out and --show, the result goes into the current folder, not into the data,
+as NAME.tracked.mp4. Ctrl-C ends in good order, as does a frame that
 cannot be read: video and boxes up to there are written.
 """
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from cli import bars, box, run, threads
+from cli import add_device, bars, box, run, threads, use_device
 
 WINDOW = 'mmct'
 
@@ -43,6 +43,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--precision', help='of the arithmetic, where the backend can: fp32, bf16, '
                         'fp16')
     parser.add_argument('--threads', type=threads, help='of the backend')
+    add_device(parser)
     return parser.parse_args()
 
 
@@ -52,13 +53,15 @@ def main(args: argparse.Namespace) -> int | None:
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
+    from drawing.target import draw_target
+    from drawing.video import VideoFile
+
     from mmct.formats.results import box_text
     from mmct.runtime import Tracker
-    from mmct.runtime.draw import draw_target
     from mmct.runtime.frames import FrameError, Frames
-    from mmct.runtime.video import VideoFile
     from mmct.utils.files import write_text
 
+    use_device(args.device)
     if args.show:
         open_window()
     frames = Frames(args.video, args.levels)
@@ -66,7 +69,7 @@ def main(args: argparse.Namespace) -> int | None:
                       precision=args.precision, threads=args.threads)
     out = args.out
     if out is None and not args.show:
-        out = beside(args.video)
+        out = Path(result_name(args.video))
     boxes, seconds, stop = [], 0., None
     with bars() as progress, VideoFile(out, frames.fps or 30) as video:
         task = progress.add_task('tracking', total=frames.length)
@@ -104,14 +107,15 @@ def main(args: argparse.Namespace) -> int | None:
         raise stop
 
 
-def beside(video: str) -> Path:
-    """Where the result of a video goes, unless somebody says."""
+def result_name(video: str) -> str:
+    """What the result is called, unless somebody says."""
+    from mmct.formats.own import TRACKED
+
     source = Path(video)
-    if source.is_file():
-        return source.with_suffix('.tracked.mp4')
     if source.is_dir():
-        return Path(f'{source}.tracked.mp4')
-    return Path(re.sub(r'[^\w.-]+', '_', source.name) + '.tracked.mp4')
+        source = source.resolve()  # the current folder has a name, too
+    name = source.stem if source.is_file() else source.name
+    return re.sub(r'[^\w.-]+', '_', name) + TRACKED
 
 
 def open_window() -> None:

@@ -1,8 +1,21 @@
 """Evaluate box files: success, precision and normalised precision, as papers quote them.
 
-RESULTS holds NAME.txt for each sequence (or GOT-10k's NAME/NAME_001.txt), x,y,w,h a line, as
-tools/test.py and the usual toolkits write them. docs/evaluation.md says how the metrics differ.
+RESULTS holds NAME.txt for each sequence (or GOT-10k's NAME/NAME_001.txt) with one line x,y,w,h per
+frame, as tools/test.py and the usual toolkits write them. docs/evaluation.md explains how the
+metrics differ.
 Exit status 1: a file cannot be used, and its sequence is left out.
+
+Annotations may lie at any depth of a folder, as
+  LaSOT, its extension   NAME/groundtruth.txt, full_occlusion.txt, out_of_view.txt
+  LaSOT's toolkit        NAME.txt, absent/NAME.txt, att/NAME.txt; also in a .tar or .zip
+  TNL2K                  NAME/groundtruth.txt
+  GOT-10k                NAME/groundtruth.txt, cover.label, absence.label, meta_info.ini
+  TrackingNet            anno/NAME.txt
+  UAV123, OTB100,        annotations/uav123, otb100, nfs, vot, as written by
+  NfS, VOT               tools/convert_dataset.py
+  own data               NAME.txt beside its frames; OTB100's NAME/groundtruth_rect.txt and
+                         UAV123's anno/UAV123/NAME.txt for some of their sequences
+  results of a tracker   NAME.txt
 """
 import argparse
 import csv
@@ -16,11 +29,6 @@ from tabulate import tabulate
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
-ANNOTATIONS = """NAME/groundtruth.txt in folders of any depth: LaSOT's own layout
-(full_occlusion.txt, out_of_view.txt), GOT-10k's (cover.label, absence.label), TNL2K's; or NAME.txt:
-LaSOT's toolkit's (absent/, att/), annotations/uav123, nfs, otb100 or vot as written by
-tools/convert_dataset.py, own data beside its frames, results of a tracker; or a .tar or .zip of
-NAME.txt"""
 
 
 def parse_args() -> argparse.Namespace:
@@ -28,26 +36,26 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
-                        help=ANNOTATIONS)
+                        help='in one of the layouts above')
     parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
                         default='published',
-                        help='frames where the target is absent are failures (published, the '
-                        "figures of papers), or left out (official, LaSOT's toolkit); or as "
-                        "MMTracking's SOTMetric (sot); or AO and SR as GOT-10k's toolkit (got10k)")
+                        help='published (default): the figures of papers, frames without the '
+                        "target are failures; official: as LaSOT's toolkit, they are left out; "
+                        "sot: as MMTracking's SOTMetric; got10k: AO and SR as GOT-10k's toolkit")
     parser.add_argument('--dataset', metavar='NAME',
-                        help='published figures differ by data set: uav123, lasot_ext, or all '
-                        'others, such as lasot; default: told by the names of the sequences and '
-                        'the folder of the annotations, otherwise as for LaSOT')
+                        help='published figures differ by data set: uav123, lasot_ext, or any '
+                        'other, such as lasot (default: recognised by the names of the sequences '
+                        'and the folder of the annotations, otherwise as for LaSOT)')
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
-                        help='these alone, each of which must be there; default: all that '
-                        'are there')
+                        help='evaluate only these, each of which must be there (default: all that '
+                        'are there)')
     parser.add_argument('--fit', action='store_true',
-                        help='cut or fill up files that have another number of boxes than the '
-                        'annotation, as the published analysis does for data sets but LaSOT')
+                        help='cut or fill up files with another number of boxes than the '
+                        'annotation, as the published analysis does for all data sets but LaSOT')
     parser.add_argument('--per-sequence', action='store_true',
-                        help='a row for each sequence, too, the worst first')
+                        help='also print a row for each sequence, the worst first')
     parser.add_argument('--csv', type=Path, metavar='OUT',
-                        help='write a row for each sequence and one for all')
+                        help='write a row for each sequence and one for all of them')
     parser.add_argument('--json', type=Path, metavar='OUT',
                         help='write all figures, in total, by sequence and by attribute')
     return parser.parse_args()

@@ -1,6 +1,6 @@
-"""Write a tracker as files for devices without PyTorch, checked against PyTorch before it is done.
+"""Export a tracker to files that run without PyTorch, and compare them with PyTorch.
 
-OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
+Two files are written, OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
 """
 import argparse
 from pathlib import Path
@@ -11,20 +11,27 @@ from rich.progress import track
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('config', type=Path, help='of a tracker, or of a compression')
-    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('config', type=Path, help='config of a tracker, or of a compression')
+    parser.add_argument('checkpoint', type=Path, help='weights')
     parser.add_argument('out', type=Path, metavar='OUT')
     parser.add_argument('--format', choices=['onnx', 'openvino'],
-                        help='default: openvino if OUT ends in .xml, else onnx')
+                        help='of the files (default: openvino if OUT ends in .xml, else onnx)')
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
                         help='of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
-                        'frames, tracked from --box; default: the validation set of the config')
-    parser.add_argument('--box', type=box, metavar='X,Y,W,H')
+                        'frames, tracked from --box (default: the validation set of the config)')
+    parser.add_argument('--box', type=box, metavar='X,Y,W,H',
+                        help='the target in the first frame of --calibration, in pixels')
+    parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
+                        help='of images of 16 bits in --calibration: levels that become black and '
+                        'white (default: the whole range)')
     parser.add_argument('--samples', type=int, default=128, metavar='N',
-                        help='calibration crops (default %(default)s)')
+                        help='number of calibration crops (default %(default)s)')
     parser.add_argument('--bias-correction', choices=['exact', 'fast'], default='exact',
-                        help='how int8 is calibrated (default %(default)s, which takes minutes)')
+                        help='of int8: exact takes minutes, fast is less accurate '
+                        '(default %(default)s)')
+    parser.add_argument('--opset', type=int, metavar='N', help='of ONNX, 14 to 20 (default), for '
+                        'runtimes that know no later one')
     return parser.parse_args()
 
 
@@ -37,10 +44,12 @@ def main(args) -> None:
     if args.calibration and args.box is None:
         raise ValueError('--calibration needs the box of a target in its first frame: --box '
                          'X,Y,W,H')
+    if args.levels and not (args.calibration and args.precision == 'int8'):
+        raise ValueError('--levels is for the images of --calibration, with --precision int8')
     tracker = load_tracker(args.config, args.checkpoint)
     samples = []
     if args.precision == 'int8' and args.calibration:
-        frames = Frames(args.calibration)
+        frames = Frames(args.calibration, args.levels)
         samples = samples_of_video(
             tracker, track(frames, 'calibration', total=frames.length), args.box, args.samples)
     elif args.precision == 'int8':
@@ -48,7 +57,8 @@ def main(args) -> None:
         samples = list(track(found, 'calibration', total=args.samples))
     kind = args.format or ('openvino' if args.out.suffix == '.xml' else 'onnx')
     written = export_tracker(tracker, args.out, kind, args.precision, samples,
-                             bias=args.bias_correction)
+                             bias=args.bias_correction,
+                             **({} if args.opset is None else {'opset': args.opset}))
     what = 'mean IoU with PyTorch on the calibration crops' if args.precision == 'int8' else \
         'largest error against PyTorch, of the largest value'
     figures = ', '.join(f'{name} {value:.2g}' for name, value in written.agreement.items())

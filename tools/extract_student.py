@@ -1,4 +1,4 @@
-"""Write the student of a compression's checkpoint as a plain tracker's checkpoint."""
+"""Write the student of a compression's checkpoint as a checkpoint of its own."""
 import argparse
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from cli import run
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', metavar='SRC', type=Path)
-    parser.add_argument('target', metavar='DST', type=Path)
+    parser.add_argument('source', metavar='SRC', type=Path, help='checkpoint of a compression')
+    parser.add_argument('target', metavar='DST', type=Path, help='file to write')
     return parser.parse_args()
 
 

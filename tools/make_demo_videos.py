@@ -1,7 +1,7 @@
 """Write synthetic tracking videos in LaSOT's layout: train, val and test.
 
-Those of val and test show other photographs than those of train (docs/demo.md). Videos that are
-there already are kept, so an interrupted run goes on where it was.
+Validation and test videos use other photographs than training videos (docs/demo.md). Existing
+videos are kept, so an interrupted run goes on where it was.
 """
 import argparse
 import os
@@ -22,7 +22,7 @@ def size(text: str) -> tuple[int, int]:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('folder', type=Path)
+    parser.add_argument('folder', type=Path, help='where to write, such as data/demo')
     for split, videos, frames in (('train', 600, 24), ('val', 40, 24), ('test', 64, 100)):
         parser.add_argument(f'--{split}', type=int, default=videos, metavar='N',
                             help=f'{split} videos (default {videos})')
@@ -31,10 +31,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT',
                         help='of the frames, in pixels (default 320x240)')
     parser.add_argument('--photos', type=Path, metavar='FOLDER',
-                        help='more photographs to make videos of, on top of those that lie in '
-                        'installed packages')
-    parser.add_argument('--seed', type=int, default=0, help='default %(default)s')
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N')
+                        help='more photographs, in addition to those in installed packages')
+    parser.add_argument('--seed', type=int, default=0, help='(default %(default)s)')
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N',
+                        help='number of processes (default: one for each core)')
     return parser.parse_args()
 
 

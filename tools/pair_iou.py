@@ -1,9 +1,9 @@
-"""How well a tracker finds its target in single pairs of frames, video by video.
+"""Measure how well a tracker finds its target in single pairs of frames, video by video.
 
-A pair is drawn and cropped as in OSTrack's validation. The mean IoU of the predicted boxes with
-the ground truth needs seconds and has a far smaller error than the AUC of whole videos, where one
-target lost or kept decides; so it tells students of one teacher apart. With --teacher, also the IoU
-with the teacher's boxes on the same pairs.
+Pairs are drawn and cropped as in OSTrack's validation. The mean IoU of the predicted boxes with
+ground truth takes seconds. Its error is far smaller than that of the AUC of whole videos, where one
+target lost or kept decides, so it tells students of one teacher apart. With --teacher, the tool
+also prints the IoU with the teacher's boxes on the same pairs.
 """
 import argparse
 import json
@@ -17,12 +17,12 @@ from rich.progress import track
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=Path, help='of a tracker, or of a compression')
-    parser.add_argument('checkpoint', type=Path)
+    parser.add_argument('config', type=Path, help='config of a tracker, or of a compression')
+    parser.add_argument('checkpoint', type=Path, help='weights')
     parser.add_argument('--data', type=Path, required=True, metavar='FOLDER',
-                        help='videos in the layout of own data (docs/datasets.md)')
+                        help='videos in the layout for your own data (docs/datasets.md)')
     parser.add_argument('--pairs', type=int, default=64, metavar='N',
-                        help='for each video, on average (default %(default)s)')
+                        help='pairs a video, on average (default %(default)s)')
     parser.add_argument('--teacher', type=Path, nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='also compare with the boxes of this tracker')
     parser.add_argument('--json', type=Path, help='also write the figures to this file')

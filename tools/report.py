@@ -1,8 +1,9 @@
 """Put trackers side by side: plots, and one HTML page with tables and a player.
 
-RESULTS are folders of box files NAME.txt, as tools/test.py and the usual toolkits write them, one
-a tracker, the teacher first; NAME=FOLDER names it. Times beside them (NAME_time.txt) give speed.
-Exit status 1: a file cannot be used, and its sequence is left out, which the page says.
+RESULTS are folders of box files NAME.txt, one for each tracker, the teacher first, as tools/test.py
+and the usual toolkits write them. NAME=FOLDER names a tracker. Speed comes from times beside the
+boxes (NAME_time.txt).
+Exit status 1: a file cannot be used, its sequence is left out, and the page says so.
 """
 import argparse
 from pathlib import Path

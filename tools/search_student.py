@@ -1,7 +1,7 @@
-"""Find the students that fit a budget: a grid of them is built with random weights and timed here.
+"""Find students that fit a time budget: build a grid of them with random weights and time them.
 
-Those within the budget are listed by MACs, highest first, and written as ready configs, with a
-picture of latency over MACs: more arithmetic at the same time mostly means a better tracker.
+The tool lists the students within the budget by MACs, highest first, writes them as ready configs,
+and draws latency over MACs. More arithmetic in the same time mostly means a better tracker.
 """
 import argparse
 import os
@@ -21,21 +21,23 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', type=Path, help='config of a compression')
     parser.add_argument('--budget-ms', type=float, required=True, metavar='T',
-                        help='milliseconds of a tracking step, crop to box')
+                        help='milliseconds of a tracking step, from crop to box')
     parser.add_argument('--layers', type=int, nargs='+', metavar='N',
-                        help="default: a half, a third, … of the teacher's")
+                        help="numbers of layers (default: a half, a third, … of the teacher's)")
     parser.add_argument('--width', type=int, nargs='+', metavar='C',
-                        help="default: half, three quarters and all of the teacher's")
-    parser.add_argument('--mlp-ratio', type=float, nargs='+', metavar='R', help='default 1 2 4')
+                        help="widths (default: half, three quarters and all of the teacher's)")
+    parser.add_argument('--mlp-ratio', type=float, nargs='+', metavar='R', help='MLP ratios '
+                        '(default 1 2 4)')
     parser.add_argument('--block', nargs='+', metavar='TYPE', help='registered layer types'
                         ' (default TransformerBlock SeparableBlock)')
     parser.add_argument('--search-size', type=int, nargs='+', metavar='PIXELS',
-                        help="default: the teacher's and the next smaller one")
+                        help="search crops (default: the teacher's and the next smaller one)")
     parser.add_argument('--top', type=int, default=10, metavar='N',
                         help='how many configs are written (default %(default)s)')
     parser.add_argument('--steps', type=int, default=15, metavar='N',
-                        help='tracking steps that are timed for each (default %(default)s)')
-    parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N')
+                        help='tracking steps to time for each (default %(default)s)')
+    parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N',
+                        help='of PyTorch (default: one for each core)')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER',
                         help='default %(default)s')
     return parser.parse_args()

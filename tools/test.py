@@ -1,11 +1,11 @@
 """Test a tracker or the student of a compression.
 
-CHECKPOINT may be that of a compression, an extracted student, a tracker, or a released one, or a
-file written by tools/export.py (.onnx, .xml).
-The boxes of each sequence are written when it is done: NAME.txt, x,y,w,h a line, with scores in
-NAME_score.txt and seconds in NAME_time.txt, one a line. --resume goes on with those that are
-missing; without it, results that are there are moved aside.
-Exit status 1: some sequences could not be tracked; they are named, the others are evaluated.
+CHECKPOINT may be the checkpoint of a compression, an extracted student, a tracker, a released file,
+or a file written by tools/export.py (.onnx, .xml).
+The boxes of each sequence are written when it is finished: NAME.txt with one line x,y,w,h per
+frame, NAME_score.txt with scores and NAME_time.txt with seconds. --resume tracks the missing
+sequences; without it, existing results are moved aside.
+Exit status 1: some sequences could not be tracked; they are named, and the others are evaluated.
 """
 import hashlib
 import json
@@ -34,11 +34,14 @@ def parse_args():
 
 def main(args) -> int:
     from mmengine.dist import barrier
-    from mmengine.runner import Runner
+    from mmtrack.registry import MODELS
 
+    from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
+    from mmct.engine.early import before_runner, make_runner
     from mmct.engine.processes import join_test, lost_processes_reported
+    from mmct.formats import sequence_names
     from mmct.runtime import open_network
     from mmct.utils.files import write_text
 
@@ -51,14 +54,18 @@ def main(args) -> int:
                         tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}')
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
-    runner = Runner.from_cfg(cfg)
-    tracker = getattr(runner.model, 'student', runner.model)
-    if args.checkpoint.suffix in ('.onnx', '.xml'):
-        tracker.track_by(open_network(args.checkpoint, backend=args.backend,
-                                      precision=args.precision, threads=args.threads))
-    else:
-        load_weights(tracker, args.checkpoint)
-    build_checked(cfg.test_dataloader.dataset)
+    with before_runner(cfg) as records:
+        tracker = MODELS.build(cfg.model.get('student', cfg.model))
+        if args.checkpoint.suffix in ('.onnx', '.xml'):
+            tracker.track_by(open_network(args.checkpoint, backend=args.backend,
+                                          precision=args.precision, threads=args.threads))
+        else:
+            load_weights(tracker, args.checkpoint)
+            # As whoever uses it: near ties come out otherwise by another rounding.
+            fuse_for_inference(tracker)
+        sequence_names(build_checked(cfg.test_dataloader.dataset))
+    runner = make_runner(cfg, records)
+    runner.model = runner.wrap_model(None, tracker)
     with lost_processes_reported():
         metrics = runner.test()
     if args.json and runner.rank == 0:

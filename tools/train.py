@@ -7,11 +7,11 @@ from cli import run, runner_config, runner_parser
 def parse_args():
     parser = runner_parser(__doc__)
     parser.add_argument('--resume', action='store_true',
-                        help='go on from the newest checkpoint in the work folder that is whole; '
-                        'where there is none, start')
+                        help='go on from the newest intact checkpoint in the work folder, or '
+                        'start if there is none')
     parser.add_argument('--amp', nargs='?', const='fp16', choices=['fp16', 'bf16'],
-                        help='mixed precision: fp16 with loss scaling, which needs a GPU (default '
-                        'if nothing is named), or bf16')
+                        help='mixed precision: fp16 with loss scaling, which needs a GPU (the '
+                        'default of --amp alone), or bf16')
     parser.add_argument('--auto-scale-lr', action='store_true',
                         help='scale the learning rate with the total batch size')
     return parser.parse_args()
@@ -19,9 +19,9 @@ def parse_args():
 
 def main(args) -> None:
     import torch
-    from mmengine.runner import Runner
 
     import mmct  # noqa: F401  registers all that configs name
+    from mmct.engine.early import training_runner
     from mmct.engine.processes import join_training, lost_processes_reported
     from mmct.engine.settings import check_device
 
@@ -41,7 +41,7 @@ def main(args) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    runner = Runner.from_cfg(cfg)
+    runner = training_runner(cfg)
     with lost_processes_reported():
         runner.train()
 

@@ -1,5 +1,8 @@
 # The demo's compression: the tiny teacher's twelve layers into four.
-_base_ = ['./ostrack_tiny.py']
+_base_ = [
+    '../_base_/models/ostrack_tiny.py', '../_base_/datasets/demo.py',
+    '../_base_/schedules/short.py', '../_base_/short_compression_runtime.py'
+]
 
 student = dict(
     type='OSTrack',
@@ -13,7 +16,8 @@ student = dict(
         num_heads=1,
         template_size=96,
         search_size=192,
-        patch_embed=dict(type='ConvStem', norm_eval=True)),  # docs/vittrack.md says why
+        patch_embed=dict(type='ConvStem', norm_eval=True),  # docs/vittrack.md says why
+        drop_path_rate=0.),
     head=_base_.head,
     test_cfg=_base_.tracking)
 model = dict(
@@ -26,7 +30,7 @@ model = dict(
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2))
 
-train_dataloader = dict(batch_size=32, dataset=dict(datasets=[_base_.train_videos]))
+train_dataloader = dict(batch_size=32)
 
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)
@@ -39,14 +43,5 @@ param_scheduler = [
         by_epoch=True,
         convert_to_iter_based=True)
 ]
-find_unused_parameters = True
-custom_hooks = [
-    dict(type='IterationSeedHook'),
-    dict(type='ReplacementScheduleHook', mode='progressive', init=0.5, alpha1=0.1, alpha2=0.1)
-]
 # Often enough to tell early when it will end, and to lose little where it is broken off.
-default_hooks = dict(
-    logger=dict(interval=10),
-    checkpoint=dict(interval=1),
-    student_iou=dict(type='StudentIoUHook', interval=50),
-    batch_picture=dict(type='BatchPictureHook', interval=200))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1))

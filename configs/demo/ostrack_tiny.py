@@ -3,7 +3,7 @@
 # The weights in configs/demo are those of ostrack_tiny_taught.py.
 _base_ = [
     '../_base_/models/ostrack_tiny.py', '../_base_/datasets/demo.py',
-    '../_base_/default_runtime.py'
+    '../_base_/schedules/short.py', '../_base_/default_runtime.py'
 ]
 train_dataloader = dict(
     batch_size=32,
@@ -11,11 +11,8 @@ train_dataloader = dict(
 
 max_epochs = 60
 decay_from = 48
-train_cfg = dict(type='ResumableTrainLoop', max_epochs=max_epochs, val_interval=4)
-optim_wrapper = dict(
-    type='FiniteOptimWrapper',
-    optimizer=dict(type='AdamW', lr=1e-3, weight_decay=1e-4),
-    clip_grad=dict(max_norm=1., norm_type=2))
+train_cfg = dict(max_epochs=max_epochs)
+find_unused_parameters = False
 # Constant, then down to nothing: how long the first part lasts can be decided while it runs.
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=200),

@@ -9,7 +9,7 @@ from .writing import save_checkpoint, save_tracker
 
 
 def convert(source: Path, target: Path, to: str, template_size: int, search_size: int,
-            rest: Path | None = None) -> str:
+            starts: str = 'OSTrack', rest: Path | None = None) -> str:
     """Convert a checkpoint file.
 
     Args:
@@ -17,6 +17,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         target: file to write.
         to: 'mmct' or 'released'.
         template_size, search_size: sides of the crops in pixels, for a pretrained ViT only.
+        starts: the tracker that a pretrained ViT is to start, 'OSTrack' or 'ODTrack'.
         rest: a released file with what mmct does not keep and 'released' holds; by default the
             source itself.
 
@@ -41,7 +42,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         if layout and layout.pretrained and to == 'released':
             raise CheckpointError(f'{source} is a {layout.title}; there is no released layout for '
                                   'it, use --to mmct')
-        state = names.from_released(state, str(source), (template_size, search_size))
+        state = names.from_released(state, str(source), (template_size, search_size), starts)
         title, student = layout.title, student or bool(layout.student)
     if to == 'released':
         others = weights_in(read_checkpoint(rest), rest) if rest else given

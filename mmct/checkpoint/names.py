@@ -41,7 +41,8 @@ class Layout(NamedTuple):
         computed: names of these, if a file that is written must not lack them.
         borrowed: beginning of keys of which mmct keeps nothing, or only what is computed. A file
             that is written takes them from another.
-        pretrained: it is not a whole tracker, and is to be converted before it is used.
+        pretrained: the tracker that it is to start, if it is not a whole one itself; it has to be
+            converted before it is used.
         complete: from weights under the file's names to those that its readers ask for besides.
         unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
         sizes: {what a config says, in words: (key of ``own``, axis of its shape)}.
@@ -58,7 +59,7 @@ class Layout(NamedTuple):
     compute: Callable[[State, Sizes, str], State] = lambda state, sizes, source: {}
     computed: tuple[str, ...] = ()
     borrowed: str = ''
-    pretrained: bool = False
+    pretrained: str = ''
     complete: Callable[[State], State] = lambda state: {}
     unreleased: Mapping[str, str] = {}
     sizes: Mapping[str, tuple[str, int]] = {}
@@ -117,31 +118,35 @@ def layouts() -> tuple[Layout, ...]:
     return LAYOUTS
 
 
-def layout_of(state: Iterable[str], own: bool = False) -> Layout | None:
+def layout_of(state: Iterable[str], own: bool = False, starts: str = 'OSTrack') -> Layout | None:
     """The layout that understands most of a file's keys, if one has its sign there.
 
     Args:
         state: the keys.
         own: look among mmct's own layouts instead of those of others.
+        starts: the tracker that a pretrained network is to start.
     """
-    signed = [layout for layout in layouts() if layout.own == own
+    signed = [layout for layout in layouts()
+              if layout.own == own and layout.pretrained in ('', starts)
               and any(key.startswith(layout.sign) for key in state)]
     return min(signed, key=lambda layout: layout.distance(state), default=None)
 
 
-def from_released(state: State, source: str, sizes: Sizes = (0, 0)) -> State:
+def from_released(state: State, source: str, sizes: Sizes = (0, 0),
+                  starts: str = 'OSTrack') -> State:
     """Weights of another layout under mmct's names.
 
     Args:
         state: weights of a file, such as a released tracker's, with the teacher inside or not.
         source: name of the file, for errors.
         sizes: sides of template and search crop in pixels, for a pretrained network.
+        starts: the tracker that such a network is to start.
 
     Raises:
         CheckpointError: no layout has such keys; or keys that are not understood or missing,
             listed.
     """
-    layout = layout_of(state)
+    layout = layout_of(state, starts=starts)
     if layout is None:
         raise not_understood(state, source)
     _complain(source, *layout.faults(state))

@@ -10,6 +10,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor
 
+from ..compat import numpy_in_pickles
 from .errors import CheckpointError
 
 PICKLES_OF_OLD_FORMAT = 4  # of its magic number, version, system and content
@@ -51,6 +52,7 @@ CONTAINERS = {
         'datetime.date', 'datetime.datetime', 'datetime.timedelta',
         'pathlib.PosixPath', 'pathlib.PurePosixPath', 'pathlib.WindowsPath',
         'pathlib._local.PosixPath', 'pathlib._local.WindowsPath',  # of Python 3.13
+        'builtins.getattr',  # a statistic of MMEngine's HistoryBuffer, where MMEngine is not loaded
         # As the default of a defaultdict.
         'builtins.bool', 'builtins.dict', 'builtins.float', 'builtins.int', 'builtins.list',
         'builtins.set', 'builtins.str'), ForeignObject)}
@@ -96,7 +98,8 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
 
 
 def _load(path: Path, map_location: object, foreign: type) -> object:
-    with torch.serialization.safe_globals(_stand_ins(path, foreign)), warnings.catch_warnings():
+    with (torch.serialization.safe_globals(numpy_in_pickles()),
+          torch.serialization.safe_globals(_stand_ins(path, foreign)), warnings.catch_warnings()):
         warnings.filterwarnings('ignore', '.*TorchScript')  # it is refused, in a line
         return torch.load(path, map_location=map_location, weights_only=True)
 

@@ -8,8 +8,9 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.own import own_items
+from ..formats.names import sequence_name
 from ..formats.results import read_boxes, read_scores
+from ..formats.sequences import Sequence, frames_from, own, part_of_video
 from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, recorded_length
 from ..utils.checks import check_number
 
@@ -75,8 +76,9 @@ class GOT10kValDataset(GOT10kDataset):
 
 @DATASETS.register_module()
 class FolderDataset(ListedSOTDataset):
-    """Own data: a folder with a folder of frames, or a video file, a sequence, and NAME.txt with
-    the boxes x,y,w,h beside it.
+    """Own data: a folder with a folder of frames, or a video file, a sequence, and the boxes
+    x,y,w,h in NAME.txt beside it or in a groundtruth.txt within, see
+    :func:`mmct.formats.sequences.own`.
 
     A box without area, or of NaN, stands for an absent target. Of a sequence to test on the first
     box is enough; it is tracked and not scored.
@@ -106,21 +108,14 @@ class FolderDataset(ListedSOTDataset):
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
                 raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
-        for path in own_items(root):
-            file = self.annotations / f'{path.stem}.txt'
-            if not file.is_file():
-                bare.append(path.name)
+        for sequence in own(root):
+            name = sequence.annotation if self.annotations == root else f'{sequence.name}.txt'
+            if not (self.annotations / name).is_file():
+                bare.append(sequence.frames)
                 continue
-            length = len(read_boxes(file))
-            # Counting decodes a video, so only where its header cannot do.
-            if self.annotations != root:
-                if length != recorded_length(path) and length != (frames := count_frames(path)):
-                    raise ValueError(f'FolderDataset: {file} has {length} boxes, {path} {frames} '
-                                     'frames; track the sequence again')
-            elif length == 1:  # as long as there are frames; training passes it by
-                length = count_frames(path) if self.test_mode else recorded_length(path)
-            infos.append(dict(video_path=path.name, ann_path=file.name, start_frame_id=0,
-                              end_frame_id=max(length, 1) - 1))
+            first, count = self._extent(sequence, self.annotations / name)
+            infos.append(dict(video_path=sequence.frames, ann_path=name, start_frame_id=first,
+                              end_frame_id=first + max(count, 1) - 1))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
@@ -128,6 +123,27 @@ class FolderDataset(ListedSOTDataset):
             print_log(f'FolderDataset: left out, for there is no NAME.txt in {self.annotations}: '
                       f'{", ".join(bare)}', 'current', logging.WARNING)
         return infos
+
+    def _extent(self, sequence: Sequence, file: Path) -> tuple[int, int]:
+        """Place of the first frame of a sequence, and how many frames it has.
+
+        Raises:
+            ValueError: boxes cannot be read, or those of a tracker are not as many as the frames.
+        """
+        path, count = Path(self.data_root) / sequence.frames, len(read_boxes(file))
+        first = 0
+        if sequence.start > 1:
+            names = image_names(path)
+            first = len(names) - len(frames_from(sequence.start, names, count))
+        # Counting decodes a video, so only where its header cannot do.
+        if self.annotations == Path(self.data_root):
+            if count == 1:  # as long as there are frames; training passes it by
+                count = (count_frames if self.test_mode else recorded_length)(path) - first
+        elif (part_of_video(sequence.name) == (sequence.name, 1)  # others have not all frames
+              and count != recorded_length(path) and count != (frames := count_frames(path))):
+            raise ValueError(f'FolderDataset: {file} has {count} boxes, {path} {frames} frames; '
+                             'track the sequence again')
+        return first, count
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """Boxes (N, 4) x, y, w, h in pixels; N may be 1 for more frames."""
@@ -137,7 +153,7 @@ class FolderDataset(ListedSOTDataset):
         """``visible``, (N,) bool: with area, and at least of ``min_score``."""
         if not self.min_score:
             return super().get_visibility_from_video(video_idx)
-        name = Path(self.get_data_info(video_idx)['ann_path']).stem
+        name = sequence_name(self.get_data_info(video_idx)['ann_path'])
         scores = read_scores(self.annotations / f'{name}_score.txt',
                              self.get_len_per_video(video_idx))
         return dict(visible=scores >= self.min_score)

@@ -42,6 +42,9 @@ class PairDataset(Dataset):
               (OSTrack).
             - ``mixformer``: two templates, the second at most ``max_gap`` frames before the first,
               and a search frame less than ``max_gap`` after it (MixFormerV2).
+            - ``odtrack``: ``num_templates``, of which the last is the base and the others are at
+              most ``max_gap`` frames before it, and ``num_searches`` frames less than that after it
+              (ODTrack).
             - ``trident``: likewise two and one, for the training of MixFormerV2's score. In half of
               the samples the search frame does not show the target: it is one of the video's in
               which the target is not visible, with the box None, or any frame of another target,

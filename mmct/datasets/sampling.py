@@ -88,6 +88,33 @@ def sample_trident(rng: np.random.Generator, visible: np.ndarray, length: int,
     return [first, int(online)], [search]
 
 
+def sample_odtrack(rng: np.random.Generator, visible: np.ndarray, length: int, max_gap: int = 400,
+                   num_templates: int = 3, num_searches: int = 2) -> Frames:
+    """Draw templates, and later search frames (ODTrack).
+
+    The base is any visible frame with room for the others before and behind it. The other
+    templates are visible frames 1 to max_gap earlier, the search frames 1 to max_gap - 1 later; a
+    frame may be drawn several times. If a window has no frame, both grow and all is drawn anew.
+    Templates and search frames are in the order of the video, so the base is the last template.
+
+    Args:
+        rng: source of the draws.
+        visible: (V,) sorted indices of the frames in which the target is visible, more than
+            2 (T + S) of them.
+        length: number of frames of the video.
+        max_gap: see above.
+        num_templates: T; one is the base alone.
+        num_searches: S.
+    """
+    while True:
+        base = pick(rng, visible, num_templates - 1, length - num_searches)
+        earlier = pick_many(rng, visible, base - max_gap, base, num_templates - 1)
+        searches = pick_many(rng, visible, base + 1, base + max_gap, num_searches)
+        if earlier is not None and searches is not None:
+            return [*earlier, base], searches
+        max_gap += GAP_STEP
+
+
 def sample_sutrack(rng: np.random.Generator, visible: np.ndarray, length: int,
                    max_gap: int = 400, num_templates: int = 2) -> Frames:
     """Draw templates and a search frame around any visible frame, the base (SUTrack).
@@ -107,6 +134,16 @@ def sample_sutrack(rng: np.random.Generator, visible: np.ndarray, length: int,
     frames = sorted((pick(rng, visible, base - max_gap, base + max_gap)
                      for _ in range(num_templates + 1)), reverse=rng.random() < 0.5)
     return frames[:-1], frames[-1:]
+
+
+def pick_many(rng: np.random.Generator, visible: np.ndarray, start: int, stop: int,
+              count: int) -> list[int] | None:
+    """So many of the visible frames in [start, stop), each as likely and again and again, in
+    order; None if there is none."""
+    first, last = np.searchsorted(visible, (start, stop))
+    if count and first == last:
+        return None
+    return sorted(visible[rng.integers(first, last, count)].tolist()) if count else []
 
 
 def pick(rng: np.random.Generator, visible: np.ndarray, start: int, stop: int) -> int | None:
@@ -147,28 +184,29 @@ SAMPLINGS = dict(
     pair=Sampling(sample_pair),
     mixformer=Sampling(sample_mixformer, num_templates=2),
     trident=Sampling(sample_trident, num_templates=2, negatives=True),
+    odtrack=Sampling(sample_odtrack, num_templates=3, num_searches=2),
     sutrack=Sampling(sample_sutrack, num_templates=2))
 
 
 def make_sampling(config: dict) -> Sampling:
-    """A sampling by its name ``type``, its windows, in frames, and the number of templates if it
-    can be chosen.
+    """A sampling by its name ``type``, its windows in frames and, where the function has them,
+    numbers of templates and search frames.
 
     Raises:
         ValueError: there is no such sampling, or a setting makes no sense.
     """
     if not isinstance(config, dict):
         raise ValueError(f"sampling={config!r} must be a dict, such as dict(type='pair')")
-    windows = dict(config)
-    kind = windows.pop('type', None)
+    settings = dict(config)
+    kind = settings.pop('type', None)
     if kind not in list(SAMPLINGS):
         raise ValueError(f'sampling.type={kind!r} is not one of {list(SAMPLINGS)}')
     sampling = SAMPLINGS[kind]
     known = list(signature(sampling.sample).parameters)[3:]
-    for name, value in windows.items():
+    for name, value in settings.items():
         if name not in known:
             raise ValueError(f'sampling.{name}: {kind!r} has no such setting; it has {known}')
-        check_number(f'sampling.{name}', value,
-                     '[1, 64]' if name == 'num_templates' else '[2, inf)', whole=True)
-    return replace(sampling, sample=partial(sampling.sample, **windows),
-                   num_templates=windows.get('num_templates', sampling.num_templates))
+        check_number(f'sampling.{name}', value, '[2, inf)' if name == 'max_gap' else '[1, 64]',
+                     whole=True)
+    counts = {name: value for name, value in settings.items() if name.startswith('num_')}
+    return replace(sampling, sample=partial(sampling.sample, **settings), **counts)

@@ -24,7 +24,7 @@ class Target:
         sequence: what the video or the object is called.
         boxes: (N, 4) x, y, w, h in pixels, one for each frame.
         visible: (V,) sorted indices of the frames in which it is visible.
-        path: gives the path of a frame, by its index.
+        path: returns the path of a frame, given its index.
     """
     sequence: str
     boxes: np.ndarray
@@ -177,6 +177,9 @@ class VideoSource:
         if min_score := getattr(dataset, 'min_score', 0):
             rule += f', not counting those below min_score={min_score}'
         if not self.videos:
+            if min_visible > 5:  # of a pair
+                rule += (f'; give longer videos, or the sampling shorter clips than of '
+                         f'{(min_visible - 1) // 2} frames')
             raise ValueError(f'{self.name}: no sequence in {dataset.ann_file} can be used; '
                              f'all {dataset.num_videos} have {rule}')
         if left_out:

@@ -29,9 +29,10 @@ class Sample(NamedTuple):
     memory: np.ndarray | None = None
 
 
-def noise(info: NetworkInfo, count: int) -> list[Sample]:
-    """Samples that any network can be run on."""
-    rng, number = np.random.default_rng(0), count_templates(info.templates)
+def noise(info: NetworkInfo, count: int, templates: int | None = None) -> list[Sample]:
+    """Samples that any network can be run on, of so many templates or the most that it takes."""
+    rng, number = np.random.default_rng(0), templates or count_templates(
+        info.templates)
 
     def crops(*shape: int) -> np.ndarray:
         return rng.integers(0, 256, (*shape, shape[-1], 3), dtype=np.uint8)

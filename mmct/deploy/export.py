@@ -1,6 +1,6 @@
 """A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,15 @@ from ..models.losses import mean_iou
 from ..models.torch_network import EncodeNetwork, StepNetwork, TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
-from ..runtime.backends import step_inputs
-from ..runtime.network import METADATA, Network, NetworkInfo
+from ..runtime.backends import stamp_of, step_inputs
+from ..runtime.network import METADATA, STAMP, Network, NetworkInfo
 from ..runtime.templates import count_templates
+from ..utils.checks import check_number
 from ..utils.extras import require
 from .calibration import Sample, noise
 from .quantize import quantize
 
+OPSETS = '[14, 20]'  # of ONNX: the first with what PyTorch writes, the last that it writes so
 OPSET = 20  # the first with GELU and LayerNorm
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Largest error of an output against PyTorch, over the largest value of that output.
@@ -39,7 +41,7 @@ class Written(NamedTuple):
 
 def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
                    precision: str = 'fp32', samples: Sequence[Sample] = (), strict: bool = True,
-                   bias: str = 'exact') -> Written:
+                   bias: str = 'exact', opset: int = OPSET) -> Written:
     """Write a tracker as files, after they have been run and compared with PyTorch.
 
     Args:
@@ -50,31 +52,32 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         samples: to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
         bias: how int8 is calibrated, see :func:`mmct.deploy.quantize.quantize`.
         strict: see that int8 agrees with PyTorch; without, it may be calibrated on noise.
+        opset: of ONNX files, in [14, 20]; runtimes of a few years ago know none of today's.
 
     Raises:
         ImportError: a package of the extra ``deploy`` is missing.
         ValueError: the path does not fit the format; the tracker cannot be exported so; the file
             does not do what the tracker does, and is not written.
     """
+    check_number('opset', opset, OPSETS, whole=True)
+    if opset != OPSET and format != 'onnx':
+        raise ValueError(f'opset={opset} is of ONNX files; leave it out for format {format}')
     path = Path(path)
     if path.suffix != FORMATS[format]:
         raise ValueError(f'{path}: a file of format {format} ends in {FORMATS[format]}')
-    if any(getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers):
-        raise ValueError('a tracker with candidate elimination cannot be exported: which tokens '
-                         'stay differs from frame to frame; leave out backbone.elimination')
     if precision == 'int8' and not samples:
         raise ValueError('int8 needs crops to calibrate with; give a data set or a video')
     tracker = tracker.cpu().eval()
     given = {len(sample.templates) for sample in samples}
-    taken = count_templates(tracker.info.templates)
-    if given - {taken}:
+    taken = template_counts(tracker.info)
+    if given and not (taken[0] <= min(given) and max(given) <= taken[-1]):
         raise ValueError(f'calibration samples have {sorted(given)} templates, the tracker takes '
-                         f'{taken}')
+                         f'{" to ".join(map(str, taken))}')
     info = replace(tracker.info, precision=precision)
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
-        _write(tracker, part, info, samples, bias)
+        _write(tracker, part, info, samples, bias, opset)
         agreement = {}
         if strict or precision != 'int8':
             agreement = check(open_network(part), TorchNetwork(tracker), samples)
@@ -84,7 +87,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
 
 
 def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Sequence[Sample],
-           bias: str) -> None:
+           bias: str, opset: int) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
     network = TorchNetwork(tracker)
     # Two, so that tracing does not take the size of the batch for one that never changes.
@@ -93,10 +96,16 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     encode = EncodeGraph(tracker)
     names = encode.names(templates, boxes)
     encoded = encode(templates, boxes)
+    any_number = {}
+    if len(template_counts(info)) > 1:
+        fewer = encode(templates[:, 1:], boxes[:, 1:])
+        any_number = dict(templates=[1], boxes=[1]) | {
+            name: [axis for axis, pair in enumerate(zip(own.shape, other.shape))
+                   if pair[0] != pair[1]] for name, own, other in zip(names, encoded, fewer)}
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source)
+    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source, any_number, opset)
     finish(source, target, None)
 
     inputs = [*encoded, crops]
@@ -105,7 +114,8 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         inputs.append(memories[:, 0])
         input_names.append('memory')
     source = path.with_suffix('.onnx')
-    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source)
+    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source,
+            any_number, opset)
     calibration = []
     if info.precision == 'int8':
         for sample in samples:
@@ -114,6 +124,12 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
             calibration.append(
                 step_inputs([found], sample.search[None], memories_of(info, [sample])))
     finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
+
+
+def template_counts(info: NetworkInfo) -> list[int]:
+    """How many templates a tracker has in the first frame, and the most, if that is another
+    number."""
+    return sorted({count_templates(info.templates, first) for first in (True, False)})
 
 
 class EncodeGraph(EncodeNetwork):
@@ -152,16 +168,20 @@ def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray
 
 
 def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
-            path: Path) -> None:
+            path: Path, any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
+    """Write a graph whose sizes are fixed, but for the batch and axes by name of inputs and
+    outputs, which depend on the number of templates."""
     require('onnx')
     with torch.inference_mode(), warnings.catch_warnings():
-        # Shapes are fixed but for the batch, and so may be all that tracing fixes.
+        # All else is fixed, and so may be all that tracing fixes.
         warnings.simplefilter('ignore')
         # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
             network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
-            opset_version=OPSET, dynamo=False,
-            dynamic_axes={name: {0: 'batch'} for name in (*names, *outputs)})
+            opset_version=opset, dynamo=False,
+            dynamic_axes={name: {0: 'batch', **{
+                axis: f'{name}_{axis}' for axis in any_number.get(name, ())}}
+                for name in (*names, *outputs)})
 
 
 def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
@@ -176,8 +196,8 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=No
     if info and info.precision == 'int8':
         model = to_int8(model)
     if info:
-        entry = model.metadata_props.add()
-        entry.key, entry.value = METADATA, info.to_json()
+        onnx.helper.set_model_props(
+            model, {METADATA: info.to_json(), STAMP: stamp_of(target)})
     onnx.save(model, target)
 
 
@@ -189,8 +209,12 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
         model = to_int8(model)
     if info:
         model.set_rt_info(info.to_json(), [METADATA])
-    openvino.save_model(
-        model, target, compress_to_fp16=bool(info) and info.precision == 'fp16')
+    save = partial(openvino.save_model, model, target,
+                   compress_to_fp16=bool(info) and info.precision == 'fp16')
+    save()
+    if info:  # again, with a hash that includes the weights just written
+        model.set_rt_info(stamp_of(target), [STAMP])
+        save()
     source.unlink()
 
 
@@ -222,11 +246,16 @@ def check(network: Network, reference: Network, samples: Sequence[Sample]) -> di
 
 
 def compare(network: Network, reference: Network, count: int = 4) -> dict[str, float]:
-    """Largest errors over the largest values, by output, on noise."""
-    samples = noise(network.info, count)
-    values, expected = (run(net, samples) for net in (network, reference))
-    return {name: float(np.abs(value - expected[name]).max() / np.abs(expected[name]).max())
-            for name, value in values.items()}
+    """Largest errors over the largest values, by output, on noise; with as few and with as many
+    templates as there can be."""
+    errors = {}
+    for templates in template_counts(network.info):
+        samples = noise(network.info, count, templates)
+        values, expected = (run(net, samples) for net in (network, reference))
+        for name, value in values.items():
+            error = np.abs(value - expected[name]).max() / np.abs(expected[name]).max()
+            errors[name] = float(np.maximum(error, errors.get(name, 0.)))
+    return errors
 
 
 def run(network: Network, samples: Sequence[Sample]) -> dict[str, np.ndarray]:

@@ -21,6 +21,8 @@ class OnePassMetric(SOTMetric):
     ``sot/failed_sequences``.
     """
 
+    names = ('success', 'norm_precision', 'precision', 'failed_sequences')
+
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         # SOTMetric wants to know beforehand whether there is ground truth in all frames.
         self.format_only = True

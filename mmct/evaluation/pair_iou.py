@@ -12,6 +12,7 @@ class PairIoU(BaseMetric):
     """Mean IoU, in [0, 1], of the predicted box and the target's in the last search crop."""
 
     default_prefix = 'pair'
+    names = ('iou',)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:

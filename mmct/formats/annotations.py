@@ -9,8 +9,10 @@ import numpy as np
 
 from ..runtime.frames import names_in
 from ..utils.files import LITTER, read_text, safe_name, texts_of_archive
-from .own import own_items
+from .names import sequence_name
+from .own import GROUND_TRUTH, own_items
 from .results import parse_boxes, read_boxes
+from .sequences import own
 
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
@@ -43,14 +45,14 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     Args:
         source: a folder in LaSOT's layout (``…/NAME/groundtruth.txt`` with ``full_occlusion.txt``
             and ``out_of_view.txt``), in GOT-10k's (with ``cover.label`` or ``absence.label``, and
-            ``meta_info.ini``), or in LaSOT's toolkit's (``annos/NAME.txt``,
-            ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a .tar or .zip of the last; or
-            of own data (NAME.txt beside the frames). Results of a tracker will do; scores and
-            times beside their boxes are passed by.
+            ``meta_info.ini``), in OTB100's (``…/NAME/groundtruth_rect.txt``), or in LaSOT's
+            toolkit's (``annos/NAME.txt``, ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a
+            .tar or .zip of the last; or of own data (NAME.txt beside the frames). Results of a
+            tracker will do; scores and times beside their boxes are passed by.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
-        ValueError: a file cannot be understood; it is named.
+        ValueError: a file cannot be understood, or two sequences are called alike; they are named.
     """
     if not source.is_dir():
         return toolkit_annotations(read_texts(source), source)
@@ -59,11 +61,27 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
     if any(file.stem in beside_frames for file in files):
         # Own data, in which there may be other texts, such as a list of classes.
         files = [file for file in files if file.stem in beside_frames or has_boxes(file)]
-        return toolkit_annotations({file.name: read_text(file) for file in files}, source)
-    ground_truth = [file for file in text_files(source) if file.name == 'groundtruth.txt']
+        texts = {file.name: read_text(file) for file in files}
+        within = [sequence for sequence in own(source) if '/' in sequence.annotation]
+        texts |= {f'{sequence.name}.txt': read_text(source / sequence.annotation)
+                  for sequence in within}
+        return toolkit_annotations(texts, source)
+    ground_truth = [file for file in text_files(source) if GROUND_TRUTH.fullmatch(file.name)]
     if ground_truth:
-        return {file.parent.name: folder_annotation(file) for file in ground_truth}
+        places = {}
+        for file in ground_truth:
+            name = sequence_name(str(file))
+            other = places.setdefault(name, file)
+            if other != file:
+                raise called_alike(source, name, other.parent, file.parent)
+        return {name: folder_annotation(file) for name, file in places.items()}
     return toolkit_annotations(read_texts(source), source)
+
+
+def called_alike(source: Path, name: str, *places: object) -> ValueError:
+    """The error for a name that two sequences have, of which results could not be told apart."""
+    return ValueError(f'{source}: two sequences are called {name}: {places[0]} and {places[1]}; '
+                      'rename one, or give the folder of one of them')
 
 
 def has_boxes(file: Path) -> bool:
@@ -94,12 +112,14 @@ def read_texts(source: Path) -> dict[str, str]:
 def text_files(folder: Path) -> list[Path]:
     """The .txt files of a folder and of those below it, also of linked ones, sorted.
 
-    Below a groundtruth.txt there are only frames, which are not looked through.
+    Below a groundtruth.txt (OTB100's groundtruth_rect.txt) there are only frames, which are not
+    looked through.
     """
     found, visited = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(place)
-        if 'groundtruth.txt' in names or real in visited:  # the latter: links in a circle
+        # Visited before: links in a circle.
+        if real in visited or any(map(GROUND_TRUTH.fullmatch, names)):
             folders.clear()
         if real not in visited and not Path(place).name.startswith(LITTER):
             found += [Path(place, name) for name in names
@@ -143,13 +163,19 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
 
     Raises:
         FileNotFoundError: there are no boxes.
-        ValueError: a file cannot be understood; it is named.
+        ValueError: a file cannot be understood, or two at the same depth are called alike; they
+            are named.
     """
     kinds = {kind: {} for kind in ('boxes', *BESIDE)}
+    found = {}
     paths = [PurePosixPath(path) for path in texts]
     for path, text in sorted(zip(paths, texts.values()), key=lambda item: len(item[0].parts)):
         kind = path.parent.name if path.parent.name in BESIDE else 'boxes'
-        kinds[kind].setdefault(safe_name(path.stem), text)
+        name = safe_name(path.stem)
+        other = found.setdefault((kind, name), path)
+        if other != path and len(other.parts) == len(path.parts):
+            raise called_alike(source, name, other, path)
+        kinds[kind].setdefault(name, text)
     boxes_by_name = kinds['boxes']
     # A sequence may have such a name, too; only what lies beside boxes has a number a line.
     one_number = {f'{name}_{kind}' for name in boxes_by_name for kind in ('score', 'time')

@@ -10,6 +10,8 @@ from ..utils.files import safe_name
 if TYPE_CHECKING:
     from mmtrack.datasets import BaseSOTDataset
 
+# Of what result files beside those of boxes are, NAME_score.txt and NAME_time.txt.
+BESIDE_BOXES = ('score', 'time')
 # What pytracking puts before the names of some data sets' sequences.
 PREFIX = re.compile(r'^(uav(123)?|nfs|otb(100)?|lasot(_ext)?|tnl2k)_')
 
@@ -31,14 +33,20 @@ def sequence_names(dataset: 'BaseSOTDataset') -> list[str]:
     """Names of all sequences of one of MMTracking's single-object data sets.
 
     Raises:
-        ValueError: two have the same name, so that one's results would overwrite the other's.
+        ValueError: the results of one would overwrite those of another: two have the same name, or
+            one has that of the other's times or scores; both are named.
     """
-    names = [safe_name(sequence_name(dataset.get_data_info(i)['ann_path']))
-             for i in range(dataset.num_videos)]
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise ValueError(f'{type(dataset).__name__}: several sequences are called '
-                         f'{", ".join(twice)}; give their annotations different names')
+    owners, names = {}, []
+    for i in range(dataset.num_videos):
+        info = dataset.get_data_info(i)
+        names.append(safe_name(sequence_name(info['ann_path'])))
+        place = f'{names[-1]} ({info.get("video_path", info["ann_path"])})'
+        for file in (names[-1], *(f'{names[-1]}_{kind}' for kind in BESIDE_BOXES)):
+            if file in owners:
+                raise ValueError(f'{type(dataset).__name__}: the sequences {owners[file]} and '
+                                 f'{place} would share the result file {file}.txt; give their '
+                                 'annotations different names')
+            owners[file] = place
     return names
 
 

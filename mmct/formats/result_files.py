@@ -46,7 +46,7 @@ def finished_boxes(folder: Path, name: str, length: int) -> np.ndarray | None:
 
 
 def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:
-    """Pack the results of all sequences as a server wants them, FOLDER.zip; gives its path.
+    """Pack the results of all sequences as a server expects them, FOLDER.zip; returns its path.
 
     GOT-10k's has a folder NAME with NAME_001.txt and NAME_time.txt, TrackingNet's NAME.txt alone.
 

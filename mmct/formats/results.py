@@ -222,7 +222,7 @@ def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
                 try:
                     # A column for each run.
                     seconds[name] = np.loadtxt(
-                        path.read_text().replace(',', ' ').splitlines(), ndmin=2)[:, 0]
+                        read_text(path).replace(',', ' ').splitlines(), ndmin=2)[:, 0]
                 except ValueError as error:
                     raise ValueError(f'{path}: expected the seconds of a frame a line; {error}'
                                      ) from None

@@ -59,16 +59,18 @@ class TorchNetwork:
 
     Args:
         tracker: a ``OneStreamTracker``; runs where its parameters are.
-        compiled: by ``torch.compile``; the first steps take minutes.
+        compiled: by ``torch.compile``; the first steps take minutes. A string is a mode of it:
+            'reduce-overhead' records CUDA graphs.
         dtype: of autocast, None for none.
     """
 
-    def __init__(self, tracker: nn.Module, compiled: bool = False,
+    def __init__(self, tracker: nn.Module, compiled: bool | str = False,
                  dtype: torch.dtype | None = None) -> None:
         self.info, self._dtype = tracker.info, dtype
         self._encode, self._step = EncodeNetwork(tracker), StepNetwork(tracker)
         if compiled:
-            self._step = torch.compile(self._step)
+            mode = compiled if isinstance(compiled, str) else None
+            self._step = torch.compile(self._step, mode=mode)
 
     @torch.inference_mode()
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Tensor]:
@@ -79,6 +81,7 @@ class TorchNetwork:
     @torch.inference_mode()
     def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        self.info.check_memories(memories)
         batch = encoded[0]  # of one target, whose templates are not copied
         if len(encoded) > 1:
             batch = {name: torch.cat([own[name] for own in encoded]) for name in batch}

@@ -74,8 +74,11 @@ def check_frame(frame: np.ndarray) -> None:
         ValueError: it is not (H, W, 3) uint8, has no pixel, or is no frame at all.
     """
     if not isinstance(frame, np.ndarray):
-        raise ValueError(f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; a video that '
-                         'has ended, or a file that cannot be read, gives None')
+        raise ValueError(
+            f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; '
+            + ('a video that has ended, or a file that cannot be read, gives None'
+               if frame is None else 'give a NumPy array in BGR, as cv2.imread does: of a PIL '
+               "image np.array(image.convert('RGB'))[..., ::-1]"))
     if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or not frame.size:
         raise ValueError(f'frame must be (H, W, 3) uint8, got {frame.shape} {frame.dtype}')
 

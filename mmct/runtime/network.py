@@ -10,8 +10,9 @@ from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
 from .templates import make_policy, policy_text
 
-# Name of the entry in the metadata of an exported file.
+# Names of entries in the metadata of an exported file: NetworkInfo, and a hash of the others.
 METADATA = 'mmct'
+STAMP = 'mmct_files'
 # What a step is read by, in this order, by the kind of the head.
 OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),
            'edge': ('box', 'score')}
@@ -30,6 +31,7 @@ class NetworkInfo:
             'edge' (``box`` and ``score``, no window).
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
+        highest_score: the score is the highest of the map, wherever the box is, for a centre head.
         stretched_boxes: boxes of templates are SUTrack's, see ``geometry.box_to_crop``.
         windowed_score: the score is the one after the window, for a centre head.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
@@ -43,6 +45,7 @@ class NetworkInfo:
     head: str
     templates: dict = field(default_factory=lambda: dict(type='Fixed'))
     memory: tuple[int, int] = (0, 0)
+    highest_score: bool = False
     stretched_boxes: bool = False
     windowed_score: bool = False
     precision: str = 'fp32'
@@ -69,8 +72,9 @@ class NetworkInfo:
             return outputs['box'], float(outputs['score'])
         if self.head == 'corner':
             return outputs['box'].tolist(), float(outputs['score'])
-        return decode_center(outputs['score'], outputs['size'], outputs['offset'], window,
-                             self.windowed_score)
+        box, score = decode_center(outputs['score'], outputs['size'], outputs['offset'], window,
+                                   self.windowed_score)
+        return box, float(outputs['score'].max()) if self.highest_score else score
 
     def differences(self, other: 'NetworkInfo') -> str:
         """What differs from another network, in words; nothing is said of precision."""
@@ -104,6 +108,19 @@ class NetworkInfo:
         except (TypeError, ValueError, KeyError, RecursionError) as error:
             raise ValueError(f'{path} does not say what tracking needs to know ({error}); give a '
                              'file written by tools/export.py of this version') from None
+
+    def check_memories(self, memories: Sequence[np.ndarray] | None) -> None:
+        """See that memories are those of this network, (1, M, C) each, or None for none.
+
+        Raises:
+            ValueError: they are not.
+        """
+        expected = (1, *self.memory)
+        for shape in {np.shape(memory) for memory in memories or ()} or {(1, 0, 0)}:
+            if shape != expected:
+                raise ValueError(f'the memory has the shape {shape}, this network hands on '
+                                 f'{expected}; give the next_memory of its own last step, or '
+                                 'zeros for a first frame')
 
     def check_ports(self, inputs: Mapping[str, Sequence], outputs: Sequence[str], path) -> None:
         """See that a network is what its file says of it.

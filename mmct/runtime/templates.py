@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from ..utils.checks import check_number
+from .crop_store import CropStore
 
 # (T, S, S, 3) uint8 BGR crops and (T, 4) float32 boxes x, y, w, h in pixels of the crops.
 Templates = tuple[np.ndarray, np.ndarray]
@@ -85,6 +86,61 @@ class BestOfInterval:
             self._candidate, self._best = self._first, -1.
 
 
+class SpreadHistory:
+    """The first template, and some spread over all frames since (ODTrack).
+
+    Every frame's crop is a template to come, whatever its score. Those of the first frames will
+    never be used again after some time, and are dropped.
+
+    Args:
+        count: N, into how many equal parts the past is cut; of each the middle is a template. The
+            first N frames have all crops before them. 1: the first template, for ever.
+
+    Attributes:
+        frames: numbers of the frames of the templates in use.
+    """
+
+    def __init__(self, count: int = 3) -> None:
+        check_number('count', count, '[1, 64]', whole=True)
+        self.count = count
+
+    @property
+    def most_templates(self) -> int:
+        """How many there can be."""
+        return self.count + 1 if self.count > 1 else 1
+
+    def start(self, crop: np.ndarray, box: np.ndarray) -> None:
+        self._past, self._dropped, self.frames = CropStore(crop.shape), 1, None
+        self._past.put(0, crop, box)
+
+    def current(self, frame: int) -> Templates:
+        frames = spread(frame, self.count)
+        if frames != self.frames:
+            self.frames = frames
+            self._templates = joined([self._past.get(own) for own in frames])
+        return self._templates
+
+    def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
+        if self.count == 1:
+            return
+        self._past.put(frame, *cut())
+        # The middles move on only.
+        while self._dropped < (frame + 1) // self.count // 2:
+            self._past.drop(self._dropped)
+            self._dropped += 1
+
+
+def spread(frame: int, count: int) -> list[int]:
+    """Numbers of the frames whose crops are the templates of a frame, see
+    :class:`SpreadHistory`."""
+    if count == 1:
+        return [0]
+    if frame <= count:
+        return list(range(frame))
+    part = frame // count
+    return sorted({0, *(k * part + part // 2 for k in range(count))})
+
+
 class RecentConfident:
     """The first template, and those of the last frames that were sure at the end of an interval
     (SUTrack).
@@ -115,8 +171,8 @@ class RecentConfident:
             self._templates = joined(self._kept)
 
 
-POLICIES = dict(
-    Fixed=Fixed, BestOfInterval=BestOfInterval, RecentConfident=RecentConfident)
+POLICIES = dict(Fixed=Fixed, BestOfInterval=BestOfInterval, SpreadHistory=SpreadHistory,
+                RecentConfident=RecentConfident)
 
 
 def joined(templates: Sequence[Template]) -> Templates:
@@ -149,8 +205,9 @@ def policy_text(config: dict) -> str:
     return f'{config["type"]}({arguments})'
 
 
-def count_templates(config: dict) -> int:
-    """T, how many templates a policy gives to a frame."""
+def count_templates(config: dict, first: bool = False) -> int:
+    """T, how many templates a policy gives to a frame: to the first, or else the most."""
     policy = make_policy(config)
     policy.start(np.zeros((1, 1, 3), np.uint8), np.zeros(4, np.float32))
-    return len(policy.current(1)[0])
+    most = None if first else getattr(policy, 'most_templates', None)
+    return most or len(policy.current(1)[0])

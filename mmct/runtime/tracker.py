@@ -1,6 +1,8 @@
 """The tracking loop: crop, network, window, decode, map back. The one place of the hot path."""
+import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from os import PathLike
 from typing import Any
 
@@ -21,8 +23,12 @@ class Tracker:
             which trackers may share.
         checkpoint: weights for a config.
         backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; what the file is for if None.
-        precision: of the arithmetic: 'fp32', or 'bf16' where the backend can; as the file if None.
+        precision: of the arithmetic: 'fp32', 'bf16' (OpenVINO, PyTorch) or 'fp16' (PyTorch); the
+            file's own if None.
         threads: of the backend; its own choice if None.
+
+    Attributes:
+        box: x, y, w, h in pixels of the last frame; a copy, which is the caller's.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -43,6 +49,14 @@ class Tracker:
         self._policy = make_policy(info.templates)
         self._templates = None
 
+    @property
+    def box(self) -> list[float]:
+        return list(self._box)
+
+    @box.setter
+    def box(self, box: Sequence[float]) -> None:
+        self._box = [float(value) for value in box]
+
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
         """Take up the target in the first frame.
 
@@ -56,7 +70,7 @@ class Tracker:
         geometry.check_frame(frame)
         geometry.check_first_box(box, frame.shape)
         self._templates = None
-        self.box, self._frame_size = [float(value) for value in box], frame.shape[:2]
+        self.box, self._frame_size = box, frame.shape[:2]
         self._policy.start(*self._cut_template(frame))
         self._frame = 0
         self._encode()
@@ -65,7 +79,7 @@ class Tracker:
 
     def update(self, frame: np.ndarray, on_part: Callable[[], None] = lambda: None
                ) -> tuple[list[float], float]:
-        """Follow the target into the next frame.
+        """Follow the target into the next frame; with any error, it stays where it was.
 
         Args:
             frame: (H, W, 3) uint8 BGR. Where it is of another size than the last, the target is
@@ -78,21 +92,22 @@ class Tracker:
 
         Raises:
             ValueError: there is no target yet, the frame is none, or the network gave no finite
-                box: the target stays where it was.
+                box.
         """
-        scale = self._crop(frame, self._crops[0])
-        on_part()
-        memories = None if self._memory is None else [self._memory]
-        outputs = self.network.step([self._encoded], self._crops, memories)
-        on_part()
-        return self._finish(frame, scale, outputs, 0)
+        with all_or_none([self]):
+            scale = self._crop(frame, self._crops[0])
+            on_part()
+            memories = None if self._memory is None else [self._memory]
+            outputs = self.network.step([self._encoded], self._crops, memories)
+            on_part()
+            return self._finish(frame, scale, outputs, 0)
 
     def _cut_template(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A template of the target where it is now, and its box in pixels of that crop."""
         info = self.network.info
         size = info.template_size
-        crop, scale = geometry.crop_square(frame, self.box, info.template_factor, size)
-        return crop, geometry.template_box(self.box, scale, size, info.stretched_boxes)
+        crop, scale = geometry.crop_square(frame, self._box, info.template_factor, size)
+        return crop, geometry.template_box(self._box, scale, size, info.stretched_boxes)
 
     def _encode(self) -> None:
         """Encode the templates of the next frame, if they are others than the last."""
@@ -108,9 +123,9 @@ class Tracker:
         info = self.network.info
         if frame.shape[:2] != self._frame_size:
             self._frame_size = frame.shape[:2]
-            self.box = list(geometry.clip_box(self.box, *self._frame_size, info.margin))
+            self._box = list(geometry.clip_box(self._box, *self._frame_size, info.margin))
         return geometry.crop_square(
-            frame, self.box, info.search_factor, info.search_size, out)[1]
+            frame, self._box, info.search_factor, info.search_size, out)[1]
 
     def _finish(self, frame: np.ndarray, scale: float, outputs: dict[str, np.ndarray],
                 index: int) -> tuple[list[float], float]:
@@ -121,19 +136,19 @@ class Tracker:
         if not math.isfinite(sum(box) + score):
             raise ValueError(f'the network gave the box {tuple(map(float, box))} and the score '
                              f'{score}; its weights, or its precision, are not fit for this')
-        box = geometry.map_back(box, self.box, scale, info.search_size)
-        self.box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
+        box = geometry.map_back(box, self._box, scale, info.search_size)
+        self._box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
         if self._memory is not None:
             self._memory = own['next_memory'][None]
         self._frame += 1
         self._policy.observe(self._frame, score, lambda: self._cut_template(frame))
         self._encode()
-        return list(self.box), score
+        return self.box, score
 
 
 def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
     """Follow several targets into the next frame, in one batch, or one for each shape that their
-    encoded templates have.
+    encoded templates have; with any error, all stay where they were.
 
     Args:
         trackers: share one network, each with a target of its own.
@@ -143,7 +158,7 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
         what ``update`` of each would return.
 
     Raises:
-        ValueError: they do not share one network.
+        ValueError: they do not share one network, one comes twice, or as ``update``.
     """
     if not trackers:
         return []
@@ -151,19 +166,36 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
     if any(tracker.network is not network for tracker in trackers):
         raise ValueError('update_many needs trackers of one network: make the others with '
                          'Tracker(first.network)')
+    if len(set(map(id, trackers))) < len(trackers):
+        raise ValueError('update_many was given a tracker twice; a target needs a tracker of its '
+                         'own, Tracker(first.network)')
     size = network.info.search_size
     crops = np.empty((len(trackers), size, size, 3), np.uint8)
-    scales = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
-    outputs = [None] * len(trackers)
-    for places in alike([tracker._encoded for tracker in trackers]):
-        batch = [trackers[i] for i in places]
-        memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
-        own = network.step([tracker._encoded for tracker in batch],
-                           crops if len(batch) == len(trackers) else crops[places], memories)
-        for index, place in enumerate(places):
-            outputs[place] = own, index
-    return [tracker._finish(frame, scale, *own)
-            for tracker, scale, own in zip(trackers, scales, outputs)]
+    with all_or_none(trackers):
+        scales = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
+        outputs = [None] * len(trackers)
+        for places in alike([tracker._encoded for tracker in trackers]):
+            batch = [trackers[i] for i in places]
+            memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
+            own = network.step([tracker._encoded for tracker in batch],
+                               crops if len(batch) == len(trackers) else crops[places], memories)
+            for index, place in enumerate(places):
+                outputs[place] = own, index
+        return [tracker._finish(frame, scale, *own)
+                for tracker, scale, own in zip(trackers, scales, outputs)]
+
+
+@contextmanager
+def all_or_none(trackers: Sequence[Tracker]) -> Iterator[None]:
+    """Leave all trackers as they were if what is done with them does not come to its end."""
+    # What a policy holds is replaced, never changed, so that a shallow copy will do.
+    before = [dict(vars(tracker), _policy=copy.copy(tracker._policy)) for tracker in trackers]
+    try:
+        yield
+    except BaseException:  # Ctrl-C, too
+        for tracker, state in zip(trackers, before):
+            vars(tracker).update(state)
+        raise
 
 
 def alike(encoded: Sequence[dict[str, Any]]) -> list[list[int]]:

@@ -12,5 +12,5 @@ def require(name: str, extra: str = 'deploy') -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise ImportError(f'{name.split(".")[0]} is needed for this and not installed; install it '
-                          f"by pip install 'mmct[{extra}]'") from None
+        raise ImportError(f'{name.split(".")[0]} is needed for this and not installed; run '
+                          f"pip install -e '.[{extra}]' in the folder of mmct") from None

@@ -1,4 +1,5 @@
 """Files are written whole or not at all, and archives read without being unpacked."""
+import codecs
 import os
 import tarfile
 import zipfile
@@ -52,9 +53,15 @@ def read_text(path: str | Path) -> str:
         ValueError: the file is not text; it is named.
     """
     try:
-        return Path(path).read_text()
+        return text_of(Path(path).read_bytes())
     except UnicodeDecodeError:
         raise ValueError(f'{path} is not a text file') from None
+
+
+def text_of(content: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 if it begins with its mark, as PowerShell writes it."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode('utf-16' if marked else 'utf-8-sig').replace('\r\n', '\n')
 
 
 def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
@@ -85,7 +92,7 @@ def _texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
         for member in archive:
             if member.isfile() and _is_text(member.name):
                 _check_length(member.name, member.size)
-                yield member.name, archive.extractfile(member).read().decode()
+                yield member.name, text_of(archive.extractfile(member).read())
 
 
 def _texts_of_zip(path: str | Path) -> Iterator[tuple[str, str]]:
@@ -93,7 +100,7 @@ def _texts_of_zip(path: str | Path) -> Iterator[tuple[str, str]]:
         for member in archive.infolist():
             if _is_text(member.filename):
                 _check_length(member.filename, member.file_size)
-                yield member.filename, archive.read(member).decode()
+                yield member.filename, text_of(archive.read(member))
 
 
 def _is_text(name: str) -> bool:

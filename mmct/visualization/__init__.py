@@ -1,1 +1,1 @@
-"""Plots, pictures and pages of trackers side by side. Without PyTorch and MMTracking."""
+"""Pictures of training batches."""

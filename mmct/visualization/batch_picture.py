@@ -10,9 +10,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ..evaluation.got10k import bounded_iou
-from .look import GROUND_TRUTH, colour
 
 TRUTH = 'ground truth'
+# Of ground truth, then of the trackers.
+COLOURS = ('#ffffff', '#d55e00', '#0b79bd', '#c2429f')
 
 
 class Answer(NamedTuple):
@@ -36,7 +37,7 @@ def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.n
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    colours = {TRUTH: GROUND_TRUTH} | {name: colour(i) for i, name in enumerate(answers)}
+    colours = dict(zip((TRUTH, *answers), COLOURS))
     mapped = [name for name, answer in answers.items() if answer.scores is not None]
     columns = ['template', 'search crop', *(f'score of the {name}' for name in mapped)]
     figure = Figure(figsize=(2.6 * len(columns), 2.7 * len(searches) + 1), dpi=100,

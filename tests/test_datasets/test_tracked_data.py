@@ -2,10 +2,10 @@
 import cv2
 import numpy as np
 import pytest
+from drawing.video import VideoFile
 from mmtrack.registry import DATASETS
 
 from mmct.formats.result_files import write_sequence
-from mmct.runtime.video import VideoFile
 
 LENGTH = 40
 RNG = np.random.default_rng(0)

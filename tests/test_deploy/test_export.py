@@ -122,6 +122,28 @@ def test_trackers_of_one_network_in_threads(model, files, source):
         assert list(threads.map(follow, boxes)) == alone
 
 
+@pytest.mark.parametrize('precision', ['fp32', 'fp16'])
+@pytest.mark.parametrize('opset', [14, 17])
+def test_for_runtimes_of_earlier_years(model, precision, opset, tmp_path):
+    onnx = pytest.importorskip('onnx')
+    path = tmp_path / 'old.onnx'
+    export_tracker(model, path, 'onnx', precision, opset=opset)
+    for file in tmp_path.iterdir():
+        assert {own.domain: own.version for own in onnx.load(file).opset_import}[''] == opset
+    errors = compare(open_network(path), TorchNetwork(model))
+    assert max(errors.values()) < (1e-5 if precision == 'fp32' else 2e-2)
+
+
+@pytest.mark.parametrize(('kind', 'opset', 'message'), [
+    ('onnx', 13, r'opset=13 must be in \[14, 20\], a whole number'),
+    ('onnx', 21, r'opset=21 must be in \[14, 20\], a whole number'),
+    ('openvino', 17, 'opset=17 is of ONNX files; leave it out for format openvino')])
+def test_opsets_that_are_none(model, kind, opset, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        export_tracker(model, tmp_path / f'x{FORMATS[kind]}', kind, opset=opset)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_the_file_says(model, files):
     for suffix in FORMATS.values():
         info = open_network(files / f'tracker{suffix}').info
@@ -224,6 +246,54 @@ def test_the_two_files_belong_together(cached, kind, tmp_path):
             shutil.copy(path, tmp_path / path.name.replace('2', '1', 1))
         with pytest.raises(ValueError, match=r'1.template.xml is not of the tracker of 1.xml'):
             open_network(paths[1])
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_a_file_of_another_export(model, files, kind, tmp_path):
+    """Of the same shapes: only what is in it tells it from the right one."""
+    suffix, other = FORMATS[kind], fuse_for_inference(build(tracker(), seed=1))
+    export_tracker(other, tmp_path / f'other{suffix}', kind)
+    names = ['.template.onnx'] if kind == 'onnx' else ['.template.bin', '.template.xml', '.bin']
+    for name in names:
+        for file in files.glob(f'tracker*{suffix}'):
+            for own in {file, file.with_suffix('.bin')}:
+                if own.is_file():
+                    shutil.copy(own, tmp_path)
+        path = tmp_path / f'tracker{suffix}'
+        assert open_network(path)
+        if name == '.template.xml':  # says the same of both, but for a change by hand
+            with open(tmp_path / 'tracker.template.xml', 'a') as text:
+                text.write('\n')
+        else:
+            shutil.copy(tmp_path / f'other{name}', tmp_path / f'tracker{name}')
+        for backend in {'onnx': ['onnxruntime', 'openvino']}.get(kind, ['openvino']):
+            with pytest.raises(ValueError, match='was written with other files than those beside '
+                                                 rf'it \(tracker.template{suffix}') as found:
+                open_network(path, backend=backend)
+            assert '\n' not in str(found.value)
+
+
+def test_a_kill_between_the_files(model, files, monkeypatch, tmp_path):
+    """Whichever of them is new, the pair is refused."""
+    other = fuse_for_inference(build(tracker(), seed=1))
+    for kind, suffix in FORMATS.items():
+        folder, path = tmp_path / kind, tmp_path / kind / f'tracker{suffix}'
+        shutil.copytree(files, folder)
+        moved, move = [], Path.replace
+
+        def killed(self, target):
+            if moved and folder in Path(target).parents:  # noqa: B023
+                raise KeyboardInterrupt
+            moved.append(target)  # noqa: B023
+            return move(self, target)  # noqa: B023
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, 'replace', killed)
+            with pytest.raises(KeyboardInterrupt):
+                export_tracker(other, path, kind)
+        assert moved
+        with pytest.raises(ValueError, match='was written with other files than those beside it'):
+            open_network(path)
 
 
 @pytest.mark.parametrize('kind', FORMATS)
@@ -371,12 +441,6 @@ def test_int8_that_strays_is_refused(model, monkeypatch):
 # What cannot be
 
 
-def test_elimination_cannot_be_exported(tmp_path):
-    config = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
-    with pytest.raises(ValueError, match='candidate elimination cannot be exported'):
-        export_tracker(fuse_for_inference(build(config)), tmp_path / 'x.onnx')
-
-
 @pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [
     ('none.onnx', {}, FileNotFoundError, 'none.onnx does not exist'),
     ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', '"),
@@ -452,7 +516,7 @@ def test_runs_without_pytorch(model, files, tmp_path):
     for line in boxes:
         assert [float(value) for value in line.split()] == pytest.approx(expected, abs=0.01)
     assert last == ("backend torch needs the package torch; install it alone, or with pip install "
-                    "'mmct[lite]'")
+                    "-e '.[lite]' in the folder of mmct")
 
 
 def test_precision_of_autocast(model):

@@ -125,6 +125,18 @@ def test_schedules_that_make_no_sense(options, message):
 
 # Elimination
 
+def test_elimination_of_a_student_is_scheduled():
+    student_config = student(2, elimination={'layers': [1], 'template_range': 'ALL'})
+    model = build(distiller(None, student=student_config))
+    schedule = hook('EliminationScheduleHook', keep_ratio=0.5, start=2, end=6)
+    layer = model.student.backbone.layers[1]
+    for epoch, ratio in ((0, 1.), (3, 0.75), (6, 0.5)):
+        schedule.before_train_epoch(runner(model, epoch))
+        assert layer.scheduled_ratio == pytest.approx(ratio)
+    schedule.before_test(runner(model, 7))
+    assert layer.scheduled_ratio is None
+
+
 def test_elimination_schedule_by_the_book():
     ratios = [scheduled_keep_ratio(e, 0.7) for e in range(120)]
     assert ratios[:21] == [1.] * 21
@@ -158,6 +170,42 @@ def test_elimination_is_scheduled_in_training_and_own_in_test():
     assert seen[5:] == [[16, 8, 4, 4]] * 2
     schedule.before_test(runner(model, 7))
     assert counts() == [16, 15, 8, 8]
+
+
+def test_schedules_count_iterations_if_they_are_told_to():
+    model = build(tracker(elimination={
+        'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'}))
+    loop = object.__new__(IterBasedTrainLoop)
+    schedule = hook('EliminationScheduleHook', keep_ratio=0.5, start=4, end=8, by_epoch=False)
+    schedule.before_train(runner(model, train_loop=loop))
+    seen = []
+    for i in range(9):
+        schedule.before_train_epoch(runner(model))
+        schedule.before_train_iter(runner(model, iter=i))
+        seen.append(model.backbone.layers[1].scheduled_ratio)
+    assert seen == [scheduled_keep_ratio(i + 1, 0.5, 4, 8) for i in range(9)]
+    assert (seen[0], seen[-1]) == (1, 0.5)
+    model = build(distiller(None))
+    turns = hook('OneStageAtATimeHook', epochs_per_stage=2, by_epoch=False)
+    turns.before_train(runner(model, train_loop=loop))
+    seen = []
+    for i in range(5):
+        turns.before_train_epoch(runner(model))
+        turns.before_train_iter(runner(model, iter=i))
+        seen.append((model.fixed_gates, *(
+            all(p.requires_grad for p in model.student.backbone.stage(k).parameters())
+            for k in range(2))))
+    assert seen == 2 * [([True, False], True, False)] + 2 * [([True, True], False, True)] + [
+        ([True, True], True, True)]
+
+
+@pytest.mark.parametrize(('name', 'settings'), [
+    ('EliminationScheduleHook', 'start and end'), ('OneStageAtATimeHook', 'epochs_per_stage')])
+def test_epochs_are_not_counted_where_there_are_none(model, name, settings):
+    with pytest.raises(ValueError, match=f'{settings} of {name} count epochs, the loop of the '
+                                         'config iterations; give them in iterations'):
+        hook(name).before_train(runner(model, train_loop=object.__new__(IterBasedTrainLoop)))
+    hook(name).before_train(runner(model))
 
 
 # One stage at a time

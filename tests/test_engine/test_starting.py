@@ -1,4 +1,7 @@
 """What a run starts from, or goes on from, by whichever tool: MMEngine's Runner is all it takes."""
+import os
+import shutil
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,11 +19,14 @@ from mmct.checkpoint import (
     save_checkpoint,
     tracker_weights,
 )
+from mmct.evaluation.pair_iou import PairIoU
 from mmct.models import OneStreamTracker, OSTrack
 
 
-def runner(folder: Path, model, epochs=1, lr=1e-3, **kwargs) -> Runner:
+def runner(folder: Path, model, epochs=1, lr=1e-3, optimizer='AdamW', checkpoint=(),
+           **kwargs) -> Runner:
     """A run of three batches an epoch."""
+    checkpoint = dict(checkpoint)
     batches = [packed_pairs(seed=i) for i in range(3)]
     return Runner(
         model, str(folder), experiment_name=f'{folder.name}-{id(model)}', log_level='WARNING',
@@ -29,10 +35,11 @@ def runner(folder: Path, model, epochs=1, lr=1e-3, **kwargs) -> Runner:
                           'sampler': {'type': 'DefaultSampler', 'shuffle': False}},
         train_cfg={'by_epoch': True, 'max_epochs': epochs},
         optim_wrapper={'type': 'FiniteOptimWrapper',
-                       'optimizer': {'type': 'AdamW', 'lr': lr, 'weight_decay': 1e-4}},
+                       'optimizer': {'type': optimizer, 'lr': lr, 'weight_decay': 1e-4}},
         param_scheduler=[{'type': 'CosineAnnealingLR', 'T_max': epochs, 'by_epoch': True,
                           'convert_to_iter_based': True}],
-        default_hooks={'checkpoint': {'type': 'ResumableCheckpointHook', 'interval': 1}}, **kwargs)
+        default_hooks={'checkpoint': {'type': 'ResumableCheckpointHook', 'interval': 1,
+                                      'rule': 'greater', **checkpoint}}, **kwargs)
 
 
 @pytest.fixture
@@ -169,6 +176,74 @@ def test_a_run_that_is_resumed_as_it_was_needs_no_word(tmp_path, capsys):
     assert 'count, not those of' not in said
     assert 'was begun with' not in said
     assert same_weights(again.model, run.model)
+
+
+@pytest.mark.parametrize(('begun', 'now', 'settings'), [
+    ('AdamW', 'SGD', 'amsgrad, betas, .*; SGD of'), ('SGD', 'AdamW', 'dampening, .*; AdamW of')])
+def test_another_optimizer_is_not_resumed(tmp_path, begun, now, settings):
+    runner(tmp_path, build(tracker()), optimizer=begun).train()
+    run = runner(tmp_path, build(tracker()), epochs=2, optimizer=now, resume=True)
+    with pytest.raises(CheckpointError, match=(
+            f'is of a run with another optimizer, which has the settings {settings} the config '
+            'cannot go on with its state; resume with the optimizer it was begun with')):
+        run.train()
+
+
+def validation(**kwargs) -> dict:
+    """Settings that validate on a pair after each epoch."""
+    loader = {'dataset': [packed_pairs(1)], 'batch_size': 1, 'collate_fn': lambda batch: batch[0],
+              'sampler': {'type': 'DefaultSampler', 'shuffle': False}}
+    return {'val_dataloader': loader, 'val_cfg': {}, 'val_evaluator': {'type': 'PairIoU'}, **kwargs}
+
+
+def test_the_best_by_another_metric_begins_anew(tmp_path, capsys):
+    runner(tmp_path, build(tracker()), checkpoint={'save_best': 'pair/iou'}, **validation()).train()
+    best, = tmp_path.glob('best_*')
+    capsys.readouterr()
+    for metric, said in (('other/iou', True), ('pair/iou', False)):
+        shutil.copy(tmp_path / 'epoch_1.pth', tmp_path / 'start.pth')
+        run = runner(
+            tmp_path / metric.split('/')[0], build(tracker()), epochs=2, resume=True,
+            load_from=str(tmp_path / 'start.pth'), checkpoint={'save_best': metric},
+            **validation(val_evaluator={'type': 'PairIoU', 'prefix': metric.split('/')[0]}))
+        run.train()
+        words = ''.join(capsys.readouterr())
+        assert (f'save_best={metric} counts from here on; {best.name} was the best by another '
+                'metric, and stays' in words) == said
+        if said:
+            assert (tmp_path / 'other/best_other_iou_epoch_2.pth').is_file()
+
+
+def test_a_metric_that_nobody_gives(tmp_path):
+    run = runner(tmp_path, build(tracker()), checkpoint={'save_best': 'pair/iuo'}, **validation())
+    with pytest.raises(ValueError, match="save_best='pair/iuo' of the checkpoint hook is not one "
+                                         'of pair/iou; set default_hooks.checkpoint.save_best'):
+        run.train()
+    assert run.iter == 0
+
+
+def test_told_to_end_within_a_validation_with_averaged_weights(tmp_path, monkeypatch):
+    """Network and averages are saved as they are between validations, in which they are swapped."""
+    averaging = {'custom_hooks': [{'type': 'EMAHook', 'momentum': 0.5, 'update_buffers': True}]}
+    runner(tmp_path, build(tracker()), **averaging).train()
+    whole = read_checkpoint(tmp_path / 'epoch_1.pth')
+    process = PairIoU.process
+
+    def told(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        process(*args)
+
+    monkeypatch.setattr(PairIoU, 'process', told)
+    with pytest.raises(SystemExit) as end:
+        runner(tmp_path / 'told', build(tracker()), **averaging, **validation()).train()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert end.value.code == 143
+    saved = read_checkpoint(tmp_path / 'told/interrupted.pth')
+    assert not same_weights(whole['state_dict'], {
+        key.removeprefix('module.'): value for key, value in whole['ema_state_dict'].items()
+        if key != 'steps'})
+    for part in ('state_dict', 'ema_state_dict'):
+        assert same_weights(saved[part], whole[part])
 
 
 def test_nothing_in_a_resumed_checkpoint_is_run(tmp_path):

@@ -234,6 +234,18 @@ def test_files_that_hold_no_boxes(tmp_path, text, message):
         read_boxes(tmp_path / 'a.txt')
 
 
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16', 'utf-16-le'])
+def test_encodings(tmp_path, encoding):
+    """As editors, spreadsheets and PowerShell write them; in archives, too."""
+    text = ('\ufeff' if encoding == 'utf-16-le' else '') + '1,2,3,4\r\n5,6,7,8.5\r\n'
+    (tmp_path / 'a.txt').write_bytes(text.encode(encoding))
+    assert read_boxes(tmp_path / 'a.txt').tolist() == [[1, 2, 3, 4], [5, 6, 7, 8.5]]
+    with zipfile.ZipFile(tmp_path / 'a.zip', 'w') as archive:
+        archive.write(tmp_path / 'a.txt', 'annos/a.txt')
+    assert read_annotations(tmp_path / 'a.zip')['a'].boxes.tolist() == [[1, 2, 3, 4],
+                                                                       [5, 6, 7, 8.5]]
+
+
 def test_file_that_is_no_text(tmp_path):
     (tmp_path / 'a.txt').write_bytes(bytes(range(256)))
     with pytest.raises(ValueError, match='a.txt is not a text file'):

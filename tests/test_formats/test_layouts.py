@@ -1,4 +1,5 @@
 """Each data set in small, in its own layout, through converter, checker and the real classes."""
+import shutil
 from functools import cache
 from pathlib import Path
 
@@ -9,12 +10,13 @@ from cli import DATASETS
 from commands import run_tool
 from data_preparation.check import check_sequence
 from data_preparation.infos import write_infos
+from data_preparation.layouts import LAYOUTS, layout_of
 from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
-from mmct.formats import layout_of, read_annotations, to_be_tested
+from mmct.formats import read_annotations, to_be_tested
 from mmct.formats.names import sequence_name, sequence_names
-from mmct.formats.sequences import LAYOUTS, names_of
+from mmct.formats.sequences import names_of
 
 FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
 SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100',
@@ -358,3 +360,53 @@ def test_mistakes(tool, args, message):
     assert done.status == 2
     line, = done.err.splitlines()
     assert message in line
+
+
+class Listed:
+    """A data set of sequences whose frames and boxes lie there."""
+
+    def __init__(self, *places):
+        self.places, self.num_videos = places, len(places)
+
+    def get_data_info(self, index):
+        return {'video_path': self.places[index], 'ann_path': f'{self.places[index]}.txt'}
+
+
+@pytest.mark.parametrize(('places', 'message'), [
+    (('x/kite', 'bus', 'y/kite'),
+     r'kite \(x/kite\) and kite \(y/kite\) would share the result file kite.txt'),
+    (('a_time', 'a'), r'a_time \(a_time\) and a \(a\) would share the result file a_time.txt'),
+    (('b', 'b_score'), r'b \(b\) and b_score \(b_score\) would share the result file b_score.txt'),
+])
+def test_sequences_whose_results_would_be_one_file(places, message):
+    with pytest.raises(ValueError, match=f'^Listed: the sequences {message}; give their '):
+        sequence_names(Listed(*places))
+
+
+def test_names_that_only_look_alike():
+    assert sequence_names(Listed('a', 'a_times', 'A', 'b_time')) == ['a', 'a_times', 'A', 'b_time']
+
+
+def test_annotations_called_alike(tmp_path):
+    for place in ('one/kite', 'two/kite', 'two/bus'):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / 'groundtruth.txt').write_text('1,2,3,4\n')
+    with pytest.raises(ValueError, match=(
+            f'^{tmp_path}: two sequences are called kite: {tmp_path}/one/kite and '
+            f'{tmp_path}/two/kite; rename one')):
+        read_annotations(tmp_path)
+    assert sorted(read_annotations(tmp_path / 'two')) == ['bus', 'kite']
+    shutil.rmtree(tmp_path / 'one')
+    (tmp_path / 'one').symlink_to(tmp_path / 'two')  # the same is no other
+    assert sorted(read_annotations(tmp_path)) == ['bus', 'kite']
+
+
+def test_toolkit_annotations_called_alike(tmp_path):
+    for place in ('UAV123/bike1', 'UAV20L/bike1', 'UAV123/old/bike1'):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f'{place}.txt').write_text('1,2,3,4\n')
+    with pytest.raises(ValueError, match='two sequences are called bike1: UAV123/bike1.txt and '
+                                         'UAV20L/bike1.txt; rename one, or give the folder of'):
+        read_annotations(tmp_path)
+    # Nearer to the top counts, as before.
+    assert list(read_annotations(tmp_path / 'UAV123')) == ['bike1']

@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 import pytest
 from commands import run_tool
+from data_preparation.layouts import layout_of
+from drawing.video import VideoFile
 from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
 from mmct.datasets.transforms.frame_reader import FrameReader
 from mmct.deploy.calibration import samples_of_config
-from mmct.formats import layout_of
-from mmct.formats.own import frame_of_video
+from mmct.formats import read_annotations, sequence_names
+from mmct.formats.own import frame_of_video, own_items
 from mmct.runtime.frames import in_order
-from mmct.runtime.video import VideoFile
 
 LENGTH = 40
 
@@ -158,6 +159,66 @@ def test_calibration(files):
         assert (x + w / 2, y + h / 2) == pytest.approx((15.5, 15.5), abs=1)
 
 
+@pytest.fixture(scope='module')
+def given_out(tmp_path_factory):
+    """Folders of sequences as OTB100 and UAV123 give them out: {name: numbers of its frames}."""
+    root = tmp_path_factory.mktemp('given_out')
+    (root / 'uav/anno/UAV123/att').mkdir(parents=True)
+    for folder, numbers, files in (
+            ('otb/Basketball/img', range(1, 9), {'otb/Basketball/groundtruth_rect.txt': 8}),
+            ('otb/BlurCar3/img', range(1, 9), {'otb/BlurCar3/groundtruth_rect.txt': 6}),
+            ('otb/Jogging/img', range(1, 6), {'otb/Jogging/groundtruth_rect.1.txt': 5,
+                                              'otb/Jogging/groundtruth_rect.2.txt': 5}),
+            ('otb/Own', range(1, 5), {'otb/Own.txt': 4}),
+            ('uav/data_seq/UAV123/bike1', range(1, 6), {'uav/anno/UAV123/bike1.txt': 5}),
+            ('uav/data_seq/UAV123/car16', range(413, 420), {
+                'uav/anno/UAV123/car16_2.txt': 5,
+                'uav/anno/UAV123/bird1_1.txt': 5})):  # whose video is not there
+        (root / folder).mkdir(parents=True)
+        for number in numbers:
+            cv2.imwrite(str(root / folder / f'{number:06d}.png'), scene(number % 256))
+        for file, boxes in files.items():
+            (root / file).write_text(box_text(boxes, '\t'))
+    return root
+
+
+@pytest.mark.parametrize(('folder', 'firsts'), [
+    ('otb', {'Basketball': 1, 'BlurCar3': 3, 'Jogging_1': 1, 'Jogging_2': 1, 'Own': 1}),
+    ('uav', {'bike1': 1, 'car16_2': 415})])
+def test_sequences_as_data_sets_give_them_out(given_out, folder, firsts):
+    root = given_out / folder
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    assert sequence_names(dataset) == list(firsts)
+    lengths = {name: len(boxes.boxes) for name, boxes in read_annotations(root).items()
+               if name in firsts}
+    loader = TRANSFORMS.build({'type': 'LoadFrame'})
+    for video, (name, first) in enumerate(firsts.items()):
+        assert lengths[name] == dataset.get_len_per_video(video)
+        for i in range(lengths[name]):
+            sample = loader(dataset.prepare_test_data(video, i))
+            assert number_of(sample['img']) == (first + i) % 256
+            np.testing.assert_array_equal(
+                sample['instances'][0]['bbox'], [5 + i, 10, 17 + i, 20])
+    done = run_tool('check_dataset.py', 'own', root)
+    assert done.status == 0, done.out
+    assert f'own: {len(firsts)} of {len(firsts)} sequences are complete\n' in done.out
+
+
+def test_results_of_parts_of_videos_to_train_on(given_out, tmp_path):
+    for name in ('bike1', 'car16_2'):
+        (tmp_path / f'{name}.txt').write_text(box_text(5))
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(given_out / 'uav'),
+                              'annotations': str(tmp_path)})
+    assert [dataset.get_len_per_video(i) for i in range(2)] == [5, 5]
+    assert dataset.get_img_infos_from_video(1)['img_paths'][0].endswith('000415.png')
+
+
+def test_tracked_videos_are_no_data(tmp_path):
+    for name in ('a.mp4', 'a.tracked.mp4'):
+        (tmp_path / name).touch()
+    assert [path.name for path in own_items(tmp_path)] == ['a.mp4']
+
+
 def test_the_checker_knows_own_data(files, tmp_path):
     done = run_tool('check_dataset.py', 'own', files, '--decode')
     assert done.status == 1
@@ -169,9 +230,12 @@ def test_the_checker_knows_own_data(files, tmp_path):
     (tmp_path / 'own/b.txt').write_text(box_text(LENGTH + 2))
     (tmp_path / 'own/a/frame3.png').unlink()
     (tmp_path / 'own/d').rmdir()
+    shutil.copytree(files / 'a', tmp_path / 'own/e')
+    (tmp_path / 'own/e.txt').write_text(box_text(LENGTH - 3))
     done = run_tool('check_dataset.py', 'own', tmp_path / 'own')
     assert f'{LENGTH} frames for {LENGTH + 2} boxes' in done.out
     assert f'{LENGTH - 1} frames for {LENGTH} boxes' in done.out
+    assert f'{LENGTH} frames for {LENGTH - 3} boxes; those after the last box are not' in done.out
     assert layout_of('own').present(files)[''][1].name == 'b'
 
 

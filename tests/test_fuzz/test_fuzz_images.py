@@ -104,7 +104,7 @@ def test_any_video(tmp_path_factory, content, ending):
 @pytest.mark.parametrize('ending', ['.avi', '.mp4'])
 def test_video_broken_off_at_every_tenth(tmp_path, ending):
     """It ends early, or is said to be unreadable."""
-    from mmct.runtime.video import VideoFile
+    from drawing.video import VideoFile
 
     with VideoFile(tmp_path / f'whole{ending}', 25) as video:
         for frame in np.random.default_rng(0).integers(0, 256, (10, 48, 64, 3), dtype=np.uint8):

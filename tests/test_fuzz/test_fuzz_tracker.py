@@ -3,8 +3,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from fuzzing import ANY_FLOAT, Refused, fuzz, outcome
 from hypothesis import strategies as st
+from PIL import Image
 
 from mmct.runtime import Tracker
 from mmct.runtime.network import NetworkInfo
@@ -55,15 +57,17 @@ def test_any_answer_in_frames_of_any_size(wide_frame, size, steps):
             'score': score.reshape(1, 1, GRID, GRID),
             'size': np.broadcast_to(extent[:, None, None], (2, GRID, GRID))[None],
             'offset': np.broadcast_to(offset[:, None, None], (2, GRID, GRID))[None]}
+        before = tracker.box
         found = outcome(tracker.update, wide_frame[:height, :width])
         if isinstance(found, Refused):
             assert 'the network gave the box' in found
             assert not np.isfinite(np.concatenate([score, extent, offset])).all() or max(
                 map(abs, (*extent, *offset))) > 1e100
-        # Whatever happened, there is a target to go on with.
+            assert tracker.box == before
+            continue
         x, y, w, h = tracker.box
         assert all(map(math.isfinite, tracker.box))
-        assert min(w, h) >= (1 if isinstance(found, Refused) else INFO.margin)
+        assert min(w, h) >= INFO.margin
         assert x < width
         assert y < height
         assert x + w > 0
@@ -81,6 +85,16 @@ def test_what_is_no_frame(frame):
         assert isinstance(line, Refused)
         assert 'frame must be (H, W, 3) uint8, got' in line
     assert tracker.box == before
+
+
+def test_frames_of_other_libraries():
+    _, tracker = start(np.ones((40, 60, 3), np.uint8))
+    for frame in (Image.new('RGB', (60, 40)), torch.zeros(3, 40, 60, dtype=torch.uint8)):
+        with pytest.raises(ValueError, match=r'got (Image|Tensor); give a NumPy array in BGR, as '
+                                             r'cv2.imread does: of a PIL image np.array\(image'):
+            tracker.update(frame)
+    with pytest.raises(ValueError, match='got NoneType; a video that has ended, or a file that'):
+        tracker.update(None)
 
 
 def test_target_where_the_frame_was_larger(wide_frame):

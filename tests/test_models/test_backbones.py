@@ -149,7 +149,7 @@ def test_a_dropped_block_passes_its_input():
     ({'norm_eps': float('nan')}, 'norm_eps=nan must be in'),
     ({'num_heads': 5}, 'embed_dims=32 is not a multiple of num_heads=5'),
     ({'depth': 4, 'elimination': {'layers': [1]}, 'template_size': 48},
-     r"'CTR_POINT' knows template grids of \[7, 8, 12, 14\] tokens a side, got 3"),
+     r"'CTR_POINT' knows template grids of \[7, 8, 12, 14, 16, 24\] tokens a side, got 3"),
     ({'elimination': {'template_range': 'CENTER'}}, "'CENTER' is not one of"),
     ({'elimination': {'layers': [1, 4], 'template_range': 'ALL'}},
      r'layers\[1\]=4 must be in \[0, 4\)'),

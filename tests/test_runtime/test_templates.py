@@ -468,3 +468,65 @@ def test_boxes_belong_to_the_caller(many):
                 box[:] = first[:] = 0, 0, 1, 1
         found.append(boxes)
     assert found[0] == found[1]
+
+
+class Breaking(Watching):
+    """A network that breaks where it is told to: at a step, at a target, or at its template."""
+    at = None
+
+    def encode(self, crops, boxes):
+        if self.at == 'encode' and len(self.encoded) == 3:
+            raise RuntimeError('no memory')
+        return super().encode(crops, boxes)
+
+    def step(self, encoded, crops, memories=None):
+        outputs = super().step(encoded, crops, memories)
+        if self.at == 'step':
+            raise KeyboardInterrupt
+        if self.at == 'target':
+            outputs['box'][-1] = np.nan
+        return outputs
+
+
+@pytest.mark.parametrize('at', ['step', 'target', 'encode', 'frame'])
+def test_all_targets_move_or_none(at):
+    """A frame of another size, in which the second target would get a new template."""
+    policy = {'type': 'BestOfInterval', 'interval': 3, 'threshold': 0.}
+    frames, network = moving_disc(6), Breaking(policy)
+    trackers, others = ([Tracker(network) for _ in range(2)] for _ in range(2))
+    targets = [BOX, (20., 30., 30., 18.)]
+    for pair in (trackers, others):
+        network.encoded.clear()
+        for follower, box in zip(pair, targets, strict=True):
+            follower.init(frames[0], box)
+        for frame in frames[1:3]:
+            update_many(pair, frame)
+    smaller = np.ascontiguousarray(frames[3][:100, :120])
+    network.at = at
+    kind = {'step': KeyboardInterrupt, 'encode': RuntimeError}.get(at, ValueError)
+    for _ in range(2):
+        with pytest.raises(kind):
+            update_many(trackers, None if at == 'frame' else smaller)
+        with pytest.raises(kind):
+            trackers[1].update(None if at == 'frame' else smaller)
+    network.at = None
+    for frame in (frames[3], smaller, frames[4]):
+        network.encoded = network.encoded[:2]
+        found = update_many(trackers, frame)
+        network.encoded = network.encoded[:2]
+        assert found == update_many(others, frame)
+
+
+def test_a_tracker_twice():
+    tracker = Tracker(Watching(FIXED))
+    tracker.init(moving_disc(1)[0], BOX)
+    with pytest.raises(ValueError, match='given a tracker twice; a target needs a tracker of its'):
+        update_many([tracker, tracker], moving_disc(1)[0])
+
+
+def test_the_box_of_a_tracker_is_a_copy():
+    tracker = Tracker(Watching(FIXED))
+    tracker.init(moving_disc(1)[0], BOX)
+    box = tracker.box
+    box[:] = 0, 0, 1, 1
+    assert tracker.box == list(BOX)

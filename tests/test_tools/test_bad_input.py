@@ -19,11 +19,18 @@ def options(data) -> list:
     return ['--cfg-options', f'test_dataloader.dataset.data_root={data.root}']
 
 
-def refused(done) -> str:
-    """The one line that a refusal consists of."""
+def refused(done, early=None) -> str:
+    """The one line that a refusal consists of.
+
+    Args:
+        early: folder that is not to be made, nor anything to be said, before that is known.
+    """
     assert done.status == 2
     line, = done.err.splitlines()
     assert line.startswith('error: ')
+    if early:
+        assert done.out == ''
+        assert not early.exists()
     return line
 
 
@@ -89,11 +96,12 @@ def test_traceback_on_demand(tool):
     ('data_prefix.img_path=none', '/none is missing; set data_root and data_prefix.img_path'),
 ])
 def test_no_data(setup, tool, train, tmp_path, change, message):
-    line = refused(train(f'train_dataloader.dataset.datasets.0.{change}'))
+    work = tmp_path / 'work'
+    line = refused(train(f'train_dataloader.dataset.datasets.0.{change}'), work)
     assert f'LaSOTDataset: {"data folder" if "prefix" in change else "annotation file"}' in line
     assert message.format('train') in line
-    line = refused(tool('test.py', setup.config, setup.student, '--work-dir', tmp_path,
-                        '--cfg-options', f'test_dataloader.dataset.{change}'))
+    line = refused(tool('test.py', setup.config, setup.student, '--work-dir', work,
+                        '--cfg-options', f'test_dataloader.dataset.{change}'), work)
     assert message.format('test') in line
 
 
@@ -123,7 +131,10 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
     elif kind == 'broken':
         file.write_bytes(b'')
     value = {'none': 'none.pth', 'not given': 'None'}.get(kind, file)
-    assert message in refused(train(f'model.teacher_checkpoint={value}'))
+    assert message in refused(train(f'model.teacher_checkpoint={value}'), tmp_path / 'work')
+    if kind in ('broken', 'other'):
+        line = refused(train(f'load_from={file}'), tmp_path / 'work')
+        assert message in line
 
 
 @pytest.mark.parametrize(('changes', 'message'), [
@@ -139,13 +150,23 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
     (['model.student.backbone.search_size=120'], 'search_size=120 is not a positive multiple'),
     (['train_dataloader.dataset.pipeline.3.size=[96,112]'],
      'search crops are (112, 112) pixels, the backbone takes search_size=192'),
+    (['default_hooks.checkpoint.save_best=pair/iuo'],
+     "save_best='pair/iuo' of the checkpoint hook is not one of pair/iou"),
+    (['optim_wrapper.optimizer.type=AdamV'], 'optim_wrapper with AdamV of the config cannot be'),
+    (['model.student.backbone.typ=1'], 'model of the config cannot be built: '),
+    (['custom_hooks.0.type=SeedHook'], 'hooks of the config cannot be built: SeedHook is not in'),
+    (['train_dataloader.dataset.type=Pairs'],
+     'train_dataloader.dataset of the config cannot be built: Pairs is not in'),
 ])
-def test_configs_that_do_not_fit(train, changes, message):
-    assert message in refused(train(*changes))
+def test_configs_that_do_not_fit(train, tmp_path, changes, message):
+    # The size of crops is known when the first of them come.
+    early = None if message.startswith('search crops') else tmp_path / 'work'
+    assert message in refused(train(*changes), early)
 
 
 def test_weights_of_another_network(setup, tool, tmp_path):
-    line = refused(tool('test.py', setup.config, setup.teacher, '--work-dir', tmp_path))
+    work = tmp_path / 'work'
+    line = refused(tool('test.py', setup.config, setup.teacher, '--work-dir', work), work)
     assert 'has layers: 4, the tracker of the config: 2' in line
 
 

@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 from commands import ROOT, run_tool
+from drawing.video import VideoFile
 
 from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames
-from mmct.runtime.video import VideoFile
 
 pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')
@@ -184,6 +184,11 @@ def test_a_stream(exported, pictures, tmp_path, monkeypatch):
     assert done.status == 0, done.err
     assert '8 frames, ' in done.out
     assert [path.name for path in tmp_path.iterdir()] == ['_04d.png.tracked.mp4']
+    before = set(pictures.parent.iterdir())
+    done = draw(pictures, exported, '--box', '60,50,40,30')
+    assert done.status == 0, done.err
+    assert (tmp_path / f'{pictures.name}.tracked.mp4').is_file()
+    assert set(pictures.parent.iterdir()) == before  # nothing is written into the data
     done = draw('http://127.0.0.1:1/v.mp4', exported, '--box', '60,50,40,30')
     assert (done.status, done.err.splitlines()[-1]) == (
         2, 'error: video http://127.0.0.1:1/v.mp4 cannot be opened')

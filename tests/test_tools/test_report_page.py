@@ -49,8 +49,8 @@ def test_what_cannot_be_shown_is_said(material, tmp_path):
     done = run_tool('report.py', *args)
     assert done.status == 0, done.err
     page = (tmp_path / 'out/index.html').read_text()
-    for note in ('1 of 2 annotated sequences have no results, or no box but the first, and are '
-                 'left out.',
+    for note in ('1 of 2 annotated sequences are left out (no results, or no box but the first: 1; '
+                 'results that cannot be used: 0).',
                  'No plot of speed: there are no times beside the boxes (NAME_time.txt).',
                  'No scores by attribute: the annotations name none (att/NAME.txt).',
                  'No player: no frames were given (--frames).'):
@@ -77,7 +77,8 @@ def test_a_file_that_cannot_be_used_fails_alone(material, tmp_path):
     for place in (done.out, page):
         assert 'cat-1 is left out: ' in place
         assert 'it is of another version of the data set' in place
-    assert 'annotated sequences have no results' not in page
+        assert '1 of 3 annotated sequences are left out (' in place
+        assert 'results that cannot be used: 1).' in place
     file.write_text(''.join(file.read_text().splitlines(keepends=True)[:9]))
     assert run_tool('report.py', *args, '--fit', '--dataset', 'uav123').status == 0
     page = (tmp_path / 'out/index.html').read_text()
@@ -174,6 +175,24 @@ def test_player_scrubs_and_plays(page):
     assert place(page) == LENGTH - 1
 
 
+def test_zoom_follows_the_target(page):
+    boxes, whole = page.locator('#boxes'), pixels(page)
+    width, height = map(float, boxes.get_attribute('viewBox').split()[2:])
+    page.select_option('#zoom', '4')
+    page.locator('#scrub').fill('20')
+    x, y, *size = map(float, boxes.get_attribute('viewBox').split())
+    assert size == [width / 4, height / 4]
+    # Around the box 40, 25, 18, 18, as far as the frame goes.
+    assert x == pytest.approx(min(max(49 - width / 8, 0), width * 3 / 4))
+    assert y == pytest.approx(min(max(34 - height / 8, 0), height * 3 / 4))
+    for _ in range(20):
+        if pixels(page) != whole:
+            break
+        page.wait_for_timeout(50)
+    else:
+        pytest.fail('the frame did not change')
+
+
 def test_curve_leads_to_a_frame(page):
     curve = page.locator('#curve')
     curve.click(position=dict(x=curve.bounding_box()['width'] * 10 / (LENGTH - 1), y=30))
@@ -191,9 +210,10 @@ def test_curve_leads_to_a_frame(page):
 
 def test_boxes_and_sequences_can_be_chosen(page):
     boxes = page.locator('#boxes .box:visible')
-    assert boxes.count() == 3
+    lines = page.locator('#curve polyline:not([style*="display: none"])')  # flat ones, too
+    assert (boxes.count(), lines.count()) == (3, 2)
     page.get_by_label('student').uncheck()
-    assert boxes.count() == 2
+    assert (boxes.count(), lines.count()) == (2, 1)
     page.locator('#sequences .open', has_text='dog-2').click()
     assert 'dog-2' in page.locator('#stage').get_attribute('aria-label')
     page.keyboard.press('n')

@@ -4,10 +4,12 @@ import base64
 import cv2
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from report_page import plots
+from report_page import look, plots
 from report_page.clips import find_clip
+from report_page.look import COLOURS, DARK, LIGHT
 from report_page.player import sequence_data
 from report_page.trackers import (
     changes,
@@ -16,12 +18,12 @@ from report_page.trackers import (
     named_folders,
     read_trackers,
 )
+from report_page.zoom import window, zoom_of
 from two_trackers import NAMES
 
 from mmct.evaluation import evaluate
 from mmct.formats import Annotation, read_annotations
 from mmct.runtime.frames import Frames
-from mmct.visualization.look import COLOURS, DARK, LIGHT
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_legend_has_scores_the_best_first(trackers):
         assert trackers[0].scores['total'][score] > trackers[1].scores['total'][score]
         figure = plots.draw_curves(trackers[::-1], kind)  # the better one comes last
         axes, = figure.axes
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == [
             f'{tracker.name} [{tracker.scores["total"][score]:.1f}]' for tracker in trackers]
         # A tracker keeps its colour in whatever order.
         assert [line.get_color() for line in axes.get_lines()[:2]] == [COLOURS[1], COLOURS[0]]
@@ -97,7 +99,8 @@ def test_other_plots(trackers):
     axes, = plots.draw_speed(trackers).axes
     assert [float(line.get_xdata()[0]) for line in axes.get_lines()] == pytest.approx([20, 50])
     axes, = plots.draw_attributes(trackers).axes
-    assert len(axes.get_yticklabels()) == 7
+    assert [t.get_text() for t in axes.get_yticklabels()][-1] == 'all sequences (3)'
+    assert len(axes.get_yticklabels()) == 1 + 7
     assert 'illumination variation IV (3)' in [t.get_text() for t in axes.get_yticklabels()]
     axes, = plots.draw_cost(changes(*trackers), 'teacher', 'student').axes
     assert axes.get_yticklabels()[0].get_text() == NAMES[2]
@@ -106,6 +109,39 @@ def test_other_plots(trackers):
     assert isinstance(figure, Figure)
     assert len(figure.axes[0].patches) == 280
     assert [text.get_text() for text in figure.axes[0].texts][:2] == ['s0 -200.0', 's1 -199.0']
+
+
+def test_eight_trackers_are_told_apart_without_colour():
+    looks = [(look.dash(i), look.marker(i)) for i in range(45)]
+    assert len(set(looks)) == 45
+    assert len({look.marker(i) for i in range(8)}) == len({look.colour(i) for i in range(8)}) == 8
+
+
+@pytest.mark.parametrize('count', [2, 9])
+def test_legends_cover_nothing(trackers, count):
+    names = ['x', 'a name of a tracker that is too long for it', *map(str, range(7))]
+    many = [trackers[i % 2]._replace(name=name) for i, name in enumerate(names[:count])]
+    for draw in (lambda: plots.draw_curves(many, 'success'), lambda: plots.draw_speed(many),
+                 lambda: plots.draw_attributes(many)):
+        with look.style():
+            figure = draw()
+            FigureCanvasAgg(figure).draw()
+        legend, = figure.legends
+        assert len(legend.get_texts()) == count
+        box, whole = legend.get_window_extent(), figure.bbox
+        assert not any(box.overlaps(axes.get_tightbbox()) for axes in figure.axes)
+        assert (whole.x0 <= box.x0, box.x1 <= whole.x1, whole.y0 <= box.y0) == (True, ) * 3
+
+
+def test_speeds_are_written_out(trackers):
+    fast = [trackers[0], trackers[1]._replace(fps=900.)]
+    figure = plots.draw_speed(fast)
+    FigureCanvasAgg(figure).draw()
+    axes, = figure.axes
+    low, high = axes.get_xlim()
+    shown = [text.get_text() for text in axes.get_xticklabels(which='both')
+             if low <= text.get_position()[0] <= high]
+    assert [text for text in shown if text] == ['20', '50', '100', '200', '500', '1000']
 
 
 def luminance(colour):
@@ -123,6 +159,18 @@ def test_contrast(theme):
         return (light + 0.05) / (dark + 0.05)
     assert all(contrast(colour) >= 3 for colour in COLOURS)
     assert contrast(theme['ink']) >= 7
+
+
+# Small targets
+
+def test_zoom():
+    boxes = np.array([[0, 0, 20, 20.], [0, 0, 0, 0], [50, 40, 20, 20]])
+    assert [zoom_of(boxes, width, 90) for width in (90, 640)] == [1, 1]
+    assert [zoom_of(boxes, side, side) for side in (120, 121, 300, 900, 9000)] == [1, 2, 4, 8, 16]
+    assert zoom_of(boxes[1:2], 640, 480) == 1
+    assert window(boxes[2], 2, 100, 80) == (35, 30, 50, 40)
+    assert window(boxes[0], 2, 100, 80) == (0, 0, 50, 40)
+    assert window(np.array([90, 70, 30, 30.]), 4, 100, 80) == (75, 60, 25, 20)
 
 
 # Frames
@@ -199,6 +247,12 @@ def test_data_of_the_player():
     assert everything['overlaps'][1][0] == pytest.approx(27 / 33, abs=1e-3)
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(everything['jpegs'][0]), np.uint8), 1)
     assert picture.shape == (45, 480, 3)
+    assert everything['zoom'] == 1
+    small = sequence_data('a', frames[:1], Annotation(truth[:1] * [1, 1, 0.1, 0.1], absent[:1]),
+                          [], 10 ** 9)
+    assert small['zoom'] == 8
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(small['jpegs'][0]), np.uint8), 1)
+    assert picture.shape == (90, 960, 3)
     size = len(everything['jpegs'][0])
     few = sequence_data('a', frames, Annotation(truth, absent), [truth], 5 * size + 100)
     assert (few['shown'][0], few['shown'][-1]) == (0, 19)

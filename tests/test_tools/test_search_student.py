@@ -16,12 +16,12 @@ from analysis.student_search import (
     student_config,
     template_size,
 )
+from benchmarks.complexity import count_macs
 from benchmarks.speed import step_times
 from mmengine.config import Config
 from mmtrack.registry import MODELS, TRANSFORMS
 from toy import toy_student, toy_teacher
 
-from mmct.evaluation.complexity import count_parts
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 
@@ -71,7 +71,7 @@ def test_students_within_the_budget_are_ready_configs(search, tmp_path):
         assert (backbone.embed_dims, backbone.search_size, backbone.template_size) == (
             32, size, size // 2)
         assert backbone.layers[0].mlp.fc1.out_features == 32 * ratio
-        step = count_parts(model.student).step
+        step = count_macs(model.student).step
         assert f'{step / 1e9:.3g} GMACs' in path.read_text().split('\n')[0]
         train, val = (next(step for step in loader.dataset.pipeline if step.type == 'CropPair')
                       for loader in (config.train_dataloader, config.val_dataloader))

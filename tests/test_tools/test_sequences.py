@@ -15,6 +15,8 @@ from commands import ROOT
 
 from mmct.datasets import SequenceSampler
 from mmct.formats import read_annotations, read_results
+from mmct.runtime import Tracker
+from mmct.runtime.frames import Frames
 
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
 NAMES = ['cat-1', 'cat-2', 'dog-1', 'dog-2']
@@ -91,6 +93,21 @@ def test_results_are_as_toolkits_read_them(whole, four, tool):
         done = tool('evaluate.py', whole.results, '--annotations', truth)
         assert (done.status, done.err) == (0, '')
         assert 'all 4 sequences' in done.out
+
+
+def test_boxes_are_those_of_a_tracker_by_itself(setup, tool, videos, tmp_path, monkeypatch):
+    """Bit by bit, also from a first box that is no whole number of pixels: where two places are
+    as good, the last bit decides, and frames later the boxes are far apart."""
+    first, found, update = (20.1, 15.37, 11.9, 10.3), [], Tracker.update
+    folder = videos.add('cat-1', first=','.join(map(str, first)))
+    monkeypatch.setattr(Tracker, 'update',
+                        lambda *args: found.append(update(*args)) or found[-1])
+    assert Run(setup, tool, videos.root, tmp_path)().status == 0
+    monkeypatch.undo()
+    start, *frames = Frames(folder / 'img')
+    tracker = Tracker(setup.config, setup.student)
+    tracker.init(start, first)
+    assert found == [tracker.update(frame) for frame in frames]
 
 
 def test_resuming_gives_what_an_uninterrupted_run_gives(whole, setup, tool, four, tmp_path):

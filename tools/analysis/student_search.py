@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from benchmarks.complexity import count_macs, count_parameters
 from benchmarks.speed import step_times
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,7 +16,6 @@ from mmengine.config import Config, ConfigDict
 from mmtrack.registry import MODELS
 
 from mmct.api import fuse_for_inference
-from mmct.evaluation.complexity import count_parameters, count_parts
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 from mmct.utils.files import atomic_write, write_text
@@ -188,7 +188,7 @@ def measure(configs: dict[Shape | None, dict], steps: int = 15,
         for shape, cfg in configs.items():
             tracker = fuse_for_inference(MODELS.build(cfg))
             if shape not in costs:
-                costs[shape] = count_parts(tracker).step, count_parameters(tracker)
+                costs[shape] = count_macs(tracker).step, count_parameters(tracker)
             times[shape].append(step_times(
                 Tracker(TorchNetwork(tracker)), [noise] * (WARM_UP + steps), BOX, WARM_UP))
             progress()

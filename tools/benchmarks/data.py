@@ -2,19 +2,19 @@
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import mmtrack
 import numpy as np
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS
 
 FRAME_SIZE, LENGTH, SEQUENCES, DISTINCT = (720, 1280), 2500, 2, 16
 STOCK = 'sot/stark/stark-st1_r50_8xb16-500e_got10k-lasot-trackingnet-coco_base.py'
-TURN = 5  # pairs
 COMPARED = 30  # pairs
 
 
@@ -64,6 +64,14 @@ class Row:
     pairs_per_second: float
     decoding: float
     change: float
+
+    def line(self) -> str:
+        """In a few words."""
+        return f'{self.name}: {self.ms:.1f} ms a pair'
+
+    def record(self) -> dict:
+        """For a file."""
+        return dict(vars(self))
 
 
 def make_frames(folder: Path) -> dict:
@@ -141,25 +149,24 @@ def stock(videos: dict) -> Contestant:
     return Contestant("MMTracking's Stark", lambda: dataset[0], steps[0])
 
 
-def measure(contestants: list[Contestant], pairs: int,
-            progress: Callable[[], None] = lambda: None) -> list[Row]:
-    """Time all in turns of a few pairs, in this process, as one worker of a data loader would."""
+def measure(config: Config, videos: dict, pairs: int) -> Iterator[Row]:
+    """Time each in this process, as one worker of a data loader would be."""
+    init_default_scope('mmtrack')
     cv2.setNumThreads(0)  # as MMEngine does in workers
+    contestants = prepare(config, videos)
+    whole = contestants[1]
     for contestant in contestants:
         contestant.draw()
         contestant.load.seconds = 0.
-    for _ in range(math.ceil(pairs / TURN)):
-        for contestant in contestants:
-            for _ in range(TURN):
-                start = time.perf_counter()
-                contestant.draw()
-                contestant.times.append(time.perf_counter() - start)
-        progress()
-    rows = [Row(c.name, 1e3 * float(np.median(c.times)), len(c.times) / sum(c.times),
-                c.load.seconds / sum(c.times), 0.) for c in contestants]
-    whole, reduced = contestants[1:]
-    change = np.mean([difference(whole.at(i), reduced.at(i)) for i in range(COMPARED)])
-    return [*rows[:2], replace(rows[2], change=float(change))]
+        for _ in range(pairs):
+            start = time.perf_counter()
+            contestant.draw()
+            contestant.times.append(time.perf_counter() - start)
+        times, reading = contestant.times, contestant.load.seconds
+        change = 0. if contestant.at is None or contestant is whole else np.mean(
+            [difference(whole.at(i), contestant.at(i)) for i in range(COMPARED)])
+        yield Row(contestant.name, 1e3 * float(np.median(times)), len(times) / sum(times),
+                  reading / sum(times), float(change))
 
 
 def difference(one: dict, other: dict) -> float:

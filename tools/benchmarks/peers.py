@@ -2,12 +2,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from vittrack.reading import INPUTS, OUTPUTS, read_vittrack
 
 from mmct.runtime import Tracker
+
+if TYPE_CHECKING:
+    from .tracking import Cost
 
 ROLE = 'VitTrack file'
 ORIGINAL, OPENCV = 'onnxruntime', 'TrackerVit'
@@ -21,12 +25,21 @@ class Peer:
         backend: ``ORIGINAL``, ONNX Runtime in mmct's tracking loop, or ``OPENCV``, OpenCV's own
             ``TrackerVit``, whose boxes are wrong from OpenCV 4.11 on: for times only.
         file: the ONNX file.
+        cost: what it does in a frame.
     """
     backend: str
     file: Path
+    cost: 'Cost'
     role: str = ROLE
+    source: str = ''
+    teacher: str = ''
     precision: str = 'fp32'
     whole = True  # its graph takes both crops
+    device = 'cpu'
+
+    @property
+    def name(self) -> str:
+        return f'{self.role}, {self.backend}:{self.precision}'
 
     def tracker(self, threads: int):
         """What has ``init(frame, box)`` and ``update(frame)``."""

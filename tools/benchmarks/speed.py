@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmct.runtime import Tracker
+from mmct.runtime.templates import count_templates
 
 
 def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[float],
@@ -19,11 +20,23 @@ def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[flo
         warm_up: steps that do not count; the first finds another network's weights in the caches.
     """
     tracker.init(frames[0], box)
+    fill_templates(tracker, frames[0])
     times = []
     for frame in frames:
         tracker.box = list(box)
         times.append(_step_time(tracker, frame))
     return np.array(times[warm_up:])
+
+
+def fill_templates(tracker: Tracker, frame: np.ndarray) -> None:
+    """Let a policy whose templates grow in number have the most of them, as in a long video."""
+    if not hasattr(tracker, 'network'):  # OpenCV's
+        return
+    most, policy = count_templates(tracker.network.info.templates), tracker._policy
+    while len(policy.current(tracker._frame + 1)[0]) < most:
+        tracker._frame += 1
+        policy.observe(tracker._frame, 0., lambda: tracker._cut_template(frame))
+    tracker._encode()
 
 
 def _step_time(tracker: Tracker, frame: np.ndarray) -> np.ndarray:

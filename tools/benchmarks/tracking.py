@@ -1,8 +1,10 @@
-"""Latency of trackers by backend and precision, teacher beside student, in one run."""
+"""Latency of trackers by backend and precision, each measured on its own."""
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,32 +17,39 @@ from vittrack.reading import read_vittrack
 from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights, save_tracker
 from mmct.deploy import export_tracker
-from mmct.deploy.calibration import Sample, noise
-from mmct.evaluation.complexity import Macs, count_parameters, count_parts
+from mmct.deploy.calibration import noise
 from mmct.models.torch_network import DTYPES, TorchNetwork
 from mmct.models.trackers import OneStreamTracker
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
 
+from .complexity import Macs, count_macs, count_parameters
 from .full_form import FullForm
-from .machine import peak_memory
+from .machine import PeakMemory
 from .peers import OPENCV, ORIGINAL, Peer
 from .published_step import PublishedStep
 from .speed import step_times
 
 FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
 # (backend, precision, file or None for PyTorch)
-FULL = ('full', 'fp32')
+FULL, GRAPHS = ('full', 'fp32'), 'graphs'
 KINDS = {
     ('published', 'fp32'): None, FULL: None, ('torch', 'fp32'): None, ('torch', 'bf16'): None,
-    ('compile', 'fp32'): None, ('compile', 'bf16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
+    ('torch', 'fp16'): None, ('compile', 'fp32'): None, ('compile', 'bf16'): None,
+    ('compile', 'fp16'): None, (GRAPHS, 'fp32'): None, (GRAPHS, 'bf16'): None,
+    (GRAPHS, 'fp16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
     ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
     ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
-TURN = 5  # steps
+# The full form comes by itself if it does much more. Compiling takes minutes on a processor.
+DEFAULT = tuple(map(tuple, (name.split(':') for name in (
+    'published:fp32', 'torch:fp32', 'torch:bf16', 'onnxruntime:fp32', 'onnxruntime:int8',
+    'openvino:fp32', 'openvino:bf16', 'openvino:int8'))))
+DEFAULT_GPU = tuple(map(tuple, (name.split(':') for name in (
+    'published:fp32', 'torch:fp32', 'torch:bf16', 'torch:fp16', 'graphs:fp16', 'compile:fp16'))))
 VIDEO_FRAMES = 200  # of a video, at the most
-REST = 0.1  # seconds before a turn: threads of the one before wait for work by spinning
-# Compiling takes minutes; the full form comes by itself if it does much more.
-DEFAULT = tuple(kind for kind in KINDS if kind[0] not in ('compile', 'full'))
+# Steps that do not count: on a GPU, compiled steps come to rest after a few.
+WARM_UP, WARM_UP_GPU = 1, 6
+EACH = 5  # of as many steps, one of several targets
 WORTH = 0.1  # of the multiply-accumulates of a frame: encoding that saves it is compared
 
 
@@ -56,28 +65,50 @@ def kind(text: str) -> tuple[str, str]:
     return pair
 
 
+class Cost(NamedTuple):
+    """Multiply-accumulates and parameters of a tracker."""
+    macs: Macs
+    parameters: int
+
+
 @dataclass(frozen=True)
 class Contestant:
     """A network to time.
 
     Attributes:
-        role: 'teacher' or 'student'.
+        source: name of the config.
+        role: 'teacher', 'student' or, if it is neither, 'tracker'.
         backend, precision: see ``KINDS``.
         config: of the tracker.
-        folder: with its weights and exported files.
+        cost: what it does in a frame.
+        weights: file with its weights; exported files go beside it.
         device: what PyTorch runs on.
+        teacher: name of the config under which its teacher is measured.
     """
+    source: str
     role: str
     backend: str
     precision: str
     config: dict
-    folder: Path
+    cost: Cost
+    weights: Path
     device: str = 'cpu'
+    teacher: str = ''
 
     @property
     def whole(self) -> bool:
         """Whether the templates run through the network in every frame."""
         return self.backend in ('published', 'full')
+
+    @property
+    def name(self) -> str:
+        return f'{self.source}: {self.role}, {self.backend}:{self.precision}'
+
+    @property
+    def exported(self) -> Path | None:
+        """The exported file that is run, None for PyTorch."""
+        ending = KINDS[self.backend, self.precision]
+        return ending and self.weights.with_suffix(f'.{ending}')
 
     def tracker(self, threads: int) -> Tracker:
         """The tracking loop around the network."""
@@ -86,25 +117,24 @@ class Contestant:
     def open(self, threads: int):
         """Load the network."""
         torch.set_num_threads(threads)
-        file = KINDS[self.backend, self.precision]
-        if file:
+        if self.exported:
             precision = self.precision if self.precision == 'bf16' else None
-            return open_network(self.folder / f'{self.role}.{file}', backend=self.backend,
-                                precision=precision, threads=threads)
-        tracker = MODELS.build(self.config)
-        load_weights(tracker, self.folder / f'{self.role}.pth')
+            return open_network(self.exported, backend=self.backend, precision=precision,
+                                threads=threads)
+        tracker = self.build()
         if self.backend == 'published':
             return PublishedStep(tracker.to(self.device))
         tracker = fuse_for_inference(tracker).to(self.device)
         if self.backend == 'full':
             return FullForm(tracker)
-        return TorchNetwork(tracker, self.backend == 'compile', DTYPES[self.precision])
+        compiled = {'compile': True, GRAPHS: 'reduce-overhead'}.get(self.backend, False)
+        return TorchNetwork(tracker, compiled, DTYPES[self.precision])
 
-
-class Cost(NamedTuple):
-    """Multiply-accumulates and parameters of a tracker."""
-    macs: Macs
-    parameters: int
+    def build(self) -> OneStreamTracker:
+        """The tracker with its weights."""
+        tracker = MODELS.build(self.config)
+        load_weights(tracker, self.weights)
+        return tracker
 
 
 @dataclass(frozen=True)
@@ -134,116 +164,112 @@ class Row:
     video: float | None
     many: dict[int, float]
 
+    def line(self) -> str:
+        """In a few words."""
+        return (f'{self.contestant.name}: {self.update:.2f} ms (10-90 % '
+                f'{self.spread[0]:.2f}-{self.spread[1]:.2f}), {1e3 / self.update:.0f} FPS')
 
-def prepare(config: Config, checkpoint: Path | None, folder: Path, kinds: Sequence[tuple],
-            samples: Sequence[Sample] = (), device: str = 'cpu'
-            ) -> tuple[list[Contestant], dict[str, Cost]]:
-    """Weights and exported files of teacher and student, and what they cost.
+    def record(self) -> dict:
+        """For a file."""
+        own = self.contestant
+        return dict(config=own.source, role=own.role, backend=own.backend,
+                    precision=own.precision, macs=self.macs, encode_macs=self.encode_macs,
+                    parameters=self.parameters, crop_ms=self.crop, network_ms=self.network,
+                    decode_ms=self.decode, update_ms=self.update, update_10_90_ms=self.spread,
+                    fps=1e3 / self.update, peak_memory_mb=self.memory, video_ms=self.video,
+                    many_ms=self.many)
+
+
+def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
+            kinds: Sequence[tuple], device: str = 'cpu') -> list[Contestant]:
+    """Teacher and student of a config with their weights, and what they cost.
 
     The full form is added where encoding the templates ahead saves much of a frame.
     Without a checkpoint weights are random, as are the teacher's always: they take as long.
 
     Args:
+        source: name of the config.
         checkpoint: of the student, or of the tracker, if it is one; None for random weights.
-        samples: that int8 is calibrated with; noise if there are none, enough for timing.
     """
     model = config.model
     trackers = {'tracker': model} if 'student' not in model else {
         'teacher': model.teacher, 'student': model.student}
-    contestants, costs = [], {}
+    contestants = []
     for role, cfg in trackers.items():
-        cfg = without_elimination(cfg)
         tracker = MODELS.build(cfg)
         if checkpoint and role != 'teacher':
             load_weights(tracker, checkpoint)
-        save_tracker(tracker.state_dict(), folder / f'{role}.pth', student=role == 'student')
-        tracker = fuse_for_inference(tracker)
-        costs[role] = cost_of(tracker)
-        for file in {KINDS[kind] for kind in kinds} - {None}:
-            precision, _, suffix = file.partition('.')
-            export_tracker(tracker, folder / f'{role}.{file}',
-                           'openvino' if suffix == 'xml' else 'onnx', precision,
-                           samples or noise(tracker.info, 8), strict=bool(samples), bias='fast')
-        macs, own = costs[role].macs, list(kinds)
-        if FULL not in own and macs.step < (1 - WORTH) * macs.full:
+        weights = folder / f'{source}.{role}.pth'
+        save_tracker(tracker.state_dict(), weights, student=role == 'student')
+        cost = cost_of(fuse_for_inference(tracker))
+        own = list(kinds)
+        if FULL not in own and cost.macs.step < (1 - WORTH) * cost.macs.full:
             own.insert(1, FULL)
-        contestants += [Contestant(role, *kind, cfg, folder, device) for kind in own]
-    return contestants, costs
+        contestants += [Contestant(source, role, *kind, cfg, cost, weights, device)
+                        for kind in own]
+    return contestants
 
 
 def cost_of(tracker: OneStreamTracker) -> Cost:
     """What a tracker costs, its batch norms folded or not."""
-    return Cost(count_parts(tracker), count_parameters(tracker))
+    return Cost(count_macs(tracker), count_parameters(tracker))
 
 
-def peers(file: Path) -> tuple[list[Peer], Cost]:
-    """VitTrack's ONNX file in ONNX Runtime and in OpenCV, and what it costs."""
+def peers(file: Path) -> list[Peer]:
+    """VitTrack's ONNX file in ONNX Runtime and in OpenCV."""
     cost = cost_of(fuse_for_inference(read_vittrack(file)))
-    return [Peer(backend, file) for backend in (ORIGINAL, OPENCV)], cost
+    return [Peer(backend, file, cost) for backend in (ORIGINAL, OPENCV)]
 
 
-def without_elimination(cfg: dict) -> dict:
-    """Exported files keep all tokens, so all others do."""
-    return dict(cfg, backbone={k: v for k, v in cfg['backbone'].items() if k != 'elimination'})
+def export(contestant: Contestant) -> Iterator[None]:
+    """Write the file that a contestant runs; int8 as fast as can be, which takes as long to run."""
+    tracker = fuse_for_inference(contestant.build())
+    path = contestant.exported
+    with redirect_stdout(StringIO()):  # bars of NNCF
+        export_tracker(tracker, path, 'openvino' if path.suffix == '.xml' else 'onnx',
+                       'int8' if '.int8' in path.name else 'fp32', noise(tracker.info, 1),
+                       strict=False, bias='fast')
+    return iter(())
 
 
-def measure(contestants: Sequence[Contestant | Peer], costs: dict[str, Cost], threads: int,
-            steps: int, progress: Callable[[str], None] = lambda text: None,
-            video: Path | None = None, box: Sequence[float] | None = None,
-            targets: Sequence[int] = ()) -> list[Row]:
-    """Time all in turns of a few steps, so that a busy moment of the machine hits all alike.
+def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path | None = None,
+            box: Sequence[float] | None = None, targets: Sequence[int] = ()) -> Iterator[Row]:
+    """Time one.
 
     Args:
-        video: a video file or folder of frames that each also follows from the first ``box`` on.
-        targets: numbers of targets that each also follows at once.
+        video: a video file or folder of frames that it also follows from the first ``box`` on.
+        targets: numbers of targets that it also follows at once.
     """
     frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
-    trackers = []
-    for contestant in contestants:
-        trackers.append(contestant.tracker(threads))
-        trackers[-1].init(frames[0], BOX)
-        trackers[-1].update(frames[1])
-        progress('load')
-    times = [[] for _ in trackers]
-    # OpenCV's knows of no others.
-    many = [{count: [] for count in targets if hasattr(tracker, 'network')}
-            for tracker in trackers]
-    for turn in range(math.ceil(steps / TURN)):
-        for tracker, own, own_many in zip(trackers, times, many):
-            time.sleep(REST)
-            length = 1 + min(TURN, steps - turn * TURN)
-            own.extend(step_times(tracker, [frames[i % len(frames)] for i in range(length)], BOX))
-            for count, own_times in own_many.items():
-                own_times.append(timed_steps_of_many(tracker, frames, count))
-        progress('turn')
-    videos = [video and frame_time(tracker, video, box) for tracker in trackers]
-    memories = []
-    for contestant in contestants:
-        memories.append(peak_memory(load_and_track, contestant, threads))
-        progress('memory')
-    rows = []
-    for i, contestant in enumerate(contestants):
-        parts = 1e3 * np.array(times[i])
-        whole = parts.sum(axis=1)
-        macs, parameters = costs[contestant.role]
-        own_macs = (macs.full, 0) if contestant.whole else (macs.step, macs.encode)
-        rows.append(Row(
-            contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
-            float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()), memories[i],
-            videos[i], {count: 1e3 * float(np.median(own)) for count, own in many[i].items()}))
-    return rows
+    memory = PeakMemory(contestant.device)
+    tracker = contestant.tracker(threads)
+    warm_up = WARM_UP if contestant.device == 'cpu' else WARM_UP_GPU
+    turn = [frames[i % len(frames)] for i in range(warm_up + 1 + steps)]
+    parts = 1e3 * step_times(tracker, turn, BOX, warm_up + 1)
+    peak = memory.megabytes()
+    whole = parts.sum(axis=1)
+    macs, parameters = contestant.cost
+    own_macs = (macs.full, 0) if contestant.whole else (macs.step, macs.encode)
+    many = {}
+    if hasattr(tracker, 'network'):  # OpenCV's knows of one target only
+        for count in targets:
+            many[count] = 1e3 * float(np.median(times_of_many(tracker, frames, count, steps)))
+    yield Row(contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
+              float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()), peak,
+              video and frame_time(tracker, video, box), many)
 
 
-def timed_steps_of_many(tracker: Tracker, frames: np.ndarray, count: int) -> float:
-    """Seconds of a step of ``count`` targets in one batch; the second of two, as the first may
-    compile."""
+def times_of_many(tracker: Tracker, frames: np.ndarray, count: int, steps: int) -> list[float]:
+    """Seconds of steps of ``count`` targets in one batch; the first, which may compile, apart."""
     trackers = [Tracker(tracker.network) for _ in range(count)]
     for own in trackers:
         own.init(frames[0], BOX)
-    update_many(trackers, frames[1])
-    start = time.perf_counter()
-    update_many(trackers, frames[2])
-    return time.perf_counter() - start
+    times = []
+    for i in range(1 + math.ceil(steps / EACH)):
+        start = time.perf_counter()
+        update_many(trackers, frames[i % len(frames)])
+        times.append(time.perf_counter() - start)
+    return times[1:]
 
 
 def frame_time(tracker: Tracker, video: Path, box: Sequence[float]) -> float:
@@ -258,8 +284,3 @@ def frame_time(tracker: Tracker, video: Path, box: Sequence[float]) -> float:
         if count > VIDEO_FRAMES:
             break
     return 1e3 * (time.perf_counter() - start) / max(count, 1)
-
-
-def load_and_track(contestant: Contestant | Peer, threads: int) -> None:
-    """What the peak of memory is taken over."""
-    step_times(contestant.tracker(threads), np.zeros((3, *FRAME_SIZE, 3), np.uint8), BOX)

@@ -1,7 +1,7 @@
 """Cost of a training step: the published one, ours, and plain training of the student."""
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,22 +9,25 @@ from pathlib import Path
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmtrack.registry import MODELS
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mmct.checkpoint import save_tracker
 from mmct.datasets.sampling import make_sampling
-from mmct.evaluation.complexity import macs_of
 from mmct.models import ReplacementDistiller
 from mmct.models.layers import Block
 from mmct.models.structures import Clip
 
-from .machine import peak_memory
+from .complexity import macs_of
+from .machine import PeakMemory
 from .published_step import KeptAttention
-from .tracking import without_elimination
 
-PROBS = (0.5, 0.775, 1.)  # p at the beginning, on average, and at the end of the paper's schedule
+PROBS = (0.5, 0.75, 1.)  # p at the beginning, on average, and at the end of the paper's schedule
+PROBS_GPU = (0.75, )
+WARM_UP, WARM_UP_GPU = 1, 2  # steps that do not count
+GATE_PATTERNS = 64  # and dropout rates: so many forms of a layer may be compiled
 
 
 class PublishedDistiller(ReplacementDistiller):
@@ -61,11 +64,15 @@ class Contestant:
         distiller: its class, None for the student alone.
         changes: options of the distiller.
         bf16: whether all of it runs under autocast.
+        tf32: whether matrix products of float32 are of TF32, on GPUs that have it.
+        compiled: whether ``torch.compile`` compiles the layers of the transformers.
     """
     name: str
     distiller: type | None
     changes: dict
     bf16: bool = False
+    tf32: bool = False
+    compiled: bool = False
 
 
 CONTESTANTS = (
@@ -75,6 +82,15 @@ CONTESTANTS = (
     Contestant('mmct, bf16', ReplacementDistiller, {}, bf16=True),
     Contestant('student alone', None, {}),
     Contestant('student alone, bf16', None, {}, bf16=True),
+)
+# Compiling takes minutes, so it comes last.
+CONTESTANTS_GPU = (
+    *CONTESTANTS[:2],
+    Contestant('mmct, tf32', ReplacementDistiller, {}, tf32=True),
+    CONTESTANTS[3],
+    *CONTESTANTS[4:],
+    Contestant('mmct, bf16, compiled', ReplacementDistiller, {}, bf16=True, compiled=True),
+    Contestant('mmct, compiled', ReplacementDistiller, {}, compiled=True),
 )
 
 
@@ -87,12 +103,24 @@ class Row:
         seconds: of a step, on average.
         macs: multiply-accumulates of a step, on average.
         loss: of the first step, the same pairs for all.
+        memory: megabytes at the most, of weights, gradients, optimizer and activations; None
+            where the system does not tell.
     """
     name: str
     prob: float
     seconds: float
     macs: float
     loss: float
+    memory: float | None
+
+    def line(self) -> str:
+        """In a few words."""
+        return f'training, {self.name}, p={self.prob:g}: {self.seconds:.3g} s a step'
+
+    def record(self) -> dict:
+        """For a file."""
+        return dict(name=self.name, prob=self.prob, seconds=self.seconds, macs=self.macs,
+                    loss=self.loss, peak_memory_mb=self.memory)
 
 
 class Step:
@@ -101,21 +129,22 @@ class Step:
     Args:
         config: of a compression.
         teacher: file with the teacher's weights.
+        device: what it runs on.
     """
 
-    def __init__(self, contestant: Contestant, config: dict, teacher: Path) -> None:
-        config = dict(config, teacher=without_elimination(config['teacher']),
-                      teacher_checkpoint=str(teacher), **contestant.changes)
+    def __init__(self, contestant: Contestant, config: dict, teacher: Path,
+                 device: str = 'cpu') -> None:
+        config = dict(config, teacher_checkpoint=str(teacher), **contestant.changes)
         torch.manual_seed(0)
         if contestant.distiller:
             config.pop('type')
-            self.model = contestant.distiller(**config).train()
+            self.model = contestant.distiller(**config).to(device).train()
             self.model.build_teacher()
         else:
-            self.model = MODELS.build(config['student']).train()
+            self.model = MODELS.build(config['student']).to(device).train()
         student = getattr(self.model, 'student', self.model)
         self.stages = len(student.backbone.division)
-        self.bf16 = contestant.bf16
+        self.bf16, self.device = contestant.bf16, torch.device(device)
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(parameters, 4e-5, weight_decay=1e-4)
 
@@ -123,12 +152,11 @@ class Step:
         """Returns the sum of the losses."""
         torch.manual_seed(0)  # the same paths dropped by all
         self.optimizer.zero_grad()
-        with torch.autocast('cpu', torch.bfloat16) if self.bf16 else nullcontext():
+        with torch.autocast(self.device.type, torch.bfloat16) if self.bf16 else nullcontext():
             if isinstance(self.model, ReplacementDistiller):
                 losses = self.model.losses(clip, clip, gates)
             else:
-                prediction = next(self.model.predictions(clip))
-                losses = self.model.head.loss(prediction, clip.gt_boxes[:, 0])
+                losses = self.model.losses(clip)
         total, _ = self.model.parse_losses(losses)
         total.backward()
         if update:
@@ -136,22 +164,47 @@ class Step:
             self.optimizer.step()
         return total.item()
 
+    def compile(self) -> None:
+        """Let each layer be compiled: gates choose among layers, so a whole step would be compiled
+        anew for each pattern of theirs."""
+        torch._dynamo.config.recompile_limit = GATE_PATTERNS
+        for tracker in (getattr(self.model, 'student', self.model),
+                        getattr(self.model, 'teacher', None)):
+            for layer in tracker.backbone.layers if tracker is not None else ():
+                layer.compile()
+
+    def timed(self, clip: Clip, gates: list[bool]) -> float:
+        """Seconds of a step."""
+        self.wait()
+        start = time.perf_counter()
+        self.run(clip, gates)
+        self.wait()
+        return time.perf_counter() - start
+
+    def wait(self) -> None:
+        """Until a GPU has done all that it was asked."""
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize(self.device)
+
     def count_macs(self, clip: Clip, gates: list[bool]) -> int:
         """Multiply-accumulates of a step, forward and backward."""
         return macs_of(lambda: self.run(clip, gates, update=False))
 
 
-def noise(config: Config, size: int) -> Clip:
-    """A batch of crops without meaning, targets near the middle."""
+def noise(config: Config, size: int, device: str = 'cpu') -> Clip:
+    """A batch of crops without meaning, targets near the middle, of as many templates and search
+    frames as are trained on."""
     backbone = config.model.student.backbone
     sampling = make_sampling(config.train_dataloader.dataset.get('sampling', dict(type='pair')))
-    number, rng = sampling.num_templates, torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     templates, searches = (torch.randn(size, count, 3, side, side, generator=rng)
-                           for count, side in ((number, backbone.template_size),
-                                               (1, backbone.search_size)))
+                           for count, side in (
+                               (sampling.num_templates, backbone.template_size),
+                               (sampling.num_searches, backbone.search_size)))
     template_boxes = torch.tensor([[[0.25, 0.25, 0.5, 0.5]]]) * backbone.template_size
-    return Clip(templates, template_boxes.repeat(size, number, 1), searches,
-                torch.rand(size, 1, 4, generator=rng) * 0.3 + 0.35)
+    return Clip(*(part.to(device) for part in (
+        templates, template_boxes.repeat(size, sampling.num_templates, 1), searches,
+        torch.rand(size, sampling.num_searches, 4, generator=rng) * 0.3 + 0.35)))
 
 
 def patterns(prob: float, stages: int, steps: int) -> list[list[bool]]:
@@ -163,9 +216,8 @@ def patterns(prob: float, stages: int, steps: int) -> list[list[bool]]:
             for count in counts]
 
 
-def measure(config: Config, folder: Path, threads: int, batch_size: int, steps: int,
-            progress: Callable[[], None] = lambda: None) -> list[Row]:
-    """Time all step by step in turns, at each of ``PROBS``.
+def prepare(config: Config, folder: Path) -> Path:
+    """A file of weights for the teacher, random ones: they take as long.
 
     Raises:
         ValueError: the config is no compression, or one whose student sees other crops.
@@ -176,49 +228,37 @@ def measure(config: Config, folder: Path, threads: int, batch_size: int, steps: 
     if any(model.teacher.backbone[key] != model.student.backbone[key]
            for key in ('template_size', 'search_size')):
         raise ValueError('--train needs a student that sees the crops of its teacher')
-    torch.set_num_threads(threads)
     teacher = folder / 'teacher.pth'
     torch.manual_seed(0)
-    save_tracker(MODELS.build(without_elimination(model.teacher)).state_dict(), teacher,
-                 student=False)
-    batch, single = noise(config, batch_size), noise(config, 1)
-    config = model.to_dict()
-    jobs = {contestant.name: Step(contestant, config, teacher) for contestant in CONTESTANTS}
-    rows = []
-    for prob in PROBS:
-        gates = patterns(prob, jobs['mmct'].stages, steps)
-        macs = {name: batch_size * np.mean([job.count_macs(single, own) for own in gates])
-                for name, job in jobs.items()}
-        first = {name: job.run(batch, gates[0], update=False) for name, job in jobs.items()}
-        progress()
-        times = {name: [] for name in jobs}
-        for own in gates:
-            for name, job in jobs.items():
-                start = time.perf_counter()
-                job.run(batch, own)
-                times[name].append(time.perf_counter() - start)
-            progress()
-        rows += [Row(name, prob, float(np.mean(times[name])), float(macs[name]), first[name])
-                 for name in jobs]
-    return rows
+    save_tracker(MODELS.build(model.teacher).state_dict(), teacher, student=False)
+    return teacher
 
 
-def measure_memory(config: Config, folder: Path, threads: int, batch_size: int,
-                   progress: Callable[[], None] = lambda: None) -> dict[str, float | None]:
-    """Megabytes of each way at the most: weights, gradients, optimizer and activations of two
-    steps at p = 0.5, where most is the teacher's; after :func:`measure` in the same folder."""
-    memory = {}
-    for contestant in CONTESTANTS:
-        memory[contestant.name] = peak_memory(
-            two_steps, contestant, config, folder / 'teacher.pth', batch_size, threads)
-        progress()
-    return memory
-
-
-def two_steps(contestant: Contestant, config: Config, teacher: Path, batch_size: int,
-              threads: int) -> None:
+def measure(contestant: Contestant, config: Config, teacher: Path, threads: int, batch_size: int,
+            steps: int, probs: Sequence[float] = PROBS, device: str = 'cpu') -> Iterator[Row]:
+    """Time one way to train, at each p."""
+    if not MMLogger.check_instance_created('benchmark'):
+        # Not where each student starts from.
+        MMLogger.get_instance('benchmark', log_level='WARNING')
     torch.set_num_threads(threads)
-    step = Step(contestant, config.model.to_dict(), teacher)
-    batch = noise(config, batch_size)
-    for gates in patterns(0.5, step.stages, 2):
-        step.run(batch, gates)
+    torch.set_float32_matmul_precision('high' if contestant.tf32 else 'highest')
+    memory = PeakMemory(device)
+    job = Step(contestant, config.model.to_dict(), teacher, device)
+    batch, single = noise(config, batch_size, device), noise(config, 1, device)
+    gates = {prob: patterns(prob, job.stages, steps) for prob in probs}
+    macs = {own: batch_size * job.count_macs(single, list(own))
+            for own in {tuple(one) for many in gates.values() for one in many}}
+    if contestant.compiled:
+        job.compile()
+    for prob, own in gates.items():
+        memory.restart()
+        loss = job.run(batch, own[0], update=False)
+        for _ in range(WARM_UP_GPU if device != 'cpu' else WARM_UP - 1):
+            job.run(batch, own[0])
+        if contestant.compiled:
+            for pattern in own:  # compiled before they are timed
+                job.run(batch, pattern)
+        seconds = [job.timed(batch, pattern) for pattern in own]
+        yield Row(contestant.name, prob, float(np.mean(seconds)),
+                  float(np.mean([macs[tuple(pattern)] for pattern in own])), loss,
+                  memory.megabytes())

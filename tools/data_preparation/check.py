@@ -1,8 +1,10 @@
 """What is missing in a data set, before a long run finds out."""
 from pathlib import Path
 
-from mmct.formats.sequences import Layout, Sequence
+from mmct.formats.sequences import Sequence, frames_from, part_of_video
 from mmct.runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
+
+from .layouts import Layout, layout_of
 
 
 def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool = False,
@@ -49,6 +51,12 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
                         f'{missing[0]}')
     elif len(expected) < (count or 0):
         problems.append(f'{len(expected)} frames for {count} boxes')
+    elif (layout is layout_of('own') and count and not known_first_only
+          and part_of_video(sequence.name)[0] == sequence.name):  # else other parts follow
+        there = len(frames_from(sequence.start, present, count))
+        if there > count:
+            problems.append(f'{there} frames for {count} boxes; those after the last box are not '
+                            'used')
     if decode and not video:
         there = set(present)
         broken = [name for name in expected if name in there and not decodable(frames / name)]
@@ -61,7 +69,7 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
 def expected_frames(sequence: Sequence, present: list[str], count: int | None) -> list[str]:
     """File names of the frames of ``count`` boxes, or of all up to the last that is there."""
     if sequence.template is None:
-        return in_order(present)[:count]
+        return frames_from(sequence.start, present, count)[:count]
     if count is None:
         numbers = [int(Path(name).stem) for name in present if Path(name).stem.isdigit()]
         count = max(numbers, default=sequence.start) - sequence.start + 1

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from drawing.target import draw_target
+from drawing.video import VideoFile
 from report_page.clips import find_clip
+from report_page.contact_sheet import draw_contact_sheet
 from report_page.write import write_report
 
 from mmct.formats import read_results
 from mmct.runtime import Tracker
-from mmct.runtime.draw import draw_target
 from mmct.runtime.frames import Frames
-from mmct.runtime.video import VideoFile
 from mmct.utils.files import write_text
-from mmct.visualization.contact_sheet import draw_contact_sheet
 
 from .plan import VIDEOS, Contestant, read_videos
 from .results import as_text, compare, measured

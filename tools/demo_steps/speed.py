@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from benchmarks.complexity import count_macs, count_parameters
 from benchmarks.speed import step_times
 from mmtrack.registry import MODELS
 
@@ -12,7 +13,6 @@ from mmct.api import fuse_for_inference
 from mmct.checkpoint import load_weights
 from mmct.deploy import export_tracker
 from mmct.deploy.export import FORMATS
-from mmct.evaluation.complexity import count_macs, count_parameters
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker
 
@@ -74,6 +74,6 @@ def measure(contestants: Sequence[Contestant], folder: Path, frames: Sequence[np
         medians = {form: 1e3 * float(np.median(own))
                    for (whose, form), own in times.items() if whose == student}
         best = min(medians, key=medians.get)
-        speeds[student] = Speed(medians, best, medians[best], count_macs(tracker),
+        speeds[student] = Speed(medians, best, medians[best], count_macs(tracker).full,
                                 count_parameters(tracker), str(files[student, FORMS['onnx']]))
     return speeds

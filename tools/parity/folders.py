@@ -7,7 +7,7 @@ are max|Δ| / max|reference| unless a row's unit says otherwise.
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import mixformerv2, ostrack, sutrack
+from . import mixformerv2, odtrack, ostrack, sutrack
 from .common import Row, read_meta, read_tensors
 from .ostrack import VITTRACK
 
@@ -37,6 +37,8 @@ def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
         meta = read_meta(meta_file)
         if mixformerv2.recognises(meta):
             yield from mixformerv2.verify_content(folder, meta, tensors, sequences)
+        elif odtrack.recognises(folder, meta):
+            yield from odtrack.verify_content(folder, meta, tensors, sequences)
         elif sutrack.recognises(folder, meta):
             yield from sutrack.verify_content(folder, meta, tensors, sequences)
         elif ostrack.recognises(folder, meta):

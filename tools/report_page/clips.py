@@ -3,8 +3,9 @@ import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmct.formats.sequences import part_of_video
-from mmct.runtime.frames import VIDEOS, Frames, count_frames, image_names, in_order
+from mmct.formats.own import frame_folder
+from mmct.formats.sequences import frames_from, part_of_video
+from mmct.runtime.frames import VIDEOS, Frames, count_frames, image_names
 
 
 def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | None = None
@@ -13,7 +14,7 @@ def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | No
 
     Args:
         folder: holds ``NAME``, ``…/NAME`` or ``…/…/NAME``: a folder of images, or one with a
-            folder ``img`` or ``imgs`` of them; or a video file NAME.mp4 (or another of
+            folder ``img``, ``imgs`` or ``color`` of them; or a video file NAME.mp4 (or another of
             ``VIDEOS``). Sequences that are parts of a video, in UAV123 and OTB100, have the
             video's name, and begin where the data set says, unless there are as many images as
             boxes.
@@ -29,14 +30,12 @@ def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | No
     found = next(_places(folder, name), None) or next(_places(folder, video), None)
     if found is None:
         raise FileNotFoundError(f'{folder} has no frames of {name}: expected a folder {name}, '
-                                f'{name}/img or {name}/imgs of images, or a video {name}.mp4, '
-                                'there or up to two folders below')
+                                f'{name}/img, {name}/imgs or {name}/color of images, or a video '
+                                f'{name}.mp4, there or up to two folders below')
     if found.is_file():
         frames, count = Frames(found), count_frames(found)
     else:
-        files = [found / file for file in in_order(image_names(found))]
-        if start > 1 and len(files) != length:
-            files = [file for file in files if file.stem.isdigit() and int(file.stem) >= start]
+        files = [found / file for file in frames_from(start, image_names(found), length)]
         frames, count = Frames(files, levels), len(files)
     if count < length:
         raise ValueError(f'{folder} has {count} frames of {name}, the annotation {length}')
@@ -48,9 +47,8 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
     pattern = glob.escape(name)
     for level in ('', '*/', '*/*/'):
         for path in sorted(folder.glob(level + pattern)):
-            for place in (path / 'img', path / 'imgs', path):
-                if image_names(place):
-                    yield place
+            if image_names(place := frame_folder(path)):
+                yield place
         for path in sorted(folder.glob(f'{level}{pattern}.*')):
             if path.suffix.lower() in VIDEOS:
                 yield path

@@ -38,51 +38,72 @@ if (data.sequences.length) {
     parent.append(shape);
     return shape;
   };
-  const kinds = [{name: 'ground truth', colour: '#fff', truth: true}, ...data.trackers];
+  const kinds = [{name: 'ground truth', colour: '#fff', dash: [3, 1.5], truth: true}, ...data.trackers];
+  const look = kind => `--own: ${kind.colour}; --dash: ${kind.dash.map(length => `${2 * length}px`).join(' ') || 'none'}`;
   const jpeg = (sequence, place) => `data:image/jpeg;base64,${sequence.jpegs[place]}`;
   const stage = find('stage'), canvas = find('frame'), boxes = find('boxes'), curve = find('curve');
-  const scrub = find('scrub'), chooser = find('sequence'), play = find('play');
+  const scrub = find('scrub'), chooser = find('sequence'), play = find('play'), zoom = find('zoom');
   let sequence, images, place = 0, timer = null, now;
+
+  // The part x, y, w, h of a frame that a zoom leaves, around where the target was last seen.
+  const windowAt = (own, at, times) => {
+    const box = own.truth.slice(0, at + 1).reverse().find(Boolean) || own.boxes[0][at];
+    const sizes = [own.width, own.height];
+    const low = sizes.map((size, k) => Math.max(0, Math.min(
+      box[k] + box[k + 2] / 2 - size / times / 2, size - size / times)));
+    return [...low, ...sizes.map(size => size / times)];
+  };
 
   // A box of each kind in an SVG, dark rims below; gives what moves them to a frame.
   const boxesIn = (svg, own) => {
-    svg.setAttribute('viewBox', `0 0 ${own.width} ${own.height}`);
-    svg.replaceChildren();
-    const pairs = kinds.map(() => [draw(svg, 'rect', {class: 'rim'})]);
+    const pairs = kinds.map(kind => [draw(svg, 'rect', {class: 'rim', style: look(kind)})]);
     // Ground truth on top.
     [...kinds.keys()].reverse().forEach(i => pairs[i].push(draw(svg, 'rect', {
-      class: kinds[i].truth ? 'box truth' : 'box', style: `--own: ${kinds[i].colour}`})));
-    return (at, shown = () => true) => pairs.forEach((pair, i) => {
-      const box = i ? own.boxes[i - 1][at] : own.truth[at];
-      for (const rect of pair) {
-        rect.style.display = box && shown(i) ? '' : 'none';
-        if (box) ['x', 'y', 'width', 'height'].forEach((key, k) => rect.setAttribute(key, box[k]));
-      }
-    });
+      class: kinds[i].truth ? 'box truth' : 'box', style: look(kinds[i])})));
+    return (at, times, shown = () => true) => {
+      svg.setAttribute('viewBox', windowAt(own, at, times).join(' '));
+      pairs.forEach((pair, i) => {
+        const box = i ? own.boxes[i - 1][at] : own.truth[at];
+        for (const rect of pair) {
+          rect.style.display = box && shown(i) ? '' : 'none';
+          if (box) ['x', 'y', 'width', 'height'].forEach((key, k) => rect.setAttribute(key, box[k]));
+        }
+      });
+    };
   };
 
   const entries = kinds.map(kind => {
     const label = document.createElement('label'), check = document.createElement('input');
-    const swatch = document.createElement('span'), value = document.createElement('output');
+    const name = document.createElement('span'), value = document.createElement('output');
     check.type = 'checkbox';
     check.checked = true;
     check.addEventListener('change', () => show(place));
-    swatch.className = kind.truth ? 'swatch truth' : 'swatch';
-    swatch.style.setProperty('--own', kind.colour);
-    label.append(check, swatch, kind.name);
+    name.append(kind.name);
+    label.append(check);
+    const swatch = draw(label, 'svg', {class: 'swatch', viewBox: '0 0 30 10', 'aria-hidden': 'true'});
+    draw(swatch, 'line', {class: kind.truth ? 'box truth' : 'box', x2: 30, y1: 5, y2: 5, style: look(kind)});
+    label.append(name);
     if (!kind.truth) label.append(value);
     find('legend').append(label);
     return {check, value};
   });
 
-  let move;
+  let move, lines;
   const show = to => {
     place = Math.max(0, Math.min(to, sequence.shown.length - 1));
     const frame = sequence.shown[place], image = images[place];
-    const paint = () => canvas.getContext('2d').drawImage(image, 0, 0, canvas.width, canvas.height);
+    const times = Number(zoom.value);
+    const paint = () => {
+      const scale = image.naturalWidth / sequence.width;
+      const part = windowAt(sequence, place, times).map(value => value * scale);
+      canvas.getContext('2d').drawImage(image, ...part, 0, 0, canvas.width, canvas.height);
+    };
     if (image.complete) paint();
     else image.onload = () => { if (image === images[place]) paint(); };
-    move(place, i => entries[i].check.checked);
+    move(place, times, i => entries[i].check.checked);
+    lines.forEach((own, i) => own.forEach(line => {
+      line.style.display = entries[i + 1].check.checked ? '' : 'none';
+    }));
     const said = [];
     entries.slice(1).forEach(({value}, i) => {
       const overlap = sequence.overlaps[i][frame];
@@ -105,16 +126,16 @@ if (data.sequences.length) {
       draw(curve, 'rect', {class: 'absent', x: begin - 0.5, y: -0.04, width: end - begin, height: 1.08});
     }
     draw(curve, 'line', {class: 'half', x1: 0, x2: last, y1: 0.5, y2: 0.5});
-    sequence.overlaps.forEach((values, i) => {
+    lines = sequence.overlaps.map((values, i) => {
+      const own = [];
       let points = [];
       const stretch = () => {
-        if (points.length) {
-          draw(curve, 'polyline', {points: points.join(' '), style: `--own: ${data.trackers[i].colour}`});
-        }
+        if (points.length) own.push(draw(curve, 'polyline', {points: points.join(' '), style: look(data.trackers[i])}));
         points = [];
       };
       values.forEach((value, frame) => value === null ? stretch() : points.push(`${frame},${1 - value}`));
       stretch();
+      return own;
     });
     now = draw(curve, 'line', {class: 'now', y1: -0.04, y2: 1.04});
   };
@@ -123,10 +144,12 @@ if (data.sequences.length) {
     sequence = data.sequences[number];
     chooser.value = number;
     images = sequence.jpegs.map((_, i) => Object.assign(new Image(), {src: jpeg(sequence, i)}));
-    const scale = Math.min(1, 480 / Math.max(sequence.width, sequence.height));
+    const scale = Math.min(1, 960 / Math.max(sequence.width, sequence.height));
     canvas.width = Math.round(sequence.width * scale);
     canvas.height = Math.round(sequence.height * scale);
     stage.style.setProperty('--ratio', sequence.width / sequence.height);
+    zoom.value = sequence.zoom;
+    boxes.replaceChildren();
     move = boxesIn(boxes, sequence);
     scrub.max = sequence.shown.length - 1;
     const count = sequence.shown.length;
@@ -158,6 +181,7 @@ if (data.sequences.length) {
     chooser.add(new Option(own.why ? `${own.name} – ${own.why}` : own.name, i));
   });
   chooser.addEventListener('change', () => { pause(); open(Number(chooser.value)); });
+  zoom.addEventListener('change', () => show(place));
   find('speed').addEventListener('change', () => { if (timer !== null) start(); });
   play.addEventListener('click', toggle);
   find('back').addEventListener('click', () => { pause(); show(place - 1); });
@@ -196,23 +220,20 @@ if (data.sequences.length) {
     const title = document.createElement('h3'), why = document.createElement('span');
     const strip = document.createElement('div');
     why.className = 'why';
-    why.textContent = own.why && ` – ${own.why}`;
+    why.textContent = [own.why && ` – ${own.why}`, own.zoom > 1 && ` – ${own.zoom} × larger`].filter(Boolean).join('');
     title.append(own.name, why);
     strip.className = 'strip';
     const last = own.shown.length - 1;
     for (const at of new Set([0, 1, 2, 3, 4, 5].map(i => Math.round(i * last / 5)))) {
-      const shot = document.createElement('button'), image = new Image();
-      const svg = draw(shot, 'svg', {'aria-hidden': 'true'}), number_ = document.createElement('span');
+      const shot = document.createElement('button'), number_ = document.createElement('span');
+      const svg = draw(shot, 'svg', {'aria-hidden': 'true'});
       shot.type = 'button';
       shot.className = 'shot';
       shot.setAttribute('aria-label', `Show ${own.name} at frame ${own.shown[at] + 1}`);
-      image.alt = '';
-      image.loading = 'lazy';
-      image.src = jpeg(own, at);
+      draw(svg, 'image', {href: jpeg(own, at), width: own.width, height: own.height});
       number_.textContent = own.shown[at] + 1;
-      shot.prepend(image);
       shot.append(number_);
-      boxesIn(svg, own)(at);
+      boxesIn(svg, own)(at, own.zoom);
       shot.addEventListener('click', () => { pause(); open(number, at); reveal(); });
       strip.append(shot);
     }

@@ -7,10 +7,10 @@ from rich.progress import track
 from mmct.evaluation import PUBLISHED
 from mmct.formats.annotations import read_annotations
 from mmct.formats.sequences import dataset_of, to_be_tested
-from mmct.visualization.contact_sheet import draw_contact_sheet
-from mmct.visualization.look import publish
 
 from .clips import find_clip
+from .contact_sheet import draw_contact_sheet
+from .look import publish
 from .page import write_page
 from .player import sequence_data
 from .plots import CURVES, draw_attributes, draw_cost, draw_curves, draw_speed
@@ -57,12 +57,13 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
     clips = {name: find_clip(frames, name, len(truth[name].boxes), levels) for name in chosen} \
         if frames else {}
 
+    expected = to_be_tested(truth, names.keys() | problems.keys())
     notes = [f'{name} is left out: {problem}' for name, problem in problems.items()]
-    found = names.keys() | problems.keys()
-    expected = to_be_tested(truth, found)
-    if len(found) < len(expected):
-        notes.append(f'{len(expected) - len(found)} of {len(expected)} annotated sequences have no '
-                     'results, or no box but the first, and are left out.')
+    if len(names) < len(expected):
+        missing = len(expected) - len(names) - len(problems)
+        notes.insert(0, f'{len(expected) - len(names)} of {len(expected)} annotated sequences are '
+                     f'left out (no results, or no box but the first: {missing}; results that '
+                     f'cannot be used: {len(problems)}).')
     pictures = {f'{CURVES[kind][1]} plot': publish(lambda kind=kind: draw_curves(trackers, kind),
                                                    out / kind) for kind in CURVES}
     if any(tracker.fps for tracker in trackers):

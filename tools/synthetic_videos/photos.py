@@ -110,7 +110,7 @@ def _of_packages(names: tuple[str, ...]) -> list[Path]:
         found = importlib.util.find_spec(package)
         if found is None:
             raise ImportError(f'the photographs of {package} are needed and it is not installed; '
-                              "pip install 'mmct[demo]'")
+                              "run pip install -e '.[demo]' in the folder of mmct")
         root = Path(found.submodule_search_locations[0]) / folder
         files += [file for file in root.glob('*.*')
                   if file.stem in names and file.suffix in SUFFIXES]

@@ -14,7 +14,8 @@ student = dict(
         template_size=128,
         search_size=256,
         patch_embed=dict(type='ConvStem', norm_eval=True),  # docs/vittrack.md says why
-        norm_eps=1e-5),
+        norm_eps=1e-5,
+        drop_path_rate=0.),
     head=_base_.head,
     test_cfg=_base_.tracking)
 model = dict(

@@ -10,8 +10,8 @@ from .views import views
 class BrightenCrops(BaseTransform):
     """Multiply each crop by its own U(1 - jitter, 1 + jitter), cut at white.
 
-    Crops become float32, still 0 to 255: rounding them back to uint8 would lose what the
-    published pipeline, which works on floats, keeps.
+    Crops become float32, still 0 to 255. Rounding them back to uint8 would lose what the published
+    pipeline keeps, because that works on floats.
 
     Args:
         jitter: in [0, 1].

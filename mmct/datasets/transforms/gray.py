@@ -5,10 +5,10 @@ from .chance import ByChance
 
 @TRANSFORMS.register_module()
 class GrayPair(ByChance):
-    """Decide, with probability ``prob``, that all frames together lose their colour.
+    """Remove the colour of all frames together, with probability ``prob``.
 
-    ``CropPair`` takes the colour from the squares that it cuts, which gives what frames without
-    colour would give, and costs less.
+    ``CropPair`` removes the colour from the crops, which has the same result as removing it from
+    whole frames and costs less.
     """
 
     def transform(self, results: dict) -> dict:

@@ -13,8 +13,8 @@ from .unwrapped import unwrapped
 
 @HOOKS.register_module()
 class BatchPictureHook(Hook):
-    """Gives MMEngine's visualizer a picture now and then: some of the pairs of the next iteration,
-    with ground truth, boxes and score maps of the teacher and the student alone.
+    """Draws some pairs of the next iteration at intervals, for MMEngine's visualizer: ground truth,
+    boxes and score maps of the teacher and of the student alone.
 
     It takes a forward pass of both on these pairs and changes nothing of the training.
 

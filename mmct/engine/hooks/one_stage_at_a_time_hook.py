@@ -1,8 +1,10 @@
 """The ablation that replacement training is compared with: stages trained one after another."""
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
+from .counted import check_counted
 from .unwrapped import unwrapped
 
 
@@ -15,16 +17,33 @@ class OneStageAtATimeHook(Hook):
 
     Args:
         epochs_per_stage: length of each stage's turn; what is left trains all stages.
+        by_epoch: False for iterations in place of epochs, as a loop over iterations needs.
     """
 
-    def __init__(self, epochs_per_stage: int = 75) -> None:
+    def __init__(self, epochs_per_stage: int = 75, by_epoch: bool = True) -> None:
         check_number('epochs_per_stage', epochs_per_stage, '[1, inf)', whole=True)
         self.epochs_per_stage = epochs_per_stage
+        self.by_epoch = by_epoch
 
-    def before_train_epoch(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
+        """Raises:
+            ValueError: epochs are counted in a loop over iterations.
+        """
+        check_counted(runner.train_loop, self, self.by_epoch, 'epochs_per_stage')
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        if self.by_epoch:
+            self._take_turns(runner, runner.epoch // self.epochs_per_stage)
+
+    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        if not self.by_epoch:
+            self._take_turns(runner, runner.iter // self.epochs_per_stage)
+
+    @staticmethod
+    def _take_turns(runner: Runner, turn: int) -> None:
         model = unwrapped(runner.model)
         backbone = model.student.backbone
-        turn, last = runner.epoch // self.epochs_per_stage, len(backbone.division)
+        last = len(backbone.division)
         together = turn >= last
         model.fixed_gates = [together or stage <= turn for stage in range(last)]
         for stage in range(last):

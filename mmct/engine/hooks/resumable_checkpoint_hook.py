@@ -2,18 +2,21 @@
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
 from mmengine.dist import all_reduce, barrier, is_main_process
-from mmengine.hooks import CheckpointHook
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
 from ...datasets.workers import end_with_trainer
 from ...utils.files import write_text
 from .starting import check_resumed, load_checkpoint, warn_of_changed_settings
+from .unwrapped import unwrapped
 
 INTERRUPTED = 'interrupted.pth'
 # Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
@@ -51,11 +54,49 @@ class ResumableCheckpointHook(CheckpointHook):
                 another network.
         """
         if runner._resume:
-            check_resumed(runner, checkpoint)
+            check_resumed(runner._load_from or runner.work_dir, checkpoint,
+                          unwrapped(runner.model), runner.optim_wrapper)
             warn_of_changed_settings(runner, checkpoint)
+            self.forget_other_best(runner, checkpoint)
+
+    def forget_other_best(self, runner: Runner, checkpoint: dict) -> None:
+        """Begin anew with the best checkpoint if a resumed run chose it by another metric."""
+        info = checkpoint['message_hub'].get('runtime_info', {})
+        before = Path(str(info.get('best_ckpt', ''))).name
+        if not self.save_best or not before or len(self.key_indicators) > 1:
+            return
+        metric, = self.key_indicators
+        name = f'best_{metric}_'.replace('/', '_')
+        if metric != 'auto' and not before.startswith((f'{name}epoch_', f'{name}iter_')):
+            for key in ('best_ckpt', 'best_score'):
+                info.pop(key, None)
+            runner.logger.warning(f'save_best={metric} counts from here on; {before} was the best '
+                                  'by another metric, and stays')
+
+    def check_save_best(self, metrics: Sequence[BaseMetric]) -> None:
+        """See that there is the metric by which the best checkpoint is chosen.
+
+        Args:
+            metrics: of the validation; those of others, which do not say what they give, may give
+                anything.
+
+        Raises:
+            ValueError: there is not.
+        """
+        if not self.save_best or not all(hasattr(metric, 'names') for metric in metrics):
+            return
+        known = [f'{metric.prefix}/{name}' for metric in metrics for name in metric.names]
+        for name in {*self.key_indicators} - {'auto', *known}:
+            raise ValueError(f'save_best={name!r} of the checkpoint hook is not one of '
+                             f'{", ".join(known)}; set default_hooks.checkpoint.save_best')
 
     def before_train(self, runner: Runner) -> None:
+        """Raises:
+            ValueError: as of :meth:`check_save_best`.
+        """
         super().before_train(runner)
+        if runner.val_loop is not None:
+            self.check_save_best(runner.val_loop.evaluator.metrics)
         if getattr(self, 'best_ckpt_path', None):
             # It will be removed: of this run only, whatever folder the checkpoint comes from.
             name = Path(self.best_ckpt_path).name
@@ -97,6 +138,9 @@ class ResumableCheckpointHook(CheckpointHook):
                        outputs: object = None) -> None:
         # No weight changes here, so that one process need not agree with the others.
         if self.told_to_end is not None and is_main_process():
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook):  # which lent the network its weights to validate
+                    hook.after_val_epoch(runner)
             self.save_interrupted(runner, runner.iter)
             sys.exit(128 + signal.SIGTERM)
 

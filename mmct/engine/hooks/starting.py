@@ -60,15 +60,16 @@ def _starting_weights(runner: Runner, model: nn.Module, content: dict, source: s
     return state
 
 
-def check_resumed(runner: Runner, checkpoint: dict) -> None:
-    """See that what a run is resumed from is the state of a run of this network.
+def check_resumed(source: str, checkpoint: dict, model: nn.Module,
+                  optim_wrapper: OptimWrapper) -> None:
+    """See that what a run is resumed from is the state of a run of this network and optimizer.
 
-    MMEngine would fill it up with random weights.
+    MMEngine would fill it up with random weights, or stop in the first step.
 
     Raises:
         CheckpointError: it is not.
     """
-    source, meta = runner._load_from or runner.work_dir, checkpoint.get('meta') or {}
+    meta = checkpoint.get('meta') or {}
     missing = [name for name in ('epoch', 'iter') if not isinstance(meta.get(name), int)]
     missing += [name for name in ('state_dict', 'optimizer', 'message_hub')
                 if name not in checkpoint]
@@ -76,12 +77,22 @@ def check_resumed(runner: Runner, checkpoint: dict) -> None:
         raise CheckpointError(f'{source} is not the state of a run, for it lacks '
                               f'{", ".join(missing)}; start from it with load_from alone')
     own, theirs = ({key: tuple(value.shape) for key, value in state.items()}
-                   for state in (unwrapped(runner.model).state_dict(), checkpoint['state_dict']))
+                   for state in (model.state_dict(), checkpoint['state_dict']))
     if own != theirs:
         key = min(key for key in own.keys() | theirs.keys() if own.get(key) != theirs.get(key))
         raise CheckpointError(f'{source} is of another network: {key} has the shape '
                               f'{theirs.get(key)}, that of the config {own.get(key)}; resume '
                               'with the config it was trained with, or start anew')
+    if isinstance(optim_wrapper, OptimWrapper):
+        own, theirs = (set().union(*groups) for groups in (
+            _groups(optim_wrapper.state_dict()), _groups(checkpoint['optimizer'])))
+        # Versions of PyTorch add settings; only another type also lacks some.
+        if own - theirs and theirs - own:
+            raise CheckpointError(
+                f'{source} is of a run with another optimizer, which has the settings '
+                f'{", ".join(sorted(theirs - own))}; {type(optim_wrapper.optimizer).__name__} of '
+                'the config cannot go on with its state; resume with the optimizer it was begun '
+                'with, or start anew with load_from')
 
 
 def warn_of_changed_settings(runner: Runner, checkpoint: dict) -> None:

@@ -10,7 +10,7 @@ from .unwrapped import unwrapped
 
 @HOOKS.register_module()
 class StudentIoUHook(Hook):
-    """Logs ``iou_student`` now and then: the mean IoU with ground truth of the student alone, as
+    """Logs ``iou_student`` at intervals: the mean IoU with ground truth of the student alone, as
     it will be used, on the pairs that it is about to be trained on.
 
     It takes a forward pass of the student and changes nothing of the training.

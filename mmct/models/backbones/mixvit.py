@@ -14,11 +14,11 @@ class MixViT(ViT):
     """Templates, a search crop and a prediction token for each edge of the box, through one ViT.
 
     A *stageable* backbone, see ``docs/add_teacher.md``. Template tokens attend to template tokens
-    only, all others to all (section 3.1), so there are two forms, equal within rounding:
-    :meth:`embed` -> each of ``layers`` with all tokens; and :meth:`encode`, which runs the layers
-    for templates once and keeps their keys and values, then :meth:`follow` for each frame.
+    only, all others to all (section 3.1). There are therefore two forms, equal within rounding:
+    :meth:`embed`, then each of ``layers`` with all tokens; or :meth:`encode`, which runs the layers
+    once for the templates and keeps their keys and values, then :meth:`follow` for each frame.
 
-    The position tables are sines, never trained, but loaded from files.
+    The position tables are sines. They are never trained, but loaded from files.
 
     Args:
         embed_dims: C, a multiple of 4.

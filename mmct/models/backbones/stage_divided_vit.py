@@ -3,6 +3,7 @@ from mmtrack.registry import MODELS
 
 from .itpn import FastITPN
 from .mixvit import MixViT
+from .odtrack_vit import ODTrackViT
 from .one_stream_vit import OneStreamViT
 from .stage_division import StageDivision
 
@@ -19,6 +20,12 @@ class StageDividedViT(StageDivision, OneStreamViT):
 class StageDividedMixViT(StageDivision, MixViT):
     """A student of a :class:`MixViT`; arguments as of :class:`StageDivision`, and of that without
     ``depth``."""
+
+
+@MODELS.register_module()
+class StageDividedODTrackViT(StageDivision, ODTrackViT):
+    """A student of an :class:`ODTrackViT`; arguments as of :class:`StageDivision`, and of that
+    without ``depth``."""
 
 
 @MODELS.register_module()

@@ -1,5 +1,5 @@
 """Replacement training: student and teacher stages, randomly swapped (CompressTracker)."""
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -13,12 +13,12 @@ from ...checkpoint import load_weights
 from ...utils.checks import check_number
 from ..backbones.stage_division import divide
 from ..batch_norm import check_statistics
+from ..clip_losses import summed
 from ..frozen import freeze, keep_statistics
 from ..initialise import children, copy_what_fits
 from ..layers.tokens import Tokens, run_layers
 from ..losses.box_loss import mean_iou
 from ..structures import Clip, Prediction
-from ..trackers.base import summed
 from .bridge import Bridge
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
@@ -209,9 +209,14 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         if clip.labels is not None:
             raise ValueError('a compression trains on clips that all show the target, but these '
                              "have labels; set sampling=dict(type='mixformer') of the data set")
+        return summed(self.frame_losses(clip, teacher_clip, gates), clip.num_frames, self)
+
+    def frame_losses(self, clip: Clip, teacher_clip: Clip,
+                     gates: Sequence[bool]) -> Iterator[dict[str, Tensor]]:
+        """Losses and scalars of each search frame in order; the teacher and the mixed path each
+        hand on a memory of their own."""
         memory = self.student.no_memory(clip.searches)
         teacher_memory = self.teacher.no_memory(teacher_clip.searches)
-        frames = []
         for i in range(clip.num_frames):
             stages, mixed = self.mixed_path(clip, i, memory, gates)
             gt_boxes = clip.gt_boxes[:, i]
@@ -225,9 +230,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 losses.update(self.guidance_loss(mixed, teacher))
             if self.mimic_loss:
                 losses.update(self.mimic_loss(self.as_teacher(stages, gates), teacher_stages))
-            frames.append(losses)
             memory = mixed.memory
-        return summed(frames)
+            yield losses
 
     def mixed_path(self, clip: Clip, frame: int, memory: Tensor,
                    gates: Sequence[bool]) -> tuple[list[Tokens], Prediction]:

@@ -14,7 +14,7 @@ TEMPLATE_RANGES = ('ALL', 'CTR_POINT', 'CTR_REC', 'GT_BOX')
 
 # Rows (and columns) of the template's token grid that stand for its centre, by grid size.
 # The published tables, kept as they are: no formula gives all of them.
-_CENTRE_POINT = {7: (3, ), 8: (3, ), 12: (5, ), 14: (6, )}
+_CENTRE_POINT = {7: (3, ), 8: (3, ), 12: (5, ), 14: (6, ), 16: (7, ), 24: (11, )}
 _CENTRE_RECT = {7: (3, ), 8: (3, 4), 12: (5, 6)}
 
 
@@ -39,28 +39,29 @@ def centre_tokens(template_range: str, grid: int) -> Tensor:
 
 
 def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> Tensor:
-    """(B, Lz) bool: the template tokens under the target's box (``GT_BOX``).
+    """(B, T·Lz) bool: the template tokens under the target's boxes (``GT_BOX``).
 
     Args:
-        boxes_xywh: (B, 4) x, y, w, h in pixels of the template crop.
+        boxes_xywh: (B, T, 4) x, y, w, h in pixels of the template crops, or (B, 4) of one each.
 
     Raises:
-        ValueError: a box covers no token.
+        ValueError: the boxes of a sample cover no token.
     """
-    pixels = boxes_xywh.new_zeros(len(boxes_xywh), 1, template_size, template_size)
-    for mask, box in zip(pixels, boxes_xywh.tolist()):
-        x, y, w, h = box
-        # End points as published: one row and column less than the box is wide.
-        rows = slice(max(int(y), 0), max(int(y + h - 1), 0))
-        columns = slice(max(int(x), 0), max(int(x + w - 1), 0))
-        mask[0, rows, columns] = 1.
+    # End points as published: one row and column less than the box is wide. In float64, which the
+    # published code adds them up in.
+    begin, size = boxes_xywh.reshape(-1, 4).double().split(2, dim=1)
+    place = torch.arange(template_size, device=boxes_xywh.device)
+    first, end = (value.clamp(min=0).floor()[..., None] for value in (begin, begin + size - 1))
+    columns, rows = ((place >= first) & (place < end)).unbind(1)
+    pixels = (rows[:, :, None] & columns[:, None]).to(boxes_xywh.dtype)
     tokens = F.interpolate(
-        pixels, scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
-    focus = tokens.flatten(1) != 0
+        pixels[:, None], scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
+    focus = (tokens != 0).reshape(boxes_xywh.shape[0], -1)
     empty = (~focus.any(dim=1)).nonzero().flatten().tolist()
     if empty:
+        own = ', '.join(str(box) for box in boxes_xywh[empty[0]].reshape(-1, 4).tolist())
         raise ValueError(
-            f'template box {boxes_xywh[empty[0]].tolist()} (x, y, w, h in pixels of the template '
+            f'template box {own} (x, y, w, h in pixels of the template '
             'crop) covers no token; elimination.template_range="GT_BOX" needs a larger target')
     return focus
 
@@ -69,12 +70,12 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
 class EliminatingBlock(Block):
     """A block that keeps ``ceil(ratio · L)`` of the L search tokens (OSTrack, section 3.2).
 
-    Ranked is the attention, after softmax over all tokens, that chosen template tokens pay to
-    each search token, averaged over those tokens and the heads.
+    Ranked is the attention, after softmax over all tokens, that chosen tokens of all templates pay
+    to each search token, averaged over those tokens and the heads.
 
     Args:
         keep_ratio: share kept at test.
-        centre: (Lz,) bool, the template tokens that rank; None: those under the target's box
+        centre: (Lz,) bool, the tokens of a template that rank; None: those under the target's box
             (``GT_BOX``).
         template_size: side of the template crop in pixels, for ``GT_BOX``.
         patch_size: side of a token in pixels, likewise.
@@ -109,20 +110,21 @@ class EliminatingBlock(Block):
         return tokens.with_x(self.feed_forward(tokens.x))
 
     def _ranking_tokens(self, tokens: Tokens) -> Tensor:
-        """(B, Lz) bool."""
+        """(B, T·Lz) bool, or (1, T·Lz) where all samples have the same."""
         if self.centre is not None:
-            return self.centre.expand(len(tokens.x), -1)
+            # Of any batch, also while a graph is traced.
+            return self.centre.repeat(tokens.groups['template'][0])[None]
         if tokens.template_boxes is None:
             raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
                              'the template crop')
-        return box_tokens(tokens.template_boxes[:, 0], self.template_size, self.patch_size)
+        return box_tokens(tokens.template_boxes, self.template_size, self.patch_size)
 
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
         focus = self._ranking_tokens(tokens)
         # A weighted mean, so that samples may have unequal numbers of ranking tokens.
         weight = focus.to(attention.dtype).unsqueeze(-1)
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
-        order = score.argsort(dim=1, descending=True)[:, :num_keep].sort(dim=1).values
+        order = score.topk(num_keep, dim=1).indices.sort(dim=1).values
         search = tokens.group('search')
         kept = search.gather(1, order.unsqueeze(-1).expand(-1, -1, search.size(2)))
         span = tokens.span('search')

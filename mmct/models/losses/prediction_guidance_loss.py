@@ -18,7 +18,7 @@ class PredictionGuidanceLoss(nn.Module):
         iou_weight: weight of the IoU term.
         l1_weight: weight of the L1 term.
         focal_weight: weight of the focal loss of the mixed path's score map to the heat map of the
-            teacher's box. The paper describes it, the published code has none: off by default.
+            teacher's box. The paper describes it, the published code lacks it: off by default.
         iou: 'giou' or 'ciou'.
         edge_kl: weight of the divergence of the mixed path's edge distributions from the
             teacher's, as in MixFormerV2's own distillation; off by default.

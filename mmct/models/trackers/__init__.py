@@ -1,6 +1,7 @@
 from .base import OneStreamTracker
 from .mixformerv2 import MixFormerV2
+from .odtrack import ODTrack
 from .ostrack import OSTrack
 from .sutrack import SUTrack
 
-__all__ = ['MixFormerV2', 'OSTrack', 'OneStreamTracker', 'SUTrack']
+__all__ = ['MixFormerV2', 'ODTrack', 'OSTrack', 'OneStreamTracker', 'SUTrack']

@@ -13,9 +13,11 @@ from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
 from ...runtime.network import Network, NetworkInfo
+from ...runtime.templates import make_policy
 from ...runtime.tracker import Tracker
 from ...utils.checks import check_number
 from ..batch_norm import check_statistics
+from ..clip_losses import summed
 from ..frozen import freeze, keep_statistics
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
@@ -66,6 +68,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
                                ('margin', '(0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
+        make_policy(self.test_cfg.get('templates', self.template_policy))
         self.frozen = freeze(self, frozen)
         self._failed = None
         self._tracking = None
@@ -160,11 +163,15 @@ class OneStreamTracker(BaseSingleObjectTracker):
             memory = prediction.memory
 
     def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
-        """Tracking losses of a batch, summed over its search frames."""
-        clip = self.unpack(inputs, data_samples)
+        """Tracking losses of a batch."""
+        return self.losses(self.unpack(inputs, data_samples))
+
+    def losses(self, clip: Clip) -> dict[str, Tensor]:
+        """Tracking losses of a clip, summed over its search frames."""
         truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
         frames = zip(self.predictions(clip), *(truth.unbind(1) for truth in truths))
-        return summed([self.head.loss(prediction, *truth) for prediction, *truth in frames])
+        losses = (self.head.loss(prediction, *truth) for prediction, *truth in frames)
+        return summed(losses, clip.num_frames, self)
 
     def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
         """What the head gives for the last search frame of a batch; ``data_samples`` are needed
@@ -222,7 +229,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
                 start = time.perf_counter()
                 if frame_id == 0:
                     x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
-                    self.init(frame, (x1, y1, x2 - x1, y2 - y1))
+                    self.init(frame, sample.metainfo.get('first_box')
+                              or (x1, y1, x2 - x1, y2 - y1))
                     found = self._tracking.box, -1.
                 else:
                     found = self.track(frame)
@@ -270,13 +278,3 @@ class OneStreamTracker(BaseSingleObjectTracker):
             grid=backbone.search_grid, head=self.head.kind,
             templates=self.test_cfg.get('templates', self.template_policy),
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
-
-
-def summed(frames: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Losses of the frames of a clip, added up by name; what is only logged is averaged."""
-    total = dict(frames[0])
-    for losses in frames[1:]:
-        for name, value in losses.items():
-            total[name] = total[name] + value
-    return {name: value if name.startswith('loss') else value / len(frames)
-            for name, value in total.items()}

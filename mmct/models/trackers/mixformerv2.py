@@ -20,7 +20,7 @@ class MixFormerV2(OneStreamTracker):
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         policy = self.test_cfg.get('templates', self.template_policy)
-        if count_templates(policy) < 2:
+        if count_templates(policy, first=True) < 2:
             raise ValueError(f'test_cfg.templates={policy} gives one template, a MixFormerV2 takes '
                              'two or more; set copies=2')
         if policy.get('type') != 'Fixed' and self.head.score_head is None:

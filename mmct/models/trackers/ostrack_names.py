@@ -115,7 +115,8 @@ LAYOUTS = (
     *(released(layers, towers) for layers in ('blocks', 'distill_blocks')
       for towers in (CENTER, CORNER)),
     Layout(
-        title='pretrained ViT', sign='blocks.', pretrained=True, rules=STEM | TRUNK, fields=FIELDS,
+        title='pretrained ViT', sign='blocks.', pretrained='OSTrack', rules=STEM | TRUNK,
+        fields=FIELDS,
         ignored={'cls_token': CLASSIFIER, 'mask_token': 'of the decoder',
                  'decoder*': 'for pretraining only', 'head.*': CLASSIFIER,
                  'fc_norm.*': CLASSIFIER},

@@ -1,4 +1,5 @@
 """What runs a network; one file each, imported when asked for."""
+import hashlib
 import importlib
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -43,8 +44,9 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
     except ImportError as error:
         if error.name is None:  # it says itself what is missing, such as MMTracking
             raise
-        raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, '
-                          f"or with pip install 'mmct[{chosen.extra}]'") from None
+        raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, or '
+                          f"with pip install -e '.[{chosen.extra}]' in the folder of mmct"
+                          ) from None
     return getattr(module, chosen.opener)(path, checkpoint, precision, threads)
 
 
@@ -60,6 +62,42 @@ def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
     if memories is not None:
         inputs['memory'] = batch(memories)
     return inputs
+
+
+def check_export(stamp: str | None, path: Path) -> None:
+    """See that all files beside an exported one are those that it was written with.
+
+    Args:
+        stamp: what it says of them, see :func:`stamp_of`; None for one of an earlier version.
+        path: of the file.
+
+    Raises:
+        ValueError: they are of another export, or changed.
+    """
+    if stamp not in (None, stamp_of(path)):
+        files = ', '.join(file.name for file in files_beside(path))
+        raise ValueError(f'{path} was written with other files than those beside it ({files}); '
+                         'keep the files of one export together, or write them again by '
+                         'tools/export.py')
+
+
+def stamp_of(path: Path) -> str:
+    """SHA-256 of the files that an exported one needs beside it."""
+    found = hashlib.sha256()
+    for file in files_beside(path):
+        with open(file, 'rb') as content:
+            while block := content.read(1 << 20):
+                found.update(block)
+    return found.hexdigest()
+
+
+def files_beside(path: Path) -> list[Path]:
+    """The network that encodes templates; of OpenVINO, which keeps weights in files of their own,
+    also those of both networks."""
+    template = template_file(path)
+    if path.suffix == '.onnx':
+        return [template]
+    return [template, template.with_suffix('.bin'), path.with_suffix('.bin')]
 
 
 def check_encoder(given: Mapping[str, Sequence], taken: Mapping[str, Sequence], path: Path) -> None:

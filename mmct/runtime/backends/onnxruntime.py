@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ..network import METADATA, NetworkInfo
-from . import check_encoder, step_inputs, template_file
+from ..network import METADATA, STAMP, NetworkInfo
+from . import check_encoder, check_export, step_inputs, template_file
 
 
 class OnnxRuntimeNetwork:
@@ -23,6 +23,7 @@ class OnnxRuntimeNetwork:
         self._encoded = shapes(self._template.get_outputs())
         taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
         check_encoder(self._encoded, taken, path)
+        check_export(metadata.get(STAMP), path)
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         given = dict(templates=crops[None], boxes=boxes[None])
@@ -32,6 +33,7 @@ class OnnxRuntimeNetwork:
 
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        self.info.check_memories(memories)
         inputs = step_inputs(encoded, crops, memories)
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 

@@ -6,8 +6,8 @@ from threading import Lock
 import numpy as np
 import openvino as ov
 
-from ..network import METADATA, NetworkInfo
-from . import check_encoder, step_inputs, template_file
+from ..network import METADATA, STAMP, NetworkInfo
+from . import check_encoder, check_export, step_inputs, template_file
 
 
 class OpenVinoNetwork:
@@ -24,7 +24,7 @@ class OpenVinoNetwork:
         if threads:
             self._options['INFERENCE_NUM_THREADS'] = threads
         self._model = self._read(path)
-        self.info = NetworkInfo.from_json(metadata(self._model), path)
+        self.info = NetworkInfo.from_json(metadata(self._model, METADATA), path)
         self._outputs = [output.get_any_name() for output in self._model.outputs]
         inputs = shapes(self._model.inputs)
         self.info.check_ports(inputs, self._outputs, path)
@@ -32,6 +32,7 @@ class OpenVinoNetwork:
         self._encoded = shapes(template.outputs)
         taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
         check_encoder(self._encoded, taken, path)
+        check_export(metadata(self._model, STAMP), path)
         self._template_inputs = [port.get_any_name() for port in template.inputs]
         self._template = self._compile(template, 1)
         self._requests, self._lock = {}, Lock()
@@ -44,6 +45,7 @@ class OpenVinoNetwork:
 
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        self.info.check_memories(memories)
         inputs = step_inputs(encoded, crops, memories)
         with self._lock:
             request = self._requests.get(len(crops))
@@ -71,11 +73,11 @@ def shapes(ports: Sequence[ov.Output]) -> dict[str, list]:
                                   for size in port.partial_shape] for port in ports}
 
 
-def metadata(model: ov.Model) -> str | None:
-    if model.has_rt_info([METADATA]):
-        return model.get_rt_info([METADATA]).astype(str)
-    if model.has_rt_info(['framework', METADATA]):  # of an ONNX file
-        return model.get_rt_info(['framework', METADATA]).astype(str)
+def metadata(model: ov.Model, name: str) -> str | None:
+    """An entry of the metadata, None if there is none."""
+    for place in ([name], ['framework', name]):  # the latter of an ONNX file
+        if model.has_rt_info(place):
+            return model.get_rt_info(place).astype(str)
     return None
 
 

@@ -1,18 +1,23 @@
 """One look of all plots and of the page."""
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import matplotlib
+from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 
-from ..utils.files import atomic_write
+from mmct.utils.files import atomic_write
 
-# Of trackers, in the order in which they are given: told apart without colour vision, and at least
-# 3:1 against both backgrounds.
-COLOURS = ('#d55e00', '#0b79bd', '#b34d93', '#0b8f6a', '#8265cf', '#8a7a12', '#7a7a7a', '#b5651d')
-DASHES = ('-', '--', '-.', ':')
+# Of trackers, in the order in which they are given; at least 3:1 against both backgrounds. So many
+# colours cannot all be told apart without colour vision, so that each also has a dash and a marker.
+# Their numbers have no common factor: 360 trackers differ.
+COLOURS = ('#d55e00', '#0b79bd', '#c2429f', '#0b8f6a', '#7f5ce0', '#8a7a12', '#7a7a7a', '#dc2148')
+DASHES = ((), (4, 1.5), (1.2, 1.2), (6, 1.5, 1.2, 1.5), (2, 1))  # in widths of the line, on and off
+MARKERS = 'osD^vP*X<'
 GROUND_TRUTH = '#ffffff'
 LIGHT = dict(paper='#ffffff', ink='#1c2127', faint='#c9ced6')
 DARK = dict(paper='#171b21', ink='#e6e9ee', faint='#3c444f')
@@ -23,9 +28,24 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def dash(index: int) -> str:
-    """Line style; beyond the colours it tells trackers apart."""
-    return DASHES[index // len(COLOURS) % len(DASHES)]
+def dash(index: int) -> tuple[float, ...]:
+    """Lengths on and off of a tracker's lines, in their width; () for a line without gaps."""
+    return DASHES[index % len(DASHES)]
+
+
+def marker(index: int) -> str:
+    """Matplotlib's marker of a tracker."""
+    return MARKERS[index % len(MARKERS)]
+
+
+def add_legend(figure: Figure, handles: Sequence[Artist], **kwargs) -> Legend:
+    """A legend below all axes, in as many columns as fit; the figure grows by its rows."""
+    longest = max(len(handle.get_label()) for handle in handles)
+    columns = int(figure.get_figwidth() / (0.6 + 0.08 * longest))  # inches of a handle, a letter
+    columns = min(max(columns, 1), len(handles))
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + 0.22 * rows)
+    return figure.legend(handles=handles, loc='outside lower center', ncols=columns, **kwargs)
 
 
 @contextmanager
@@ -35,8 +55,8 @@ def style() -> Iterator[None]:
     with matplotlib.rc_context({
             'figure.facecolor': paper, 'axes.facecolor': paper, 'savefig.facecolor': paper,
             'text.color': ink, 'axes.labelcolor': ink, 'xtick.color': ink, 'ytick.color': ink,
-            'axes.edgecolor': faint, 'grid.color': faint, 'legend.edgecolor': faint,
-            'legend.facecolor': paper, 'legend.framealpha': 0.85, 'grid.linewidth': 0.6,
+            'axes.edgecolor': faint, 'grid.color': faint,
+            'legend.frameon': False, 'grid.linewidth': 0.6,
             'axes.grid': True, 'axes.axisbelow': True, 'axes.spines.top': False,
             'axes.spines.right': False, 'axes.titlesize': 12, 'axes.titleweight': 'bold',
             'font.size': 10, 'lines.linewidth': 2, 'figure.constrained_layout.use': True,

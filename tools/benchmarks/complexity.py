@@ -6,8 +6,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..models.trackers.base import OneStreamTracker
-from ..runtime.templates import count_templates
+from mmct.models.trackers.base import OneStreamTracker
+from mmct.runtime.templates import count_templates
 
 
 class Macs(NamedTuple):
@@ -28,17 +28,9 @@ def count_parameters(tracker: OneStreamTracker) -> int:
     return sum(p.numel() for p in tracker.parameters())
 
 
-def count_macs(tracker: OneStreamTracker) -> int:
-    """Multiply-accumulates of one frame: templates, search, all layers and the head.
-
-    Counted are matrix products, attention and convolutions; all else is small beside them.
-    """
-    return count_parts(tracker).full
-
-
-def count_parts(tracker: OneStreamTracker) -> Macs:
-    """Multiply-accumulates of the two parts of a step, and of its full form, as
-    :func:`count_macs` counts them."""
+def count_macs(tracker: OneStreamTracker) -> Macs:
+    """Multiply-accumulates of one frame with the most templates that there are: of matrix products,
+    attention and convolutions; all else is small beside them."""
     parameter, sizes = next(tracker.parameters()), tracker.info
     template, search = (parameter.new_zeros(1, 3, size, size)
                         for size in (sizes.template_size, sizes.search_size))

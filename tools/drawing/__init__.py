@@ -1,0 +1,1 @@
+"""Tracked targets, drawn into frames and written as videos."""
