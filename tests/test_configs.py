@@ -589,8 +589,8 @@ def test_recipe_of_sutrack():
     plain, others = read('ct_sutrack_4l.py'), read('ct_sutrack_4l_own_rates.py')
     assert plain.optim_wrapper == read('ct_ostrack_4l.py').optim_wrapper
     assert plain.train_dataloader.batch_size == 16
-    assert sorted(rates(others)) == own
     assert others.model == plain.model
+    assert sorted(rates(others)) == own
 
 
 @pytest.mark.parametrize('layers', [4, 6, 8])

@@ -12,10 +12,12 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmtrack.registry import MODELS
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from mmct.checkpoint import save_tracker
 from mmct.datasets.sampling import make_sampling
 from mmct.models import ReplacementDistiller
+from mmct.models.layers import Block
 from mmct.models.structures import Clip
 
 from .complexity import macs_of
@@ -37,7 +39,12 @@ class PublishedDistiller(ReplacementDistiller):
         object.__setattr__(self, 'second_teacher', copy.deepcopy(self.teacher))
         for tracker in (self.student, self.teacher, self.second_teacher):
             for layer in tracker.backbone.layers:
-                layer.attn = KeptAttention(layer.attn, keep=False)
+                if type(layer) is Block:
+                    layer.attn = KeptAttention(layer.attn, keep=False)
+
+    def losses(self, *args):
+        with sdpa_kernel(SDPBackend.MATH):  # of other layers
+            return super().losses(*args)
 
     def run_teacher(self, clip, frame, memory):
         first = self.teacher

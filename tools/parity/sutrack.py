@@ -94,7 +94,12 @@ def tracker_config(file: Path, heads: int, template_size: int, search_size: int,
 
 def config_of(folder: Path, meta: dict, file: str = TEACHER, **test_cfg) -> dict:
     return tracker_config(folder / file, meta['num_heads'], meta['template_size'],
-                          meta['search_size'], **test_cfg)
+                          meta['search_size'], **factors(meta), **test_cfg)
+
+
+def factors(meta: dict) -> dict[str, float]:
+    """Sides of crops over the target's, if they are recorded."""
+    return {key: meta[key] for key in ('template_factor', 'search_factor') if key in meta}
 
 
 def student_config(folder: Path, meta: dict) -> dict:
@@ -366,7 +371,7 @@ def verify_crops(folder: Path, meta: dict, tensors: Recorded,
                  sequences: Path | None) -> Iterator[Row]:
     """Training crops, bit for bit, and the target's boxes in them."""
     for kind, factor in (('template', 2.), ('search', 4.)):
-        prefix = f'crop.{kind}'
+        prefix, factor = f'crop.{kind}', factors(meta).get(f'{kind}_factor', factor)
         if f'{prefix}.box_extract' not in tensors:
             continue
         size, around, targets, expected, pictures = meta[f'{kind}_size'], *(
@@ -393,12 +398,13 @@ class Watched(TorchNetwork):
     Attributes:
         tracker: whose network it is.
         encoded: what it was given, one entry for each call of ``encode``.
-        steps: search crop and outputs, one entry for each step.
+        steps: encoded templates, search crop and outputs, one entry for each step.
+        updates: {frame: what was encoded after it}.
     """
 
     def __init__(self, tracker: OneStreamTracker) -> None:
         super().__init__(tracker)
-        self.tracker, self.encoded, self.steps = tracker, [], []
+        self.tracker, self.encoded, self.steps, self.updates = tracker, [], [], {}
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Tensor]:
         self.encoded.append((crops, boxes))
@@ -437,29 +443,25 @@ def verify_tracking(folder: Path, meta: dict, tensors: Recorded,
             if source is None:
                 yield without_frames(f'boxes {item}', name)
                 continue
-            factors = {key: run[key] for key in ('template_factor', 'search_factor') if key in run}
-            network = Watched(build(config_of(
-                folder, meta, run.get('checkpoint', TEACHER), templates=policy_of(run), **factors),
-                folder / run.get('checkpoint', TEACHER)))
+            file = run.get('checkpoint', TEACHER)
+            config = config_of(folder, {**meta, **factors(run)}, file, templates=policy_of(run))
+            network = Watched(build(config, folder / file))
             yield from verify_run(item, network, Frames(source), run)
             # The run whose state is recorded.
-            if (run.get('checkpoint', TEACHER) == TEACHER
-                    and run['num_templates'] == meta.get('num_templates', 2)):
+            if file == TEACHER and run['num_templates'] == meta.get('num_templates', 2):
                 yield from verify_state(network, tensors)
 
 
 def verify_run(item: str, network: Watched, frames: Frames, run: dict) -> Iterator[Row]:
     tracker, reference, frames = Tracker(network), np.array(run['boxes_xywh']), iter(frames)
     tracker.init(next(frames), reference[0])
-    boxes, scores, updates = [reference[0]], [], []
-    network.updates = {}
+    boxes, scores = [reference[0]], []
     for number, (_, frame) in enumerate(zip(reference[1:], frames), 1):
         before = len(network.encoded)
         box, score = tracker.update(frame)
         boxes.append(box)
         scores.append(score)
         if len(network.encoded) > before:
-            updates.append(number)
             network.updates[number] = network.encoded[-1]
     boxes = np.array(boxes)
     yield Row(f'boxes {item}', float(np.abs(boxes - reference).max()), PIXEL_TOLERANCE,
@@ -468,9 +470,9 @@ def verify_run(item: str, network: Watched, frames: Frames, run: dict) -> Iterat
     if 'scores' in run:
         yield relative(f'scores {item}', scores, run['scores'][1:])
     if 'updates_after_frame' in run:
-        differing = set(updates) ^ set(run['updates_after_frame'])
+        differing = set(network.updates) ^ set(run['updates_after_frame'])
         yield Row(f'updates {item}', float(len(differing)), 0.,
-                  f'frames that differ; {len(updates)} updates')
+                  f'frames that differ; {len(network.updates)} updates')
 
 
 def verify_state(network: Watched, tensors: Recorded) -> Iterator[Row]:

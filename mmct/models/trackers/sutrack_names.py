@@ -103,7 +103,7 @@ RELEASED = tuple(
     for head in (BOX_HEAD | TASK_HEAD, BOX_HEAD))
 LAYOUTS = (
     Layout(
-        title='tracker', sign=OWN_LAYERS, own=True, fields=FIELDS,
+        title='tracker', sign=COARSE, own=True, fields=FIELDS,
         rules=lambda keys, ours: {
             name: name for name in (*backbone_rules(keys, True).values(), FEATURE)},
         ignored={'head.*': 'each head has its own names'},
