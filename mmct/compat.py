@@ -38,7 +38,9 @@ VERSIONS = {
 # Rooms of this package that import MMEngine; each ends in importing ``registration``.
 REGISTERING = ('models', 'datasets', 'engine', 'deploy', 'registration')
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
-OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'sklearn', 'trackeval')
+OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'trackeval')
+# Takes a second or more to import, and is only called: imported when it is, if it is installed.
+DEFERRED = ('sklearn', )
 # mmcls 1.0.0rc6, where it is installed, asks for no less; mmtrack for less than 2.0.0.
 MMCV_VERSION = '2.0.0rc4'
 
@@ -60,7 +62,7 @@ def bridge() -> bool:
     allow_mmengine_checkpoints()
     checkpoint_any_arguments()
     find_compiled_ops()
-    with accepted_mmcv_version(), placeholders(missing_packages()):
+    with accepted_mmcv_version(), placeholders((*missing_packages(), *DEFERRED)):
         # The placeholders go afterwards, so all that imports them is imported here.
         importlib.import_module('mmtrack.utils').register_all_modules(init_default_scope=False)
         importlib.import_module('mmdet.apis')
@@ -244,6 +246,9 @@ class Placeholder:
     def __new__(cls, *args, **kwargs):
         absent = cls.__mro__[cls.__mro__.index(Placeholder) - 1]
         package = absent.__module__.partition('.')[0]
+        if package in DEFERRED and installed(package):
+            real = getattr(importlib.import_module(absent.__module__), absent.__name__)
+            return real(*args, **kwargs)
         what = 'mmcv with compiled ops' if package == 'mmcv' else f"the package '{package}'"
         raise ImportError(f'{cls.__module__}.{cls.__name__} needs {what}, not installed here')
 

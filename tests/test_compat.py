@@ -225,6 +225,21 @@ print(BaseReID.real, sys.modules['mmcls'].__file__)
     assert done.stdout.split() == ['True', str(tmp_path / 'mmcls/__init__.py')], done.stderr
 
 
+def test_sklearn_is_imported_when_it_is_called():
+    done = python("""
+compat.bridge()
+from mmtrack.models.task_modules.track import interpolation
+print('sklearn' in sys.modules)
+try:
+    print(interpolation.RBF(2.))
+except ImportError as error:
+    print(error)
+""")
+    expected = 'RBF(length_scale=2)' if find_spec('sklearn') else \
+        "sklearn.gaussian_process.kernels.RBF needs the package 'sklearn', not installed here"
+    assert done.stdout.splitlines() == ['False', expected], done.stderr
+
+
 def test_compiled_mmcv_is_used(tmp_path):
     package(tmp_path, _ext='def __getattr__(name): return lambda *args, **kwargs: name')
     done = python(f"""

@@ -162,11 +162,13 @@ def runner_config(args: argparse.Namespace) -> 'Config':
         FileNotFoundError: there is no such config.
         ValueError: there is no such data set or device, or a number in it makes no sense.
     """
+    from mmct.engine.config_text import format_configs_once
     from mmct.engine.settings import check_settings
     from mmct.utils.files import safe_name
 
     use_device(args.device)
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    format_configs_once()
     cfg = existing_config(args.config)
     if getattr(args, 'dataset', None):
         use_test_set(cfg, args.dataset)

@@ -22,9 +22,11 @@ def main(args) -> None:
 
     import mmct  # noqa: F401  registers all that configs name
     from mmct.engine.early import training_runner
+    from mmct.engine.memory import keep_freed_memory
     from mmct.engine.processes import join_training, lost_processes_reported
     from mmct.engine.settings import check_device
 
+    keep_freed_memory()
     cfg = runner_config(args)
     if cfg.launcher != 'none':
         join_training(cfg)

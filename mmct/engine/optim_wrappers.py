@@ -24,12 +24,17 @@ class SkipNonFinite:
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.skipped_in_row = 0
+        self._model, self._buffers = None, []
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         if self._inner_count % self._accumulative_counts == 0:
-            self._statistics = [(buffer, buffer.clone()) for module in model.modules()
-                                if isinstance(module, _BatchNorm) for buffer in module.buffers()]
+            if model is not self._model:  # looking for them takes longer than copying them
+                self._model, self._buffers = model, [
+                    (module, name) for module in model.modules() if isinstance(module, _BatchNorm)
+                    for name, buffer in module.named_buffers() if buffer is not None]
+            self._statistics = [(buffer, buffer.clone()) for buffer in (
+                getattr(module, name) for module, name in self._buffers)]
         with super().optim_context(model):
             yield
 

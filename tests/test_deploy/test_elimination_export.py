@@ -1,13 +1,16 @@
 """Candidate elimination in exported files: the tokens that PyTorch keeps, and its maps."""
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from tiny import build, tracker
 from torch import nn
 
+from mmct import load_tracker
 from mmct.deploy import export_tracker
 from mmct.deploy.calibration import Sample, noise
-from mmct.deploy.export import run, to_onnx
+from mmct.deploy.export import compare, run, to_onnx
 from mmct.models.layers import run_layers
 from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.torch_network import TorchNetwork
@@ -16,6 +19,7 @@ from mmct.runtime import open_network
 onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 openvino = pytest.importorskip('openvino', reason='the extra deploy is not installed')
 
+ROOT = Path(__file__).parents[2]
 BOXES = np.array([[32, 32, 64, 64], [3.7, 90.2, 40.5, 30.9], [50, 5, 14, 120]], np.float32)
 
 
@@ -81,9 +85,13 @@ def test_kept_tokens_are_pytorchs(template_range, tmp_path):
     np.testing.assert_array_equal(compiled(given)[0], expected)
 
 
-@pytest.mark.parametrize('suffix', ['.onnx', '.xml'])
-def test_fewer_bits(suffix, tmp_path):
-    model = eliminating('CTR_POINT')
-    kind = {'.onnx': 'onnx', '.xml': 'openvino'}[suffix]
-    written = export_tracker(model, tmp_path / f'x{suffix}', kind, 'fp16')
+def test_of_fewer_bits_most_is_alike(tmp_path):
+    """The demo's teacher, in which fp16 drops other tokens."""
+    (tmp_path / 'ce.py').write_text(
+        f"_base_ = {str(ROOT / 'configs/demo/ostrack_tiny.py')!r}\n"
+        "model = dict(backbone=dict(elimination=dict(template_range='ALL')))\n")
+    model = load_tracker(tmp_path / 'ce.py', ROOT / 'configs/demo/ostrack_tiny.pth')
+    written = export_tracker(model, tmp_path / 'x.onnx', 'onnx', 'fp16')
     assert max(written.agreement.values()) < 2e-2
+    whole = compare(open_network(written.path), TorchNetwork(model))
+    assert all(whole[name] > error for name, error in written.agreement.items())

@@ -1,0 +1,32 @@
+import platform
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource
+import torch
+from mmct.engine.memory import keep_freed_memory
+keep = {keep}
+if keep:
+    assert keep_freed_memory()
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        parts = [torch.ones(2**19) for _ in range(20)]  # 2 MB each
+        del parts
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='the C library is not glibc')
+def test_what_is_freed_is_used_again():
+    given, kept = (int(subprocess.run(
+        [sys.executable, '-c', CODE.format(keep=keep)], capture_output=True, text=True,
+        check=True).stdout) for keep in (False, True))
+    assert kept < given / 10
