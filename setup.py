@@ -72,6 +72,8 @@ setup(
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'docs': ['mkdocs-material>=9.5,<10', 'mkdocstrings[python]>=0.26,<2'],
         'tensorboard': [TENSORBOARD],
+        # With attributee 0.1.10 neither the toolkit can be imported, nor MMTracking, which does so.
+        'vot': ['attributee>=0.1.8,<0.1.10', 'vot-toolkit>=0.7,<1', 'vot-trax>=4.0.1,<5'],
         'dev': ['hypothesis', 'ipykernel>=6.29,<8', 'nbclient>=0.10,<0.12', 'playwright', 'pytest',
                 'pytest-xdist', 'ruff', 'setuptools', TENSORBOARD, 'wheel'],
     },

@@ -34,6 +34,7 @@ OTHERS = {f'{base}_{kind}.py': keys for base, kind, keys in (
     ('ct_mixformerv2', 'm_s', {'mlp_ratio'}), ('ct_ostrack_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'mlp1x', {'mlp_ratio'}),
     ('demo/ct_ostrack_tiny_4l', 'w32', {'embed_dims'}),
+    ('ct_ostrack_4l', 'ce', {'elimination'}), ('demo/ct_ostrack_tiny_4l', 'ce', {'elimination'}),
     ('demo/ct_ostrack_tiny_4l', '128', {'template_size', 'search_size'}))}
 
 
@@ -237,7 +238,8 @@ def test_students_fit_their_teacher(name):
     ('demo/odtrack_tiny', TRACK), ('ct_odtrack_4l', TRACK | GUIDANCE | MIMIC),
     ('demo/ct_odtrack_tiny_2l', TRACK | GUIDANCE | MIMIC),
     *((f'sutrack_{kind}', TASK_TRACK) for kind in ('t224', 'b224', 'b384', 'l224', 'l384')),
-    *((f'ct_sutrack_{layers}l', TASK_TRACK | GUIDANCE | MIMIC) for layers in (4, 6, 8)),
+    *((f'ct_sutrack_{kind}', TASK_TRACK | GUIDANCE | MIMIC) for kind in (
+        '4l', '6l', '8l', '4l_own_rates')),
     ('demo/sutrack_tiny', TASK_TRACK),
     ('demo/ct_sutrack_tiny_2l', TASK_TRACK | GUIDANCE | MIMIC),
     ('ablation/ground_truth_only', TRACK),
@@ -520,6 +522,86 @@ def test_m_s_differs_in_its_mlps_only():
     assert plain.optim_wrapper == read('ct_ostrack_4l.py').optim_wrapper
     assert plain.train_dataloader.batch_size == 16
     assert MODELS.build(narrow(plain).model.student.backbone).division == [2, 2, 2, 2]
+
+
+# SUTrack
+
+@pytest.mark.parametrize(('name', 'shape'), [
+    ('t224', (112, 224, 384, 12, 6, [1, 1], 1)), ('b224', (112, 224, 512, 24, 8, [3, 3], 2)),
+    ('b384', (192, 384, 512, 24, 8, [3, 3], 2)), ('l224', (112, 224, 768, 40, 12, [2, 2], 2)),
+    ('l384', (192, 384, 768, 40, 12, [2, 2], 2))])
+def test_shapes_of_sutrack(name, shape):
+    config = read(f'sutrack_{name}.py')
+    backbone, tracking = config.model.backbone, config.model.test_cfg
+    templates = shape[-1]
+    assert (*crop_sizes(config.model), backbone.embed_dims, backbone.depth, backbone.num_heads,
+            backbone.coarse_depths, templates) == shape
+    assert config.model.head.in_channels == backbone.embed_dims
+    assert config.model.head.channels == 256
+    assert backbone.drop_path_rate == 0.1
+    assert (tracking.template_factor, tracking.search_factor, tracking.margin) == (2, 4, 10)
+    assert tracking.templates == ({'type': 'Fixed'} if templates == 1 else {
+        'type': 'RecentConfident', 'copies': 2, 'interval': 25, 'threshold': 0.7})
+    for loader in (config.train_dataloader, config.val_dataloader):
+        assert loader.dataset.sampling == {
+            'type': 'sutrack', 'num_templates': templates, 'max_gap': 400}
+
+
+@pytest.mark.parametrize('name', ['sutrack_b224', 'sutrack_l384', 'ct_sutrack_4l',
+                                  'ct_sutrack_8l'])
+def test_clips_of_sutrack(name):
+    config = read(f'{name}.py')
+    data, pairs = (read(f'{other}.py').train_dataloader.dataset for other in (
+        name, 'ostrack_256'))
+    assert data.datasets == pairs.datasets
+    assert data.weights == pairs.weights
+    assert data.pairs_per_epoch == (60000 if name.startswith('ct') else 100000)
+    assert [cfg.type for cfg in data.pipeline] == [cfg.type for cfg in pairs.pipeline]
+    for loader in (config.train_dataloader, config.val_dataloader):
+        steps = {cfg.type: cfg for cfg in loader.dataset.pipeline}
+        assert steps['FlipPair'] == {'type': 'FlipPair', 'prob': 0.5, 'shift': 1}
+        assert steps['GrayPair'].prob == 0.05
+        assert steps['CropPair'] == {
+            'type': 'CropPair', 'size': [192, 384] if '384' in name else [112, 224],
+            'factor': [2, 4], 'center_jitter': [0, 3.5], 'scale_jitter': [0, 0.5],
+            'keep_padding': True, 'stretched': True}
+
+
+def rates(config) -> set:
+    """(whether of a head, rate, decay) of all parameters that are trained."""
+    model = MODELS.build(narrow(config).model)
+    heads = {id(p) for name, p in model.named_parameters() if 'backbone' not in name}
+    groups = build_optim_wrapper(model, config.optim_wrapper).optimizer.param_groups
+    return {(id(p) in heads, group['lr'], group['weight_decay'])
+            for group in groups for p in group['params']}
+
+
+def test_recipe_of_sutrack():
+    config = read('sutrack_b224.py')
+    assert config.train_cfg.max_epochs == 180
+    assert config.param_scheduler == {
+        'type': 'MultiStepLR', 'by_epoch': True, 'milestones': [144], 'gamma': 0.1}
+    assert config.optim_wrapper.clip_grad == {'max_norm': 0.1, 'norm_type': 2}
+    assert config.train_dataloader.batch_size == 32  # on 4 processes
+    assert config.auto_scale_lr.base_batch_size == 128
+    own = [(False, pytest.approx(1e-5), 1e-4), (True, 1e-4, 1e-4)]
+    assert sorted(rates(config)) == own
+    plain, others = read('ct_sutrack_4l.py'), read('ct_sutrack_4l_own_rates.py')
+    assert plain.optim_wrapper == read('ct_ostrack_4l.py').optim_wrapper
+    assert plain.train_dataloader.batch_size == 16
+    assert sorted(rates(others)) == own
+    assert others.model == plain.model
+
+
+@pytest.mark.parametrize('layers', [4, 6, 8])
+def test_compressions_of_sutrack(layers):
+    model = read(f'ct_sutrack_{layers}l.py').model
+    assert model.teacher == read('sutrack_b224.py').model
+    assert model.mimic_loss == {
+        'type': 'StageMimicLoss', 'loss_weight': 0.2, 'groups': ['search', 'template']}
+    assert model.guidance_loss == {'type': 'PredictionGuidanceLoss', 'loss_weight': 1}
+    student = MODELS.build(narrow(read(f'ct_sutrack_{layers}l.py')).model.student.backbone)
+    assert student.division == [24 // layers] * layers
 
 
 def test_validation_and_testing_sets():

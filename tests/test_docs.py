@@ -18,12 +18,11 @@ import pytest
 import torch
 from cli import runner_parser, use_test_set
 from commands import ROOT
+from data_preparation.layouts import layout_of
 from mmengine.config import Config
 from mmengine.registry import FUNCTIONS, Registry
 from mmengine.runner import Runner
 from torch.distributed.run import parse_args as parse_torchrun
-
-from mmct.formats import layout_of
 
 AT_ROOT = [ROOT / name for name in ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md')]
 PAGES = [*AT_ROOT, *sorted((ROOT / 'docs').glob('*.md'))]

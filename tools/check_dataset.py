@@ -28,8 +28,7 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     from data_preparation.check import check_sequence
-
-    from mmct.formats import layout_of
+    from data_preparation.layouts import layout_of
 
     layout = layout_of(args.name)
     splits = layout.present(args.folder)

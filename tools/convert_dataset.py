@@ -21,8 +21,7 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     from data_preparation.infos import write_infos
-
-    from mmct.formats import layout_of
+    from data_preparation.layouts import layout_of
 
     if args.name == 'own':
         raise ValueError('own data needs no info file: give its folder to FolderDataset')

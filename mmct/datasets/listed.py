@@ -10,7 +10,7 @@ from mmtrack.registry import DATASETS
 
 from ..formats.names import sequence_name
 from ..formats.results import read_boxes, read_scores
-from ..formats.sequences import frames_from, own, part_of_video
+from ..formats.sequences import Sequence, frames_from, own, part_of_video
 from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, recorded_length
 from ..utils.checks import check_number
 
@@ -105,31 +105,17 @@ class FolderDataset(ListedSOTDataset):
     def load_data_list(self) -> list[dict]:
         """Frames, annotation, first and last number of each sequence that has boxes."""
         root, infos, bare = Path(self.data_root), [], []
-        beside = self.annotations == root
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
                 raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
         for sequence in own(root):
-            path = root / sequence.frames
-            file = self.annotations / (sequence.annotation if beside else f'{sequence.name}.txt')
-            if not file.is_file():
-                bare.append(path.name)
+            name = sequence.annotation if self.annotations == root else f'{sequence.name}.txt'
+            if not (self.annotations / name).is_file():
+                bare.append(sequence.frames)
                 continue
-            length, first = len(read_boxes(file)), 0
-            if sequence.start > 1:
-                names = image_names(path)
-                first = len(names) - len(frames_from(sequence.start, names, length))
-            # Counting decodes a video, so only where its header cannot do.
-            if not beside and part_of_video(sequence.name) == (sequence.name, 1):
-                if length != recorded_length(path) and length != (frames := count_frames(path)):
-                    raise ValueError(f'FolderDataset: {file} has {length} boxes, {path} {frames} '
-                                     'frames; track the sequence again')
-            elif beside and length == 1:  # as long as there are frames; training passes it by
-                length = count_frames(path) if self.test_mode else recorded_length(path)
-                length -= first
-            infos.append(dict(
-                video_path=sequence.frames, ann_path=str(file.relative_to(self.annotations)),
-                start_frame_id=first, end_frame_id=first + max(length, 1) - 1))
+            first, count = self._extent(sequence, self.annotations / name)
+            infos.append(dict(video_path=sequence.frames, ann_path=name, start_frame_id=first,
+                              end_frame_id=first + max(count, 1) - 1))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
@@ -137,6 +123,27 @@ class FolderDataset(ListedSOTDataset):
             print_log(f'FolderDataset: left out, for there is no NAME.txt in {self.annotations}: '
                       f'{", ".join(bare)}', 'current', logging.WARNING)
         return infos
+
+    def _extent(self, sequence: Sequence, file: Path) -> tuple[int, int]:
+        """Place of the first frame of a sequence, and how many frames it has.
+
+        Raises:
+            ValueError: boxes cannot be read, or those of a tracker are not as many as the frames.
+        """
+        path, count = Path(self.data_root) / sequence.frames, len(read_boxes(file))
+        first = 0
+        if sequence.start > 1:
+            names = image_names(path)
+            first = len(names) - len(frames_from(sequence.start, names, count))
+        # Counting decodes a video, so only where its header cannot do.
+        if self.annotations == Path(self.data_root):
+            if count == 1:  # as long as there are frames; training passes it by
+                count = (count_frames if self.test_mode else recorded_length)(path) - first
+        elif (part_of_video(sequence.name) == (sequence.name, 1)  # others have not all frames
+              and count != recorded_length(path) and count != (frames := count_frames(path))):
+            raise ValueError(f'FolderDataset: {file} has {count} boxes, {path} {frames} frames; '
+                             'track the sequence again')
+        return first, count
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """Boxes (N, 4) x, y, w, h in pixels; N may be 1 for more frames."""

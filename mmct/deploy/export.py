@@ -65,9 +65,6 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
     path = Path(path)
     if path.suffix != FORMATS[format]:
         raise ValueError(f'{path}: a file of format {format} ends in {FORMATS[format]}')
-    if any(getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers):
-        raise ValueError('a tracker with candidate elimination cannot be exported: which tokens '
-                         'stay differs from frame to frame; leave out backbone.elimination')
     if precision == 'int8' and not samples:
         raise ValueError('int8 needs crops to calibrate with; give a data set or a video')
     tracker = tracker.cpu().eval()

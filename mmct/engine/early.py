@@ -3,8 +3,10 @@ folder, which it does before it builds anything."""
 import copy
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from logging.handlers import BufferingHandler
 from typing import Any
 
@@ -14,6 +16,7 @@ from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
+from mmengine.visualization import LocalVisBackend
 from mmtrack.registry import DATASETS, HOOKS, MODELS
 from torch.utils.data import Dataset
 
@@ -117,8 +120,41 @@ def before_runner(cfg: Config) -> Iterator[list[logging.LogRecord]]:
 
 
 def make_runner(cfg: Config, records: Iterable[logging.LogRecord]) -> Runner:
-    """MMEngine's Runner, which begins by logging what was kept."""
+    """MMEngine's Runner, which begins by logging what was kept; where the disk under its logs is
+    full, the error names the file."""
     runner = Runner.from_cfg(cfg)
+    for handler in runner.logger.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handleError = partial(raise_named, handler)
+    for backend in runner.visualizer._vis_backends.values():
+        if isinstance(backend, LocalVisBackend):
+            backend._dump = partial(dump_named, backend._dump)
     for record in records:
         runner.logger.handle(record)
     return runner
+
+
+def raise_named(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    """Instead of Python's traceback for each line that a log cannot take.
+
+    Raises:
+        OSError: what went wrong, with the log's name.
+    """
+    error = sys.exc_info()[1]
+    with suppress(OSError):
+        handler.close()  # or the end of the process would try again
+    if not isinstance(error, OSError):
+        raise error
+    raise OSError(error.errno, error.strerror, handler.baseFilename) from None
+
+
+def dump_named(dump: Callable, values: dict, path: str, file_format: str) -> None:
+    """Write figures into a file of the visualizer.
+
+    Raises:
+        OSError: they cannot be written; the file is named.
+    """
+    try:
+        dump(values, path, file_format)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..formats.annotations import ATTRIBUTES, Annotation
-from ..formats.sequences import dataset_of, layout_of
+from ..formats.sequences import check_dataset, dataset_of
 
 CONVENTIONS = ('published', 'official', 'sot')
 OVERLAPS = np.arange(21) * 0.05
@@ -80,7 +80,7 @@ def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Anno
         if dataset is None:
             dataset = dataset_of(annotations)
         else:
-            layout_of(dataset)  # refuses what is none
+            check_dataset(dataset)
         unseen = PUBLISHED.get(dataset, unseen)
     return {name: sequence_curves(boxes, annotations[name], convention, unseen)
             for name, boxes in results.items()}

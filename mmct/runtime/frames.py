@@ -3,6 +3,7 @@ import os
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..utils.files import LITTER
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
+TRIES = 8  # to come near a frame by an index that lies
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
 
 
@@ -117,8 +119,9 @@ class Video:
     That is not always the frame to which the file's header and index lead: unevenly timed files,
     those of a browser and MPEG streams have none, or wrong ones. So a frame that was looked up is
     compared, by its checksum, with that of reading in order. For the checksums the whole file is
-    decoded, once, when the first frame is looked up. Where it is another frame, this and all later
-    ones of the file are reached by decoding, from the last one on or from the beginning.
+    decoded, once, when the first frame is looked up. Where it is another frame, checksums also tell
+    which: this and all later frames of the file are reached by decoding from an earlier one to
+    which the index leads, or, if there is none, from the beginning.
 
     Args:
         path: of the file. One that is no video has no frames.
@@ -126,11 +129,17 @@ class Video:
 
     def __init__(self, path: str | Path) -> None:
         self.path = path
-        self._looks_up, self._capture = True, None
+        self._index_holds, self._capture = True, None
 
     @cached_property
     def _checksums(self) -> list[int]:
         return [zlib.crc32(frame) for frame in self]
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        """Numbers of the frames that no other is like, by their checksums."""
+        alike = Counter(self._checksums)
+        return {own: i for i, own in enumerate(self._checksums) if alike[own] == 1}
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded."""
@@ -146,13 +155,15 @@ class Video:
             self._open()
         frame = self._decode(number)
         if self._looked_up and not self._is_right(frame, number):
-            if number < len(self._checksums):
-                self._looks_up = False
-                warnings.warn(f'{self.path} is decoded from its beginning for each frame, which is '
-                              'slow: its index leads to other frames than reading in order; write '
-                              'its frames as images', stacklevel=2)
-            self._open()
-            frame = self._decode(number)
+            if self._index_holds and number < len(self._checksums):
+                self._index_holds = False
+                warnings.warn(f'the index of {self.path} leads to other frames than reading in '
+                              'order, so that each is decoded from an earlier one, which is slow; '
+                              'write its frames as images', stacklevel=2)
+                frame = self._decode(number)
+            if not self._is_right(frame, number):
+                self._open()
+                frame = self._decode(number, jump=False)
         if frame is None:
             self.close()  # nobody knows where the file stands
             raise FrameError(f'frame {self.path}#{number} cannot be read')
@@ -166,22 +177,40 @@ class Video:
         self._capture = cv2.VideoCapture(str(self.path))
         self._next, self._looked_up = 0, False
 
-    def _decode(self, number: int) -> np.ndarray | None:
+    def _decode(self, number: int, jump: bool = True) -> np.ndarray | None:
         """The frame at which the file arrives when asked for a number; None if at none."""
         if number < 0:
             return None
         ahead = number - self._next
-        if not 0 <= ahead <= NEAR and number > NEAR and self._looks_up:
+        if jump and not 0 <= ahead <= NEAR and number > NEAR:
             if number >= len(self._checksums):
                 return None
-            self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
-            self._next, self._looked_up = number, True
+            self._jump(number)
         elif ahead < 0:
             self._open()
         while self._next < number and self._capture.grab():
             self._next += 1
         self._next += 1
         return self._capture.read()[1]
+
+    def _jump(self, number: int) -> None:
+        """Stand where the index leads for a number, or, if it lies, at a frame not far before."""
+        if self._index_holds:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+            self._next, self._looked_up = number, True
+            return
+        asked = number - NEAR
+        for _ in range(TRIES):
+            if asked <= 0:
+                break
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, asked)
+            frame = self._capture.read()[1]
+            place = None if frame is None else self._places.get(zlib.crc32(frame))
+            if place is not None and number - 2 * NEAR <= place < number:
+                self._next, self._looked_up = place + 1, True
+                return
+            asked += -2 * NEAR if place is None else number - NEAR - place
+        self._open()
 
     def _is_right(self, frame: np.ndarray | None, number: int) -> bool:
         return frame is not None and number < len(self._checksums) \

@@ -441,12 +441,6 @@ def test_int8_that_strays_is_refused(model, monkeypatch):
 # What cannot be
 
 
-def test_elimination_cannot_be_exported(tmp_path):
-    config = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
-    with pytest.raises(ValueError, match='candidate elimination cannot be exported'):
-        export_tracker(fuse_for_inference(build(config)), tmp_path / 'x.onnx')
-
-
 @pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [
     ('none.onnx', {}, FileNotFoundError, 'none.onnx does not exist'),
     ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', '"),

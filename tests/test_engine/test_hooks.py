@@ -125,6 +125,18 @@ def test_schedules_that_make_no_sense(options, message):
 
 # Elimination
 
+def test_elimination_of_a_student_is_scheduled():
+    student_config = student(2, elimination={'layers': [1], 'template_range': 'ALL'})
+    model = build(distiller(None, student=student_config))
+    schedule = hook('EliminationScheduleHook', keep_ratio=0.5, start=2, end=6)
+    layer = model.student.backbone.layers[1]
+    for epoch, ratio in ((0, 1.), (3, 0.75), (6, 0.5)):
+        schedule.before_train_epoch(runner(model, epoch))
+        assert layer.scheduled_ratio == pytest.approx(ratio)
+    schedule.before_test(runner(model, 7))
+    assert layer.scheduled_ratio is None
+
+
 def test_elimination_schedule_by_the_book():
     ratios = [scheduled_keep_ratio(e, 0.7) for e in range(120)]
     assert ratios[:21] == [1.] * 21

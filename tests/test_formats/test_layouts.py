@@ -10,12 +10,13 @@ from cli import DATASETS
 from commands import run_tool
 from data_preparation.check import check_sequence
 from data_preparation.infos import write_infos
+from data_preparation.layouts import LAYOUTS, layout_of
 from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
-from mmct.formats import layout_of, read_annotations, to_be_tested
+from mmct.formats import read_annotations, to_be_tested
 from mmct.formats.names import sequence_name, sequence_names
-from mmct.formats.sequences import LAYOUTS, names_of
+from mmct.formats.sequences import names_of
 
 FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
 SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100',

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import pytest
 from commands import run_tool
+from data_preparation.layouts import layout_of
 from drawing.video import VideoFile
 from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
 from mmct.datasets.transforms.frame_reader import FrameReader
 from mmct.deploy.calibration import samples_of_config
-from mmct.formats import layout_of, read_annotations, sequence_names
+from mmct.formats import read_annotations, sequence_names
 from mmct.formats.own import frame_of_video, own_items
 from mmct.runtime.frames import in_order
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from tiny import MODELS, build, distiller, same_weights, tracker
+from torch.nn.parallel import DistributedDataParallel
 
 from mmct.checkpoint import (
     CheckpointError,
@@ -315,6 +316,50 @@ def test_loss_of_a_clip_is_the_sum_over_its_frames():
     norm = other.head.score[0].bn
     assert norm.num_batches_tracked == model.head.score[0].bn.num_batches_tracked
     assert torch.equal(norm.running_mean, model.head.score[0].bn.running_mean)
+
+
+class Total(torch.nn.Module):
+    """A compression whose forward pass gives the sum of its losses."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, clip, gates):
+        return self.model.parse_losses(self.model.losses(clip, clip, gates))[0]
+
+
+def test_processes_share_the_gradients_of_all_frames(tmp_path):
+    """Those are taken while DDP is not yet waiting for any."""
+    plain, shared = (compression(tmp_path) for _ in range(2))
+    shared.load_state_dict(plain.state_dict())
+    torch.distributed.init_process_group('gloo', store=torch.distributed.HashStore(), rank=0,
+                                         world_size=1)
+    try:
+        wrapped = DistributedDataParallel(Total(shared), find_unused_parameters=True)
+        for seed, gates in enumerate(([True, False], [False, True], [True, True])):
+            clip = od_clip(frames=3, seed=seed)
+            for model, total in ((plain, Total(plain)), (shared, wrapped)):
+                model.zero_grad()
+                total(clip, gates).backward()
+            expected, found = gradients(plain), gradients(shared)
+            moved = [value.abs().sum() > 0 for value in expected.values()]
+            assert sum(moved) > 30
+            for name, value in expected.items():
+                torch.testing.assert_close(found[name], value, msg=name)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_float16_takes_its_gradient_of_the_scaled_loss():
+    """So all frames stay, and each term has its gradient."""
+    model, clip = build(odtrack()).train(), od_clip()
+    with torch.autocast('cpu', torch.float16):
+        losses = model.losses(clip)
+    assert all(value.requires_grad for value in losses.values())
+    with torch.autocast('cpu', torch.bfloat16):
+        losses = model.losses(clip)
+    assert sum(value.requires_grad for value in losses.values()) == 1
 
 
 def test_without_gradient_a_clip_is_only_added_up():

@@ -314,7 +314,8 @@ def test_names_there_and_back(tmp_path, with_task, student):
     # Of a released file itself, its own CLIP is taken.
     assert convert(first, out, 'released', 0, 0) == 'tracker'
     assert same_weights(read_checkpoint(out)['net'], released)
-    assert convert(source, out, 'released', 0, 0, first) == ('student' if student else 'tracker')
+    kind = 'student' if student else 'tracker'
+    assert convert(source, out, 'released', 0, 0, rest=first) == kind
     assert same_weights(read_checkpoint(out)['net'], released)
     assert convert(out, back, 'mmct', 0, 0) == 'tracker'  # files do not tell
     assert same_weights(read_checkpoint(back)['state_dict'], own)

@@ -93,13 +93,33 @@ def test_any_order_gives_the_frames_of_reading_in_order(file):
 
 def test_an_index_that_leads_elsewhere_is_found_out(file, lying):
     video = Video(file)
-    with pytest.warns(UserWarning, match='decoded from its beginning for each frame'):
+    with pytest.warns(UserWarning, match='index of .* leads to other frames'):
         assert number_of(video[70]) == 70
     assert [number_of(video[i]) for i in (10, 60, 89, 0)] == [10, 60, 89, 0]
-    assert lying.count('set') == 1
     assert count_frames(file) == LENGTH
     with pytest.raises(OSError, match='a.mp4#90 cannot be read'):
         video[LENGTH]
+
+
+@pytest.mark.parametrize('lie', [lambda number: 0.8 * number, lambda number: number + 50,
+                                 lambda number: 0, lambda number: 1.3 * number])
+def test_what_a_lying_index_costs(tmp_path, lying, monkeypatch, lie):
+    """Frames near where it leads, not all from the beginning; always the right ones."""
+    length = 250
+    with VideoFile(tmp_path / 'long.mp4', 25) as writer:
+        for i in range(length):
+            writer.write(picture(i))
+    monkeypatch.setattr(Lying, 'set', lambda self, key, number: self.video.set(
+        key, min(int(lie(number)), length - 1)))
+    video = Video(tmp_path / 'long.mp4')
+    with pytest.warns(UserWarning, match='leads to other frames'):
+        assert number_of(video[240]) == 240
+    order = [int(i) for i in np.random.default_rng(1).permutation(length)]
+    lying.clear()
+    assert [number_of(video[i]) for i in order] == order
+    decoded = len(lying) - lying.count('open')
+    if lie(100):
+        assert decoded < 85 * length  # from the beginning it would be 125 a frame
 
 
 def test_frames_in_order_cost_what_decoding_costs(file, lying):

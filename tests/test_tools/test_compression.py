@@ -1,6 +1,8 @@
 """From training to the evaluation of the student, through the tools alone."""
 import json
+import logging
 import os
+import re
 import resource
 import signal
 from pathlib import Path
@@ -11,6 +13,7 @@ from commands import run_process
 from mmengine.runner import Runner
 from tiny import same_weights
 
+from mmct.engine.loops import ResumableTrainLoop
 from mmct.evaluation.pair_iou import PairIoU
 from mmct.models.distillers import ReplacementDistiller
 
@@ -77,6 +80,31 @@ def training(setup, tool, tmp_path):
                     'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
                     *options)
     return train
+
+
+@pytest.mark.parametrize('kind', ['log', 'json'])
+def test_a_full_disk_under_logs(training, tmp_path, monkeypatch, kind):
+    """The last line says which file could not be written, and nothing follows it."""
+    def full(*args):
+        raise OSError(28, 'No space left on device')
+
+    run_iter = ResumableTrainLoop.run_iter
+
+    def fill(self, *args):
+        if kind == 'log':
+            handler, = (own for own in self.runner.logger.handlers
+                        if isinstance(own, logging.FileHandler))
+            handler.flush = full
+        else:
+            monkeypatch.setattr('mmengine.visualization.vis_backend.open', full, raising=False)
+        run_iter(self, *args)
+
+    monkeypatch.setattr(ResumableTrainLoop, 'run_iter', fill)
+    done = training()
+    line, = done.err.splitlines()
+    assert done.status == 2
+    assert re.fullmatch(r"error: \[Errno 28\] No space left on device: "
+                        rf"'{tmp_path}/\d+_\d+/.*\.{kind}'", line)
 
 
 def assert_same_state(file, other):

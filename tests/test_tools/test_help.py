@@ -3,7 +3,10 @@ import subprocess
 import sys
 
 import pytest
-from commands import ROOT
+from commands import ROOT, run_tool
+from data_preparation.layouts import LAYOUTS
+
+from mmct.formats.sequences import DATASETS
 
 TOOLS = sorted(path.name for path in (ROOT / 'tools').glob('*.py') if path.name != 'cli.py')
 HELP = """
@@ -27,3 +30,12 @@ def test_help_loads_no_torch(name):
     # The docstring's first line says what the tool is for.
     first = (ROOT / 'tools' / name).read_text().split('"""')[1].split('\n')[0]
     assert first[:40] in ' '.join(done.stdout.split())
+
+
+def test_evaluation_names_every_layout():
+    titles = dict(lasot='LaSOT, ', lasot_ext='its extension', tnl2k='TNL2K',
+                  trackingnet='TrackingNet', got10k='GOT-10k', uav123='UAV123', nfs='NfS',
+                  otb100='OTB100', vot='VOT', own='own data')
+    assert tuple(titles) == tuple(DATASETS) == tuple(LAYOUTS)
+    done = run_tool('evaluate.py', '--help')
+    assert [title for title in titles.values() if title not in done.out] == []

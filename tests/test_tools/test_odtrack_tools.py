@@ -9,7 +9,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from commands import ROOT, run_process
+from benchmarks.speed import step_times
+from benchmarks.tracking import prepare
+from benchmarks.training import CONTESTANTS, Step, noise
+from commands import ROOT
 from mmengine.config import Config
 from tiny import build, same_weights, save_teacher, tracker
 
@@ -281,7 +284,8 @@ def test_several_targets_with_other_numbers_of_templates(files, student):
 def test_int8_is_calibrated_on_any_number_of_templates(files, student, tool, tmp_path):
     pytest.importorskip('nncf', reason='the extra deploy is not installed')
     done = tool('export.py', files.config, student, tmp_path / 'int8.onnx', '--precision', 'int8',
-                '--calibration', files.frames, '--box', '20,15,12,10', '--samples', 8)
+                '--calibration', files.frames, '--box', '20,15,12,10', '--samples', 4,
+                '--bias-correction', 'fast')
     # So few crops and so narrow a network may be too coarse; the error says so.
     assert done.status == 0 or 'does not do what the tracker does' in done.err, done.err
 
@@ -359,24 +363,31 @@ def test_search_of_a_student(files, tool, tmp_path):
     assert state['student.backbone.pos_embed_x'].shape == (1, 4, 8)
 
 
-def test_benchmark(files, tmp_path):
-    """Timed with as many templates as a long video has; training on clips."""
+def test_steps_are_timed_with_as_many_templates_as_in_a_long_video(files, tmp_path):
     pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
-    out = tmp_path / 'rows.json'
-    done = run_process('benchmark.py', files.config, '--rows', 'torch:fp32', 'onnxruntime:fp32',
-                       '--steps', 2, '--threads', 1, '--json', out)
-    assert done.status == 0, done.err
-    rows = json.loads(out.read_text())['rows']
-    assert {row['backend'] for row in rows} == {
-        'published', 'full', 'torch', 'onnxruntime'}
-    macs = {row['role']: row['macs'] for row in rows if row['backend'] == 'torch'}
+    contestants, costs = prepare(Config.fromfile(files.config), None, tmp_path,
+                                 [('torch', 'fp32'), ('onnxruntime', 'fp32')])
+    frames = np.zeros((3, 90, 120, 3), np.uint8)
+    for contestant in contestants:
+        follower = contestant.tracker(1)
+        assert step_times(follower, frames, BOX).shape == (2, 3)
+        assert len(follower._templates[0]) == COUNT + 1
+    macs = {role: cost.macs.step for role, cost in costs.items()}
     # Two layers are all that differs; four templates have four tokens each.
     tokens, width = 1 + 4 * 4 + 16, 16
     layer = tokens * 12 * width**2 + 2 * tokens**2 * width
     assert macs['teacher'] - macs['student'] == 2 * layer
-    done = run_process('benchmark.py', files.config, '--train', '--steps', 1, '--batch-size', 1,
-                       '--threads', 1)
-    assert done.status == 0, done.err
+
+
+def test_training_is_timed_on_clips(files):
+    config = Config.fromfile(files.config)
+    clip = noise(config, 2)
+    assert (clip.templates.shape[:2], clip.searches.shape[:2]) == ((2, 3), (2, 2))
+    jobs = {c.name: Step(c, config.model.to_dict(), files.teacher) for c in CONTESTANTS
+            if c.name in ('published', 'mmct', 'student alone')}
+    losses = {name: job.run(clip, [True, False]) for name, job in jobs.items()}
+    assert losses['published'] == pytest.approx(losses['mmct'], rel=1e-4)
+    assert 0 < losses['student alone'] < losses['mmct']
 
 
 # What does not fit

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mmct.models.layers import Block
+from mmct.models.layers import Block, EliminatingBlock
 from mmct.models.trackers import OneStreamTracker
 
 from .full_form import FullForm
@@ -21,7 +21,7 @@ class PublishedStep(FullForm):
     def __init__(self, tracker: OneStreamTracker) -> None:
         super().__init__(tracker)
         for layer in tracker.backbone.layers:
-            if type(layer) is Block:
+            if type(layer) in (Block, EliminatingBlock):
                 layer.attn = KeptAttention(layer.attn)
 
     def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,
@@ -49,7 +49,7 @@ class KeptAttention(nn.Module):
         self.num_heads, self.qkv, self.proj = (
             attention.num_heads, attention.qkv, attention.proj)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, rows: slice | None = None) -> tuple[Tensor, Tensor]:
         batch, num, dims = x.shape
         qkv = self.qkv(x).reshape(batch, num, 3, self.num_heads, dims // self.num_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
@@ -57,4 +57,5 @@ class KeptAttention(nn.Module):
         attention = attention.softmax(dim=-1)
         if self.keep:
             self.map = attention
-        return self.proj((attention @ value).transpose(1, 2).reshape(batch, num, dims)), attention
+        out = self.proj((attention @ value).transpose(1, 2).reshape(batch, num, dims))
+        return out, attention if rows is None else attention[:, :, rows].mean(dim=1)

@@ -196,7 +196,6 @@ def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
         'teacher': model.teacher, 'student': model.student}
     contestants = []
     for role, cfg in trackers.items():
-        cfg = without_elimination(cfg)
         tracker = MODELS.build(cfg)
         if checkpoint and role != 'teacher':
             load_weights(tracker, checkpoint)
@@ -220,11 +219,6 @@ def peers(file: Path) -> list[Peer]:
     """VitTrack's ONNX file in ONNX Runtime and in OpenCV."""
     cost = cost_of(fuse_for_inference(read_vittrack(file)))
     return [Peer(backend, file, cost) for backend in (ORIGINAL, OPENCV)]
-
-
-def without_elimination(cfg: dict) -> dict:
-    """Exported files keep all tokens, so all others do."""
-    return dict(cfg, backbone={k: v for k, v in cfg['backbone'].items() if k != 'elimination'})
 
 
 def export(contestant: Contestant) -> Iterator[None]:

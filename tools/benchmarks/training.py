@@ -21,7 +21,6 @@ from mmct.models.structures import Clip
 from .complexity import macs_of
 from .machine import PeakMemory
 from .published_step import KeptAttention
-from .tracking import without_elimination
 
 PROBS = (0.5, 0.75, 1.)  # p at the beginning, on average, and at the end of the paper's schedule
 PROBS_GPU = (0.75, )
@@ -128,8 +127,7 @@ class Step:
 
     def __init__(self, contestant: Contestant, config: dict, teacher: Path,
                  device: str = 'cpu') -> None:
-        config = dict(config, teacher=without_elimination(config['teacher']),
-                      teacher_checkpoint=str(teacher), **contestant.changes)
+        config = dict(config, teacher_checkpoint=str(teacher), **contestant.changes)
         torch.manual_seed(0)
         if contestant.distiller:
             config.pop('type')
@@ -225,8 +223,7 @@ def prepare(config: Config, folder: Path) -> Path:
         raise ValueError('--train needs a student that sees the crops of its teacher')
     teacher = folder / 'teacher.pth'
     torch.manual_seed(0)
-    save_tracker(MODELS.build(without_elimination(model.teacher)).state_dict(), teacher,
-                 student=False)
+    save_tracker(MODELS.build(model.teacher).state_dict(), teacher, student=False)
     return teacher
 
 

@@ -1,8 +1,10 @@
 """What is missing in a data set, before a long run finds out."""
 from pathlib import Path
 
-from mmct.formats.sequences import Layout, Sequence, frames_from, layout_of, part_of_video
+from mmct.formats.sequences import Sequence, frames_from, part_of_video
 from mmct.runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
+
+from .layouts import Layout, layout_of
 
 
 def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool = False,

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmct.formats.results import box_text
-from mmct.formats.sequences import Layout, Sequence
+from mmct.formats.sequences import Sequence
 from mmct.runtime.frames import image_names
 from mmct.utils.files import write_text
+
+from .layouts import Layout
 
 HEADER = ('The format of each line in this txt is '
           '(video_path,annotation_path,start_frame_id,end_frame_id)')

@@ -245,7 +245,7 @@ def track_terms(losses: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def loss_rows(prefix: str, recorded: dict, ours: Mapping[str, Tensor]) -> list[Row]:
-    return [relative(f'{prefix} {name}', float(value), recorded[name])
+    return [relative(f'{prefix} {name}', value.item(), recorded[name])
             for name, value in ours.items() if name in recorded]
 
 

@@ -65,3 +65,4 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
     for target in targets:
         with atomic_write(target) as part:
             figure.savefig(part, format=target.suffix[1:], dpi=110)
+        figure.set_layout_engine('none')  # it is laid out

@@ -4,6 +4,7 @@ import math
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
+from torch import nn
 
 from ...utils.checks import check_number
 from .counted import check_counted
@@ -29,7 +30,8 @@ def scheduled_keep_ratio(epoch: int, keep_ratio: float, start: int = 20, end: in
 
 @HOOKS.register_module()
 class EliminationScheduleHook(Hook):
-    """One scheduled keep ratio for all eliminating layers in training and validation.
+    """One scheduled keep ratio for all eliminating layers in training and validation, of a tracker
+    or of the student of a compression.
 
     Args:
         keep_ratio: the ratio that the schedule ends with.
@@ -63,8 +65,13 @@ class EliminationScheduleHook(Hook):
             self._schedule(runner, runner.iter + 1)
 
     def before_test(self, runner: Runner) -> None:
-        unwrapped(runner.model).backbone.schedule_elimination(None)
+        self._backbone(runner).schedule_elimination(None)
 
     def _schedule(self, runner: Runner, now: int) -> None:
         ratio = scheduled_keep_ratio(now, self.keep_ratio, self.start, self.end)
-        unwrapped(runner.model).backbone.schedule_elimination(ratio)
+        self._backbone(runner).schedule_elimination(ratio)
+
+    @staticmethod
+    def _backbone(runner: Runner) -> nn.Module:
+        model = unwrapped(runner.model)
+        return getattr(model, 'student', model).backbone

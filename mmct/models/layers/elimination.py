@@ -47,17 +47,16 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
     Raises:
         ValueError: the boxes of a sample cover no token.
     """
-    boxes = boxes_xywh.reshape(-1, 4)
-    pixels = boxes.new_zeros(len(boxes), 1, template_size, template_size)
-    for mask, box in zip(pixels, boxes.tolist()):
-        x, y, w, h = box
-        # End points as published: one row and column less than the box is wide.
-        rows = slice(max(int(y), 0), max(int(y + h - 1), 0))
-        columns = slice(max(int(x), 0), max(int(x + w - 1), 0))
-        mask[0, rows, columns] = 1.
+    # End points as published: one row and column less than the box is wide. In float64, which the
+    # published code adds them up in.
+    begin, size = boxes_xywh.reshape(-1, 4).double().split(2, dim=1)
+    place = torch.arange(template_size, device=boxes_xywh.device)
+    first, end = (value.clamp(min=0).floor()[..., None] for value in (begin, begin + size - 1))
+    columns, rows = ((place >= first) & (place < end)).unbind(1)
+    pixels = (rows[:, :, None] & columns[:, None]).to(boxes_xywh.dtype)
     tokens = F.interpolate(
-        pixels, scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
-    focus = (tokens != 0).reshape(len(boxes_xywh), -1)
+        pixels[:, None], scale_factor=1. / patch_size, mode='bilinear', align_corners=False)
+    focus = (tokens != 0).reshape(boxes_xywh.shape[0], -1)
     empty = (~focus.any(dim=1)).nonzero().flatten().tolist()
     if empty:
         own = ', '.join(str(box) for box in boxes_xywh[empty[0]].reshape(-1, 4).tolist())
@@ -111,9 +110,10 @@ class EliminatingBlock(Block):
         return tokens.with_x(self.feed_forward(tokens.x))
 
     def _ranking_tokens(self, tokens: Tokens) -> Tensor:
-        """(B, T·Lz) bool."""
+        """(B, T·Lz) bool, or (1, T·Lz) where all samples have the same."""
         if self.centre is not None:
-            return self.centre.repeat(tokens.groups['template'][0]).expand(len(tokens.x), -1)
+            # Of any batch, also while a graph is traced.
+            return self.centre.repeat(tokens.groups['template'][0])[None]
         if tokens.template_boxes is None:
             raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
                              'the template crop')
@@ -124,7 +124,7 @@ class EliminatingBlock(Block):
         # A weighted mean, so that samples may have unequal numbers of ranking tokens.
         weight = focus.to(attention.dtype).unsqueeze(-1)
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
-        order = score.argsort(dim=1, descending=True)[:, :num_keep].sort(dim=1).values
+        order = score.topk(num_keep, dim=1).indices.sort(dim=1).values
         search = tokens.group('search')
         kept = search.gather(1, order.unsqueeze(-1).expand(-1, -1, search.size(2)))
         span = tokens.span('search')

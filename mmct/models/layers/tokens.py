@@ -36,7 +36,7 @@ class Tokens:
     def length(self, group: str) -> int:
         """Number of tokens of a group."""
         if group == 'search' and self.kept is not None:
-            return self.kept.size(1)
+            return int(self.kept.size(1))  # a plain number also while a graph is traced
         return math.prod(self.groups[group])
 
     def span(self, group: str) -> slice:

@@ -1,0 +1,12 @@
+# Four layers of which three eliminate candidates. All template tokens rank: there is no published
+# centre for a template of 6 x 6.
+_base_ = './ct_ostrack_tiny_4l.py'
+model = dict(
+    student=dict(
+        backbone=dict(
+            elimination=dict(
+                layers=[1, 2, 3], keep_ratio=[0.7, 0.7, 0.7], template_range='ALL'))))
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='EliminationScheduleHook', keep_ratio=0.7, start=1, end=3)
+]
