@@ -282,12 +282,13 @@ def test_the_readme_is_short():
 def settings_of_configuration() -> dict[str, list[str]]:
     """{class: what it takes, as docs/configuration.md says}, each 'name' or 'name=default'."""
     text = (ROOT / 'docs/configuration.md').read_text()
-    rows = re.findall(r'^\| `(\w+)` \|.*\| ([^|]*) \|$', text, re.M)
+    rows = re.findall(r'^\| `(\w+)` \|.*\|([^|]*)\|$', text, re.M)
     return {name: re.findall(r'`(\w+(?:=[^`]+)?)`', cell) for name, cell in rows
             if any(registry.get(name) for registry in REGISTRIES)}
 
 
-@pytest.mark.parametrize(('name', 'settings'), settings_of_configuration().items())
+@pytest.mark.parametrize(('name', 'settings'), [
+    (name, settings) for name, settings in settings_of_configuration().items() if settings])
 def test_settings_and_their_defaults(name, settings):
     cls = next(found for registry in REGISTRIES if (found := registry.get(name)))
     known = {parameter.name: parameter for base in reversed(inspect.getmro(cls))
@@ -296,11 +297,18 @@ def test_settings_and_their_defaults(name, settings):
     for setting in settings:
         key, given, default = setting.partition('=')
         if registered := next((found for registry in REGISTRIES if (found := registry.get(key))),
-                              None):
+                              None):  # 'those of another'
             assert issubclass(cls, registered), f'{name}: no {key}'
         elif key != 'depth':  # named as what it has not
             assert key in known, f'{name}: no setting {key}'
             assert not given or ast.literal_eval(default) == known[key].default, setting
+
+
+def test_every_registered_class_is_in_the_configuration():
+    listed = settings_of_configuration()
+    own = {name for registry in REGISTRIES for name, cls in registry.module_dict.items()
+           if cls.__module__.startswith('mmct.')}
+    assert own <= listed.keys()
 
 
 def test_a_config_without_bases(tmp_path):
