@@ -279,6 +279,11 @@ def test_the_readme_is_short():
 
 # The tables of settings
 
+# Of every class of its kind, or given to it by others.
+NO_SETTINGS = {'self', 'data_preprocessor', 'dataloader', 'drop_path', 'embed_dims', 'evaluator',
+               'fp16', 'init_cfg', 'mlp_ratio', 'num_heads', 'runner', 'seed', 'train_cfg'}
+
+
 def settings_of_configuration() -> dict[str, list[str]]:
     """{class: what it takes, as docs/configuration.md says}, each 'name' or 'name=default'."""
     text = (ROOT / 'docs/configuration.md').read_text()
@@ -302,6 +307,11 @@ def test_settings_and_their_defaults(name, settings):
         elif key != 'depth':  # named as what it has not
             assert key in known, f'{name}: no setting {key}'
             assert not given or ast.literal_eval(default) == known[key].default, setting
+    listed = {setting.partition('=')[0] for setting in settings}
+    if not any(registry.get(key) for registry in REGISTRIES for key in listed):
+        own = inspect.signature(vars(cls).get('__init__', lambda: None)).parameters.values()
+        missing = {p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD} - listed - NO_SETTINGS
+        assert not missing, f'{name}: its settings {sorted(missing)} are not on the page'
 
 
 def test_every_registered_class_is_in_the_configuration():
