@@ -350,7 +350,7 @@ def test_quick_start(tmp_path):
     for words in commands(shell):
         subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, env=env, check=True,
                        capture_output=True)
-    assert (tmp_path / 'clip.mp4').stat().st_size > 10_000
+    assert (tmp_path / 'data/clip.mp4').stat().st_size > 10_000
     truth = next((tmp_path / 'data/clip').rglob('groundtruth.txt')).read_text().splitlines()
     assert f'--box {truth[0]} ' in shell
     assert f'({", ".join(truth[0].split(","))})' in program
