@@ -1,6 +1,7 @@
 """README and docs: every command parses, every name in them is there, every snippet fits."""
 import ast
 import contextlib
+import hashlib
 import importlib.util
 import inspect
 import io
@@ -334,6 +335,25 @@ def test_a_config_without_bases(tmp_path):
         mmtrack.registry.HOOKS.build(hook)
     for transform in cfg.train_dataloader.dataset.pipeline:
         mmtrack.registry.TRANSFORMS.build(transform)
+
+
+# Models
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/models.md'])
+def test_configs_of_models(page):
+    """Names of configs in the tables, such as `ct_ostrack_{2,3}l`."""
+    names = re.findall(r'`((?:demo/)?(?:ct_)?(?:ostrack|mixformerv2|odtrack|sutrack|vittrack)'
+                       r'_?[\w{},]*)`', (ROOT / page).read_text())
+    assert len(names) > 8
+    for name in names:
+        before, choice, after = re.fullmatch(r'([^{]*)(?:{(.*)})?(.*)', name).groups()
+        for own in (choice or '').split(','):
+            assert (ROOT / 'configs' / f'{before}{own}{after}.py').is_file(), name
+
+
+def test_hash_of_the_bundled_weights():
+    weights = (ROOT / 'configs/demo/ostrack_tiny.pth').read_bytes()
+    assert hashlib.sha256(weights).hexdigest() in (ROOT / 'docs/models.md').read_text()
 
 
 # The quick start
