@@ -1,6 +1,7 @@
 """README and docs: every command parses, every name in them is there, every snippet fits."""
 import ast
 import contextlib
+import hashlib
 import importlib.util
 import inspect
 import io
@@ -279,15 +280,21 @@ def test_the_readme_is_short():
 
 # The tables of settings
 
+# Of every class of its kind, or given to it by others.
+NO_SETTINGS = {'self', 'data_preprocessor', 'dataloader', 'drop_path', 'embed_dims', 'evaluator',
+               'fp16', 'init_cfg', 'mlp_ratio', 'num_heads', 'runner', 'seed', 'train_cfg'}
+
+
 def settings_of_configuration() -> dict[str, list[str]]:
     """{class: what it takes, as docs/configuration.md says}, each 'name' or 'name=default'."""
     text = (ROOT / 'docs/configuration.md').read_text()
-    rows = re.findall(r'^\| `(\w+)` \|.*\| ([^|]*) \|$', text, re.M)
+    rows = re.findall(r'^\| `(\w+)` \|.*\|([^|]*)\|$', text, re.M)
     return {name: re.findall(r'`(\w+(?:=[^`]+)?)`', cell) for name, cell in rows
             if any(registry.get(name) for registry in REGISTRIES)}
 
 
-@pytest.mark.parametrize(('name', 'settings'), settings_of_configuration().items())
+@pytest.mark.parametrize(('name', 'settings'), [
+    (name, settings) for name, settings in settings_of_configuration().items() if settings])
 def test_settings_and_their_defaults(name, settings):
     cls = next(found for registry in REGISTRIES if (found := registry.get(name)))
     known = {parameter.name: parameter for base in reversed(inspect.getmro(cls))
@@ -296,11 +303,23 @@ def test_settings_and_their_defaults(name, settings):
     for setting in settings:
         key, given, default = setting.partition('=')
         if registered := next((found for registry in REGISTRIES if (found := registry.get(key))),
-                              None):
+                              None):  # 'those of another'
             assert issubclass(cls, registered), f'{name}: no {key}'
         elif key != 'depth':  # named as what it has not
             assert key in known, f'{name}: no setting {key}'
             assert not given or ast.literal_eval(default) == known[key].default, setting
+    listed = {setting.partition('=')[0] for setting in settings}
+    if not any(registry.get(key) for registry in REGISTRIES for key in listed):
+        own = inspect.signature(vars(cls).get('__init__', lambda: None)).parameters.values()
+        missing = {p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD} - listed - NO_SETTINGS
+        assert not missing, f'{name}: its settings {sorted(missing)} are not on the page'
+
+
+def test_every_registered_class_is_in_the_configuration():
+    listed = settings_of_configuration()
+    own = {name for registry in REGISTRIES for name, cls in registry.module_dict.items()
+           if cls.__module__.startswith('mmct.')}
+    assert own <= listed.keys()
 
 
 def test_a_config_without_bases(tmp_path):
@@ -318,6 +337,25 @@ def test_a_config_without_bases(tmp_path):
         mmtrack.registry.TRANSFORMS.build(transform)
 
 
+# Models
+
+@pytest.mark.parametrize('page', ['README.md', 'docs/models.md'])
+def test_configs_of_models(page):
+    """Names of configs in the tables, such as `ct_ostrack_{2,3}l`."""
+    names = re.findall(r'`((?:demo/)?(?:ct_)?(?:ostrack|mixformerv2|odtrack|sutrack|vittrack)'
+                       r'_?[\w{},]*)`', (ROOT / page).read_text())
+    assert len(names) > 8
+    for name in names:
+        before, choice, after = re.fullmatch(r'([^{]*)(?:{(.*)})?(.*)', name).groups()
+        for own in (choice or '').split(','):
+            assert (ROOT / 'configs' / f'{before}{own}{after}.py').is_file(), name
+
+
+def test_hash_of_the_bundled_weights():
+    weights = (ROOT / 'configs/demo/ostrack_tiny.pth').read_bytes()
+    assert hashlib.sha256(weights).hexdigest() in (ROOT / 'docs/models.md').read_text()
+
+
 # The quick start
 
 def test_quick_start(tmp_path):
@@ -332,7 +370,7 @@ def test_quick_start(tmp_path):
     for words in commands(shell):
         subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, env=env, check=True,
                        capture_output=True)
-    assert (tmp_path / 'clip.mp4').stat().st_size > 10_000
+    assert (tmp_path / 'data/clip.mp4').stat().st_size > 10_000
     truth = next((tmp_path / 'data/clip').rglob('groundtruth.txt')).read_text().splitlines()
     assert f'--box {truth[0]} ' in shell
     assert f'({", ".join(truth[0].split(","))})' in program

@@ -1,8 +1,8 @@
 """Convert weights between released checkpoints and mmct.
 
-SRC may be a released checkpoint of an OSTrack, a CompressTracker (its training checkpoints too),
-a MixFormerV2, an ODTrack or a SUTrack, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a
-checkpoint of mmct.
+SRC may be a released checkpoint of OSTrack, CompressTracker (also one of its training),
+MixFormerV2, ODTrack or SUTrack, an MAE-pretrained ViT, OpenCV's VitTrack (.onnx), or a checkpoint
+of mmct.
 """
 import argparse
 from pathlib import Path
@@ -12,18 +12,18 @@ from cli import existing_config, run
 
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('source', metavar='SRC', type=Path)
-    parser.add_argument('target', metavar='DST', type=Path)
+    parser.add_argument('source', metavar='SRC', type=Path, help='file to read')
+    parser.add_argument('target', metavar='DST', type=Path, help='file to write')
     parser.add_argument('--to', choices=['mmct', 'released'], default='mmct',
-                        help='whose names DST has (default %(default)s)')
+                        help='whose names the weights in DST have (default %(default)s)')
     parser.add_argument('--template-size', type=int, default=128,
-                        help='pixels, for a pretrained ViT only (default %(default)s)')
+                        help='in pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
-                        help='pixels, for a pretrained ViT only (default %(default)s)')
+                        help='in pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--starts', choices=['OSTrack', 'ODTrack'], default='OSTrack',
-                        help='the tracker that a pretrained ViT is to start (default %(default)s)')
-    parser.add_argument('--released', type=Path, metavar='FILE', help='for a SUTrack with --to '
-                        'released: the file that it, or its teacher, came from; it has the CLIP')
+                        help='tracker that a pretrained ViT is made for (default %(default)s)')
+    parser.add_argument('--released', type=Path, metavar='FILE', help='for SUTrack with --to '
+                        'released: the file that it or its teacher came from, which holds CLIP')
     parser.add_argument('--calibration', type=Path, metavar='CONFIG', help='measure the statistics '
                         'of batch norm, which VitTrack lacks and training needs, on the validation '
                         'pairs of this config')

@@ -1,10 +1,10 @@
 """Track a target through a video, a camera or a folder of images, and draw what is found.
 
-VIDEO may be what OpenCV follows: the number of a camera or its path, the address of a stream, a
-pattern such as img_%d.jpg. MODEL is a file written by tools/export.py, or a config with
---checkpoint. Without --out and --show, the result goes into the current folder, not into the data,
-as NAME.tracked.mp4. Ctrl-C ends in good order, as does a frame that
-cannot be read: video and boxes up to there are written.
+VIDEO is a video file, a folder of images, or anything else that OpenCV opens: the number or path of
+a camera, the address of a stream, a pattern such as img_%d.jpg. MODEL is a file written by
+tools/export.py, or a config with --checkpoint. Without --out and --show, the result is
+NAME.tracked.mp4 in the current folder. After Ctrl-C, or a frame that cannot be read, video and
+boxes up to that frame are written.
 """
 import argparse
 import os
@@ -23,26 +23,27 @@ WINDOW = 'mmct'
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('video', metavar='VIDEO|CAMERA|FOLDER')
-    parser.add_argument('model', type=Path, metavar='MODEL')
-    parser.add_argument('--checkpoint', type=Path, help='weights, where MODEL is a config')
+    parser.add_argument('video', metavar='VIDEO|CAMERA|FOLDER', help='what to track in')
+    parser.add_argument('model', type=Path, metavar='MODEL', help='exported file or config')
+    parser.add_argument('--checkpoint', type=Path, help='weights, if MODEL is a config')
     first = parser.add_mutually_exclusive_group(required=True)
     first.add_argument('--box', type=box, metavar='X,Y,W,H',
                        help='of the target in the first frame, in pixels')
     first.add_argument('--select', action='store_true',
-                       help='draw the box into the first frame, with the mouse')
-    parser.add_argument('--out', type=Path, metavar='OUT.mp4')
+                       help='draw the box in the first frame with the mouse')
+    parser.add_argument('--out', type=Path, metavar='OUT.mp4', help='video to write')
     parser.add_argument('--boxes', type=Path, metavar='FILE',
-                        help='write x,y,w,h of each frame, a line each')
+                        help='also write boxes, one line x,y,w,h per frame')
     parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
-                        help='of images of 16 bits: levels that become black and white; '
-                        'default: the whole range of 16 bits')
-    parser.add_argument('--show', action='store_true', help='in a window; Escape ends')
-    parser.add_argument('--backend', help='default: onnxruntime, openvino or torch, by '
-                        'the kind of MODEL')
-    parser.add_argument('--precision', help='of the arithmetic, where the backend can: fp32, bf16, '
-                        'fp16')
-    parser.add_argument('--threads', type=threads, help='of the backend')
+                        help='of images of 16 bits: levels that become black and white '
+                        '(default: the whole range of 16 bits)')
+    parser.add_argument('--show', action='store_true',
+                        help='show the video in a window; Escape ends it')
+    parser.add_argument('--backend', help='what runs the network (default: onnxruntime, openvino '
+                        'or torch, by the kind of MODEL)')
+    parser.add_argument('--precision', help='of the arithmetic: fp32, bf16 or fp16, if the backend '
+                        'supports it')
+    parser.add_argument('--threads', type=threads, help='number of threads of the backend')
     add_device(parser)
     return parser.parse_args()
 

@@ -6,8 +6,8 @@ In trackers.ini of the toolkit's workspace, with absolute paths:
 protocol = trax
 command = /.../python /.../tools/vot_tracker.py /.../MODEL
 
-MODEL is a file written by tools/export.py, or a config with --checkpoint. Targets are rectangles;
-several of a sequence are followed in one batch.
+MODEL is a file written by tools/export.py, or a config with --checkpoint. Targets are rectangles.
+Several targets of a sequence are followed in one batch.
 """
 import argparse
 from collections.abc import Callable
@@ -20,8 +20,8 @@ from cli import run, threads
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('model', type=Path, metavar='MODEL')
-    parser.add_argument('--checkpoint', type=Path, help='weights, where MODEL is a config')
+    parser.add_argument('model', type=Path, metavar='MODEL', help='exported file or config')
+    parser.add_argument('--checkpoint', type=Path, help='weights, if MODEL is a config')
     parser.add_argument('--backend', help='default: onnxruntime, openvino or torch, by '
                         'the kind of MODEL')
     parser.add_argument('--precision', help='of the arithmetic, where the backend can')

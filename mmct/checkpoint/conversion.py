@@ -54,7 +54,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
 
 
 def extract_student(source: Path, target: Path) -> None:
-    """The student of a compression's checkpoint as a plain tracker's checkpoint.
+    """Write the student of a compression as a checkpoint of its own.
 
     Raises:
         FileNotFoundError, CheckpointError: no such file, or no student in it.

@@ -44,7 +44,7 @@ class Written(NamedTuple):
 def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
                    precision: str = 'fp32', samples: Sequence[Sample] = (), strict: bool = True,
                    bias: str = 'exact', opset: int = OPSET) -> Written:
-    """Write a tracker as files, after they have been run and compared with PyTorch.
+    """Write a tracker to files, after running them and comparing them with PyTorch.
 
     Args:
         tracker: from :func:`mmct.load_tracker`.
@@ -54,7 +54,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         samples: to calibrate int8 with, see :mod:`mmct.deploy.calibration`.
         bias: how int8 is calibrated, see :func:`mmct.deploy.quantize.quantize`.
         strict: see that int8 agrees with PyTorch; without, it may be calibrated on noise.
-        opset: of ONNX files, in [14, 20]; runtimes of a few years ago know none of today's.
+        opset: of ONNX files, in [14, 20]; older runtimes do not know the latest ones.
 
     Raises:
         ImportError: a package of the extra ``deploy`` is missing.

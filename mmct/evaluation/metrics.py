@@ -46,17 +46,17 @@ class Curves(NamedTuple):
 
 def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
              convention: str = 'published', dataset: str | None = None) -> dict:
-    """Metrics in percent, in total (means over sequences), by sequence, and by attribute.
+    """Compute metrics in percent: in total (means over sequences), by sequence and by attribute.
 
     Args:
         results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
-        convention: 'published', as the analysis that papers quote: frames where the target is
-            absent count as failures; 'official', as LaSOT's toolkit: they are left out; or 'sot',
-            as MMTracking's ``SOTMetric``.
-        dataset: the published analysis differs by data set, see ``PUBLISHED``; such as 'uav123'.
-            None to tell by the names of the sequences, see
-            :func:`mmct.formats.sequences.dataset_of`; if that is not clear, it is as for LaSOT.
+        convention: 'published', the analysis that papers quote: frames without the target are
+            failures; 'official', LaSOT's toolkit: they are left out; or 'sot', MMTracking's
+            ``SOTMetric``.
+        dataset: name of the data set, such as 'uav123', because the published analysis differs by
+            data set, see ``PUBLISHED``. If None, it is recognised by the names of the sequences,
+            see :func:`mmct.formats.sequences.dataset_of`; if that is not clear, as for LaSOT.
 
     Raises:
         ValueError: there is no such convention or data set, or nothing to evaluate.

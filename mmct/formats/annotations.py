@@ -40,15 +40,15 @@ class Annotation(NamedTuple):
 
 
 def read_annotations(source: Path) -> dict[str, Annotation]:
-    """The annotations of all sequences, by name, in the order of the names.
+    """Read the annotations of all sequences, by name, in the order of the names.
 
     Args:
         source: a folder in LaSOT's layout (``…/NAME/groundtruth.txt`` with ``full_occlusion.txt``
             and ``out_of_view.txt``), in GOT-10k's (with ``cover.label`` or ``absence.label``, and
             ``meta_info.ini``), in OTB100's (``…/NAME/groundtruth_rect.txt``), or in LaSOT's
             toolkit's (``annos/NAME.txt``, ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a
-            .tar or .zip of the last; or of own data (NAME.txt beside the frames). Results of a
-            tracker will do; scores and times beside their boxes are passed by.
+            .tar or .zip of the last; or of your own data (NAME.txt beside the frames). Results of a
+            tracker are accepted, too; scores and times beside their boxes are ignored.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.

@@ -93,7 +93,7 @@ def read_scores(path: Path, length: int) -> np.ndarray:
 def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None,
                  problems: dict[str, str] | None = None, fit: bool = False
                  ) -> dict[str, np.ndarray]:
-    """The boxes (N, 4) of a tracker by sequence, of the same lengths as the annotations.
+    """Read the boxes (N, 4) of a tracker by sequence, of the same lengths as the annotations.
 
     Args:
         folder: of the result files.

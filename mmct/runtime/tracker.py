@@ -18,11 +18,11 @@ class Tracker:
     """Follows one target through a video.
 
     Args:
-        model: an exported file; or the config of a tracker or compression, with ``checkpoint``;
-            or a loaded network (see :func:`open_network`, or ``network`` of another tracker),
-            which trackers may share.
+        model: an exported file; the config of a tracker or a compression, with ``checkpoint``; or a
+            loaded network (of :func:`open_network`, or ``network`` of another tracker), which
+            several trackers may share.
         checkpoint: weights for a config.
-        backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; what the file is for if None.
+        backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; if None, by the kind of file.
         precision: of the arithmetic: 'fp32', 'bf16' (OpenVINO, PyTorch) or 'fp16' (PyTorch); the
             file's own if None.
         threads: of the backend; its own choice if None.
@@ -58,7 +58,7 @@ class Tracker:
         self._box = [float(value) for value in box]
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
-        """Take up the target in the first frame.
+        """Start to follow a target in its first frame.
 
         Args:
             frame: (H, W, 3) uint8 BGR.
