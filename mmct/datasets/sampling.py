@@ -184,7 +184,7 @@ def make_sampling(config: dict) -> Sampling:
     for name, value in settings.items():
         if name not in known:
             raise ValueError(f'sampling.{name}: {kind!r} has no such setting; it has {known}')
-        check_number(f'sampling.{name}', value, '[2, inf)' if name == 'max_gap' else '[1, 1000]',
+        check_number(f'sampling.{name}', value, '[2, inf)' if name == 'max_gap' else '[1, 64]',
                      whole=True)
     counts = {name: value for name, value in settings.items() if name.startswith('num_')}
     return replace(sampling, sample=partial(sampling.sample, **settings), **counts)

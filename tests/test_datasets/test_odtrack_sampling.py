@@ -111,7 +111,7 @@ def test_an_image_gives_itself():
 
 
 @pytest.mark.parametrize(('change', 'message'), [
-    ({'num_templates': 0}, r'sampling.num_templates=0 must be in \[1, 1000\]'),
+    ({'num_templates': 0}, r'sampling.num_templates=0 must be in \[1, 64\]'),
     ({'num_searches': 1.5}, 'sampling.num_searches=1.5'), ({'max_gap': 1}, 'sampling.max_gap=1'),
     ({'gap': 3}, r"'odtrack' has no such setting; it has \['max_gap', 'num_templates', 'num_sea")])
 def test_settings_that_make_no_sense(change, message):
