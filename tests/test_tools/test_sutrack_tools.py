@@ -130,7 +130,7 @@ def refuse(files, tool, tmp_path):
 
 
 def state_of(file) -> dict:
-    return torch.load(file)
+    return read_checkpoint(file)
 
 
 # Training
