@@ -98,7 +98,10 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
 
 
 def _load(path: Path, map_location: object, foreign: type) -> object:
-    with (torch.serialization.safe_globals(numpy_in_pickles()),
+    # The end of such a context takes away all that it was given, so give what is not there already.
+    allowed = torch.serialization.get_safe_globals()
+    with (torch.serialization.safe_globals([new for new in numpy_in_pickles()
+                                            if new not in allowed]),
           torch.serialization.safe_globals(_stand_ins(path, foreign)), warnings.catch_warnings()):
         warnings.filterwarnings('ignore', '.*TorchScript')  # it is refused, in a line
         return torch.load(path, map_location=map_location, weights_only=True)

@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from mmengine.logging import HistoryBuffer
 
 from mmct.checkpoint import CheckpointError, read_checkpoint, save_checkpoint, weights_in
 
@@ -30,6 +32,16 @@ def training_code(monkeypatch):
 
     define.forget = lambda: [monkeypatch.delitem(sys.modules, name) for name in names]
     return define
+
+
+def test_mmengine_goes_on_reading_what_it_logged(tmp_path):
+    """It reads its own checkpoints by torch.load, before and after mmct reads one."""
+    history = HistoryBuffer()
+    history.update(np.float64(0.5))
+    torch.save({'state_dict': NET, 'message_hub': {'loss': history}}, tmp_path / 'epoch_1.pth')
+    for read in (torch.load, read_checkpoint, torch.load):
+        logged = read(tmp_path / 'epoch_1.pth')['message_hub']['loss']
+        assert logged.current() == 0.5
 
 
 def test_foreign_objects_beside_the_weights(tmp_path, training_code):
