@@ -39,7 +39,7 @@ def main(args) -> None:
         raise ValueError(f'--calibration is for a VitTrack (.onnx), {args.source} has its own '
                          'statistics of batch norm; leave it out')
     found = convert(args.source, args.target, args.to, args.template_size, args.search_size,
-                    args.starts)
+                    starts=args.starts)
     print(f'{args.source}: {found}, written to {args.target} ({args.to} layout)')
 
 
