@@ -43,7 +43,7 @@ def main(args) -> None:
     if args.released and args.to != 'released':
         raise ValueError('--released is for --to released; leave it out')
     found = convert(args.source, args.target, args.to, args.template_size, args.search_size,
-                    args.starts, args.released)
+                    starts=args.starts, rest=args.released)
     print(f'{args.source}: {found}, written to {args.target} ({args.to} layout)')
 
 

@@ -514,7 +514,7 @@ def pretrained(grid=14):
 def test_start_from_a_pretrained_vit(tmp_path):
     source, state = tmp_path / 'mae.pth', pretrained()
     torch.save({'model': state}, source)
-    convert(source, tmp_path / 'out.pth', 'mmct', TEMPLATE, SEARCH, 'ODTrack')
+    convert(source, tmp_path / 'out.pth', 'mmct', TEMPLATE, SEARCH, starts='ODTrack')
     own = read_checkpoint(tmp_path / 'out.pth')['state_dict']
     assert torch.equal(own['backbone.cls_token'], state['cls_token'])
     assert torch.equal(own['backbone.cls_pos_embed'], state['pos_embed'][:, :1])

@@ -5,7 +5,6 @@ from mmtrack.registry import MODELS
 from torch import Tensor
 
 from ...runtime.network import NetworkInfo
-from ...runtime.templates import make_policy
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Prediction
 from .base import OneStreamTracker
@@ -20,10 +19,6 @@ class SUTrack(OneStreamTracker):
     updated by, is the one after the window.
     """
     template_policy = dict(type='RecentConfident', copies=2, interval=25, threshold=0.7)
-
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        make_policy(self.info.templates)  # one that cannot be made is said before a long training
 
     def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
               memory: Tensor) -> Tokens:
