@@ -224,7 +224,8 @@ def test_students_fit_their_teacher(name):
     ('demo/ostrack_tiny', TRACK), ('demo/ct_ostrack_tiny_4l', TRACK | GUIDANCE | MIMIC),
     *((f'{base}_{kind}', TRACK | GUIDANCE | MIMIC) for base, kind in (
         ('ct_ostrack_4l', 'smat'), ('ct_ostrack_4l', 'mlp1x'), ('ct_ostrack_4l', 'w384'),
-        ('ct_ostrack_4l', '224'), ('demo/ct_ostrack_tiny_4l', 'smat'),
+        ('ct_ostrack_4l', '224'), ('ct_ostrack_4l', 'ce'), ('demo/ct_ostrack_tiny_4l', 'ce'),
+        ('demo/ct_ostrack_tiny_4l', 'smat'),
         ('demo/ct_ostrack_tiny_4l', 'mlp1x'), ('demo/ct_ostrack_tiny_4l', 'w32'),
         ('demo/ct_ostrack_tiny_4l', '128'), ('demo/ct_ostrack_tiny_4l', '1461'))),
     ('demo/ostrack_tiny_taught', TRACK | GUIDANCE | MIMIC),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.speed import step_times
-from benchmarks.tracking import prepare
+from benchmarks.tracking import export, prepare
 from benchmarks.training import CONTESTANTS, Step, noise
 from commands import ROOT
 from mmengine.config import Config
@@ -365,14 +365,16 @@ def test_search_of_a_student(files, tool, tmp_path):
 
 def test_steps_are_timed_with_as_many_templates_as_in_a_long_video(files, tmp_path):
     pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
-    contestants, costs = prepare(Config.fromfile(files.config), None, tmp_path,
-                                 [('torch', 'fp32'), ('onnxruntime', 'fp32')])
+    contestants = prepare(Config.fromfile(files.config), 'tiny', None, tmp_path,
+                          [('torch', 'fp32'), ('onnxruntime', 'fp32')])
     frames = np.zeros((3, 90, 120, 3), np.uint8)
     for contestant in contestants:
+        if contestant.exported:
+            list(export(contestant))
         follower = contestant.tracker(1)
         assert step_times(follower, frames, BOX).shape == (2, 3)
         assert len(follower._templates[0]) == COUNT + 1
-    macs = {role: cost.macs.step for role, cost in costs.items()}
+    macs = {contestant.role: contestant.cost.macs.step for contestant in contestants}
     # Two layers are all that differs; four templates have four tokens each.
     tokens, width = 1 + 4 * 4 + 16, 16
     layer = tokens * 12 * width**2 + 2 * tokens**2 * width
