@@ -86,7 +86,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr('importlib.util.find_spec',
                         lambda name: None if name == 'sklearn' else find(name))
-    with pytest.raises(ImportError, match=r'of sklearn are needed.*mmct\[demo\]') as error:
+    with pytest.raises(ImportError, match=r'of sklearn are needed.*\[demo\]') as error:
         Photos('train')
     assert error.value.name is None  # so that it ends a tool with one line
     assert 'scikit-learn' in (ROOT / 'setup.py').read_text()

@@ -18,8 +18,8 @@ def test_without_the_toolkit(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, 'trax', None)
     done = run_tool('vot_tracker.py', tmp_path / 'x.onnx')
     assert (done.status, done.err) == (2, (
-        'error: trax is needed for this and not installed; install it by pip install '
-        "'mmct[vot]'\n"))
+        "error: trax is needed for this and not installed; run pip install -e '.[vot]' in the "
+        'folder of mmct\n'))
 
 
 @pytest.fixture
