@@ -302,8 +302,8 @@ def test_settings_and_their_defaults(name, settings):
              for parameter in inspect.signature(base.__init__).parameters.values()}
     for setting in settings:
         key, given, default = setting.partition('=')
-        if registered := next((found for registry in REGISTRIES if (found := registry.get(key))),
-                              None):  # 'those of another'
+        registered = next((found for registry in REGISTRIES if (found := registry.get(key))), None)
+        if inspect.isclass(registered):  # 'those of another'; a registry also finds modules
             assert issubclass(cls, registered), f'{name}: no {key}'
         elif key != 'depth':  # named as what it has not
             assert key in known, f'{name}: no setting {key}'
