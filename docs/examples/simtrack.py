@@ -3,7 +3,8 @@
 SimTrack is a plain ViT over a template and a search crop, like OSTrack. It cuts the middle of the
 template into patches a second time, shifted by half a patch, because the borders of the first cut
 may run through important parts of the target. So its backbone has one more group of tokens, and
-everything else is OSTrack's. Here the ViT has OSTrack's two position tables, and one for the window.
+everything else is OSTrack's. Here the ViT has OSTrack's two position tables, and one for the
+window.
 """
 import torch
 from mmtrack.registry import MODELS
@@ -28,8 +29,8 @@ class FovealViT(OneStreamViT):
         grid = self.template_grid
         window = grid - AROUND
         if window < 1:
-            raise ValueError(f'template_size={self.template_size} is too small for a foveal window; '
-                             f'it needs at least {AROUND + 1} patches of {self.patch_size} pixels')
+            raise ValueError(f'template_size={self.template_size} is too small for a foveal '
+                             f'window; it needs at least {AROUND + 1} patches of {self.patch_size} pixels')
         self.groups = dict(template=(1, grid, grid), fovea=(window, window),
                            search=self.groups['search'])
         self.pos_embed_f = nn.Parameter(torch.zeros(1, window**2, self.embed_dims))
