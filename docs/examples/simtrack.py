@@ -30,7 +30,8 @@ class FovealViT(OneStreamViT):
         window = grid - AROUND
         if window < 1:
             raise ValueError(f'template_size={self.template_size} is too small for a foveal '
-                             f'window; it needs at least {AROUND + 1} patches of {self.patch_size} pixels')
+                             f'window; it needs at least {AROUND + 1} patches of '
+                             f'{self.patch_size} pixels')
         self.groups = dict(template=(1, grid, grid), fovea=(window, window),
                            search=self.groups['search'])
         self.pos_embed_f = nn.Parameter(torch.zeros(1, window**2, self.embed_dims))
