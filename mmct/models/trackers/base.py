@@ -94,8 +94,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
         """What depends on templates only, once a target or update; arguments as of
-        :meth:`embed`, tensors by name."""
-        raise NotImplementedError
+        :meth:`embed`, tensors by name. By default it is the backbone's."""
+        return self.backbone.encode(templates, template_boxes)
 
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         """A frame of targets that were encoded before."""

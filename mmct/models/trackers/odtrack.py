@@ -35,9 +35,6 @@ class ODTrack(OneStreamTracker):
         outputs = self.head(weighted_by_query(tokens))
         return Prediction(outputs, tokens.group('query').detach(), self.head.decode)
 
-    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
-        return self.backbone.encode(templates, template_boxes)
-
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         tokens = self.backbone.join(encoded, search, memory)
         return self.read_out(run_layers(self.backbone.layers, tokens))

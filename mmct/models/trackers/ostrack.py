@@ -22,9 +22,6 @@ class OSTrack(OneStreamTracker):
         # Also where only a teacher, whose stages may follow, ranks by the box.
         return replace(tokens, template_boxes=template_boxes)
 
-    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
-        return self.backbone.encode(templates, template_boxes)
-
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         tokens = self.backbone.join(encoded, search)
         return self.read_out(run_layers(self.backbone.layers, tokens))

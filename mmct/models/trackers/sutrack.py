@@ -30,9 +30,6 @@ class SUTrack(OneStreamTracker):
         outputs = self.head(finalized) | self.head.task_logits(finalized)
         return Prediction(outputs, self.no_memory(tokens.x), self.head.decode)
 
-    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
-        return self.backbone.encode(templates, template_boxes)
-
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         tokens = self.backbone.join(encoded, search)
         return super().read_out(run_layers(self.backbone.layers, tokens))
