@@ -4,6 +4,7 @@ Tools parse their command line before they import anything of mmct, which takes 
 """
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -16,18 +17,33 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 TRACEBACK = '--traceback'
+IN_WORKER = re.compile(r'Traceback \(most recent call last\):\n(?:[ \t].*\n)*')
 DATASETS = Path(__file__).parents[1] / 'configs/_base_/datasets'
 
 
 def run(parse_args: Callable[[], argparse.Namespace],
         main: Callable[[argparse.Namespace], int | None]) -> None:
-    """Call ``main`` and exit with what it returns; bad input ends in one line, exit status 2.
+    """Call ``main`` and exit with what it returns; bad input ends in one line, exit status 2, and
+    Ctrl-C in another, 130.
 
     ``--traceback`` on any tool's command line shows where the error came from.
     """
     debug = TRACEBACK in sys.argv
     if debug:
         sys.argv.remove(TRACEBACK)
+    try:
+        call(parse_args, main, debug)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        sys.stdout.flush()
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)  # as shells report it
+
+
+def call(parse_args: Callable[[], argparse.Namespace],
+         main: Callable[[argparse.Namespace], int | None], debug: bool) -> None:
+    """As :func:`run`, for all but Ctrl-C."""
     args = parse_args()
     warnings.showwarning = partial(say_warning, warnings.showwarning)
     # Modules that a config names in custom_imports may lie in the current folder.
@@ -36,8 +52,7 @@ def run(parse_args: Callable[[], argparse.Namespace],
     try:
         sys.exit(main(args))
     except (ValueError, OSError, ImportError) as error:
-        # An error in a worker of a data loader carries its traceback; its last line says it all.
-        line = str(error).strip().splitlines()[-1]
+        line = one_line(error)
         missing = getattr(error, 'name', None)
         if missing in (*REQUIRED, *OPENMMLAB):
             line = how_to_install(missing)
@@ -49,6 +64,13 @@ def run(parse_args: Callable[[], argparse.Namespace],
         sys.stdout.flush()  # of a pipe it would come last
         print(f'error: {line}', file=sys.stderr)
         sys.exit(2)
+
+
+def one_line(error: Exception) -> str:
+    """What an error says, in a line; of one in a worker of a data loader, what stands below the
+    traceback that it carries."""
+    said = IN_WORKER.split(str(error))[-1].splitlines()
+    return ' '.join(filter(None, map(str.strip, said))) or type(error).__name__
 
 
 def say_warning(otherwise: Callable, message: Warning, category: type[Warning], filename: str,
@@ -69,11 +91,19 @@ def existing_config(path: Path) -> 'Config':
 
     Raises:
         FileNotFoundError: there is no such file.
+        ValueError: it cannot be read.
     """
     if not path.is_file():
         raise FileNotFoundError(f'config {path} does not exist')
     from mmengine.config import Config
-    return Config.fromfile(path)
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is Python
+        cause = error
+        while isinstance(cause.__context__, ImportError):  # MMEngine's are long, and say less
+            cause = cause.__context__
+        raise ValueError(f'config {path} cannot be read: {type(cause).__name__}: '
+                         f'{one_line(cause)}') from error
 
 
 def box(text: str) -> tuple[float, float, float, float]:
@@ -111,6 +141,9 @@ class Settings(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace,
                  values: Any, option_string: str | None = None) -> None:
         from mmengine.config import DictAction
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string}: expected key=value, got {value!r}')
         DictAction(self.option_strings, self.dest, self.nargs)(
             parser, namespace, values, option_string)
 
@@ -172,7 +205,10 @@ def runner_config(args: argparse.Namespace) -> 'Config':
     cfg = existing_config(args.config)
     if getattr(args, 'dataset', None):
         use_test_set(cfg, args.dataset)
-    cfg.merge_from_dict(args.cfg_options)
+    try:
+        cfg.merge_from_dict(args.cfg_options)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'--cfg-options does not fit the config: {one_line(error)}') from error
     check_settings(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (args.work_dir or cfg.get('work_dir')

@@ -12,10 +12,12 @@ import re
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
 from cli import add_device, bars, box, run, threads, use_device
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WINDOW = 'mmct'
 
@@ -54,6 +56,7 @@ def main(args: argparse.Namespace) -> int | None:
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
+    import cv2
     from drawing.target import draw_target
     from drawing.video import VideoFile
 
@@ -125,6 +128,7 @@ def open_window() -> None:
     Raises:
         ValueError: OpenCV has no windows.
     """
+    import cv2
     try:
         cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE)
     except cv2.error:
@@ -132,8 +136,9 @@ def open_window() -> None:
                          'build); leave it out, and see the video that is written') from None
 
 
-def select(frame: np.ndarray) -> tuple[int, int, int, int]:
+def select(frame: 'np.ndarray') -> tuple[int, int, int, int]:
     """Ask for the box x, y, w, h in pixels with the mouse."""
+    import cv2
     try:
         box = cv2.selectROI('drag a box, then press Enter', frame, showCrosshair=False)
         cv2.destroyAllWindows()

@@ -39,7 +39,7 @@ def main(args) -> int:
     from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
-    from mmct.engine.early import before_runner, make_runner
+    from mmct.engine.early import quiet_start
     from mmct.engine.processes import join_test, lost_processes_reported
     from mmct.formats import sequence_names
     from mmct.runtime import open_network
@@ -54,7 +54,7 @@ def main(args) -> int:
                         tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}')
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
-    with before_runner(cfg) as records:
+    with quiet_start(cfg) as runner, lost_processes_reported():
         tracker = MODELS.build(cfg.model.get('student', cfg.model))
         if args.checkpoint.suffix in ('.onnx', '.xml'):
             tracker.track_by(open_network(args.checkpoint, backend=args.backend,
@@ -64,9 +64,7 @@ def main(args) -> int:
             # As whoever uses it: near ties come out otherwise by another rounding.
             fuse_for_inference(tracker)
         sequence_names(build_checked(cfg.test_dataloader.dataset))
-    runner = make_runner(cfg, records)
-    runner.model = runner.wrap_model(None, tracker)
-    with lost_processes_reported():
+        runner.model = runner.wrap_model(None, tracker)
         metrics = runner.test()
     if args.json and runner.rank == 0:
         write_text(args.json, json.dumps(metrics, indent=1))

@@ -21,7 +21,7 @@ def main(args) -> None:
     import torch
 
     import mmct  # noqa: F401  registers all that configs name
-    from mmct.engine.early import training_runner
+    from mmct.engine.early import check_built, check_start, quiet_start
     from mmct.engine.memory import keep_freed_memory
     from mmct.engine.processes import join_training, lost_processes_reported
     from mmct.engine.settings import check_device
@@ -43,8 +43,8 @@ def main(args) -> None:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    runner = training_runner(cfg)
-    with lost_processes_reported():
+    with quiet_start(cfg, check_built) as runner, lost_processes_reported():
+        check_start(runner)
         runner.train()
 
 

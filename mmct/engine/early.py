@@ -1,139 +1,212 @@
-"""What can be wrong with a run is said before MMEngine's Runner writes hundreds of lines and a
-folder, which it does before it builds anything."""
-import copy
+"""What can be wrong with a run is said in a line, before the hundreds of lines that MMEngine's
+Runner logs while it is built, and leaves no folder behind."""
+import inspect
+import io
 import logging
 import os
+import re
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import partial
-from logging.handlers import BufferingHandler
-from typing import Any
+from pathlib import Path
+from traceback import walk_tb
 
+import torch
 from mmengine.config import Config
-from mmengine.evaluator import Evaluator
-from mmengine.logging import MMLogger
-from mmengine.optim import build_optim_wrapper
-from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
+from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
-from mmtrack.registry import DATASETS, HOOKS, MODELS
-from torch.utils.data import Dataset
+from torch import nn
 
 from ..checkpoint import read_checkpoint, starting_weights, weights_in
+from ..datasets import PairDataset
+from ..datasets.transforms import CropPair
 from ..models import ReplacementDistiller
 from .hooks.resumable_checkpoint_hook import ResumableCheckpointHook
 from .hooks.starting import check_resumed
+from .hooks.unwrapped import unwrapped
+
+CLEAR = (ValueError, OSError, ImportError)  # errors that speak for themselves
 
 
-def training_runner(cfg: Config) -> Runner:
-    """MMEngine's Runner for a training, whose data sets are read, and whose network, weights,
-    optimizer, hooks and metrics have been built once, for a try.
+class QuietRunner(Runner):
+    """MMEngine's Runner, which leaves the config of an earlier run alone until it begins."""
+
+    def dump_config(self) -> None:
+        """Nothing yet; :func:`quiet_start` writes it."""
+
+
+class BeginHook(Hook):
+    """Calls a function with the runner when an epoch or a test begins, after all other hooks."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, begin: Callable[[Runner], None]) -> None:
+        self.before_train_epoch = self.before_test_epoch = begin
+
+
+@contextmanager
+def quiet_start(cfg: Config, check: Callable[[Runner], None] = lambda runner: None
+                ) -> Iterator[Runner]:
+    """MMEngine's Runner, whose log is held back until its loop begins. Where it does not come to
+    that, neither lines nor folder are left.
+
+    Args:
+        cfg: of the run.
+        check: is called when all is built, and may raise errors.
 
     Raises:
-        ValueError, OSError: one of them cannot be built, or does not fit.
+        ValueError: MMEngine cannot use the config.
     """
-    with before_runner(cfg) as records:
-        check_network(cfg)
-        check_hooks(cfg)
-        # The Runner takes these: reading annotations may take minutes.
-        datasets = {name: build(f'{name}.dataset', DATASETS.build, cfg[name].dataset)
-                    for name in ('train_dataloader', 'val_dataloader') if cfg.get(name)}
-    runner = make_runner(cfg, records)
-    hand_over(runner._train_dataloader, datasets.get('train_dataloader'))
-    hand_over(runner._val_dataloader, datasets.get('val_dataloader'))
-    return runner
+    lines, work_dir = io.StringIO(), Path(cfg.work_dir)
+    before = {path for path in (work_dir, *work_dir.parents, *work_dir.glob('*')) if path.exists()}
+    held = redirect_stdout(lines)
+
+    def begin(runner: Runner) -> None:
+        if lines.closed:
+            return
+        check(runner)
+        held.__exit__(None, None, None)
+        for handler in runner.logger.handlers:
+            if getattr(handler, 'stream', None) is lines:
+                handler.setStream(sys.stdout)
+        print(lines.getvalue(), end='', flush=True)
+        lines.close()
+        Runner.dump_config(runner)
+
+    held.__enter__()
+    try:
+        runner = QuietRunner.from_cfg(cfg)
+        name_full_disk(runner)
+        runner.register_hook(BeginHook(begin))
+        yield runner
+        begin(runner)  # a training may have been at its end already
+    except BaseException as error:
+        if lines.closed:
+            raise
+        held.__exit__(None, None, None)
+        remove_new(work_dir, before)
+        if isinstance(error, CLEAR) or not isinstance(error, Exception):
+            raise
+        raise ValueError(f'{place(error)} of the config cannot be built: {reason(error)}'
+                         ) from error
 
 
-def check_network(cfg: Config) -> None:
-    """See that the network of a training can be built, and has the weights that it starts from or
-    goes on with.
+def place(error: Exception) -> str:
+    """Which parts of a config MMEngine was building, the outer ones first."""
+    methods = (frame.f_code.co_name for frame, _ in walk_tb(error.__traceback__)
+               if frame.f_code.co_filename == inspect.getfile(Runner))
+    parts = [name.partition('_')[2] for name in methods
+             if name.startswith(('build_', 'register_'))]
+    return ', '.join(dict.fromkeys(parts)) or 'a part'
+
+
+def reason(error: Exception) -> str:
+    """What an error of MMEngine's says; of one for a missing key without the defaults, None."""
+    text = str(error.args[0] if error.args else '').removesuffix('\nNone')
+    return text if ' ' in text else f'{type(error).__name__} {error}'
+
+
+def remove_new(work_dir: Path, before: set[Path]) -> None:
+    """Remove the logs of a run that did not begin, and the folders that were made for them."""
+    for path in set(work_dir.glob('*')) - before:
+        if re.fullmatch(r'\d{8}_\d{6}', path.name):
+            shutil.rmtree(path, ignore_errors=True)
+    for path in (work_dir, *work_dir.parents):
+        if path not in before:
+            with suppress(OSError):
+                path.rmdir()
+
+
+def check_start(runner: Runner) -> None:
+    """See what can be seen of a training before its data are read, which may take minutes: that it
+    has an optimizer, weights to start from, and the metric of its best checkpoint.
 
     Raises:
-        ValueError, OSError: it cannot, or has not.
+        ValueError, OSError: it has not.
     """
-    model = build('model', MODELS.build, cfg.model)
+    cfg, model = runner.cfg, unwrapped(runner.model)
     if not cfg.get('optim_wrapper'):
         raise ValueError('the config has no optim_wrapper, which training needs')
-    kind = (cfg.optim_wrapper.get('optimizer') or {}).get('type')  # MMEngine's error lacks it
-    wrapper = build(f'optim_wrapper with {kind}', build_optim_wrapper, model, cfg.optim_wrapper)
+    try:
+        runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+        if clip := getattr(runner.optim_wrapper, 'clip_grad_kwargs', None):
+            inspect.signature(runner.optim_wrapper.clip_func).bind((), **clip)
+    except (TypeError, KeyError) as error:
+        kind = (cfg.optim_wrapper.get('optimizer') or {}).get('type')  # MMEngine's error lacks it
+        raise ValueError(f'optim_wrapper with {kind} of the config cannot be built: '
+                         f'{reason(error)}') from error
     source = cfg.get('load_from')
     if source and '://' not in source:
         content = read_checkpoint(os.path.expanduser(source))
         if cfg.get('resume'):
-            check_resumed(source, content, model, wrapper)
+            check_resumed(source, content, model, runner.optim_wrapper)
         else:
             starting_weights(model, weights_in(content, source), source)
-    if isinstance(model, ReplacementDistiller):
-        model.build_teacher()
-    model.train()
-
-
-def check_hooks(cfg: Config) -> None:
-    """See that the hooks of a training can be built, and that its metrics have the one by which the
-    best checkpoint is chosen. Hooks of others, which may do something when they are built, are
-    left to the Runner.
-
-    Raises:
-        ValueError: they cannot, or have not.
-    """
-    given = (*(cfg.get('default_hooks') or {}).values(), *(cfg.get('custom_hooks') or ()))
-    hooks = [build('hooks', HOOKS.build, hook) for hook in given if isinstance(hook, dict)
-             and getattr(HOOKS.get(hook.type), '__module__', 'mmct').startswith('mmct')]
     if cfg.get('val_evaluator'):
-        metrics = build('val_evaluator', Evaluator, cfg.val_evaluator).metrics
-        for hook in hooks:
+        runner._val_evaluator = runner.build_evaluator(runner._val_evaluator)
+        for hook in runner.hooks:
             if isinstance(hook, ResumableCheckpointHook):
-                hook.check_save_best(metrics)
+                hook.check_save_best(runner._val_evaluator.metrics)
 
 
-def build(name: str, how: Callable[..., Any], *args: Any) -> Any:
-    """Build a part of a config.
+def check_built(runner: Runner) -> None:
+    """See that the network of a training fits its data and, of a compression, its teacher; and
+    that its learning rate is scheduled by what the loop counts.
 
     Raises:
-        ValueError: MMEngine does not know its type or its arguments; ``name`` is named.
+        ValueError, OSError: it does not.
     """
-    *before, own = args
-    try:
-        return how(*before, copy.deepcopy(own))  # which building changes
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{name} of the config cannot be built: {error.args[0]}') from error
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
+        for schedule in runner.param_schedulers or ():
+            if getattr(schedule, 'by_epoch', False):
+                raise ValueError(f'{type(schedule).__name__} of param_scheduler counts epochs, the '
+                                 'loop of the config iterations; give its numbers in iterations, '
+                                 'with by_epoch=False')
+    model = unwrapped(runner.model)
+    model.train()
+    if isinstance(model, ReplacementDistiller):
+        if model.teacher is None:
+            model.build_teacher()  # as the first iteration would
+        trained, validated = dict(teacher=model.teacher, student=model.student), model.student
+    else:
+        trained, validated = dict(tracker=model), model
+    check_crops('train_dataloader', runner.train_dataloader.dataset, trained)
+    if runner.val_loop is not None:
+        check_crops('val_dataloader', runner.val_dataloader.dataset, dict(tracker=validated))
 
 
-def hand_over(loader: dict | None, dataset: Dataset | None) -> None:
-    """Let a data loader that the Runner will build have a data set that is built already."""
-    if dataset is not None:
-        # The Runner copies what is in the config, and asks a registry for it.
-        loader['dataset'] = dict(type=lambda: dataset)
+def check_crops(loader: str, dataset: object, networks: dict[str, nn.Module]) -> None:
+    """See that the crops of a data set have the sizes that networks take.
+
+    Raises:
+        ValueError: they have not.
+    """
+    crop = next((own for own in dataset.pipeline if isinstance(own, CropPair)), None) \
+        if isinstance(dataset, PairDataset) else None
+    if crop is None:
+        return
+    for name, network in networks.items():
+        sizes = [size for size, *_ in crop.settings]
+        if name == 'student':
+            sizes = crop.student_size or sizes
+        for kind, size in zip(('template', 'search'), sizes):
+            try:
+                network.backbone.check_crops(kind, torch.empty(size, size))
+            except ValueError as error:
+                raise ValueError(f'{loader}, {name}: {error}') from None
 
 
-@contextmanager
-def before_runner(cfg: Config) -> Iterator[list[logging.LogRecord]]:
-    """Build in the scope of a config, and keep what is logged meanwhile for :func:`make_runner`."""
-    logger = MMLogger.get_instance('early')
-    handlers, keep = list(logger.handlers), BufferingHandler(10**6)
-    logger.handlers[:] = [keep]
-    try:
-        with DefaultScope.overwrite_default_scope(cfg.get('default_scope')):
-            yield keep.buffer
-    finally:
-        logger.handlers[:] = handlers
-        MMLogger._instance_dict.pop('early')
-
-
-def make_runner(cfg: Config, records: Iterable[logging.LogRecord]) -> Runner:
-    """MMEngine's Runner, which begins by logging what was kept; where the disk under its logs is
-    full, the error names the file."""
-    runner = Runner.from_cfg(cfg)
+def name_full_disk(runner: Runner) -> None:
+    """Let an error for a full disk under a run's logs name the file."""
     for handler in runner.logger.handlers:
         if isinstance(handler, logging.FileHandler):
             handler.handleError = partial(raise_named, handler)
     for backend in runner.visualizer._vis_backends.values():
         if isinstance(backend, LocalVisBackend):
             backend._dump = partial(dump_named, backend._dump)
-    for record in records:
-        runner.logger.handle(record)
-    return runner
 
 
 def raise_named(handler: logging.FileHandler, record: logging.LogRecord) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from cli import existing_config, run
+from cli import existing_config, one_line, run
 from tiny import save_teacher, tracker
 
 from mmct.checkpoint import save_checkpoint
@@ -157,20 +157,106 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
     (['model.replace_prob=1.5'], 'replace_prob=1.5 must be in (0, 1]'),
     (['custom_hooks.1.init=0'], 'init=0 must be in (0, 1]'),
     (['model.student.backbone.search_size=120'], 'search_size=120 is not a positive multiple'),
-    (['train_dataloader.dataset.pipeline.3.size=[96,112]'],
-     'search crops are (112, 112) pixels, the backbone takes search_size=192'),
+    (['train_dataloader.dataset.pipeline.3.size=[96,112]'], 'train_dataloader, teacher: search '
+     'crops are (112, 112) pixels, the backbone takes search_size=192; make CropPair.size'),
+    (['train_dataloader.dataset.pipeline.3.student_size=[80,192]'], 'train_dataloader, student: '
+     'template crops are (80, 80) pixels, the backbone takes template_size=96'),
+    (['val_dataloader.dataset.pipeline.3.size=[96,112]'], 'val_dataloader, tracker: search '
+     'crops are (112, 112) pixels, the backbone takes search_size=192'),
     (['default_hooks.checkpoint.save_best=pair/iuo'],
      "save_best='pair/iuo' of the checkpoint hook is not one of pair/iou"),
     (['optim_wrapper.optimizer.type=AdamV'], 'optim_wrapper with AdamV of the config cannot be'),
     (['model.student.backbone.typ=1'], 'model of the config cannot be built: '),
-    (['custom_hooks.0.type=SeedHook'], 'hooks of the config cannot be built: SeedHook is not in'),
+    (['model.student.head.loss.focal_weight=0.'], 'model of the config cannot be built: `cfg` or '
+     '`default_args` must contain the key "type", but got {\'focal_weight\': 0.0}'),
+    (['custom_hooks.0.type=SeedHook'], 'custom_hooks, hook of the config cannot be built: SeedHook '
+     'is not in'),
+    (['default_hooks.logger.intervall=3'], "argument 'intervall'"),
     (['train_dataloader.dataset.type=Pairs'],
-     'train_dataloader.dataset of the config cannot be built: Pairs is not in'),
+     'train_loop, dataloader of the config cannot be built: Pairs is not in'),
+    (['train_dataloader.sampler.type=Pairs'],
+     'train_loop, dataloader of the config cannot be built: Pairs is not in'),
+    (['param_scheduler.0.type=Rate'], 'param_scheduler of the config cannot be built: Rate is not'),
+    (['visualizer.type=Pictures'], 'visualizer of the config cannot be built: Pictures is not in'),
+    (['optim_wrapper.clip_grad.norm=1'], 'optim_wrapper with AdamW of the config cannot be built: '
+     "got an unexpected keyword argument 'norm'"),
+    (['custom_hooks.7.init=0'], '--cfg-options does not fit the config: "Index 7 exceeds the'),
+    (['custom_hooks.0=None'], '--cfg-options does not fit the config: '),
 ])
 def test_configs_that_do_not_fit(train, tmp_path, changes, message):
-    # The size of crops is known when the first of them come.
-    early = None if message.startswith('search crops') else tmp_path / 'work'
-    assert message in refused(train(*changes), early)
+    assert message in refused(train(*changes), tmp_path / 'work')
+
+
+ITERATIONS = ("train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=3)\n"
+              "param_scheduler = [dict(type='LinearLR', end=2, by_epoch=False)]\n")
+
+
+@pytest.mark.parametrize(('setting', 'message'), [
+    ("param_scheduler = [dict(type='CosineAnnealingLR', T_max=3)]\n",
+     'CosineAnnealingLR of param_scheduler counts epochs, the loop of the config iterations'),
+    ("custom_hooks = [dict(type='OneStageAtATimeHook')]\n",
+     'epochs_per_stage of OneStageAtATimeHook count epochs, the loop of the config iterations'),
+    ("custom_hooks = [dict(type='EliminationScheduleHook')]\n",
+     'start and end of EliminationScheduleHook count epochs'),
+    ("custom_hooks = [dict(type='ReplacementScheduleHook', mode='constant', final_epochs=1)]\n",
+     'final_epochs=1 of ReplacementScheduleHook needs a loop over epochs'),
+])
+def test_epochs_that_a_loop_over_iterations_has_not(setup, tool, tmp_path, setting, message):
+    config = tmp_path / 'iterations.py'
+    config.write_text(f'_base_ = {str(setup.config)!r}\n{ITERATIONS}{setting}')
+    line = refused(tool('train.py', config, '--work-dir', tmp_path / 'a/work'), tmp_path / 'a')
+    assert message in line
+
+
+def test_a_run_that_does_not_begin_leaves_an_earlier_one_alone(setup, train, tmp_path):
+    earlier = tmp_path / 'work' / setup.config.name
+    earlier.parent.mkdir()
+    earlier.write_text('earlier')
+    (tmp_path / 'work/20260101_000000').mkdir()
+    refused(train('val_dataloader.dataset.pipeline.3.size=[96,112]'))
+    assert earlier.read_text() == 'earlier'
+    assert sorted(path.name for path in earlier.parent.iterdir()) == [
+        '20260101_000000', earlier.name]
+
+
+@pytest.mark.parametrize(('text', 'message'), [
+    ('model = dict(', "SyntaxError: '(' was never closed"),
+    ('_base_ = "none.py"', 'FileNotFoundError: '),
+    ('depth = width', "NameError: name 'width' is not defined"),
+    ("custom_imports = dict(imports=['no_such_layers'])",
+     "ModuleNotFoundError: No module named 'no_such_layers'"),
+])
+def test_configs_that_cannot_be_read(tool, tmp_path, text, message):
+    config = tmp_path / 'mine.py'
+    config.write_text(f'{text}\n')
+    assert refused(tool('train.py', config)).startswith(
+        f'error: config {config} cannot be read: {message}')
+
+
+def test_a_setting_without_a_value(train):
+    done = train('max_epochs')
+    assert done.status == 2
+    assert "error: --cfg-options: expected key=value, got 'max_epochs'" in done.err
+
+
+def test_errors_of_several_lines():
+    for error, line in (
+            (ValueError('a box\n\n  is wrong\n'), 'a box is wrong'), (OSError(), 'OSError'),
+            (ValueError('Caught ValueError in DataLoader worker process 0.\nOriginal Traceback '
+                        '(most recent call last):\n  File "a.py", line 1, in b\n    c()\n'
+                        'ValueError: no pair:\n  none\n'), 'ValueError: no pair: none')):
+        assert one_line(error) == line
+
+
+@pytest.mark.parametrize('where', ['parse', 'main'])
+def test_ctrl_c(where, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        run(interrupt if where == 'parse' else lambda: None, interrupt)
+    assert end.value.code == 130
+    assert capsys.readouterr().err == 'interrupted\n'
 
 
 def test_weights_of_another_network(setup, tool, tmp_path):
