@@ -64,16 +64,18 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int:
     from mmct.evaluation import PUBLISHED, evaluate, evaluate_got10k
     from mmct.formats import dataset_of, read_annotations, read_results
+    from mmct.formats.results import result_files
     from mmct.utils.files import write_text
 
-    annotations = read_annotations(args.annotations)
+    not_annotated = {}
+    annotations = read_annotations(args.annotations, not_annotated)
     unknown = sorted(set(args.sequences or ()) - annotations.keys())
     if unknown:
         raise ValueError(f'{args.annotations} has no sequences {", ".join(unknown)}')
     lengths = {name: len(annotation.boxes) for name, annotation in annotations.items()}
     problems = {}
     results = read_results(args.results, lengths, args.sequences, problems, args.fit)
-    for problem in problems.values():
+    for problem in (*not_annotated.values(), *problems.values()):
         print(f'left out: {problem}', file=sys.stderr)
     if problems and not results:
         raise ValueError('no sequence is left to evaluate')
@@ -98,7 +100,7 @@ def main(args: argparse.Namespace) -> int:
                             for name, own in worst_first]))
     of_set = f' of {dataset}' if dataset in PUBLISHED and args.metric == 'published' else ''
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention{of_set}')
-    return int(bool(problems))
+    return int(bool(problems or result_files(args.results, not_annotated)))
 
 
 def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path) -> None:

@@ -2,8 +2,9 @@
 import os
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'F
 ONE_NUMBER = re.compile(r'\s*[-+.\deE]+[ \t\r]*(\n|$)')
 # Folders of the toolkits beside their boxes: flags, attributes, sentences.
 BESIDE = ('absent', 'att', 'nlp')
+T = TypeVar('T')
 RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
 
@@ -39,7 +41,8 @@ class Annotation(NamedTuple):
     size: tuple[int, int] | None = None
 
 
-def read_annotations(source: Path) -> dict[str, Annotation]:
+def read_annotations(source: Path, problems: dict[str, str] | None = None
+                     ) -> dict[str, Annotation]:
     """Read the annotations of all sequences, by name, in the order of the names.
 
     Args:
@@ -49,13 +52,32 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
             toolkit's (``annos/NAME.txt``, ``annos/absent/NAME.txt``, ``annos/att/NAME.txt``), or a
             .tar or .zip of the last; or of your own data (NAME.txt beside the frames). Results of a
             tracker are accepted, too; scores and times beside their boxes are ignored.
+        problems: takes the sequences whose files cannot be understood, with the reason; None to
+            warn of them.
 
     Raises:
         FileNotFoundError: there is nothing, or no annotation in it.
-        ValueError: a file cannot be understood, or two sequences are called alike; they are named.
+        ValueError: no file can be understood, or two sequences are called alike; they are named.
     """
+    bad = {} if problems is None else problems
+    annotations = _annotations(source, bad)
+    if not annotations:
+        raise ValueError(next(iter(bad.values())))
+    if bad and problems is None:
+        warnings.warn(f'{len(bad)} of {len(annotations) + len(bad)} annotations are left out: '
+                      f'{next(iter(bad.values()))}', stacklevel=2)
+    return annotations
+
+
+def _annotations(source: Path, problems: dict[str, str]) -> dict[str, Annotation]:
     if not source.is_dir():
-        return toolkit_annotations(read_texts(source), source)
+        texts = read_texts(source)
+        inside = next((path for path in texts if GROUND_TRUTH.fullmatch(PurePosixPath(path).name)),
+                      None)
+        if inside:
+            raise ValueError(f'{source} has folders of sequences, such as '
+                             f'{PurePosixPath(inside).parent}; unpack it, and give the folder')
+        return toolkit_annotations(texts, source, problems)
     beside_frames = {item.stem for item in own_items(source)}
     files = [source / name for name in names_in(source) if name.endswith('.txt')]
     if any(file.stem in beside_frames for file in files):
@@ -65,7 +87,7 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
         within = [sequence for sequence in own(source) if '/' in sequence.annotation]
         texts |= {f'{sequence.name}.txt': read_text(source / sequence.annotation)
                   for sequence in within}
-        return toolkit_annotations(texts, source)
+        return toolkit_annotations(texts, source, problems)
     ground_truth = [file for file in text_files(source) if GROUND_TRUTH.fullmatch(file.name)]
     if ground_truth:
         places = {}
@@ -74,8 +96,20 @@ def read_annotations(source: Path) -> dict[str, Annotation]:
             other = places.setdefault(name, file)
             if other != file:
                 raise called_alike(source, name, other.parent, file.parent)
-        return {name: folder_annotation(file) for name, file in places.items()}
-    return toolkit_annotations(read_texts(source), source)
+        return _those_that_can_be_read(places, folder_annotation, problems)
+    return toolkit_annotations(read_texts(source), source, problems)
+
+
+def _those_that_can_be_read(places: dict[str, T], read: Callable[[T], Annotation],
+                            problems: dict[str, str]) -> dict[str, Annotation]:
+    """What ``read`` gives for each sequence; ``problems`` takes the others."""
+    found = {}
+    for name, place in places.items():
+        try:
+            found[name] = read(place)
+        except ValueError as error:
+            problems[name] = str(error)
+    return found
 
 
 def called_alike(source: Path, name: str, *places: object) -> ValueError:
@@ -106,7 +140,8 @@ def read_texts(source: Path) -> dict[str, str]:
     if not source.is_file():
         raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '
                                 'archive of it')
-    return dict(texts_of_archive(source))
+    # Some programs write Windows' paths.
+    return {path.replace('\\', '/'): text for path, text in texts_of_archive(source)}
 
 
 def text_files(folder: Path) -> list[Path]:
@@ -153,18 +188,20 @@ def folder_annotation(path: Path) -> Annotation:
     return Annotation(boxes, absent, size=size and (int(size[1]), int(size[2])))
 
 
-def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annotation]:
+def toolkit_annotations(texts: dict[str, str], source: Path,
+                        problems: dict[str, str] | None = None) -> dict[str, Annotation]:
     """Annotations of all sequences in the toolkit's layout, in the order of the names.
 
     Args:
         texts: {path within ``source``: content}. Of files with the same name, such as boxes and
             what somebody put into a folder beside them, the one nearest to the top counts.
         source: folder or archive, for messages.
+        problems: takes the sequences whose files cannot be understood, with the reason; None to
+            raise the first.
 
     Raises:
         FileNotFoundError: there are no boxes.
-        ValueError: a file cannot be understood, or two at the same depth are called alike; they
-            are named.
+        ValueError: see above, or two files at the same depth are called alike; they are named.
     """
     kinds = {kind: {} for kind in ('boxes', *BESIDE)}
     found = {}
@@ -184,8 +221,9 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
     if not names:
         raise FileNotFoundError(f'{source} has no annotations: neither NAME/groundtruth.txt nor '
                                 'NAME.txt')
-    annotations, unknown = {}, []
-    for name in names:
+    unknown = []
+
+    def read(name: str) -> Annotation:
         where = f'{source}: {name}.txt'
         boxes = finite(parse_boxes(boxes_by_name[name], where), where)
         absent, codes = np.zeros(len(boxes), bool), frozenset()
@@ -197,7 +235,12 @@ def toolkit_annotations(texts: dict[str, str], source: Path) -> dict[str, Annota
                 codes = frozenset(code for code, own in zip(ATTRIBUTES, holds) if own)
             except ValueError as error:
                 unknown.append(error)
-        annotations[name] = Annotation(boxes, absent, codes)
+        return Annotation(boxes, absent, codes)
+
+    bad = {} if problems is None else problems
+    annotations = _those_that_can_be_read({name: name for name in names}, read, bad)
+    if bad and problems is None:
+        raise ValueError(next(iter(bad.values())))
     if unknown:
         warnings.warn(f"attributes of {len(unknown)} sequences are left out, for they are not "
                       f"LaSOT's: {unknown[0]}", stacklevel=2)

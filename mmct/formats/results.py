@@ -187,13 +187,23 @@ def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
 
 
 def _box_files(folder: Path) -> dict[str, str]:
-    """{what a sequence is called there: file of its boxes}, in the order of the names."""
+    """{what a sequence is called there: file of its boxes}, in the order of the names.
+
+    Raises:
+        ValueError: a sequence has files in both layouts; they are named.
+    """
     files = {}
     for name in sorted(names_in(folder)):
-        if name.endswith('.txt'):
-            files.setdefault(name.removesuffix('.txt'), name)
-        elif (folder / name / f'{name}_001.txt').is_file():
-            files[name] = f'{name}/{name}_001.txt'
+        if name.lower().endswith('.txt'):
+            called, file = name[:-len('.txt')], name
+        else:
+            called, file = name, f'{name}/{name}_001.txt'
+            if not (folder / file).is_file():
+                continue
+        if called in files:
+            raise ValueError(f'{folder} has the boxes of {called} twice, in {files[called]} and '
+                             f'{file}; remove one')
+        files[called] = file
     return files
 
 

@@ -15,7 +15,8 @@ from ..utils.checks import check_numbers
 from ..utils.files import LITTER
 
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg')
+VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.3gp', '.flv',
+          '.m2ts', '.mts', '.ogv', '.ts', '.wmv')
 TRIES = 8  # to come near a frame by an index that lies
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
 

@@ -2,6 +2,7 @@
 import csv
 import json
 import math
+import re
 import subprocess
 import sys
 import tarfile
@@ -452,6 +453,54 @@ def test_a_sequence_may_be_named_like_what_lies_beside_boxes(tmp_path):
                        ('b', boxes), ('b_time', '0.01\n0.02\n'), ('b_score', boxes)):
         (tmp_path / f'{name}.txt').write_text(text)
     assert sorted(read_annotations(tmp_path)) == ['a', 'a_time', 'b', 'b_score']
+
+
+@pytest.mark.parametrize(('path', 'text', 'said'), [
+    ('b.txt', '1,2,3,4\n1,2,3\n', "b.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,3'"),
+    ('absent/b.txt', '0\n0\n0\n', 'absent/b.txt: expected 2 flags 0 to 1, got 3 values'),
+    ('README.txt', 'boxes\n', 'README.txt: expected four numbers x,y,w,h a line; line 1 is '),
+    ('b/groundtruth.txt', '', 'groundtruth.txt: expected a line x,y,w,h for each frame'),
+    ('b/out_of_view.txt', '0,0,0\n', 'out_of_view.txt: expected 2 flags 0 to 1, got 3 values'),
+])
+def test_a_bad_annotation_refuses_no_other(tmp_path, path, text, said):
+    folders = path.startswith('b/')
+    for name in 'ab':
+        file = tmp_path / 'annos' / (f'{name}/groundtruth.txt' if folders else f'{name}.txt')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('10,20,30,40\n' * 2)
+        (tmp_path / f'{name}.txt').write_text('10,20,30,40\n' * 2)
+    (tmp_path / 'annos' / path).parent.mkdir(exist_ok=True)
+    (tmp_path / 'annos' / path).write_text(text)
+    problems = {}
+    others = ['a', 'b'] if path == 'README.txt' else ['a']
+    assert list(read_annotations(tmp_path / 'annos', problems)) == others
+    assert said in ''.join(problems.values())
+    with pytest.warns(UserWarning, match='1 of . annotations are left out: .*' + re.escape(said)):
+        assert list(read_annotations(tmp_path / 'annos')) == others
+    done = run_tool('evaluate.py', tmp_path, '--annotations', tmp_path / 'annos')
+    assert said in done.err
+    assert f'all {len(others)} sequences' in done.out
+    assert done.status == (path != 'README.txt')
+
+
+def test_boxes_in_both_layouts(tmp_path):
+    (tmp_path / 'a').mkdir()
+    for file in ('a.txt', 'a/a_001.txt'):
+        (tmp_path / file).write_text('1,2,3,4\n' * 3)
+    with pytest.raises(ValueError, match='has the boxes of a twice, in a/a_001.txt and a.txt; '):
+        read_results(tmp_path, {'a': 3})
+    (tmp_path / 'a/a_001.txt').unlink()
+    (tmp_path / 'a.txt').rename(tmp_path / 'a.TXT')
+    assert list(read_results(tmp_path, {'a': 3})) == ['a']
+
+
+def test_archives_as_other_programs_pack_them(tmp_path):
+    for name, path in (('windows', 'annos\\bus-2.txt'), ('folders', 'bus/bus-2/groundtruth.txt')):
+        with zipfile.ZipFile(tmp_path / f'{name}.zip', 'w') as archive:
+            archive.writestr(path, '10,20,30,40\n')
+    assert list(read_annotations(tmp_path / 'windows.zip')) == ['bus-2']
+    with pytest.raises(ValueError, match='has folders of sequences, such as bus/bus-2; unpack it'):
+        read_annotations(tmp_path / 'folders.zip')
 
 
 def test_what_lies_beside_annotations(tmp_path):

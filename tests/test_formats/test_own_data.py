@@ -89,6 +89,7 @@ def test_any_frame_of_a_video(files, name):
 
 @pytest.mark.parametrize(('path', 'expected'), [
     ('a/b.mp4#12', ('a/b.mp4', 12)), ('a#1/b.MOV#0', ('a#1/b.MOV', 0)), ('a/b.jpg', None),
+    ('b.3gp#1', ('b.3gp', 1)), ('b.ts#1', ('b.ts', 1)), ('b.wmv#1', ('b.wmv', 1)),
     ('a.mp4#1/b.jpg', None), ('a/b.mp4', None)])
 def test_names_of_frames(path, expected):
     assert frame_of_video(path) == expected
