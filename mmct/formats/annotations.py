@@ -140,8 +140,7 @@ def read_texts(source: Path) -> dict[str, str]:
     if not source.is_file():
         raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '
                                 'archive of it')
-    # Some programs write Windows' paths.
-    return {path.replace('\\', '/'): text for path, text in texts_of_archive(source)}
+    return dict(texts_of_archive(source))
 
 
 def text_files(folder: Path) -> list[Path]:
