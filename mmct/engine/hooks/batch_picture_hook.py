@@ -7,7 +7,7 @@ from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
 from ...visualization.batch_picture import Answer, draw_pairs
-from .undisturbed import predict_pairs, undisturbed, views
+from .undisturbed import undisturbed, views
 from .unwrapped import unwrapped
 
 
@@ -42,7 +42,7 @@ class BatchPictureHook(Hook):
             answers = {}
             for name, tracker, clip in (('teacher', model.teacher, theirs),
                                         ('student', model.student, own)):
-                prediction = predict_pairs(tracker, clip)
+                prediction = list(tracker.predictions(clip))[-1]
                 boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * size
                 scores = prediction.score_map
                 answers[name] = Answer(boxes.cpu().numpy(),

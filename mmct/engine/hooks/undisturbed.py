@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from ...models import ReplacementDistiller
-from ...models.structures import Clip, Prediction
-from ...models.trackers.base import OneStreamTracker
+from ...models.structures import Clip
 
 
 @contextmanager
@@ -42,8 +41,3 @@ def views(model: ReplacementDistiller, data_batch: dict,
         model.build_teacher()
     own = 'student_' if 'student_search_img' in data['inputs'] else ''
     return model.student.unpack(**data, view=own), model.teacher.unpack(**data)
-
-
-def predict_pairs(tracker: OneStreamTracker, clip: Clip) -> Prediction:
-    """What a tracker finds in the last search frame of a clip."""
-    return list(tracker.predictions(clip))[-1]

@@ -188,8 +188,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
         """Boxes, for one frame of a sequence or for a batch of training-like clips.
 
         Returns:
-            the data samples with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of the
-            frame (of the last search crop for clips) and, for frames, ``scores`` (1,).
+            the data samples with ``pred_track_instances``: for frames ``bboxes`` (1, 4) xyxy in
+            pixels of the frame and ``scores`` (1,), for clips ``bboxes`` (S, 4) xyxy in pixels of
+            each search crop.
         """
         if 'search_img' in inputs:
             return self._predict_clips(inputs, data_samples)
@@ -209,10 +210,11 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return [sample]
 
     def _predict_clips(self, inputs: dict, data_samples: list) -> list:
-        prediction = list(self.predictions(self.unpack(inputs, data_samples)))[-1]
-        boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * self.backbone.search_size
-        for sample, box in zip(data_samples, boxes):
-            sample.pred_track_instances = InstanceData(bboxes=box[None])
+        frames = self.predictions(self.unpack(inputs, data_samples))
+        boxes = torch.stack([prediction.boxes for prediction in frames], dim=1)
+        boxes = bbox_cxcywh_to_xyxy(boxes) * self.backbone.search_size
+        for sample, own in zip(data_samples, boxes):
+            sample.pred_track_instances = InstanceData(bboxes=own)
         return data_samples
 
     def _track_sample(self, frames: Tensor,
