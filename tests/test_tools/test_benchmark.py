@@ -51,6 +51,7 @@ def test_rows_of_one_run(tmp_path):
         assert row['update_10_90_ms'][0] <= row['update_ms'] <= row['update_10_90_ms'][1]
         assert row['fps'] == pytest.approx(1e3 / row['update_ms'])
         assert row['macs'] > 3e7
+        assert row['first_frame_ms'] > 0
         assert row['peak_memory_mb'] > 0.5
         assert row['many_ms'].keys() == {'1', '3'}
         assert min(row['many_ms'].values()) > 0
@@ -59,7 +60,8 @@ def test_rows_of_one_run(tmp_path):
     assert len(re.findall(r'\| (?:teacher|student) ', done.out)) == 4
     assert all(name in done.out for name in ('to published', '3 targets/s', 'video FPS'))
     # Each is there before the table.
-    assert len(re.findall('(?m)^ct_ostrack_tiny_4l: (?:teacher|student), ', done.out)) == 4
+    assert re.findall('(?m)^ct_ostrack_tiny_4l: (?:teacher|student), .*FPS \\[(.) of 4 rows in',
+                      done.out) == list('1234')
     assert '1 threads\ntracking: medians of 5 steps, frames of 1280x720' in done.out
     assert content['failed'] == {}
 
@@ -229,9 +231,9 @@ def test_training_rows(tmp_path):
                        '--threads', 1, '--json', out)
     assert done.status == 0, done.err
     rows = {(row['name'], row['prob']): row for row in json.loads(out.read_text())['rows']}
-    assert len(rows) == 6 * 3
+    assert len(rows) == 4 * 3 + 2
+    alone = rows['student alone', None]
     for prob in (0.5, 0.75, 1.):
-        alone = rows['student alone', prob]
         assert rows['mmct', prob]['macs'] == rows['published', prob]['macs'] > alone['macs']
     assert rows['published', 1.]['peak_memory_mb'] > 2 * 4 * 0.85e6 / 2**20  # two teachers
     assert 'of demand' in done.out

@@ -28,7 +28,7 @@ from .full_form import FullForm
 from .machine import PeakMemory
 from .peers import OPENCV, ORIGINAL, Peer
 from .published_step import PublishedStep
-from .speed import step_times
+from .speed import first_frame_time, step_times
 
 FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
 # (backend, precision, file or None for PyTorch)
@@ -146,6 +146,7 @@ class Row:
         encode_macs: of the templates, once a target or update; 0 if every frame has them.
         crop, network, decode, update: median milliseconds of the parts of a step, and the whole.
         spread: 10 to 90 % range of the whole.
+        first: median milliseconds of the first frame, in which a target is taken.
         memory: megabytes at the most.
         video: milliseconds a frame with reading the video, or None.
         many: {number of targets: median milliseconds of a step that follows them all}, if it
@@ -160,6 +161,7 @@ class Row:
     decode: float
     update: float
     spread: tuple[float, float]
+    first: float
     memory: float | None
     video: float | None
     many: dict[int, float]
@@ -176,8 +178,8 @@ class Row:
                     precision=own.precision, macs=self.macs, encode_macs=self.encode_macs,
                     parameters=self.parameters, crop_ms=self.crop, network_ms=self.network,
                     decode_ms=self.decode, update_ms=self.update, update_10_90_ms=self.spread,
-                    fps=1e3 / self.update, peak_memory_mb=self.memory, video_ms=self.video,
-                    many_ms=self.many)
+                    first_frame_ms=self.first, fps=1e3 / self.update,
+                    peak_memory_mb=self.memory, video_ms=self.video, many_ms=self.many)
 
 
 def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
@@ -255,7 +257,8 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
         for count in targets:
             many[count] = 1e3 * float(np.median(times_of_many(tracker, frames, count, steps)))
     yield Row(contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
-              float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()), peak,
+              float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),
+              1e3 * first_frame_time(tracker, frames[0], BOX), peak,
               video and frame_time(tracker, video, box), many)
 
 
