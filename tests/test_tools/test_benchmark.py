@@ -12,7 +12,7 @@ import torch
 from benchmarks.full_form import FullForm
 from benchmarks.machine import RowError, Worker
 from benchmarks.published_step import PublishedStep
-from benchmarks.tracking import measure, prepare
+from benchmarks.tracking import kind, measure, prepare
 from benchmarks.training import CONTESTANTS, Step, noise, patterns
 from commands import ROOT, run_process, run_tool
 from mmengine.config import Config
@@ -64,6 +64,17 @@ def test_rows_of_one_run(tmp_path):
                       done.out) == list('1234')
     assert '1 threads\ntracking: medians of 5 steps, frames of 1280x720' in done.out
     assert content['failed'] == {}
+
+
+def test_the_rest_of_an_int8_file_in_bf16(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr('benchmarks.tracking.open_network',
+                        lambda path, **options: opened.append((path.name, options['precision'])))
+    kinds = [kind(f'openvino:{name}') for name in ('fp32', 'bf16', 'int8', 'int8+bf16')]
+    for one in prepare(Config({'model': tracker()}), 'small', None, tmp_path, kinds):
+        one.open(1)
+    assert opened == [('small.tracker.fp32.xml', None), ('small.tracker.fp32.xml', 'bf16'),
+                      ('small.tracker.int8.xml', None), ('small.tracker.int8.xml', 'bf16')]
 
 
 def test_unknown_rows_and_configs(tmp_path):

@@ -39,11 +39,12 @@ KINDS = {
     ('compile', 'fp16'): None, (GRAPHS, 'fp32'): None, (GRAPHS, 'bf16'): None,
     (GRAPHS, 'fp16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
     ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
-    ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
+    ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml',
+    ('openvino', 'int8+bf16'): 'int8.xml'}
 # The full form comes by itself if it does much more. Compiling takes minutes on a processor.
 DEFAULT = tuple(map(tuple, (name.split(':') for name in (
     'published:fp32', 'torch:fp32', 'torch:bf16', 'onnxruntime:fp32', 'onnxruntime:int8',
-    'openvino:fp32', 'openvino:bf16', 'openvino:int8'))))
+    'openvino:fp32', 'openvino:bf16', 'openvino:int8', 'openvino:int8+bf16'))))
 DEFAULT_GPU = tuple(map(tuple, (name.split(':') for name in (
     'published:fp32', 'torch:fp32', 'torch:bf16', 'torch:fp16', 'graphs:fp16', 'compile:fp16'))))
 VIDEO_FRAMES = 200  # of a video, at the most
@@ -118,7 +119,7 @@ class Contestant:
         """Load the network."""
         torch.set_num_threads(threads)
         if self.exported:
-            precision = self.precision if self.precision == 'bf16' else None
+            precision = 'bf16' if self.precision.endswith('bf16') else None
             return open_network(self.exported, backend=self.backend, precision=precision,
                                 threads=threads)
         tracker = self.build()
