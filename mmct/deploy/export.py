@@ -96,29 +96,26 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     # Two, so that tracing does not take the size of the batch for one that never changes.
     own = noise(info, 2)
     templates, boxes, crops, memories = (torch.from_numpy(np.stack(parts)) for parts in zip(*own))
-    encode = EncodeGraph(tracker)
-    names = encode.names(templates, boxes)
+    encode = EncodeNetwork(tracker)
     encoded = encode(templates, boxes)
     any_number = {}
     if len(template_counts(info)) > 1:
         fewer = encode(templates[:, 1:], boxes[:, 1:])
         any_number = dict(templates=[1], boxes=[1]) | {
-            name: [axis for axis, pair in enumerate(zip(own.shape, other.shape))
-                   if pair[0] != pair[1]] for name, own, other in zip(names, encoded, fewer)}
+            name: [axis for axis, size in enumerate(value.shape) if size != fewer[name].size(axis)]
+            for name, value in encoded.items()}
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source, any_number, opset)
+    to_onnx(EncodeGraph(tracker), dict(templates=templates, boxes=boxes), list(encoded), source,
+            any_number, opset)
     finish(source, target, None)
 
-    inputs = [*encoded, crops]
-    input_names = [*names, 'search']
+    inputs = dict(encoded, search=crops)
     if info.memory[0]:
-        inputs.append(memories[:, 0])
-        input_names.append('memory')
+        inputs['memory'] = memories[:, 0]
     source = path.with_suffix('.onnx')
-    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source,
-            any_number, opset)
+    to_onnx(StepGraph(tracker, list(encoded)), inputs, info.output_names, source, any_number, opset)
     calibration = []
     if info.precision == 'int8':
         for sample in samples:
@@ -138,19 +135,12 @@ def template_counts(info: NetworkInfo) -> list[int]:
 class EncodeGraph(EncodeNetwork):
     """With its outputs in a row, as ONNX's exporter wants them."""
 
-    def names(self, templates: Tensor, boxes: Tensor) -> list[str]:
-        return list(super().forward(templates, boxes))
-
     def forward(self, templates: Tensor, boxes: Tensor) -> tuple[Tensor, ...]:
         return tuple(super().forward(templates, boxes).values())
 
 
 class StepGraph(StepNetwork):
-    """With its inputs and outputs in a row.
-
-    Args:
-        names: of the encoded templates, which come first.
-    """
+    """With its inputs, of which those by ``names`` are encoded templates, and outputs in a row."""
 
     def __init__(self, tracker: OneStreamTracker, names: Sequence[str]) -> None:
         super().__init__(tracker)
@@ -170,8 +160,8 @@ def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray
     return [none if sample.memory is None else sample.memory for sample in samples]
 
 
-def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
-            path: Path, any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
+def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path,
+            any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
     """Write a graph whose sizes are fixed, but for the batch and axes by name of inputs and
     outputs, which depend on the number of templates."""
     require('onnx')
@@ -180,11 +170,11 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
         warnings.simplefilter('ignore')
         # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
-            network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
-            opset_version=opset, dynamo=False,
+            network.eval(), tuple(inputs.values()), str(path), input_names=list(inputs),
+            output_names=list(outputs), opset_version=opset, dynamo=False,
             dynamic_axes={name: {0: 'batch', **{
                 axis: f'{name}_{axis}' for axis in any_number.get(name, ())}}
-                for name in (*names, *outputs)})
+                for name in (*inputs, *outputs)})
 
 
 def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
@@ -228,13 +218,10 @@ def eliminates(tracker: OneStreamTracker) -> bool:
 
 def check(network: Network, reference: Network, samples: Sequence[Sample],
           share: float = 1.) -> dict[str, float]:
-    """See that a network does what another does, in a share of what its outputs hold.
-
-    Returns:
-        see :class:`Written`.
+    """The agreement of a network with another one, see :class:`Written`.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it does not do what that one does, in a share of what its outputs hold.
     """
     info = network.info
     if info.precision == 'int8':

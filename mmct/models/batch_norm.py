@@ -15,10 +15,8 @@ def neutralize(norm: nn.BatchNorm2d) -> None:
 
 
 def check_statistics(model: nn.Module) -> None:
-    """See that no batch norm of a network to be trained is a neutral one.
-
-    Raises:
-        ValueError: one is.
+    """Raises:
+        ValueError: a batch norm of a network to be trained is a neutral one.
     """
     for name, norm in model.named_modules():
         if (isinstance(norm, nn.BatchNorm2d) and not norm.running_mean.any()

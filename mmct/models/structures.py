@@ -43,10 +43,8 @@ class Prediction:
 
     @cached_property
     def boxes(self) -> Tensor:
-        """(B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient.
-
-        Decoded when asked for: a step of the tracking loop never does, it applies a window first.
-        """
+        """(B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient. No step of tracking asks
+        for them: it applies a window first."""
         return self.decode(self.outputs)
 
     @property

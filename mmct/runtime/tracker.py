@@ -19,16 +19,12 @@ class Tracker:
 
     Args:
         model: an exported file; the config of a tracker or a compression, with ``checkpoint``; or a
-            loaded network (of :func:`open_network`, or ``network`` of another tracker), which
-            several trackers may share.
+            loaded network (of :func:`open_network`, or another tracker's ``network``).
         checkpoint: weights for a config.
         backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; if None, by the kind of file.
         precision: of the arithmetic: 'fp32', 'bf16' (OpenVINO, PyTorch) or 'fp16' (PyTorch); the
             file's own if None.
         threads: of the backend; its own choice if None.
-
-    Attributes:
-        box: x, y, w, h in pixels of the last frame; a copy, which is the caller's.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -51,6 +47,7 @@ class Tracker:
 
     @property
     def box(self) -> list[float]:
+        """x, y, w, h in pixels of the last frame; a copy, which is the caller's."""
         return list(self._box)
 
     @box.setter
@@ -82,13 +79,12 @@ class Tracker:
         """Follow the target into the next frame; with any error, it stays where it was.
 
         Args:
-            frame: (H, W, 3) uint8 BGR. Where it is of another size than the last, the target is
-                looked for at the same pixels, or the nearest that there are.
+            frame: (H, W, 3) uint8 BGR, of any size.
             on_part: called after the crop and after the network, for whoever times them.
 
         Returns:
             x, y, w, h in pixels of the frame, and the network's score in [0, 1] at the place of
-            that box, before the window unless ``info.windowed_score`` says otherwise.
+            that box, or as ``info.score`` has it.
 
         Raises:
             ValueError: there is no target yet, the frame is none, or the network gave no finite

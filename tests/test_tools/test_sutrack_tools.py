@@ -268,7 +268,7 @@ def test_a_file_holds_the_settings_it_was_exported_with(files, student, tmp_path
     file = tmp_path / 'student.onnx'
     export_tracker(load_tracker(files.config, student), file)
     info = Tracker(file).network.info
-    assert (info.stretched_boxes, info.windowed_score, info.head) == (True, True, 'center')
+    assert (info.stretched_boxes, info.score, info.head) == (True, 'windowed', 'center')
     line = refuse('test.py', file, changes=['model.student.test_cfg.templates.interval=9'])
     own, others = (f'RecentConfident(copies=2, interval={interval}, threshold=0.0)'
                    for interval in (INTERVAL, 9))

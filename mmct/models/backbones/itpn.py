@@ -19,24 +19,14 @@ class FastITPN(ViT):
     """A search crop and templates through convolutional stages, each by itself, then together
     through attention layers, with a class token in front and a text token behind.
 
-    A *stageable* backbone, see ``docs/add_teacher.md``: ``encode``, ``join`` -> each of ``layers``
-    -> ``finalize``. All before the first of ``layers`` is embedding.
-
     The text token comes from a constant feature: SUTrack tracks without language by encoding an
-    empty text, see ``trackers/sutrack_names.py``.
+    empty text, see ``trackers/sutrack_names.py``. Drop path grows through blocks and layers.
 
     Args:
-        embed_dims: C, a multiple of 4.
-        depth: number of attention layers.
-        num_heads: attention heads of a layer.
-        mlp_ratio: hidden width of an attention layer's MLP over C.
+        embed_dims, depth, …: as of :class:`ViT`; C is a multiple of 4.
         coarse_depths: number of convolutional blocks at strides 4 and 8.
         coarse_mlp_ratio: hidden width of theirs over their channels, C/4 and C/2.
         text_dims: length of the text feature.
-        template_size: side of a template crop in pixels, a multiple of 16.
-        search_size: side of the search crop in pixels, likewise.
-        drop_path_rate: stochastic depth of the last layer, growing linearly from 0 through
-            convolutional blocks and layers.
 
     Attributes:
         groups: of one template; there may be more.
@@ -89,7 +79,7 @@ class FastITPN(ViT):
         init_as_mae(self.layers)
 
     def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
-        """Of each attention layer, behind those of the convolutional blocks."""
+        """Of each attention layer, behind those of the blocks."""
         count = sum(self.coarse_depths)
         return super().drop_path_rates(rate, count + depth)[count:]
 
@@ -145,10 +135,6 @@ class FastITPN(ViT):
         x = torch.cat([ends[0], found + self.search_token, templates, ends[1]], dim=1)
         # A plain number also while a graph is traced.
         return Tokens(x, self.groups_of(int(templates.size(1)) // self.template_grid**2))
-
-    def finalize(self, tokens: Tokens) -> Tokens:
-        """The last LayerNorm."""
-        return tokens.with_x(self.norm(tokens.x))
 
     def _coarse_tokens(self, images: Tensor) -> Tensor:
         """(N, 3, S, S) normalised RGB -> (N, (S/16)², C), row-major."""

@@ -13,22 +13,15 @@ EDGES = ('left', 'right', 'top', 'bottom')
 class MixViT(ViT):
     """Templates, a search crop and a prediction token for each edge of the box, through one ViT.
 
-    A *stageable* backbone, see ``docs/add_teacher.md``. Template tokens attend to template tokens
-    only, all others to all (section 3.1). There are therefore two forms, equal within rounding:
-    :meth:`embed`, then each of ``layers`` with all tokens; or :meth:`encode`, which runs the layers
-    once for the templates and keeps their keys and values, then :meth:`follow` for each frame.
+    Template tokens attend to template tokens only, all others to all (section 3.1). There are
+    therefore two forms, equal within rounding: :meth:`embed`, then each of ``layers`` with all
+    tokens; or :meth:`encode`, which runs the layers once for the templates and keeps their keys and
+    values, then :meth:`follow` for each frame.
 
     The position tables are sines. They are never trained, but loaded from files.
 
     Args:
-        embed_dims: C, a multiple of 4.
-        depth: number of layers.
-        num_heads: attention heads of a layer.
-        mlp_ratio: hidden width of a layer's MLP over C.
-        template_size: side of a template crop in pixels, a multiple of ``patch_size``.
-        search_size: side of the search crop in pixels, likewise.
-        patch_size: side of a token in pixels.
-        drop_path_rate: stochastic depth of the last layer, growing linearly from 0.
+        embed_dims, depth, …: as of :class:`ViT`; C is a multiple of 4.
 
     Attributes:
         groups: of a training clip, which has two templates; more may come at test.

@@ -29,9 +29,7 @@ def draw_gates(num_stages: int, prob: float, rng: np.random.Generator,
     """Which stages are the student's in this iteration (CompressTracker, section 3.3).
 
     Args:
-        num_stages: number of stages.
         prob: p, probability in (0, 1] that a stage is the student's.
-        rng: source of randomness.
         low_prob: what p < 0.5 means: 'at_least_one', as for any p, or 'exactly_one', as in the
             published code.
     """
@@ -52,17 +50,15 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     Prediction is the student's alone: the teacher is built when training starts, never earlier,
     and is no part of the checkpoints.
 
-    Teacher and student are trackers of one kind (see ``OneStreamTracker``), the student's backbone
-    is also a ``StageDivision``. It may be of another width than the teacher's, and see its own
-    crops of the same boxes: ``Bridge`` is between them.
+    Both are trackers of one kind (``OneStreamTracker``). The student's backbone, a
+    ``StageDivision``, may be of another width, and see its own crops: see ``Bridge``.
 
     Args:
-        teacher: config of the teacher, such as an ``OSTrack``; its backbone's ``embed_dims`` must
-            be there if it is not the student's.
+        teacher: config of the teacher; its backbone's ``embed_dims`` must be there if it is not
+            the student's.
         student: config of the student, such as an ``OSTrack`` with a ``StageDividedViT``.
         teacher_checkpoint: file with the teacher's weights, released or converted.
-        guidance_loss: config of the prediction guidance, None for none.
-        mimic_loss: config of the stage-wise mimicking, None for none.
+        guidance_loss, mimic_loss: configs, None for none.
         replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
             student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
@@ -104,13 +100,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
         self.set_replace_prob(replace_prob)
-        self.low_prob = low_prob
         check_number('seed', seed, '[0, inf)', whole=True)
-        self.head_init = head_init
-        self.shared_gates = shared_gates
-        self.seed = seed
+        self.low_prob, self.seed, self.shared_gates = low_prob, seed, shared_gates
+        self.head_init, self.teacher_bf16 = head_init, teacher_bf16
         self.frozen = freeze(self.student, frozen)
-        self.teacher_bf16 = teacher_bf16
         # Set by a hook that decides the gates itself.
         self.fixed_gates = None
         self._teacher_cfg = teacher
@@ -195,8 +188,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         """Losses of a clip for a gate pattern, True = student stage, summed over its frames.
 
         Args:
-            clip: as the student sees it.
-            teacher_clip: the same frames as the teacher sees them.
+            clip, teacher_clip: the same frames as each sees them.
 
         Returns:
             losses, named ``loss…``, and scalars that MMEngine logs without adding them up: mean
@@ -251,7 +243,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 tokens = self.bridge.as_student(tokens, i)
             elif at_student and not student_runs:
                 tokens = self.bridge.as_teacher(tokens, i)
-            layers = self.student_stage(i) if student_runs else self.teacher_stage(i)
+            layers = self.student.backbone.stage(i) if student_runs else self.teacher_stage(i)
             tokens = run_layers(layers, tokens)
             stages.append(tokens)
             at_student = student_runs
@@ -280,10 +272,6 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             prediction = self.teacher.read_out(tokens)
             prediction.boxes  # noqa: B018  decoded here, without gradient
             return stages, prediction
-
-    def student_stage(self, stage: int) -> Sequence[nn.Module]:
-        """Layers of one of the student's stages."""
-        return self.student.backbone.stage(stage)
 
     def teacher_stage(self, stage: int) -> list[nn.Module]:
         """Layers of one of the teacher's stages."""

@@ -1,4 +1,4 @@
-"""SUTrack's head (arXiv 2412.19138): OSTrack's, and in training one that tells the task."""
+"""SUTrack's head (arXiv 2412.19138): OSTrack's, and one that tells the task."""
 import torch
 import torch.nn.functional as F
 from mmtrack.registry import MODELS
@@ -42,15 +42,18 @@ class TaskCenterHead(CenterHead):
             nn.Linear(in_channels, channels), nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(),
             nn.Linear(channels, num_tasks)) if with_task else None
 
-    def task_logits(self, tokens: Tokens) -> dict[str, Tensor]:
-        """``task_logits`` (B, num_tasks) of all finalized tokens; empty without a task head."""
-        if self.task_head is None:
-            return {}
-        return dict(task_logits=self.task_head(tokens.x.mean(dim=1)))
+    def forward(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Maps, and ``task_logits`` (B, num_tasks) of all finalized tokens, with a task head."""
+        outputs = super().forward(tokens)
+        if self.task_head is not None:
+            outputs['task_logits'] = self.task_head(tokens.x.mean(dim=1))
+        return outputs
 
-    def loss(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
-        """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop, and
-        ``loss_track_task`` with a task head."""
+    def loss(self, prediction: Prediction, gt_boxes: Tensor,
+             labels: Tensor | None = None) -> dict[str, Tensor]:
+        """As of :class:`Head`, and ``loss_track_task`` with a task head."""
+        losses = super().loss(prediction, gt_boxes, labels)
+
         losses = super().loss(prediction, gt_boxes)
         logits = prediction.outputs.get('task_logits')
         if logits is not None:

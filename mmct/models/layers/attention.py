@@ -1,5 +1,4 @@
 """Multi-head self-attention of the ViT."""
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 

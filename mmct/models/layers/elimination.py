@@ -77,20 +77,13 @@ class EliminatingBlock(Block):
         keep_ratio: share kept at test.
         centre: (Lz,) bool, the tokens of a template that rank; None: those under the target's box
             (``GT_BOX``).
-        template_size: side of the template crop in pixels, for ``GT_BOX``.
-        patch_size: side of a token in pixels, likewise.
+        template_size, patch_size: sides of template crop and token in pixels, for ``GT_BOX``.
     """
 
-    def __init__(self,
-                 *args,
-                 keep_ratio: float,
-                 centre: Tensor | None,
-                 template_size: int = 128,
-                 patch_size: int = 16,
-                 **kwargs) -> None:
+    def __init__(self, *args, keep_ratio: float, centre: Tensor | None, template_size: int = 128,
+                 patch_size: int = 16, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.template_size = template_size
-        self.patch_size = patch_size
+        self.template_size, self.patch_size = template_size, patch_size
         self.keep_ratio = keep_ratio
         # One ratio for all blocks while training and validating; None: each block's own.
         self.scheduled_ratio = None
@@ -121,7 +114,7 @@ class EliminatingBlock(Block):
 
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
         focus = self._ranking_tokens(tokens)
-        # A weighted mean, so that samples may have unequal numbers of ranking tokens.
+        # Samples may have unequal numbers of ranking tokens.
         weight = focus.to(attention.dtype).unsqueeze(-1)
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
         order = score.topk(num_keep, dim=1).indices.sort(dim=1).values

@@ -12,12 +12,7 @@ from .tokens import Tokens
 
 class SplitAttention(nn.Module):
     """Self-attention over all tokens, with a projection each for queries, keys, which have no
-    bias, and values.
-
-    Args:
-        embed_dims: C, a multiple of ``num_heads``.
-        num_heads: number of heads.
-    """
+    bias, and values."""
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
@@ -54,14 +49,8 @@ class SwiGLU(nn.Module):
 
 @MODELS.register_module()
 class SwiGLUBlock(nn.Module):
-    """Pre-norm block that weighs the channels of both residual branches.
-
-    Args:
-        embed_dims: C.
-        num_heads: attention heads.
-        mlp_ratio: hidden width of the MLP over C.
-        drop_path: rate of stochastic depth of both branches.
-    """
+    """Pre-norm block that weighs the channels of both residual branches; arguments as of
+    :class:`Block`."""
 
     def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 3.,
                  drop_path: float = 0.) -> None:

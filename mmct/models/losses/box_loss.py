@@ -19,8 +19,7 @@ def ciou_loss(boxes: Tensor, target: Tensor, eps: float) -> Tensor:
     Not MMDetection's, which is not a number where both boxes are the same.
 
     Args:
-        boxes: (B, 4) x1, y1, x2, y2; x2 < x1 or y2 < y1 make a negative size, IoU 0.
-        target: (B, 4) likewise.
+        boxes, target: (B, 4) x1, y1, x2, y2; x2 < x1 or y2 < y1 make a negative size, IoU 0.
         eps: below any possible area, in place of 0 in denominators.
     """
     low, high = torch.max(boxes[:, :2], target[:, :2]), torch.min(boxes[:, 2:], target[:, 2:])
@@ -64,8 +63,7 @@ class BoxLoss(nn.Module):
     def forward(self, boxes: Tensor, target: Tensor, clamp_target: bool) -> dict[str, Tensor]:
         """
         Args:
-            boxes: (B, 4) predicted cx, cy, w, h in [0, 1].
-            target: (B, 4) likewise.
+            boxes, target: (B, 4) cx, cy, w, h in [0, 1].
             clamp_target: cut the target to [0, 1]; done with ground truth, not with a teacher.
 
         Returns:

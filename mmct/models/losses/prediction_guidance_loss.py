@@ -15,11 +15,9 @@ class PredictionGuidanceLoss(nn.Module):
 
     Args:
         loss_weight: weight of the whole.
-        iou_weight: weight of the IoU term.
-        l1_weight: weight of the L1 term.
+        iou_weight, l1_weight, iou: as of :class:`BoxLoss`.
         focal_weight: weight of the focal loss of the mixed path's score map to the heat map of the
             teacher's box. The paper describes it, the published code lacks it: off by default.
-        iou: 'giou' or 'ciou'.
         edge_kl: weight of the divergence of the mixed path's edge distributions from the
             teacher's, as in MixFormerV2's own distillation; off by default.
     """
@@ -32,19 +30,14 @@ class PredictionGuidanceLoss(nn.Module):
                  iou: str = 'giou',
                  edge_kl: float = 0.) -> None:
         super().__init__()
-        check_number('loss_weight', loss_weight, '[0, inf)')
-        check_number('focal_weight', focal_weight, '[0, inf)')
-        self.loss_weight = loss_weight
-        self.focal_weight = focal_weight
-        check_number('edge_kl', edge_kl, '[0, inf)')
-        self.edge_kl = edge_kl
+        for name, weight in (('loss_weight', loss_weight), ('focal_weight', focal_weight),
+                             ('edge_kl', edge_kl)):
+            check_number(name, weight, '[0, inf)')
+        self.loss_weight, self.focal_weight, self.edge_kl = loss_weight, focal_weight, edge_kl
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
     def forward(self, mixed: Prediction, teacher: Prediction) -> dict[str, Tensor]:
-        """
-        Args:
-            mixed: what the mixed path found.
-            teacher: what the teacher found, without gradient.
+        """What the mixed path found to what the teacher found.
 
         Returns:
             ``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head

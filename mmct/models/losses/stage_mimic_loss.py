@@ -28,14 +28,8 @@ class StageMimicLoss(nn.Module):
         self.groups = groups
 
     def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> dict[str, Tensor]:
-        """
-        Args:
-            mixed: tokens (B, N, C) of the mixed path after each stage.
-            teacher: the teacher's, without gradient.
-
-        Returns:
-            ``loss_mimic`` and, to be logged, the unweighted ``mimic_error_1``, … of each stage.
-        """
+        """Tokens after each stage to ``loss_mimic`` and, to be logged, the unweighted
+        ``mimic_error_1``, … of each stage."""
         stages = torch.stack([stage_error(m, t, self.groups) for m, t in zip(mixed, teacher)])
         errors = {f'mimic_error_{i}': error for i, error in enumerate(stages.detach(), 1)}
         return dict(loss_mimic=self.loss_weight * stages.mean(), **errors)

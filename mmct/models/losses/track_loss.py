@@ -1,5 +1,4 @@
 """The tracking loss: to ground truth."""
-
 from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
@@ -31,9 +30,7 @@ class TrackLoss(nn.Module):
 
     Args:
         focal_weight: weight of the score map's focal loss.
-        iou_weight: weight of the IoU term.
-        l1_weight: weight of the L1 term.
-        iou: 'giou' or 'ciou'.
+        iou_weight, l1_weight, iou: as of :class:`BoxLoss`.
     """
 
     def __init__(self,
@@ -48,11 +45,7 @@ class TrackLoss(nn.Module):
 
     def forward(self, prediction: Prediction, gt_boxes: Tensor,
                 labels: Tensor | None = None) -> dict[str, Tensor]:
-        """
-        Args:
-            prediction: of a head.
-            gt_boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
-            labels: must be None.
+        """Arguments as of ``Head.loss``; boxes may reach outside of [0, 1].
 
         Returns:
             ``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``),

@@ -22,7 +22,7 @@ class ODTrack(OneStreamTracker):
 
     @property
     def info(self) -> NetworkInfo:
-        return replace(super().info, highest_score=True)
+        return replace(super().info, score='highest')
 
     def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
               memory: Tensor) -> Tokens:

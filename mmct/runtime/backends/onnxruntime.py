@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from ..network import METADATA, STAMP, NetworkInfo
-from . import check_encoder, check_export, step_inputs, template_file
+from . import check_together, step_inputs, template_file
 
 
 class OnnxRuntimeNetwork:
@@ -21,9 +21,7 @@ class OnnxRuntimeNetwork:
         self.info.check_ports(inputs, self._outputs, path)
         self._template = session(template_file(path), threads)
         self._encoded = shapes(self._template.get_outputs())
-        taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
-        check_encoder(self._encoded, taken, path)
-        check_export(metadata.get(STAMP), path)
+        check_together(self.info, inputs, self._encoded, metadata.get(STAMP), path)
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         given = dict(templates=crops[None], boxes=boxes[None])

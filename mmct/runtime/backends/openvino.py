@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 
 from ..network import METADATA, STAMP, NetworkInfo
-from . import check_encoder, check_export, step_inputs, template_file
+from . import check_together, step_inputs, template_file
 
 
 class OpenVinoNetwork:
@@ -30,9 +30,7 @@ class OpenVinoNetwork:
         self.info.check_ports(inputs, self._outputs, path)
         template = self._read(template_file(path))
         self._encoded = shapes(template.outputs)
-        taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
-        check_encoder(self._encoded, taken, path)
-        check_export(metadata(self._model, STAMP), path)
+        check_together(self.info, inputs, self._encoded, metadata(self._model, STAMP), path)
         self._template_inputs = [port.get_any_name() for port in template.inputs]
         self._template = self._compile(template, 1)
         self._requests, self._lock = {}, Lock()
