@@ -22,11 +22,6 @@ def save_checkpoint(content: dict, path: str | Path) -> None:
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:
-    """Write a plain tracker's checkpoint.
-
-    Args:
-        state: weights under mmct's names.
-        path: where to.
-        student: remembered, because released checkpoints name the layers of students otherwise.
-    """
+    """Write a plain tracker's checkpoint, of weights under mmct's names. ``student`` is remembered,
+    because released checkpoints name the layers of students otherwise."""
     save_checkpoint(dict(state_dict=state, meta=dict(student=student)), path)

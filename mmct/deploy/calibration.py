@@ -51,12 +51,8 @@ def samples_of_config(config: Config, count: int) -> Iterator[Sample]:
 
 def samples_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray],
                      box: Sequence[float], count: int) -> list[Sample]:
-    """What a tracker sees in a video, evenly over its length.
-
-    Args:
-        frames: (H, W, 3) uint8 BGR, not empty.
-        box: x, y, w, h in the first frame.
-    """
+    """What a tracker sees in a video of frames (H, W, 3) uint8 BGR, with a box x, y, w, h in the
+    first, evenly over its length."""
     recorder = Recorder(TorchNetwork(tracker))
     follower, frames = Tracker(recorder), iter(frames)
     follower.init(next(frames), box)

@@ -82,8 +82,10 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         _write(tracker, part, info, samples, bias, opset)
         agreement = {}
         if strict or precision != 'int8':
+            eliminates = any(
+                getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers)
             agreement = check(open_network(part), TorchNetwork(tracker), samples,
-                              HALF if eliminates(tracker) and precision == 'fp16' else 1.)
+                              HALF if eliminates and precision == 'fp16' else 1.)
         for file in sorted(Path(folder).iterdir()):
             file.replace(path.parent / file.name)
     return Written(path, agreement)
@@ -209,11 +211,6 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
         model.set_rt_info(stamp_of(target), [STAMP])
         save()
     source.unlink()
-
-
-def eliminates(tracker: OneStreamTracker) -> bool:
-    """Whether layers of it drop tokens."""
-    return any(getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers)
 
 
 def check(network: Network, reference: Network, samples: Sequence[Sample],

@@ -24,9 +24,8 @@ def join_test(launcher: str) -> None:
 
 
 def join_training(cfg: Config) -> None:
-    """Let this process take part in a training on CPUs; with GPUs, MMEngine does.
-
-    MMEngine's launchers and its wrapping of the model take GPUs for granted.
+    """Let this process take part in a training on CPUs; MMEngine's launchers and its wrapping of
+    the model take GPUs for granted.
 
     Raises:
         ValueError: as :func:`join_without_gpu`.

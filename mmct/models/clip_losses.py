@@ -14,8 +14,8 @@ def summed(frames: Iterable[dict[str, Tensor]], count: int, network: nn.Module
     all gives it to the weights.
 
     Args:
-        frames: losses, named ``loss…``, and scalars of each frame, made when they are asked for.
-        count: how many there are.
+        frames: losses, named ``loss…``, and scalars of each of ``count`` frames, made when they are
+            asked for.
         network: whose weights are trained.
     """
     if count == 1 or not torch.is_grad_enabled() or scaled_later(network):

@@ -15,8 +15,8 @@ def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str
 
     Args:
         names: {group of the target: group of the source}, each a submodule or a parameter.
-        resize: called with the name of a parameter, its value and the shape that is asked for;
-            gives a value of that shape, or None if that makes no sense.
+        resize: from the name of a parameter, its value and a shape to a value of that shape, or
+            None if that makes no sense.
         prefix: of the groups' names in the log.
     """
     for name, other in names.items():

@@ -98,7 +98,6 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
     inverses, as published.
 
     Args:
-        box: x, y, w, h of the target in frame pixels.
         crop_box: the box that was given to ``crop_square``.
         scale, size: of that crop.
         stretched: in units of one pixel less, as SUTrack has it, which everywhere else takes them

@@ -140,15 +140,8 @@ class Network(Protocol):
     info: NetworkInfo
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Any]:
-        """Take up templates.
-
-        Args:
-            crops: (T, Sz, Sz, 3) uint8 BGR.
-            boxes: (T, 4) float32 x, y, w, h of the target in pixels of the crops.
-
-        Returns:
-            what :meth:`step` needs of the templates, by name, in the backend's own form.
-        """
+        """What :meth:`step` needs of templates (T, Sz, Sz, 3) uint8 BGR with boxes (T, 4) float32
+        x, y, w, h of the target in pixels of them; by name, in the backend's own form."""
 
     def step(self, encoded: list[dict[str, Any]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
@@ -157,8 +150,7 @@ class Network(Protocol):
         Args:
             encoded: N results of :meth:`encode`.
             crops: (N, Sx, Sx, 3) uint8 BGR.
-            memories: N times (1, M, C) float32, of the step before; zeros at first. None for a
-                network without memory.
+            memories: N times (1, M, C) float32, of the step before; zeros at first. None if M = 0.
 
         Returns:
             float32 (N, ...), by the names of ``info.output_names``.

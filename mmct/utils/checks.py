@@ -3,15 +3,10 @@ from numbers import Integral, Real
 
 
 def check_number(name: str, value, interval: str, whole: bool = False) -> None:
-    """See that a number lies in an interval.
-
-    Args:
-        name: what it is called where it is set, for the error.
-        interval: as it is written: '(0, 1]', '[1, inf)'.
-        whole: it must be a whole number.
+    """See that a number lies in an interval, written '(0, 1]' or '[1, inf)'.
 
     Raises:
-        ValueError: it does not, or is no number.
+        ValueError: the setting ``name`` does not, is no number, or not a ``whole`` one.
     """
     low, high = (float(end) for end in interval[1:-1].split(','))
     fits = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)

@@ -19,8 +19,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Where that fails, a file that was there before stays as it was.
 
     Raises:
-        OSError: the disk is full, or ``path`` cannot be written; it names ``path``. What else is
-            raised meanwhile, such as for another file that is missing, is passed on as it is.
+        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,8 +64,8 @@ def text_of(content: bytes) -> str:
 
 
 def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Name and content of every .txt of a .tar or .zip, in order: going back in a compressed one
-    starts from its beginning. Nothing is written, links are passed by.
+    """Name and content of every .txt of a .tar or .zip, in order. Nothing is written, links are
+    passed by.
 
     Raises:
         ValueError: it is no such archive, or broken, or has a file that is not text.

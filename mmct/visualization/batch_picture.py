@@ -26,8 +26,7 @@ class Answer(NamedTuple):
 def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.ndarray,
                search_boxes: np.ndarray, answers: dict[str, Answer],
                title: str = '') -> np.ndarray:
-    """A row for each pair: template, search crop with all boxes, and each tracker's score map over
-    the search crop, brightest where it is highest.
+    """A row for each pair: template, search crop with all boxes, each tracker's score map over it.
 
     Args:
         templates, searches: (n, S, S, 3) uint8 RGB, S of each its own.

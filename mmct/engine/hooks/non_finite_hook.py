@@ -10,9 +10,8 @@ from ...utils.checks import check_number
 
 @HOOKS.register_module()
 class NonFiniteHook(Hook):
-    """Counts and reports the steps that the optimizer left out (``SkipNonFinite``).
-
-    The scalar ``skipped_steps`` is their number since the start of the training.
+    """Counts and reports the steps that the optimizer left out (``SkipNonFinite``), as the scalar
+    ``skipped_steps``.
 
     Args:
         max_in_row: with more of them in a row, training ends; the last checkpoint is from before.

@@ -32,17 +32,10 @@ class FastITPN(ViT):
         groups: of one template; there may be more.
     """
 
-    def __init__(self,
-                 embed_dims: int = 512,
-                 depth: int = 24,
-                 num_heads: int = 8,
-                 mlp_ratio: float = 3.,
-                 coarse_depths: Sequence[int] = (3, 3),
-                 coarse_mlp_ratio: float = 3.,
-                 text_dims: int = 768,
-                 template_size: int = 112,
-                 search_size: int = 224,
-                 drop_path_rate: float = 0.,
+    def __init__(self, embed_dims: int = 512, depth: int = 24, num_heads: int = 8,
+                 mlp_ratio: float = 3., coarse_depths: Sequence[int] = (3, 3),
+                 coarse_mlp_ratio: float = 3., text_dims: int = 768, template_size: int = 112,
+                 search_size: int = 224, drop_path_rate: float = 0.,
                  init_cfg: dict | None = None) -> None:
         super().__init__(embed_dims, depth, template_size, search_size, PATCH_SIZE,
                          drop_path_rate, init_cfg)
@@ -104,16 +97,8 @@ class FastITPN(ViT):
                           for part, n, grid in zip(parts, old, grids)], dim=1)
 
     def encode(self, templates: Tensor, template_boxes: Tensor) -> dict[str, Tensor]:
-        """What depends on the templates only.
-
-        Args:
-            templates: (B, T, 3, Sz, Sz) normalised RGB.
-            template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops,
-                which are SUTrack's: see ``geometry.box_to_crop``, ``stretched``.
-
-        Returns:
-            ``template_tokens`` (B, T·Lz, C).
-        """
+        """``template_tokens`` (B, T·Lz, C); arguments as of ``OneStreamTracker.embed``, boxes
+        stretched as SUTrack's are (``geometry.box_to_crop``)."""
         self.check_crops('template', templates)
         if template_boxes is None:
             raise ValueError("a FastITPN needs the target's boxes in the template crops")
@@ -142,12 +127,7 @@ class FastITPN(ViT):
 
 
 class TextToken(nn.Module):
-    """A token from the constant feature of an empty text.
-
-    Args:
-        text_dims: length of the feature, which is zero until weights are loaded.
-        embed_dims: C.
-    """
+    """A token from the constant feature of an empty text, zero until weights are loaded."""
 
     def __init__(self, text_dims: int, embed_dims: int) -> None:
         super().__init__()

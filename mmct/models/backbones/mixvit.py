@@ -28,15 +28,9 @@ class MixViT(ViT):
     """
     sees = dict(template=('template', ))
 
-    def __init__(self,
-                 embed_dims: int = 768,
-                 depth: int = 8,
-                 num_heads: int = 12,
-                 mlp_ratio: float = 4.,
-                 template_size: int = 128,
-                 search_size: int = 288,
-                 patch_size: int = 16,
-                 drop_path_rate: float = 0.,
+    def __init__(self, embed_dims: int = 768, depth: int = 8, num_heads: int = 12,
+                 mlp_ratio: float = 4., template_size: int = 128, search_size: int = 288,
+                 patch_size: int = 16, drop_path_rate: float = 0.,
                  init_cfg: dict | None = None) -> None:
         super().__init__(embed_dims, depth, template_size, search_size, patch_size,
                          drop_path_rate, init_cfg)
@@ -70,20 +64,13 @@ class MixViT(ViT):
         return Tokens(x, self.groups_of(templates.size(1)))
 
     def encode(self, templates: Tensor) -> dict[str, Tensor]:
-        """What depends on the templates only.
-
-        Args:
-            templates: (B, T, 3, Sz, Sz) normalised RGB, the first and then T − 1 online ones.
-
-        Returns:
-            ``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) of template tokens in each of
-            the L layers.
-        """
+        """``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) in each of the L layers, of
+        templates (B, T, 3, Sz, Sz) normalised RGB, the first and then online ones."""
         groups = self.groups_of(templates.size(1))
         tokens = Tokens(self._embed_templates(templates), dict(template=groups['template']))
         kept = []
         for layer in self.layers:
-            tokens, own = layer.keep(tokens)
+            tokens, own = layer.attend(tokens)
             kept.append(own)
         keys, values = (torch.stack(parts, dim=1) for parts in zip(*kept))
         return dict(keys=keys, values=values)

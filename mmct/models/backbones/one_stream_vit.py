@@ -27,20 +27,11 @@ class OneStreamViT(ViT):
         norm_eps: epsilon of all LayerNorms.
     """
 
-    def __init__(self,
-                 embed_dims: int = 768,
-                 depth: int = 12,
-                 num_heads: int = 12,
-                 mlp_ratio: float = 4.,
-                 template_size: int = 128,
-                 search_size: int = 256,
-                 patch_size: int = 16,
-                 drop_path_rate: float = 0.,
-                 elimination: dict | None = None,
-                 block: dict | None = None,
-                 patch_embed: dict | None = None,
-                 norm_eps: float = NORM_EPS,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, embed_dims: int = 768, depth: int = 12, num_heads: int = 12,
+                 mlp_ratio: float = 4., template_size: int = 128, search_size: int = 256,
+                 patch_size: int = 16, drop_path_rate: float = 0., elimination: dict | None = None,
+                 block: dict | None = None, patch_embed: dict | None = None,
+                 norm_eps: float = NORM_EPS, init_cfg: dict | None = None) -> None:
         super().__init__(embed_dims, depth, template_size, search_size, patch_size,
                          drop_path_rate, init_cfg)
         check_number('norm_eps', norm_eps, '(0, 1)')
@@ -103,16 +94,8 @@ class OneStreamViT(ViT):
                 layer.scheduled_ratio = ratio
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None = None) -> dict[str, Tensor]:
-        """What depends on the templates only.
-
-        Args:
-            templates: (B, T, 3, Sz, Sz) normalised RGB.
-            template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops;
-                needed by ``GT_BOX`` elimination only.
-
-        Returns:
-            ``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if they are needed.
-        """
+        """``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if ``GT_BOX`` elimination needs
+        them; arguments as of ``OneStreamTracker.embed``."""
         self.check_crops('template', templates)
         tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_z
         encoded = dict(template_tokens=tokens.reshape(templates.size(0), -1, self.embed_dims))

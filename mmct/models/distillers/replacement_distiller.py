@@ -71,21 +71,12 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         seed: key of the gates, with the iteration and the process.
     """
 
-    def __init__(self,
-                 teacher: dict,
-                 student: dict,
-                 teacher_checkpoint: str | None = None,
-                 guidance_loss: dict | None = None,
-                 mimic_loss: dict | None = None,
-                 replace_prob: float = 0.5,
-                 low_prob: str = AT_LEAST_ONE,
-                 head_init: str = 'teacher',
-                 frozen: Sequence[str] = (),
-                 teacher_bf16: bool = False,
-                 shared_gates: bool = False,
-                 seed: int = 0,
-                 data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, teacher: dict, student: dict, teacher_checkpoint: str | None = None,
+                 guidance_loss: dict | None = None, mimic_loss: dict | None = None,
+                 replace_prob: float = 0.5, low_prob: str = AT_LEAST_ONE,
+                 head_init: str = 'teacher', frozen: Sequence[str] = (),
+                 teacher_bf16: bool = False, shared_gates: bool = False, seed: int = 0,
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
         for name, value, known in (('head_init', head_init, ('teacher', 'random')),

@@ -35,10 +35,7 @@ class CenterHead(Head):
     """
     kind = 'center'
 
-    def __init__(self,
-                 in_channels: int = 768,
-                 channels: int = 256,
-                 loss: dict | None = None,
+    def __init__(self, in_channels: int = 768, channels: int = 256, loss: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(in_channels, loss or dict(type='TrackLoss'), init_cfg)
         check_number('channels', channels, '[8, 16384]', whole=True)

@@ -21,10 +21,7 @@ class CornerHead(Head):
     """
     kind = 'corner'
 
-    def __init__(self,
-                 in_channels: int = 768,
-                 channels: int = 256,
-                 loss: dict | None = None,
+    def __init__(self, in_channels: int = 768, channels: int = 256, loss: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(in_channels, loss or dict(type='TrackLoss'), init_cfg)
         check_number('channels', channels, '[8, 16384]', whole=True)

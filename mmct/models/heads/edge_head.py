@@ -21,12 +21,8 @@ class EdgeHead(Head):
     """
     kind = 'edge'
 
-    def __init__(self,
-                 in_channels: int = 768,
-                 bins: int = 96,
-                 with_score: bool = True,
-                 loss: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, in_channels: int = 768, bins: int = 96, with_score: bool = True,
+                 loss: dict | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(in_channels, loss or dict(type='TrackLoss', iou='ciou'), init_cfg)
         check_number('bins', bins, '[2, 16384]', whole=True)
         self.box_head = nn.Sequential(

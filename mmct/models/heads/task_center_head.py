@@ -15,24 +15,17 @@ class TaskCenterHead(CenterHead):
     """Maps as of :class:`CenterHead`, and which of SUTrack's tasks a frame belongs to.
 
     Args:
-        in_channels: C of the backbone.
+        in_channels, loss: as of :class:`CenterHead`.
         channels: hidden width of the task head, and of the first conv of each branch.
         num_tasks: tasks that are told apart.
         task: the one that is trained for; 0 is tracking in RGB without language.
         task_weight: weight of the loss of the task head.
         with_task: with a task head. No tracking needs it.
-        loss: config of the tracking loss.
     """
 
-    def __init__(self,
-                 in_channels: int = 512,
-                 channels: int = 256,
-                 num_tasks: int = 5,
-                 task: int = 0,
-                 task_weight: float = 1.,
-                 with_task: bool = True,
-                 loss: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, in_channels: int = 512, channels: int = 256, num_tasks: int = 5,
+                 task: int = 0, task_weight: float = 1., with_task: bool = True,
+                 loss: dict | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(in_channels, channels, loss, init_cfg)
         check_number('num_tasks', num_tasks, '[1, 1000]', whole=True)
         check_number('task', task, f'[0, {num_tasks})', whole=True)

@@ -19,12 +19,8 @@ _CENTRE_RECT = {7: (3, ), 8: (3, 4), 12: (5, 6)}
 
 
 def centre_tokens(template_range: str, grid: int) -> Tensor:
-    """(grid²,) bool: the template tokens whose attention ranks candidates.
-
-    Args:
-        template_range: 'ALL', 'CTR_POINT' or 'CTR_REC'.
-        grid: the template has grid × grid tokens.
-    """
+    """(grid²,) bool: the template tokens whose attention ranks candidates, for 'ALL', 'CTR_POINT'
+    or 'CTR_REC'."""
     if template_range == 'ALL':
         return torch.ones(grid * grid, dtype=torch.bool)
     table = {'CTR_POINT': _CENTRE_POINT, 'CTR_REC': _CENTRE_RECT}[template_range]

@@ -22,13 +22,8 @@ class PredictionGuidanceLoss(nn.Module):
             teacher's, as in MixFormerV2's own distillation; off by default.
     """
 
-    def __init__(self,
-                 loss_weight: float = 1.,
-                 iou_weight: float = 2.,
-                 l1_weight: float = 5.,
-                 focal_weight: float = 0.,
-                 iou: str = 'giou',
-                 edge_kl: float = 0.) -> None:
+    def __init__(self, loss_weight: float = 1., iou_weight: float = 2., l1_weight: float = 5.,
+                 focal_weight: float = 0., iou: str = 'giou', edge_kl: float = 0.) -> None:
         super().__init__()
         for name, weight in (('loss_weight', loss_weight), ('focal_weight', focal_weight),
                              ('edge_kl', edge_kl)):

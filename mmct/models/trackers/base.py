@@ -49,14 +49,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
     memory_tokens = 0
     template_policy: dict = dict(type='Fixed')
 
-    def __init__(self,
-                 backbone: dict,
-                 head: dict,
-                 data_preprocessor: dict | None = None,
-                 train_cfg: dict | None = None,
-                 test_cfg: dict | None = None,
-                 frozen: Sequence[str] = (),
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None,
+                 train_cfg: dict | None = None, test_cfg: dict | None = None,
+                 frozen: Sequence[str] = (), init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
         self.backbone = MODELS.build(backbone)
@@ -184,7 +179,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
             clip = self.unpack(inputs, data_samples)
         else:
             clip = Clip(inputs['img'], None, inputs['search_img'], None)
-        return list(self.predictions(clip))[-1].outputs
+        *_, prediction = self.predictions(clip)
+        return prediction.outputs
 
     # Testing
 
@@ -211,7 +207,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return [sample]
 
     def _predict_clips(self, inputs: dict, data_samples: list) -> list:
-        prediction = list(self.predictions(self.unpack(inputs, data_samples)))[-1]
+        *_, prediction = self.predictions(self.unpack(inputs, data_samples))
         boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * self.backbone.search_size
         for sample, box in zip(data_samples, boxes):
             sample.pred_track_instances = InstanceData(bboxes=box[None])

@@ -12,8 +12,10 @@ from ...utils.checks import check_number
 from ..network import Network, NetworkInfo
 
 BACKENDS.update(
-    onnxruntime=Backend(f'{__name__}.onnxruntime', 'open_file', '.onnx', ('fp32', ), 'deploy'),
-    openvino=Backend(f'{__name__}.openvino', 'open_file', '.xml', ('fp32', 'bf16'), 'deploy'))
+    onnxruntime=Backend(
+        f'{__name__}.onnxruntime', 'OnnxRuntimeNetwork', '.onnx', ('fp32', ), 'deploy'),
+    openvino=Backend(
+        f'{__name__}.openvino', 'OpenVinoNetwork', '.xml', ('fp32', 'bf16'), 'deploy'))
 
 
 def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,

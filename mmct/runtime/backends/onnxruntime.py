@@ -12,7 +12,8 @@ from . import check_together, step_inputs, template_file
 class OnnxRuntimeNetwork:
     """See :class:`mmct.runtime.network.Network`."""
 
-    def __init__(self, path: Path, threads: int | None) -> None:
+    def __init__(self, path: Path, checkpoint: None, precision: str | None,
+                 threads: int | None) -> None:
         self._step = session(path, threads)
         metadata = self._step.get_modelmeta().custom_metadata_map
         self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
@@ -42,9 +43,6 @@ def shapes(ports: Sequence[onnxruntime.NodeArg]) -> dict[str, list]:
 
 
 def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    """Raises:
-        ValueError: the file cannot be read.
-    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads:
@@ -55,8 +53,3 @@ def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
     except Exception as error:  # ONNX Runtime has an exception of its own for each way to fail
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f'{path} cannot be read by ONNX Runtime: {reason}') from None
-
-
-def open_file(path: Path, checkpoint: None, precision: str | None,
-              threads: int | None) -> OnnxRuntimeNetwork:
-    return OnnxRuntimeNetwork(path, threads)

@@ -16,7 +16,8 @@ class OpenVinoNetwork:
     One request of OpenVINO's serves one thread at a time.
     """
 
-    def __init__(self, path: Path, precision: str | None, threads: int | None) -> None:
+    def __init__(self, path: Path, checkpoint: None, precision: str | None,
+                 threads: int | None) -> None:
         self._core = ov.Core()
         # Without a hint OpenVINO takes the lowest precision that the processor has.
         self._options = {'PERFORMANCE_HINT': 'LATENCY',
@@ -77,8 +78,3 @@ def metadata(model: ov.Model, name: str) -> str | None:
         if model.has_rt_info(place):
             return model.get_rt_info(place).astype(str)
     return None
-
-
-def open_file(path: Path, checkpoint: None, precision: str | None,
-              threads: int | None) -> OpenVinoNetwork:
-    return OpenVinoNetwork(path, precision, threads)
