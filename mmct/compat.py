@@ -46,14 +46,8 @@ MMCV_VERSION = '2.0.0rc4'
 
 
 def bridge() -> bool:
-    """Import MMTracking whole, so that everything of it is registered.
-
-    Returns:
-        False, with nothing done, if MMTracking, MMEngine or PyTorch is not installed.
-
-    Raises:
-        ImportError: a package is of a version that does not work with mmct, or broken.
-    """
+    """Import MMTracking whole, so that everything of it is registered; False, with nothing done, if
+    it, MMEngine or PyTorch is not installed; ImportError if one is broken or of a wrong version."""
     if not all(installed(name) for name in REQUIRED):
         return False
     check_versions()
@@ -151,18 +145,17 @@ def version_of(name: str) -> str | None:
 def how_to_install(name: str, found: str | None = None) -> str:
     """A line about a package that is missing, or of another version than mmct works with."""
     what = f'{name} {found} is installed' if found else f'{name} is not installed'
-    command = 'pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack' else \
-        "pip install -e '.[lite]'"
+    command = ('pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack'
+               else "pip install -e '.[lite]'")
     return (f'{what}, mmct needs {name}{VERSIONS.get(name, "")}: run {command} in the folder of '
             'mmct (README.md, "Install")')
 
 
 def missing_packages() -> tuple[str, ...]:
     """Names of the modules that MMTracking imports in vain."""
-    packages = [name for name in OPTIONAL if not installed(name)]
-    if not installed('mmcv._ext'):  # mmcv-lite has the sources of mmcv.ops, but nothing compiled
-        packages.append('mmcv.ops')
-    return tuple(packages)
+    # mmcv-lite has the sources of mmcv.ops, but nothing compiled.
+    ops = () if installed('mmcv._ext') else ('mmcv.ops', )
+    return (*(name for name in OPTIONAL if not installed(name)), *ops)
 
 
 @contextmanager

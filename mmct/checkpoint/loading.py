@@ -13,11 +13,7 @@ STUDENT_PREFIX = 'student.'
 
 def tracker_weights(path: str | Path) -> dict[str, Tensor]:
     """Weights of a tracker under mmct's names, from a checkpoint of mmct (of a compression, the
-    student's), or a released one.
-
-    Raises:
-        FileNotFoundError, CheckpointError: no such file, or not a tracker's checkpoint.
-    """
+    student's), or a released one; errors as of :func:`load_weights`."""
     return own_names(student_alone(weights_in(read_checkpoint(path), path)), str(path))
 
 
@@ -33,11 +29,8 @@ def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
-    """A tracker's weights under mmct's names, whichever they have.
-
-    Raises:
-        CheckpointError: they are not a tracker's; ``source`` is the name of the file.
-    """
+    """A tracker's weights of the file ``source`` under mmct's names, whichever they have;
+    CheckpointError if they are not a tracker's."""
     if names.is_own(state):
         return state
     layout = names.layout_of(state)

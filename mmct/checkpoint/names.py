@@ -101,13 +101,8 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def layout_of(state: Iterable[str], own: bool = False, starts: str = 'OSTrack') -> Layout | None:
-    """The layout that understands most of a file's keys, if one has its sign there.
-
-    Args:
-        state: the keys.
-        own: look among mmct's own layouts instead of those of others.
-        starts: the tracker that a pretrained network is to start.
-    """
+    """The layout, of mmct's ``own`` or others, that understands most of a file's keys, if one has
+    its sign there; ``starts`` is the tracker that a pretrained network is to start."""
     signed = [layout for layout in layouts()
               if layout.own == own and layout.pretrained in ('', starts)
               and any(key.startswith(layout.sign) for key in state)]

@@ -102,12 +102,8 @@ def _reason(error: Exception) -> str:
 
 
 def _stand_ins(path: Path, foreign: type) -> list[tuple[object, str]]:
-    """(what stands for it, name) of the classes named in a file that are read without their code;
-    ``foreign`` for those of a training code.
-
-    Raises:
-        CheckpointError: the file asks for what is not data.
-    """
+    """(what stands for it, name) of the classes named in a file that are read without their code,
+    ``foreign`` for those of a training code; CheckpointError if one is not data."""
     try:
         named, old_format = torch.serialization.get_unsafe_globals_in_checkpoint(path), False
     except (ValueError, RuntimeError):  # not a zip file: torch.load will judge it

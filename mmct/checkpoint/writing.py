@@ -9,11 +9,7 @@ from ..utils.files import atomic_write
 
 
 def save_checkpoint(content: dict, path: str | Path) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
-    """
+    """Write a checkpoint, whole or not at all; an OSError names ``path``."""
     # PyTorch has an error of its own where a file cannot be written.
     buffer = BytesIO()
     torch.save(content, buffer)

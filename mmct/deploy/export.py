@@ -28,10 +28,8 @@ OPSET = 20  # the first with GELU and LayerNorm
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Largest error of an output against PyTorch, over the largest value of that output.
 TOLERANCE = {'fp32': 1e-4, 'fp16': 2e-2}
-# Rounding may drop another token than PyTorch does, whose neighbours then differ by much.
-HALF = 0.5
-# Smallest mean IoU of int8's boxes with PyTorch's on the crops it was calibrated with.
-INT8_IOU = 0.7
+HALF = 0.5  # of them, where rounding may drop another token than PyTorch does
+INT8_IOU = 0.7  # smallest mean IoU of boxes with PyTorch's on the crops of the calibration
 
 
 class Written(NamedTuple):
@@ -58,8 +56,8 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
 
     Raises:
         ImportError: a package of the extra ``deploy`` is missing.
-        ValueError: the path does not fit the format; the tracker cannot be exported so; the file
-            does not do what the tracker does, and is not written.
+        ValueError: path, format and samples do not fit; or the file does not do what the tracker
+            does, and is not written.
     """
     check_number('opset', opset, OPSETS, whole=True)
     if opset != OPSET and format != 'onnx':
@@ -215,11 +213,8 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
 
 def check(network: Network, reference: Network, samples: Sequence[Sample],
           share: float = 1.) -> dict[str, float]:
-    """The agreement of a network with another one, see :class:`Written`.
-
-    Raises:
-        ValueError: it does not do what that one does, in a share of what its outputs hold.
-    """
+    """The agreement of a network with another one (:class:`Written`); ValueError if it does not do
+    what that one does, in a share of what its outputs hold."""
     info = network.info
     if info.precision == 'int8':
         boxes = (torch.tensor([predict(net, sample) for sample in samples])

@@ -33,7 +33,7 @@ class Prediction:
     """What a tracker finds in one search frame of each sample.
 
     Attributes:
-        outputs: what the head is read by, by the names of ``runtime.network.OUTPUTS``.
+        outputs: of the head, by name.
         memory: (B, M, C), detached, for the next frame; M = 0 for trackers without.
         decode: the head's way from ``outputs`` to boxes.
     """

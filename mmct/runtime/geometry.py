@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-# A crop is built at frame resolution before it is resized. A larger side means a runaway box,
-# unless the frame is so large that a box of its size needs it.
+# Of a crop before it is resized. A larger side means a runaway box, unless the frame is so large.
 MAX_SIDE = 1 << 14
 
 STRIDE = 16  # pixels per token in every one-stream tracker
@@ -133,7 +132,7 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
     Args:
         box: cx, cy, w, h in [0, 1] of the crop; an array is scaled in its own precision, numbers
             in Python's.
-        last_box: x, y, w, h the crop was cut around.
+        last_box: what the crop was cut around.
         scale, size: of that crop.
 
     Returns:
@@ -157,16 +156,12 @@ def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
     """
     x, y, w, h = _floats(box)
     height, width = frame_shape[:2]
-    if not all(math.isfinite(value) for value in (x, y, w, h)):
-        reason = 'is not finite'
-    elif w <= 0 or h <= 0:
-        reason = 'has no area'
-    elif x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        reason = 'lies outside the frame'
-    else:
-        return
-    raise ValueError(f'first box {x, y, w, h} {reason}; expected x, y, w, h with w, h > 0 that '
-                     f'overlaps the frame of {width}x{height} pixels')
+    fault = _fault(x, y, w, h)
+    if not fault and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
+        fault = 'lies outside the frame'
+    if fault:
+        raise ValueError(f'first box {x, y, w, h} {fault}; expected x, y, w, h with w, h > 0 that '
+                         f'overlaps the frame of {width}x{height} pixels')
 
 
 def clip_box(box: Sequence[float], height: int, width: int, margin: float = 10) -> Box:
@@ -218,14 +213,18 @@ def _floats(box: Sequence[float]) -> Box:
     return x, y, w, h
 
 
+def _fault(x: float, y: float, w: float, h: float) -> str:
+    if not all(math.isfinite(value) for value in (x, y, w, h)):
+        return 'is not finite'
+    return 'has no area' if w <= 0 or h <= 0 else ''
+
+
 def _square(box: Sequence[float], factor: float, frame_shape: Sequence[int]
             ) -> tuple[int, int, int]:
     """Left, top and side of the square ``factor`` times as wide as the box, in pixels."""
     x, y, w, h = _floats(box)
-    if not all(math.isfinite(value) for value in (x, y, w, h)):
-        raise ValueError(f'box {x, y, w, h} is not finite; expected x, y, w, h in pixels')
-    if w <= 0 or h <= 0:
-        raise ValueError(f'box {x, y, w, h} has no area; expected w, h > 0')
+    if fault := _fault(x, y, w, h):
+        raise ValueError(f'box {x, y, w, h} {fault}; expected x, y, w, h in pixels, w, h > 0')
     side = math.sqrt(w * h) * factor
     limit = max(MAX_SIDE, math.ceil(math.sqrt(frame_shape[0] * frame_shape[1]) * factor))
     if not 0 < side <= limit:

@@ -55,11 +55,8 @@ class Tracker:
         self._box = [float(value) for value in box]
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
-        """Start to follow a target in its first frame.
-
-        Args:
-            frame: (H, W, 3) uint8 BGR.
-            box: x, y, w, h in pixels of the frame.
+        """Start to follow a target, the box x, y, w, h in pixels of its first frame (H, W, 3) uint8
+        BGR.
 
         Raises:
             ValueError: the box is not finite, empty, or outside the frame; the frame is none.
@@ -83,12 +80,10 @@ class Tracker:
             on_part: called after the crop and after the network, for whoever times them.
 
         Returns:
-            x, y, w, h in pixels of the frame, and the network's score in [0, 1] at the place of
-            that box, or as ``info.score`` has it.
+            x, y, w, h in pixels of the frame, and the network's score in [0, 1] of that box.
 
         Raises:
-            ValueError: there is no target yet, the frame is none, or the network gave no finite
-                box.
+            ValueError: there is no target, no frame, or no finite box of the network.
         """
         with all_or_none([self]):
             scale = self._crop(frame, self._crops[0])
@@ -151,10 +146,8 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
         frame: (H, W, 3) uint8 BGR.
 
     Returns:
-        what ``update`` of each would return.
-
-    Raises:
-        ValueError: they do not share one network, one comes twice, or as ``update``.
+        what ``update`` of each would; errors likewise, and ValueError if they do not share one
+        network, or one comes twice.
     """
     if not trackers:
         return []

@@ -29,11 +29,9 @@ class ResumableCheckpointHook(CheckpointHook):
 
     SIGTERM lets the iteration end (with accumulated gradients, the step of the optimizer), saves
     ``interrupted.pth`` and exits with status 143; all processes do so after the same iteration.
-    Another one, seconds later, ends the process at once. Old checkpoints, the best one among them,
-    go only when the new one is written, with ``max_keep_ckpts=1``, too.
-
-    Files are written whole or not at all. What a run starts or goes on from is read by
-    :func:`load_checkpoint`. Arguments as of ``CheckpointHook``.
+    Another one, seconds later, ends the process at once. Old checkpoints go when the new one is
+    written, whole or not at all. What a run starts or goes on from is read by
+    :func:`load_checkpoint`.
     """
 
     def __init__(self, *args, **kwargs) -> None:

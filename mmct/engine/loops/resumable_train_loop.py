@@ -14,12 +14,8 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
     for data loaders whose sampler has a ``start``, such as ``EpochIndexSampler``."""
 
     def run(self) -> nn.Module:
-        """Train, from the place that was resumed on.
-
-        Raises:
-            ValueError: a checkpoint inside an epoch is resumed with batches of another size, or
-                processes go on from different ones.
-        """
+        """Train, from the place that was resumed on; ValueError if that is inside an epoch and
+        batches have another size now, or if processes go on from different places."""
         places = all_gather_object((self._epoch, self._iter))
         if len(set(places)) > 1:
             raise ValueError(f'the processes go on from different checkpoints, (epoch, iteration) '

@@ -24,16 +24,15 @@ from ...utils.files import read_text, write_text
 class SequenceTestLoop(TestLoop):
     """MMEngine's test loop, which writes the results of a sequence as soon as it is done.
 
-    A sequence that fails is not written. The metrics of a resumed run are those of an
-    uninterrupted one: what is there is handed to the evaluator as if it had been tracked now.
+    A sequence that fails is not written. The metrics of a resumed run are those of an uninterrupted
+    one.
 
     Args:
         results: folder of :mod:`mmct.formats.result_files`; None for ``results/NAME`` in the work
             folder, by the annotation file.
-        resume: do not track the sequences that are in ``results``; otherwise, what is there is
-            moved aside.
-        tracker: what is tested, an identity and perhaps a name, such as a hash of its weights and
-            settings, and their path. Results of another one are not resumed.
+        resume: do not track the sequences that are in ``results``; else they are moved aside.
+        tracker: what is tested, an identity and perhaps a name; results of another one are not
+            resumed.
         submission: 'got10k' or 'trackingnet', to pack the results for that server.
     """
 
@@ -52,11 +51,8 @@ class SequenceTestLoop(TestLoop):
         self.boxes, self.scores, self.seconds = [], [], []
 
     def run(self) -> dict[str, float]:
-        """Track what is not done, write it, and give the metrics of all.
-
-        Raises:
-            ValueError: the results to resume are those of another tracker.
-        """
+        """Track what is not done, write it, and give the metrics of all; ValueError if results of
+        another tracker were to be resumed."""
         done, error = self.open_folder() if is_main_process() else ({}, None)
         message = [list(done), error]
         broadcast_object_list(message)

@@ -11,15 +11,8 @@ LAYER_INITS = ('last_of_stage', 'first_k', 'random', 'scratch')
 
 
 def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
-    """Sizes of the teacher's stages.
-
-    Args:
-        teacher_depth: layers of the teacher.
-        division: number of even stages, or the positive size of each.
-
-    Raises:
-        ValueError: the stages do not make up the teacher.
-    """
+    """Sizes of the teacher's stages, by the number of even ones, or the positive size of each;
+    ValueError if they do not make up the teacher."""
     check_number('teacher_depth', teacher_depth, '[1, 1000]', whole=True)
     if not isinstance(division, (list, tuple)):
         check_number('division', division, '(-inf, inf)', whole=True)

@@ -41,10 +41,8 @@ class ViT(BaseModule):
             if size <= 0 or size % patch_size:
                 raise ValueError(f'{name}={size} is not a positive multiple of the patch size '
                                  f'{patch_size}; change {name} in the config')
-        self.embed_dims = embed_dims
-        self.template_size = template_size
-        self.search_size = search_size
-        self.patch_size = patch_size
+        self.embed_dims, self.patch_size = embed_dims, patch_size
+        self.template_size, self.search_size = template_size, search_size
         self.template_grid = template_size // patch_size
         self.search_grid = search_size // patch_size
 

@@ -32,11 +32,8 @@ class Bridge(nn.Module):
         self._student_grids, self._teacher_grids = {}, {}
 
     def connect(self, student: nn.Module, teacher: nn.Module) -> None:
-        """Learn the token groups of both backbones, which are there only when training starts.
-
-        Raises:
-            ValueError: the two do not have the same groups, or not the widths of this bridge.
-        """
+        """Learn the token groups of both backbones; ValueError if they do not have the same, or not
+        the widths of this bridge."""
         if (student.embed_dims, teacher.embed_dims) != self.dims:
             raise ValueError(f'the teacher has embed_dims={teacher.embed_dims}, its config says '
                              f'{self.dims[1]}; set embed_dims in teacher.backbone')

@@ -26,13 +26,9 @@ AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
 
 def draw_gates(num_stages: int, prob: float, rng: np.random.Generator,
                low_prob: str = AT_LEAST_ONE) -> list[bool]:
-    """Which stages are the student's in this iteration (CompressTracker, section 3.3).
-
-    Args:
-        prob: p, probability in (0, 1] that a stage is the student's.
-        low_prob: what p < 0.5 means: 'at_least_one', as for any p, or 'exactly_one', as in the
-            published code.
-    """
+    """Which stages are the student's in this iteration (CompressTracker, section 3.3), each with
+    probability ``prob`` in (0, 1]. ``low_prob`` says what p < 0.5 means: 'at_least_one', as for any
+    p, or 'exactly_one', as in the published code."""
     if low_prob == EXACTLY_ONE and prob < 0.5:
         gates = np.zeros(num_stages, dtype=bool)
     else:
@@ -112,9 +108,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         """Build, load and freeze the teacher; start the student from it in a new run.
 
         Raises:
-            FileNotFoundError, CheckpointError: the teacher's checkpoint is missing or not fitting.
-            ValueError: the student's division does not sum to the teacher's depth, or it got batch
-                norms that are unfit for training.
+            FileNotFoundError, CheckpointError, ValueError: the teacher's checkpoint is missing, or
+                it or the teacher does not fit the student.
         """
         # Happens within an iteration, a resumed one too, whose own draws it must not change.
         with torch.random.fork_rng(devices=[]):
@@ -182,9 +177,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             clip, teacher_clip: the same frames as each sees them.
 
         Returns:
-            losses, named ``loss…``, and scalars that MMEngine logs without adding them up: mean
-            IoU with ground truth of the mixed path and, where it runs, of the teacher, and the
-            mimic error of each stage.
+            losses, named ``loss…``, and scalars that MMEngine only logs: mean IoU with ground truth
+            of the mixed path and, where it runs, of the teacher, and each stage's mimic error.
 
         Raises:
             ValueError: some of the clip's frames do not show the target.
@@ -218,13 +212,12 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def mixed_path(self, clip: Clip, frame: int, memory: Tensor,
                    gates: Sequence[bool]) -> tuple[list[Tokens], Prediction]:
-        """From the student's embedding to its head, through stages of either.
-
-        Gradients flow through the teacher's frozen stages to what lies before them.
+        """From the student's embedding to its head, through stages of either; gradients flow
+        through the teacher's frozen stages to what lies before them.
 
         Returns:
-            tokens after each stage, each as its own side has them, and what the student's head
-            makes of the last.
+            tokens after each stage, as its own side has them, and what the student's head makes of
+            the last.
         """
         tokens = self.student.embed(
             clip.templates, clip.template_boxes, clip.searches[:, frame], memory)
@@ -286,11 +279,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
 def accept_plain_student(distiller: ReplacementDistiller, state_dict: dict, prefix: str,
                          *_) -> None:
-    """Let a distiller load the checkpoint of an extracted student, too, and go on from it.
-
-    Raises:
-        ValueError: it is a tracker of another depth, such as the teacher.
-    """
+    """Let a distiller load the checkpoint of an extracted student, too, and go on from it;
+    ValueError if it is a tracker of another depth, such as the teacher."""
     if any(key.startswith(f'{prefix}student.') for key in state_dict):
         return
     layers = len({key.split('.')[2] for key in state_dict if key.startswith('backbone.layers.')})

@@ -20,14 +20,12 @@ def gaussian_radius(wh: Tensor) -> Tensor:
 
 
 def gaussian_heatmap(boxes: Tensor, grid: int) -> Tensor:
-    """A Gaussian around the cell of each box's centre (CenterNet, arXiv 1904.07850).
+    """Maps (B, 1, n, n) with a Gaussian around the cell of each box's centre (CenterNet, arXiv
+    1904.07850): 1 in that cell, nowhere if it lies off the map.
 
     Args:
         boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
         grid: n, cells a side.
-
-    Returns:
-        (B, 1, n, n), 1 in the centre's cell; no cell is 1 where the centre lies off the map.
     """
     centre = (boxes[:, :2] * grid).round()
     radius = gaussian_radius(boxes[:, 2:] * grid)

@@ -18,11 +18,7 @@ class ScoreLoss(nn.Module):
 
     def forward(self, prediction: Prediction, gt_boxes: Tensor,
                 labels: Tensor | None = None) -> dict[str, Tensor]:
-        """``loss_score``; arguments as of ``Head.loss``.
-
-        Raises:
-            ValueError: there are no labels, or there is no score head.
-        """
+        """``loss_score``; arguments as of ``Head.loss``."""
         logits = prediction.outputs.get('score_logits')
         if logits is None:
             raise ValueError('ScoreLoss trains a score head; set head.with_score=True')

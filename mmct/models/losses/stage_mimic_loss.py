@@ -12,9 +12,8 @@ from ..layers import Tokens
 
 @MODELS.register_module()
 class StageMimicLoss(nn.Module):
-    """Mean squared error between the mixed path's tokens after each stage and the teacher's.
-
-    Token groups count equally (template and search ½ each), and so do stages.
+    """Mean squared error between the mixed path's tokens after each stage and the teacher's. Token
+    groups count equally (template and search ½ each), and so do stages.
 
     Args:
         loss_weight: weight of the whole.
@@ -36,11 +35,7 @@ class StageMimicLoss(nn.Module):
 
 
 def stage_error(mixed: Tokens, teacher: Tokens, groups: Sequence[str] | None = None) -> Tensor:
-    """Mean over token groups of the mean squared error of one stage.
-
-    Raises:
-        ValueError: there is no such group.
-    """
+    """Mean over token groups of the mean squared error of one stage."""
     errors = []
     if missing := set(groups or ()) - set(teacher.groups):
         raise ValueError(f'mimic_loss.groups={list(groups)}: there are no token groups '

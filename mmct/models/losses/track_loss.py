@@ -36,11 +36,8 @@ class TrackLoss(nn.Module):
 
     def forward(self, prediction: Prediction, gt_boxes: Tensor,
                 labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Arguments as of ``Head.loss``; boxes may reach outside of [0, 1].
-
-        Returns:
-            ``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``),
-            ``loss_track_l1``.
+        """``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``) and
+        ``loss_track_l1``; arguments as of ``Head.loss``.
 
         Raises:
             ValueError: there are labels: a frame without the target has no box to be trained on.

@@ -119,9 +119,6 @@ class OneStreamTracker(BaseSingleObjectTracker):
     # Training
 
     def train(self, mode: bool = True) -> 'OneStreamTracker':
-        """Raises:
-            ValueError: a batch norm is unfit for training, see :func:`check_statistics`.
-        """
         if mode:
             check_statistics(self)
         super().train(mode)
@@ -173,8 +170,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return summed(losses, clip.num_frames, self)
 
     def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
-        """What the head gives for the last search frame of a batch; ``data_samples`` are needed
-        by GT_BOX elimination only."""
+        """What the head gives for the last search frame of a batch."""
         if data_samples:
             clip = self.unpack(inputs, data_samples)
         else:
@@ -185,12 +181,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
     # Testing
 
     def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
-        """Boxes, for one frame of a sequence or for a batch of training-like clips.
-
-        Returns:
-            the data samples with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of the
-            frame (of the last search crop for clips) and, for frames, ``scores`` (1,).
-        """
+        """The data samples of a frame of a sequence, or of a batch of clips, with
+        ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of the frame (of the last search
+        crop for clips) and, for frames, ``scores`` (1,)."""
         if 'search_img' in inputs:
             return self._predict_clips(inputs, data_samples)
         if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
@@ -241,11 +234,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return [0., 0., 0., 0.], 0.
 
     def track_by(self, network: Network) -> None:
-        """Track by another network, such as an exported file (``runtime.open_network``).
-
-        Raises:
-            ValueError: it is of another shape or kind.
-        """
+        """Track by another network, such as an exported file; ValueError if it is of another
+        shape or kind."""
         differing = network.info.differences(self.info)
         if differing:
             raise ValueError(f'the file is not of the tracker of this config: {differing}')

@@ -120,11 +120,7 @@ def fit(shape: Sequence, other: Sequence) -> bool:
 
 
 def template_file(path: Path) -> Path:
-    """The file beside ``path`` with the network that embeds templates.
-
-    Raises:
-        FileNotFoundError: it is missing.
-    """
+    """The file beside ``path`` with the network that embeds templates, if it is there."""
     template = path.with_suffix(f'.template{path.suffix}')
     if not template.is_file():
         raise FileNotFoundError(f'{template} does not exist; it is written beside {path.name} by '

@@ -11,10 +11,8 @@ from . import check_together, step_inputs, template_file
 
 
 class OpenVinoNetwork:
-    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size.
-
-    One request of OpenVINO's serves one thread at a time.
-    """
+    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size; serves one
+    thread at a time."""
 
     def __init__(self, path: Path, checkpoint: None, precision: str | None,
                  threads: int | None) -> None:
