@@ -13,8 +13,7 @@ class SkipNonFinite:
     """Leaves out a step where the loss or a gradient is not finite.
 
     Weights, optimizer and batch norm's statistics stay as they were before the iteration (with
-    accumulated gradients, before the first of them). Processes skip together, because they share
-    the gradients that decide it. See ``NonFiniteHook``.
+    accumulated gradients, before the first of them). Processes share the gradients that decide it.
 
     Attributes:
         loss_is_finite: () bool, of this process and iteration.

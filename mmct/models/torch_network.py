@@ -53,8 +53,7 @@ class TorchNetwork:
 
     Args:
         tracker: a ``OneStreamTracker``; runs where its parameters are.
-        compiled: by ``torch.compile``; the first steps take minutes. A string is a mode of it:
-            'reduce-overhead' records CUDA graphs.
+        compiled: by ``torch.compile``, in a mode of it if this is a string.
         dtype: of autocast, None for none.
     """
 

@@ -20,11 +20,7 @@ def check_number(name: str, value, interval: str, whole: bool = False) -> None:
 
 def check_numbers(name: str, values, interval: str, count: int | None = None,
                   whole: bool = False) -> None:
-    """See that all numbers of a list lie in an interval, and, with ``count``, how many they are.
-
-    Raises:
-        ValueError: they do not, or it is no list.
-    """
+    """See that all numbers of a list lie in an interval, and, with ``count``, how many they are."""
     if not isinstance(values, (list, tuple)) or (count is not None and len(values) != count):
         raise ValueError(f'{name}={values!r} must be a list'
                          + (f' of {count} values' if count is not None else ''))

@@ -87,7 +87,6 @@ def _add_box(axes: Axes, box: np.ndarray, colour: str) -> None:
                                  linewidth=width))
 
 
-def _iou(box: np.ndarray, target: np.ndarray) -> float:
-    one, other = (np.hstack([corners[:2], corners[2:] - corners[:2]])[None]
-                  for corners in (box, target))  # x, y, w, h
-    return float(bounded_iou(one, other, None)[0])
+def _iou(*boxes: np.ndarray) -> float:
+    xywh = (np.hstack([corners[:2], corners[2:] - corners[:2]])[None] for corners in boxes)
+    return float(bounded_iou(*xywh, None)[0])

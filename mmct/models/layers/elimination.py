@@ -35,13 +35,8 @@ def centre_tokens(template_range: str, grid: int) -> Tensor:
 
 
 def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> Tensor:
-    """(B, T·Lz) bool: the template tokens under the target's boxes (``GT_BOX``).
-
-    Args:
-        boxes_xywh: (B, T, 4) x, y, w, h in pixels of the template crops, or (B, 4) of one each.
-
-    Raises:
-        ValueError: the boxes of a sample cover no token.
+    """(B, T·Lz) bool: the template tokens under the target's boxes (B, T, 4), or (B, 4) of one
+    template each, in pixels of the crops (``GT_BOX``); ValueError if those of a sample cover none.
     """
     # End points as published: one row and column less than the box is wide. In float64, which the
     # published code adds them up in.
