@@ -1,6 +1,6 @@
 """A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -92,7 +92,6 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
 def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Sequence[Sample],
            bias: str, opset: int) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
-    network = TorchNetwork(tracker)
     # Two, so that tracing does not take the size of the batch for one that never changes.
     own = noise(info, 2)
     templates, boxes, crops, memories = (torch.from_numpy(np.stack(parts)) for parts in zip(*own))
@@ -116,14 +115,16 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         inputs['memory'] = memories[:, 0]
     source = path.with_suffix('.onnx')
     to_onnx(StepGraph(tracker, list(encoded)), inputs, info.output_names, source, any_number, opset)
-    calibration = []
-    if info.precision == 'int8':
-        for sample in samples:
-            found = network.encode(sample.templates, sample.boxes)
-            found = {name: value.numpy() for name, value in found.items()}
-            calibration.append(
-                step_inputs([found], sample.search[None], memories_of(info, [sample])))
-    finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
+    finish(source, path, info, lambda model: quantize(model, inputs_of(tracker, samples), bias))
+
+
+def inputs_of(tracker: OneStreamTracker, samples: Sequence[Sample]) -> Iterator[dict]:
+    """Inputs of a step by name, for each sample."""
+    network = TorchNetwork(tracker)
+    for sample in samples:
+        encoded = network.encode(sample.templates, sample.boxes)
+        yield step_inputs([{name: value.numpy() for name, value in encoded.items()}],
+                          sample.search[None], memories_of(network.info, [sample]))
 
 
 def template_counts(info: NetworkInfo) -> list[int]:

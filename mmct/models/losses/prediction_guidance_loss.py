@@ -32,12 +32,8 @@ class PredictionGuidanceLoss(nn.Module):
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
     def forward(self, mixed: Prediction, teacher: Prediction) -> dict[str, Tensor]:
-        """What the mixed path found to what the teacher found.
-
-        Returns:
-            ``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head
-            has a score map or edge distributions, ``loss_guidance_focal`` or
-            ``loss_guidance_edge_kl``.
+        """``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head has
+        a score map or edge distributions, ``loss_guidance_focal`` or ``loss_guidance_edge_kl``.
 
         Raises:
             ValueError: ``edge_kl`` is on, and the teacher's edges have other bins.
