@@ -10,10 +10,8 @@ from .unwrapped import unwrapped
 
 @HOOKS.register_module()
 class StudentIoUHook(Hook):
-    """Logs ``iou_student`` at intervals: the mean IoU with ground truth of the student alone, as
-    it will be used, on the pairs that it is about to be trained on.
-
-    It takes a forward pass of the student and changes nothing of the training.
+    """Logs ``iou_student`` at intervals: the mean IoU with ground truth of the student alone on the
+    pairs that it is about to be trained on. The training does not change.
 
     Args:
         interval: iterations from one time to the next, beginning with the first; 0 for never.

@@ -27,11 +27,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 def views(model: ReplacementDistiller, data_batch: dict,
           samples: int | None = None) -> tuple[Clip, Clip]:
-    """The pairs of a data loader's batch as the student and as the teacher see them.
-
-    Args:
-        samples: how many of them, None for all.
-    """
+    """The pairs of a data loader's batch, or so many of them, as the student and as the teacher see
+    them."""
     # Preprocessing changes the data samples.
     data = model.data_preprocessor(dict(
         inputs={key: images[:samples] for key, images in data_batch['inputs'].items()},
