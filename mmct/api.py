@@ -37,17 +37,8 @@ def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStrea
 
 def open_eager(config: Path, checkpoint: str | PathLike | None, precision: str | None,
                threads: int | None, compiled: bool = False) -> TorchNetwork:
-    """A config with its checkpoint as a network of the runtime, on a GPU if there is one.
-
-    Args:
-        precision: 'fp32', 'bf16' or 'fp16', None for the weights' own.
-        threads: of PyTorch; its own choice if None.
-        compiled: by ``torch.compile``.
-
-    Raises:
-        ValueError: there is no checkpoint.
-        FileNotFoundError, CheckpointError: as of :func:`load_tracker`.
-    """
+    """A config with its checkpoint as a network of the runtime, on a GPU if there is one; arguments
+    as of :class:`mmct.runtime.Tracker`, errors also as of :func:`load_tracker`."""
     if checkpoint is None:
         raise ValueError(f'the config {config} needs a checkpoint beside it')
     if threads:
@@ -62,8 +53,8 @@ open_compiled = partial(open_eager, compiled=True)
 
 
 def fuse_for_inference(tracker: OneStreamTracker) -> OneStreamTracker:
-    """The tracker with its batch norms folded into the convolutions before them: at test they are
-    linear maps, and cost nothing there. It cannot be trained any more."""
+    """The tracker with its batch norms folded into the convolutions before them. It cannot be
+    trained any more."""
     tracker.backbone.patch_embed = fuse_conv_bn(tracker.backbone.patch_embed.eval())
     tracker.head = fuse_conv_bn(tracker.head.eval())
     return tracker.eval()

@@ -46,16 +46,8 @@ MMCV_VERSION = '2.0.0rc4'
 
 
 def bridge() -> bool:
-    """Import MMTracking whole, so that everything of it is registered.
-
-    Returns:
-        False, with nothing done, if MMTracking, MMEngine or PyTorch is not installed. A broken
-        installation is not hidden: its error is raised.
-
-    Raises:
-        ImportError: a package is of a version that does not work with mmct; the message says
-            which one does.
-    """
+    """Import MMTracking whole, so that everything of it is registered; False, with nothing done, if
+    it, MMEngine or PyTorch is not installed; ImportError if one is broken or of a wrong version."""
     if not all(installed(name) for name in REQUIRED):
         return False
     check_versions()
@@ -72,12 +64,9 @@ def bridge() -> bool:
 
 
 class FirstUse(MetaPathFinder):
-    """Bridges and registers just before OpenMMLab is imported first.
-
-    Nobody has to switch anything on or off: scripts that track with an exported file import
-    nothing of OpenMMLab, and all others find it ready. Where MMTracking is missing, what needs it
-    ends in a line that says how to install it.
-    """
+    """Bridges and registers just before OpenMMLab is imported first: scripts that track with an
+    exported file import nothing of it, and all others find it ready, or one line that says how to
+    install it."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
@@ -129,10 +118,9 @@ def installed(name: str) -> bool:
 
 
 def check_versions() -> None:
-    """See that what is installed of OpenMMLab works with mmct, without importing it.
-
-    Raises:
-        ImportError: something does not; the message says what does.
+    """Raises:
+        ImportError: what is installed of OpenMMLab, and not imported for this, does not work with
+            mmct; the message says what does.
     """
     from packaging.specifiers import SpecifierSet
 
@@ -148,28 +136,26 @@ def version_of(name: str) -> str | None:
         return getattr(sys.modules[name], '__version__', None)
     spec = find_spec(name)
     # Not from the metadata, which may be another installation's.
-    file = Path(spec.origin or '').with_name('version.py') if spec and spec.origin else None
-    if file is None or not file.is_file():
-        return None
-    match = re.search(r'^__version__ = [\'"](.+?)[\'"]', file.read_text(), re.MULTILINE)
+    file = Path(spec.origin).with_name('version.py') if spec and spec.origin else None
+    text = file.read_text() if file and file.is_file() else ''
+    match = re.search(r'^__version__ = [\'"](.+?)[\'"]', text, re.MULTILINE)
     return match and match[1]
 
 
 def how_to_install(name: str, found: str | None = None) -> str:
     """A line about a package that is missing, or of another version than mmct works with."""
     what = f'{name} {found} is installed' if found else f'{name} is not installed'
-    command = 'pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack' else \
-        "pip install -e '.[lite]'"
+    command = ('pip install --no-deps mmtrack==1.0.0rc1' if name == 'mmtrack'
+               else "pip install -e '.[lite]'")
     return (f'{what}, mmct needs {name}{VERSIONS.get(name, "")}: run {command} in the folder of '
             'mmct (README.md, "Install")')
 
 
 def missing_packages() -> tuple[str, ...]:
     """Names of the modules that MMTracking imports in vain."""
-    packages = [name for name in OPTIONAL if not installed(name)]
-    if not installed('mmcv._ext'):  # mmcv-lite has the sources of mmcv.ops, but nothing compiled
-        packages.append('mmcv.ops')
-    return tuple(packages)
+    # mmcv-lite has the sources of mmcv.ops, but nothing compiled.
+    ops = () if installed('mmcv._ext') else ('mmcv.ops', )
+    return (*(name for name in OPTIONAL if not installed(name)), *ops)
 
 
 @contextmanager
@@ -191,9 +177,8 @@ def accepted_mmcv_version() -> Iterator[None]:
 def placeholders(packages: tuple[str, ...]) -> Iterator[None]:
     """Let ``packages`` and all below them be imported, though they are not installed.
 
-    Every name in them is a class that can be imported, subclassed and registered, but not built
-    or called. Afterwards the packages are absent again, because others choose what to do by
-    whether a package is there (MMEngine by ``mmcv.ops``, for one).
+    Every name in them is a class that can be imported, subclassed and registered, but not built.
+    Afterwards the packages are absent again: MMEngine asks whether there is ``mmcv.ops``.
     """
     finder = PlaceholderFinder(packages)
     # First, because mmcv-lite's own mmcv.ops would be found and fail.
@@ -254,11 +239,8 @@ class Placeholder:
 
 
 def allow_mmengine_checkpoints() -> None:
-    """Let ``torch.load`` read MMEngine's checkpoints without turning its protection off.
-
-    They hold logged values (``HistoryBuffer``) and numbers and arrays of NumPy. Nothing else is
-    allowed: arrays of objects, for one, are still refused.
-    """
+    """Let ``torch.load`` read MMEngine's checkpoints without turning its protection off: they hold
+    logged values (``HistoryBuffer``) and numbers and arrays of NumPy."""
     import torch
     from mmengine.logging import HistoryBuffer
     from mmengine.utils import digit_version
@@ -282,10 +264,8 @@ def numpy_in_pickles() -> list:
 
 
 def history_statistic(owner: object, name: str) -> Callable:
-    """Stand in for ``getattr`` in checkpoints, where HistoryBuffer's methods are stored by it.
-
-    The real one would let a checkpoint reach whatever it likes.
-    """
+    """Stand in for ``getattr`` in checkpoints, which would let them reach whatever they like; by it
+    HistoryBuffer's methods are stored."""
     from mmengine.logging import HistoryBuffer
 
     if owner is not HistoryBuffer or name.startswith('_'):
@@ -294,11 +274,8 @@ def history_statistic(owner: object, name: str) -> Callable:
 
 
 def checkpoint_any_arguments() -> None:
-    """Let MMEngine's option ``activation_checkpointing`` be used on layers that take no tensors.
-
-    It asks PyTorch for the reentrant kind, which, where the arguments hold their tensors inside
-    (``Tokens``), gives such layers and all before them no gradient, with a warning at most.
-    """
+    """Let MMEngine's option ``activation_checkpointing`` be used on layers whose arguments hold
+    their tensors inside (``Tokens``); PyTorch's reentrant kind gives these no gradient."""
     if not installed('mmengine.runner.activation_checkpointing'):  # MMEngine before 0.8
         return
     from mmengine.runner import activation_checkpointing

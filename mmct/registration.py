@@ -1,5 +1,5 @@
-"""Imports whatever registers something with MMEngine, so that configs can name it, and gathers what
-the trackers' files call their weights."""
+"""Imports whatever registers something with MMEngine, and gathers what the trackers' files call
+their weights."""
 from . import datasets, engine, models  # noqa: F401
 from .evaluation import one_pass_metric, pair_iou  # noqa: F401
 from .models.trackers import mixformerv2_names, odtrack_names, ostrack_names, sutrack_names

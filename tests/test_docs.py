@@ -30,7 +30,7 @@ PAGES = [*AT_ROOT, *sorted((ROOT / 'docs').glob('*.md'))]
 REGISTRIES = [FUNCTIONS, *(value for value in vars(mmtrack.registry).values()
                            if isinstance(value, Registry))]
 # Where a command has no config of its own.
-DEFAULT_CONFIG = {'demo.py': 'configs/demo/ct_ostrack_tiny_4l_1461.py'}
+DEFAULT_CONFIG = {'demo.py': 'configs/demo/ct_ostrack_tiny_4l_guided.py'}
 
 
 class Block(NamedTuple):

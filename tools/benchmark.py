@@ -2,8 +2,8 @@
 student; or, by --train, seconds of a training step; or, by --data, pairs per second of a worker.
 On a GPU, tracking and training are measured by one command.
 
-Each row is printed when it is measured, and all again as a table in the end, which Ctrl-C, SIGTERM
-and rows that fail do not prevent.
+Each row is printed when it is measured, with how many are to come, and all again as a table in
+the end, which Ctrl-C, SIGTERM and rows that fail do not prevent.
 
 The first row is the step as the published code has it (eager fp32, attention multiplied out; in
 tracking its maps kept, templates run in every frame and batch norm not folded; in training
@@ -89,8 +89,7 @@ def main(args) -> int:
                 own, note = kind(config, args, Path(folder), worker)
                 jobs += own
                 notes.append(note)
-            for job in sorted(jobs, key=lambda job: job.after):
-                report.measure(job)
+            report.measure_all(jobs)
         except KeyboardInterrupt:
             print('stopped')
             status = STOPPED
@@ -155,8 +154,7 @@ def training(config, args, folder: Path, worker) -> tuple[list, str]:
     gpu = args.device != 'cpu'
     jobs = [Job(f'training, {one.name}', worker.run(
         benchmark.measure, one, config, teacher, args.threads, args.batch_size, steps,
-        benchmark.PROBS_GPU if gpu else benchmark.PROBS, args.device),
-        LATE_TRAINING if one.compiled else 0)
+        args.device), LATE_TRAINING if one.compiled else 0, len(one.probs(args.device)))
         for one in (benchmark.CONTESTANTS_GPU if gpu else benchmark.CONTESTANTS)]
     return jobs, (f'training: batches of {args.batch_size}, means of {steps} steps; demand: what '
                   'the multiply-accumulates would take at the rate of the student alone')
@@ -170,7 +168,7 @@ def data(config, args, folder: Path, worker) -> tuple[list, str]:
     pairs = steps_of(args, 'data')
     frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
     rows = worker.run(benchmark.measure, config, benchmark.make_frames(folder), pairs)
-    return [Job('pipelines', rows)], (
+    return [Job('pipelines', rows, count=3)], (
         f'medians of {pairs} pairs, JPEG frames of {frame} in videos of {benchmark.LENGTH}; '
         "MMTracking's reads three frames, the others two; change: mean difference to whole "
         'decoding, of 255')

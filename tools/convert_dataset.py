@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
-                        'got10k, uav123, nfs, otb100, vot')
+                        'got10k, uav123, nfs, otb100, vot, vasttrack')
     parser.add_argument('folder', type=Path, metavar='FOLDER', help='such as data/lasot')
     return parser.parse_args()
 

@@ -14,7 +14,6 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
 
     Args:
         source: a released tracker, a pretrained ViT, or a checkpoint of mmct.
-        target: file to write.
         to: 'mmct' or 'released'.
         template_size, search_size: sides of the crops in pixels, for a pretrained ViT only.
         starts: the tracker that a pretrained ViT is to start, 'OSTrack' or 'ODTrack'.
@@ -25,8 +24,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         what was found, in words.
 
     Raises:
-        FileNotFoundError, CheckpointError: no such file, or not a tracker's; keys that are not
-            understood or missing are listed.
+        FileNotFoundError, CheckpointError: no such file, or not a tracker's.
     """
     content = read_checkpoint(source)
     state = weights_in(content, source)
@@ -36,7 +34,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
     given = state = student_alone(state)
     if names.is_own(state):
         if to == 'mmct':
-            names.check_own(state, str(source))
+            names.complain(source, *names.layout_of(state, own=True).faults(state))
     else:
         layout = names.layout_of(state)
         if layout and layout.pretrained and to == 'released':

@@ -12,16 +12,8 @@ STUDENT_PREFIX = 'student.'
 
 
 def tracker_weights(path: str | Path) -> dict[str, Tensor]:
-    """Weights of a tracker under mmct's names.
-
-    Args:
-        path: a checkpoint of mmct (of a tracker, or of a compression: then the student's), or a
-            released one.
-
-    Raises:
-        FileNotFoundError: no such file.
-        CheckpointError: not a tracker's checkpoint.
-    """
+    """Weights of a tracker under mmct's names, from a checkpoint of mmct (of a compression, the
+    student's), or a released one; errors as of :func:`load_weights`."""
     return own_names(student_alone(weights_in(read_checkpoint(path), path)), str(path))
 
 
@@ -37,14 +29,8 @@ def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
-    """A tracker's weights under mmct's names, whichever they have.
-
-    Args:
-        source: name of the file, for errors.
-
-    Raises:
-        CheckpointError: they are not a tracker's.
-    """
+    """A tracker's weights of the file ``source`` under mmct's names, whichever they have;
+    CheckpointError if they are not a tracker's."""
     if names.is_own(state):
         return state
     layout = names.layout_of(state)
@@ -60,8 +46,7 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
 
     Args:
         model: what is trained. A compression takes those of a compression or of its student.
-        state: weights of any file.
-        source: name of the file, for errors.
+        state: weights of the file ``source``.
 
     Returns:
         the weights under mmct's names, and names of weights of the tracker that are not among them
@@ -100,48 +85,47 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
         role: what the model is, for errors ('teacher', 'student', …).
 
     Raises:
-        FileNotFoundError: no such file.
-        CheckpointError: the file is of another network, in one line that says how they differ.
+        FileNotFoundError, CheckpointError: no such file, or it is of another network; says how
+            they differ.
     """
     try:
         state = tracker_weights(path)
     except FileNotFoundError:
         raise FileNotFoundError(f'{role} checkpoint {path} does not exist') from None
+
+    def demand(fits: bool, what: str, theirs: object, ours: object) -> None:
+        if not fits:
+            raise CheckpointError(f'{role} checkpoint {path} has {what}: {theirs}, the {role} of '
+                                  f'the config: {ours}; give a fitting file or change the config')
+
     own = model.state_dict()
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     core = [key for key in missing if not key.startswith(names.OWN_LAYERS)]
     kind = names.layout_of(own, own=True)
     if kind is None or names.layout_of(state, own=True) is not kind:
-        _demand(not core, role, path, 'no', core, 'all of them')
+        demand(not core, 'no', core, 'all of them')
     # The differences that a config can mend come first, in the words of the config.
     theirs = _sizes(state)
     for what, size in _sizes(own).items():
-        _demand(theirs.get(what) == size, role, path, what, theirs.get(what), size)
-    _demand(not core, role, path, 'no', core, 'all of them')
-    _demand(not missing and not unknown, role, path, 'unknown keys', unknown, f'also {missing}')
+        demand(theirs.get(what) == size, what, theirs.get(what), size)
+    demand(not core, 'no', core, 'all of them')
+    demand(not missing and not unknown, 'unknown keys', unknown, f'also {missing}')
     for key, value in own.items():
-        shapes = tuple(state[key].shape), tuple(value.shape)
-        _demand(shapes[0] == shapes[1], role, path, f'shape of {key}', *shapes)
-        _demand(state[key].is_floating_point() == value.is_floating_point(), role, path,
-                f'dtype of {key}', state[key].dtype, value.dtype)
+        given = state[key]
+        demand(given.shape == value.shape, f'shape of {key}', tuple(given.shape),
+               tuple(value.shape))
+        demand(given.is_floating_point() == value.is_floating_point(), f'dtype of {key}',
+               given.dtype, value.dtype)
     model.load_state_dict(state)
 
 
 def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
     """What a config says of a tracker; trackers of other kinds may not have it all."""
-    sizes = {
-        what: shape[axis] for layout in names.layouts()
-        for what, (key, axis) in layout.sizes.items()
-        if key in state and len(shape := state[key].shape) > axis
-    }
-    numbers = {what: number for layout in names.layouts()
-               for what, rule in layout.counts.items()
-               if (number := names.count(state, rule, least=0))}
-    return {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}'), **numbers, **sizes}
-
-
-def _demand(fits: bool, role: str, path: str | Path, what: str, theirs: object, ours: object
-            ) -> None:
-    if not fits:
-        raise CheckpointError(f'{role} checkpoint {path} has {what}: {theirs}, the {role} of the '
-                              f'config: {ours}; give a fitting file or change the config')
+    sizes = {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}')}
+    for layout in names.layouts():
+        sizes |= {what: number for what, rule in layout.counts.items()
+                  if (number := names.count(state, rule, least=0))}
+    for layout in names.layouts():
+        sizes |= {what: state[key].size(axis) for what, (key, axis) in layout.sizes.items()
+                  if key in state and state[key].dim() > axis}
+    return sizes

@@ -25,53 +25,36 @@ class Layout(NamedTuple):
 
     A rule stands for many names: ``'blocks.{i}.{kind}'`` for those with each value of ``kind`` in
     ``fields``, and, since ``i`` is not in there, with each number from 0 to the largest in a file.
-
-    Attributes:
-        title: what such a file holds, in words.
-        sign: beginning of a key by which such a file is known.
-        rules: {name in the file: mmct's name}; or what gives it, from keys and whether they are
-            mmct's, where numbers in names depend on what else there is.
-        fields: values of the fields of ``rules``, {in the file: mmct's} or alike in both.
-        ignored: {key, * stands for any text: why it is left out}.
-        own: the names are mmct's own.
-        student: the network is a compressed one; None where files do not tell.
-        needs: names of weights in the file that ``compute`` takes.
-        compute: from the file's weights, crop sizes and the file's name (for errors) to weights
-            under mmct's names that are not in the file as they are.
-        computed: names of these, if a file that is written must not lack them.
-        borrowed: beginning of keys of which mmct keeps nothing, or only what is computed. A file
-            that is written takes them from another.
-        pretrained: the tracker that it is to start, if it is not a whole one itself; it has to be
-            converted before it is used.
-        complete: from weights under the file's names to those that its readers ask for besides.
-        unreleased: {beginning of a key of ``own``: what it is part of} that no other layout has.
-        sizes: {what a config says, in words: (key of ``own``, axis of its shape)}.
-        counts: {likewise: beginning of keys of ``own``, with the field ``i`` that is counted}.
     """
-    title: str
-    sign: str
+    title: str  # what such a file holds, in words
+    sign: str  # beginning of a key by which such a file is known
+    # {name in the file: mmct's}; or what gives it, from keys and whether they are mmct's, where
+    # numbers in names depend on what else there is.
     rules: Mapping[str, str] | Callable[[Iterable[str], bool], Mapping[str, str]]
+    # Values of the fields of the rules, {in the file: mmct's} or alike in both.
     fields: Mapping[str, Mapping[str, str] | tuple[str, ...]]
-    ignored: Mapping[str, str] = {}
-    own: bool = False
-    student: bool | None = False
-    needs: tuple[str, ...] = ()
+    ignored: Mapping[str, str] = {}  # {key, * stands for any text: why it is left out}
+    own: bool = False  # the names are mmct's own
+    student: bool | None = False  # the network is a compressed one; None where files do not tell
+    # From a file's weights, crop sizes and the file's name (for errors) to weights under mmct's
+    # names that are not in the file as they are.
     compute: Callable[[State, Sizes, str], State] = lambda state, sizes, source: {}
-    computed: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()  # names in the file of the weights that it takes
+    computed: tuple[str, ...] = ()  # names of its results that a file to be written must not lack
+    # Beginning of keys of which mmct keeps nothing, or only what is computed. A file that is
+    # written takes them from another.
     borrowed: str = ''
+    # The tracker that it is to start, if it is not a whole one and has to be converted before use.
     pretrained: str = ''
+    # From weights under the file's names to those that its readers ask for besides.
     complete: Callable[[State], State] = lambda state: {}
-    unreleased: Mapping[str, str] = {}
-    sizes: Mapping[str, tuple[str, int]] = {}
-    counts: Mapping[str, str] = {}
+    unreleased: Mapping[str, str] = {}  # {beginning of a key that no other layout has: of what}
+    sizes: Mapping[str, tuple[str, int]] = {}  # {what a config says: (mmct's key, axis of it)}
+    counts: Mapping[str, str] = {}  # {likewise: beginning of mmct's keys; its field i is counted}
 
     def table(self, keys: Iterable[str], ours: bool = False) -> dict[str, str]:
-        """{name in the file: mmct's} of the whole network of which ``keys`` are some.
-
-        Args:
-            keys: as in the file, or mmct's.
-            ours: which of the two.
-        """
+        """{name in the file: mmct's} of the whole network of which ``keys`` are some, as in the
+        file or mmct's (``ours``)."""
         names = {}
         rules = self.rules(keys, ours) if callable(self.rules) else self.rules
         for theirs, own in rules.items():
@@ -97,10 +80,9 @@ class Layout(NamedTuple):
                  and not any(fnmatchcase(key, pattern) for pattern in ignored)],
                 [key for key in known if key not in state])
 
-    def distance(self, state: Iterable[str], ours: bool = False) -> tuple[int, int]:
+    def distance(self, state: Iterable[str], ours: bool = False) -> list[int]:
         """How far from a whole network of this layout keys are; the first number counts first."""
-        unknown, missing = self.faults(state, ours)
-        return len(unknown), len(missing)
+        return [len(keys) for keys in self.faults(state, ours)]
 
 
 def count(keys: Iterable[str], rule: str, field: str = 'i', least: int = 1) -> int:
@@ -119,13 +101,8 @@ def layouts() -> tuple[Layout, ...]:
 
 
 def layout_of(state: Iterable[str], own: bool = False, starts: str = 'OSTrack') -> Layout | None:
-    """The layout that understands most of a file's keys, if one has its sign there.
-
-    Args:
-        state: the keys.
-        own: look among mmct's own layouts instead of those of others.
-        starts: the tracker that a pretrained network is to start.
-    """
+    """The layout, of mmct's ``own`` or others, that understands most of a file's keys, if one has
+    its sign there; ``starts`` is the tracker that a pretrained network is to start."""
     signed = [layout for layout in layouts()
               if layout.own == own and layout.pretrained in ('', starts)
               and any(key.startswith(layout.sign) for key in state)]
@@ -139,17 +116,16 @@ def from_released(state: State, source: str, sizes: Sizes = (0, 0),
     Args:
         state: weights of a file, such as a released tracker's, with the teacher inside or not.
         source: name of the file, for errors.
-        sizes: sides of template and search crop in pixels, for a pretrained network.
-        starts: the tracker that such a network is to start.
+        sizes, starts: of the crops, for a pretrained network, and which tracker it is to start.
 
     Raises:
-        CheckpointError: no layout has such keys; or keys that are not understood or missing,
-            listed.
+        CheckpointError: no layout has such keys, or some are not understood or missing.
     """
     layout = layout_of(state, starts=starts)
     if layout is None:
-        raise not_understood(state, source)
-    _complain(source, *layout.faults(state))
+        raise CheckpointError(f'{source} is not a checkpoint of a known tracker: its first keys '
+                              f'are {sorted(state)[:3]}')
+    complain(source, *layout.faults(state))
     weights = {new: state[old] for old, new in layout.table(state).items()}
     return weights | layout.compute(state, sizes, source)
 
@@ -165,8 +141,8 @@ def to_released(state: State, student: bool, source: str,
         rest: weights of a released file, and its name, for what mmct does not keep.
 
     Raises:
-        CheckpointError: keys that are not understood or missing, listed; or there is no released
-            layout for them; or there is no rest, or that of another network.
+        CheckpointError: keys are not understood or missing, or there is no released layout for
+            them; there is no rest, or that of another network.
     """
     for layout in layouts():
         for beginning, what in layout.unreleased.items():
@@ -176,7 +152,7 @@ def to_released(state: State, student: bool, source: str,
     fitting = [layout for layout in layouts()
                if not (layout.own or layout.pretrained) and layout.student in (student, None)]
     layout = min(fitting, key=lambda layout: layout.distance(state, ours=True))
-    _complain(source, *layout.faults(state, ours=True))
+    complain(source, *layout.faults(state, ours=True))
     released = {old: state[new] for old, new in layout.table(state, ours=True).items()}
     if layout.borrowed:
         released |= borrow(layout, state, source, rest or ({}, ''))
@@ -184,17 +160,8 @@ def to_released(state: State, student: bool, source: str,
 
 
 def borrow(layout: Layout, state: State, source: str, rest: tuple[State, str]) -> State:
-    """What a released file holds that mmct does not keep.
-
-    Args:
-        layout: of that file.
-        state: weights of a tracker under mmct's names.
-        source: name of their file, for errors.
-        rest: weights of a released file, and its name.
-
-    Raises:
-        CheckpointError: they do not hold it, or give other weights than those of ``state``.
-    """
+    """What a released file holds that mmct does not keep; arguments and errors as of
+    :func:`to_released`."""
     weights, name = rest
     table = layout.table(weights)
     taken = {key: value for key, value in weights.items()
@@ -211,27 +178,15 @@ def borrow(layout: Layout, state: State, source: str, rest: tuple[State, str]) -
     return taken
 
 
-def check_own(state: State, source: str) -> None:
-    """See that a file which :func:`is_own` has the names of a tracker.
-
-    Raises:
-        CheckpointError: it has not; what is not understood or missing is listed.
-    """
-    _complain(source, *layout_of(state, own=True).faults(state))
-
-
 def is_own(state: Iterable[str]) -> bool:
     """Whether keys are mmct's, going by their beginnings."""
     return any(key.startswith(OWN_LAYERS) for key in state)
 
 
-def not_understood(state: Iterable[str], source: str) -> CheckpointError:
-    """The error for a file of no layout."""
-    return CheckpointError(
-        f'{source} is not a checkpoint of a known tracker: its first keys are {sorted(state)[:3]}')
-
-
-def _complain(source: str, unknown: list[str], missing: list[str]) -> None:
+def complain(source: str, unknown: list[str], missing: list[str]) -> None:
+    """Raises:
+        CheckpointError: there are keys that are not understood or missing.
+    """
     parts = [
         f'{what} {len(keys)} keys: {", ".join(sorted(keys))}'
         for what, keys in (('does not understand', unknown), ('lacks', missing)) if keys

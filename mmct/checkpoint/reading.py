@@ -35,18 +35,10 @@ class ForeignDict:
         return OrderedDict()
 
 
-def empty_dict(*args) -> dict:
-    return {}
-
-
-def empty_list(*args) -> list:
-    return []
-
-
 # Of the standard library, beside the weights of many: settings, paths, dates, counters.
 CONTAINERS = {
-    'collections.defaultdict': empty_dict,
-    'collections.deque': empty_list,
+    'collections.defaultdict': lambda *args: {},
+    'collections.deque': lambda *args: [],
     **dict.fromkeys((
         'argparse.Namespace', 'types.SimpleNamespace',
         'datetime.date', 'datetime.datetime', 'datetime.timedelta',
@@ -59,13 +51,8 @@ CONTAINERS = {
 
 
 def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
-    """A checkpoint's content, read with ``weights_only`` protection.
-
-    Objects of a foreign training code beside the weights (published checkpoints carry their
-    statistics and settings) are read as :class:`ForeignObject`, without that code.
-
-    Args:
-        map_location: where tensors go, as of ``torch.load``.
+    """A checkpoint's content, read with ``weights_only`` protection. Objects of a foreign training
+    code beside the weights (statistics, settings) are read as :class:`ForeignObject`.
 
     Raises:
         FileNotFoundError: no such file.
@@ -115,14 +102,8 @@ def _reason(error: Exception) -> str:
 
 
 def _stand_ins(path: Path, foreign: type) -> list[tuple[object, str]]:
-    """(what stands for it, name) of the classes named in a file that are read without their code.
-
-    Args:
-        foreign: what stands for objects of a training code.
-
-    Raises:
-        CheckpointError: the file asks for what is not data.
-    """
+    """(what stands for it, name) of the classes named in a file that are read without their code,
+    ``foreign`` for those of a training code; CheckpointError if one is not data."""
     try:
         named, old_format = torch.serialization.get_unsafe_globals_in_checkpoint(path), False
     except (ValueError, RuntimeError):  # not a zip file: torch.load will judge it
@@ -153,11 +134,8 @@ def _names_in_pickles(path: Path) -> set[str]:
 
 
 def _could_run(name: str) -> bool:
-    """Whether a name is of something here that does more than hold data.
-
-    Nothing is called by it in any case. Classes of a training code hold data, whether they happen
-    to be imported or not.
-    """
+    """Whether a name is of something here that does more than hold data, as classes of a training
+    code do. Nothing is called by it in any case."""
     package, (module, _, attribute) = name.partition('.')[0], name.rpartition('.')
     if package in sys.stdlib_module_names or package in ('torch', 'numpy'):
         return True
@@ -166,10 +144,8 @@ def _could_run(name: str) -> bool:
 
 
 def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
-    """The state dict inside a checkpoint: MMEngine's, a published tracker's, or bare.
-
-    It is as a network here would have it: without the prefix of a wrapper, in float32, with counts
-    of batches (which decide nothing) where batch norms have none.
+    """The state dict inside a checkpoint (MMEngine's, a published tracker's, or bare), as a network
+    here would have it: without the prefix of a wrapper, in float32, with all counts of batches.
 
     Raises:
         CheckpointError: there is none, or one with values that no network can compute with.

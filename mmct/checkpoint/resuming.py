@@ -11,11 +11,8 @@ NAMES = ('interrupted.pth', 'epoch_*.pth', 'iter_*.pth')
 
 
 def newest_intact(folder: str | Path) -> tuple[Path | None, list[Path]]:
-    """The newest checkpoint of a run that can be read to its end, and newer ones that cannot.
-
-    Args:
-        folder: the work folder of the run.
-    """
+    """The newest checkpoint in a run's work folder that can be read to its end, and newer ones that
+    cannot."""
     broken = []
     for path in newest_first(Path(folder)):
         if intact(path):

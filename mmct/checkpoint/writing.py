@@ -9,11 +9,7 @@ from ..utils.files import atomic_write
 
 
 def save_checkpoint(content: dict, path: str | Path) -> None:
-    """Write a checkpoint, whole or not at all.
-
-    Raises:
-        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
-    """
+    """Write a checkpoint, whole or not at all; an OSError names ``path``."""
     # PyTorch has an error of its own where a file cannot be written.
     buffer = BytesIO()
     torch.save(content, buffer)
@@ -22,11 +18,6 @@ def save_checkpoint(content: dict, path: str | Path) -> None:
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:
-    """Write a plain tracker's checkpoint.
-
-    Args:
-        state: weights under mmct's names.
-        path: where to.
-        student: remembered, because released checkpoints name the layers of students otherwise.
-    """
+    """Write a plain tracker's checkpoint, of weights under mmct's names. ``student`` is remembered,
+    because released checkpoints name the layers of students otherwise."""
     save_checkpoint(dict(state_dict=state, meta=dict(student=student)), path)

@@ -15,24 +15,16 @@ from ..runtime.templates import count_templates
 
 
 class Sample(NamedTuple):
-    """What a network sees in one frame.
-
-    Attributes:
-        templates: (T, Sz, Sz, 3) uint8 BGR.
-        boxes: (T, 4) float32 x, y, w, h of the target in pixels of the templates.
-        search: (Sx, Sx, 3) uint8 BGR.
-        memory: (1, M, C) float32 of the frame before, None for zeros.
-    """
-    templates: np.ndarray
-    boxes: np.ndarray
-    search: np.ndarray
-    memory: np.ndarray | None = None
+    """What a network sees in one frame."""
+    templates: np.ndarray  # (T, Sz, Sz, 3) uint8 BGR
+    boxes: np.ndarray  # (T, 4) float32 x, y, w, h of the target in pixels of the templates
+    search: np.ndarray  # (Sx, Sx, 3) uint8 BGR
+    memory: np.ndarray | None = None  # (1, M, C) float32 of the frame before, None for zeros
 
 
 def noise(info: NetworkInfo, count: int, templates: int | None = None) -> list[Sample]:
     """Samples that any network can be run on, of so many templates or the most that it takes."""
-    rng, number = np.random.default_rng(0), templates or count_templates(
-        info.templates)
+    rng, number = np.random.default_rng(0), templates or count_templates(info.templates)
 
     def crops(*shape: int) -> np.ndarray:
         return rng.integers(0, 256, (*shape, shape[-1], 3), dtype=np.uint8)
@@ -59,12 +51,8 @@ def samples_of_config(config: Config, count: int) -> Iterator[Sample]:
 
 def samples_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray],
                      box: Sequence[float], count: int) -> list[Sample]:
-    """What a tracker sees in a video, evenly over its length.
-
-    Args:
-        frames: (H, W, 3) uint8 BGR, not empty.
-        box: x, y, w, h in the first frame.
-    """
+    """What a tracker sees in a video of frames (H, W, 3) uint8 BGR, with a box x, y, w, h in the
+    first, evenly over its length."""
     recorder = Recorder(TorchNetwork(tracker))
     follower, frames = Tracker(recorder), iter(frames)
     follower.init(next(frames), box)

@@ -1,6 +1,6 @@
 """A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,10 +28,8 @@ OPSET = 20  # the first with GELU and LayerNorm
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Largest error of an output against PyTorch, over the largest value of that output.
 TOLERANCE = {'fp32': 1e-4, 'fp16': 2e-2}
-# Rounding may drop another token than PyTorch does, whose neighbours then differ by much.
-HALF = 0.5
-# Smallest mean IoU of int8's boxes with PyTorch's on the crops it was calibrated with.
-INT8_IOU = 0.7
+HALF = 0.5  # of them, where rounding may drop another token than PyTorch does
+INT8_IOU = 0.7  # smallest mean IoU of boxes with PyTorch's on the crops of the calibration
 
 
 class Written(NamedTuple):
@@ -58,8 +56,8 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
 
     Raises:
         ImportError: a package of the extra ``deploy`` is missing.
-        ValueError: the path does not fit the format; the tracker cannot be exported so; the file
-            does not do what the tracker does, and is not written.
+        ValueError: path, format and samples do not fit; or the file does not do what the tracker
+            does, and is not written.
     """
     check_number('opset', opset, OPSETS, whole=True)
     if opset != OPSET and format != 'onnx':
@@ -82,8 +80,10 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         _write(tracker, part, info, samples, bias, opset)
         agreement = {}
         if strict or precision != 'int8':
+            eliminates = any(
+                getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers)
             agreement = check(open_network(part), TorchNetwork(tracker), samples,
-                              HALF if eliminates(tracker) and precision == 'fp16' else 1.)
+                              HALF if eliminates and precision == 'fp16' else 1.)
         for file in sorted(Path(folder).iterdir()):
             file.replace(path.parent / file.name)
     return Written(path, agreement)
@@ -92,41 +92,39 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
 def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Sequence[Sample],
            bias: str, opset: int) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
-    network = TorchNetwork(tracker)
     # Two, so that tracing does not take the size of the batch for one that never changes.
     own = noise(info, 2)
     templates, boxes, crops, memories = (torch.from_numpy(np.stack(parts)) for parts in zip(*own))
-    encode = EncodeGraph(tracker)
-    names = encode.names(templates, boxes)
+    encode = EncodeNetwork(tracker)
     encoded = encode(templates, boxes)
     any_number = {}
     if len(template_counts(info)) > 1:
         fewer = encode(templates[:, 1:], boxes[:, 1:])
         any_number = dict(templates=[1], boxes=[1]) | {
-            name: [axis for axis, pair in enumerate(zip(own.shape, other.shape))
-                   if pair[0] != pair[1]] for name, own, other in zip(names, encoded, fewer)}
+            name: [axis for axis, size in enumerate(value.shape) if size != fewer[name].size(axis)]
+            for name, value in encoded.items()}
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(encode, (templates, boxes), ['templates', 'boxes'], names, source, any_number, opset)
+    to_onnx(EncodeGraph(tracker), dict(templates=templates, boxes=boxes), list(encoded), source,
+            any_number, opset)
     finish(source, target, None)
 
-    inputs = [*encoded, crops]
-    input_names = [*names, 'search']
+    inputs = dict(encoded, search=crops)
     if info.memory[0]:
-        inputs.append(memories[:, 0])
-        input_names.append('memory')
+        inputs['memory'] = memories[:, 0]
     source = path.with_suffix('.onnx')
-    to_onnx(StepGraph(tracker, names), tuple(inputs), input_names, info.output_names, source,
-            any_number, opset)
-    calibration = []
-    if info.precision == 'int8':
-        for sample in samples:
-            found = network.encode(sample.templates, sample.boxes)
-            found = {name: value.numpy() for name, value in found.items()}
-            calibration.append(
-                step_inputs([found], sample.search[None], memories_of(info, [sample])))
-    finish(source, path, info, partial(quantize, samples=calibration, bias=bias))
+    to_onnx(StepGraph(tracker, list(encoded)), inputs, info.output_names, source, any_number, opset)
+    finish(source, path, info, lambda model: quantize(model, inputs_of(tracker, samples), bias))
+
+
+def inputs_of(tracker: OneStreamTracker, samples: Sequence[Sample]) -> Iterator[dict]:
+    """Inputs of a step by name, for each sample."""
+    network = TorchNetwork(tracker)
+    for sample in samples:
+        encoded = network.encode(sample.templates, sample.boxes)
+        yield step_inputs([{name: value.numpy() for name, value in encoded.items()}],
+                          sample.search[None], memories_of(network.info, [sample]))
 
 
 def template_counts(info: NetworkInfo) -> list[int]:
@@ -138,19 +136,12 @@ def template_counts(info: NetworkInfo) -> list[int]:
 class EncodeGraph(EncodeNetwork):
     """With its outputs in a row, as ONNX's exporter wants them."""
 
-    def names(self, templates: Tensor, boxes: Tensor) -> list[str]:
-        return list(super().forward(templates, boxes))
-
     def forward(self, templates: Tensor, boxes: Tensor) -> tuple[Tensor, ...]:
         return tuple(super().forward(templates, boxes).values())
 
 
 class StepGraph(StepNetwork):
-    """With its inputs and outputs in a row.
-
-    Args:
-        names: of the encoded templates, which come first.
-    """
+    """With its inputs, of which those by ``names`` are encoded templates, and outputs in a row."""
 
     def __init__(self, tracker: OneStreamTracker, names: Sequence[str]) -> None:
         super().__init__(tracker)
@@ -170,8 +161,8 @@ def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray
     return [none if sample.memory is None else sample.memory for sample in samples]
 
 
-def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Sequence[str],
-            path: Path, any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
+def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path,
+            any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
     """Write a graph whose sizes are fixed, but for the batch and axes by name of inputs and
     outputs, which depend on the number of templates."""
     require('onnx')
@@ -180,11 +171,11 @@ def to_onnx(network: nn.Module, inputs: tuple, names: Sequence[str], outputs: Se
         warnings.simplefilter('ignore')
         # The exporter puts a network back into the mode it found it in.
         torch.onnx.export(
-            network.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
-            opset_version=opset, dynamo=False,
+            network.eval(), tuple(inputs.values()), str(path), input_names=list(inputs),
+            output_names=list(outputs), opset_version=opset, dynamo=False,
             dynamic_axes={name: {0: 'batch', **{
                 axis: f'{name}_{axis}' for axis in any_number.get(name, ())}}
-                for name in (*names, *outputs)})
+                for name in (*inputs, *outputs)})
 
 
 def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
@@ -221,21 +212,10 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
     source.unlink()
 
 
-def eliminates(tracker: OneStreamTracker) -> bool:
-    """Whether layers of it drop tokens."""
-    return any(getattr(layer, 'keep_ratio', 1) < 1 for layer in tracker.backbone.layers)
-
-
 def check(network: Network, reference: Network, samples: Sequence[Sample],
           share: float = 1.) -> dict[str, float]:
-    """See that a network does what another does, in a share of what its outputs hold.
-
-    Returns:
-        see :class:`Written`.
-
-    Raises:
-        ValueError: it does not.
-    """
+    """The agreement of a network with another one (:class:`Written`); ValueError if it does not do
+    what that one does, in a share of what its outputs hold."""
     info = network.info
     if info.precision == 'int8':
         boxes = (torch.tensor([predict(net, sample) for sample in samples])

@@ -16,14 +16,10 @@ def quantize(model, samples: Iterable[dict[str, np.ndarray]], bias: str = 'exact
     """An ONNX or OpenVINO model with int8 products.
 
     Args:
-        model: of either package.
         samples: inputs by name, to calibrate with.
         bias: 'exact' corrects the mean of each layer's output with all layers before it in int8;
             'fast' takes each layer alone, in a fraction of the time, and is what ONNX models get
             whose layers share inputs.
-
-    Raises:
-        ImportError: NNCF is missing.
     """
     nncf = require('nncf')
     nncf.set_log_level(logging.ERROR)

@@ -7,13 +7,8 @@ LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees instead of giving it back to the system, as PyTorch
-    does on GPUs: each step of a training takes the same again, and the system would clear each
-    page anew.
-
-    Returns:
-        whether the C library can; it is glibc, then.
-    """
+    """Let this process keep what it frees, as PyTorch does on GPUs: each step of a training takes
+    the same again. Returns whether the C library can; it is glibc, then."""
     if platform.libc_ver()[0] != 'glibc':
         return False
     mallopt = ctypes.CDLL(None).mallopt

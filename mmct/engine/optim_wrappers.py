@@ -13,8 +13,7 @@ class SkipNonFinite:
     """Leaves out a step where the loss or a gradient is not finite.
 
     Weights, optimizer and batch norm's statistics stay as they were before the iteration (with
-    accumulated gradients, before the first of them). Processes skip together, because they share
-    the gradients that decide it. ``NonFiniteHook`` reports and ends it.
+    accumulated gradients, before the first of them). Processes share the gradients that decide it.
 
     Attributes:
         loss_is_finite: () bool, of this process and iteration.
@@ -72,12 +71,7 @@ class FiniteOptimWrapper(SkipNonFinite, OptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 class Bf16OptimWrapper(FiniteOptimWrapper):
-    """Mixed precision in bfloat16, on any device.
-
-    MMEngine's ``AmpOptimWrapper`` asks for an accelerator even where nothing needs one: bfloat16
-    has the range of float32, so there is no loss to scale. Processors with AMX or AVX-512 BF16
-    gain from it; others compute it slowly.
-    """
+    """Mixed precision in bfloat16, on any device; MMEngine's asks for an accelerator."""
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -88,10 +82,8 @@ class Bf16OptimWrapper(FiniteOptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 class Fp16OptimWrapper(SkipNonFinite, AmpOptimWrapper):
-    """Mixed precision in float16 with loss scaling, on GPUs.
-
-    A scale that is too large leads to skipped steps, too, and is halved by each of them.
-    """
+    """Mixed precision in float16 with loss scaling, on GPUs. A scale that is too large leads to
+    skipped steps, too, and is halved by each of them."""
 
     def skip(self, **kwargs) -> None:
         # The scaler leaves the optimizer alone, too, and lowers the scale.

@@ -12,11 +12,7 @@ PATIENCE = timedelta(days=7)  # of a test: who is done first waits for the other
 
 
 def join_test(launcher: str) -> None:
-    """Let this process take part in a test. Nothing but results is exchanged, on the CPU.
-
-    Raises:
-        ValueError: as :func:`join_without_gpu`.
-    """
+    """Let this process take part in a test. Nothing but results is exchanged, on the CPU."""
     if torch.cuda.is_available():
         init_dist(launcher, backend='gloo', timeout=PATIENCE.total_seconds())
     else:
@@ -24,13 +20,8 @@ def join_test(launcher: str) -> None:
 
 
 def join_training(cfg: Config) -> None:
-    """Let this process take part in a training on CPUs; with GPUs, MMEngine does.
-
-    MMEngine's launchers and its wrapping of the model take GPUs for granted.
-
-    Raises:
-        ValueError: as :func:`join_without_gpu`.
-    """
+    """Let this process take part in a training on CPUs; MMEngine's launchers and its wrapping of
+    the model take GPUs for granted."""
     if torch.cuda.is_available():
         return
     join_without_gpu(cfg.launcher)
@@ -56,11 +47,8 @@ def join_without_gpu(launcher: str, timeout: timedelta | None = None) -> None:
 
 @contextmanager
 def lost_processes_reported() -> Iterator[None]:
-    """Say in one line that another process of the run, or one that reads for it, is gone.
-
-    Raises:
-        ConnectionError, ChildProcessError: it is.
-    """
+    """Say in one line, a ConnectionError or ChildProcessError, that another process of the run, or
+    one that reads for it, is gone."""
     try:
         yield
     except RuntimeError as error:

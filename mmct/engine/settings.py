@@ -1,5 +1,4 @@
-"""Settings of MMEngine and PyTorch that would end in a traceback of theirs, or be used as they are.
-"""
+"""Settings of MMEngine and PyTorch that would end in a traceback of theirs."""
 import math
 from collections.abc import Mapping
 
@@ -37,9 +36,8 @@ OF_GPUS = ('AmpOptimWrapper', 'Fp16OptimWrapper', 'ApexOptimWrapper')
 
 
 def check_settings(cfg: Config) -> None:
-    """See that the numbers of a config that are not for mmct's own classes make sense.
-
-    From data loaders without workers, what is about workers is taken out of the config.
+    """See that the numbers of a config that are not for mmct's own classes make sense; take what is
+    about workers out of data loaders without.
 
     Raises:
         ValueError: one does not; it is named as ``--cfg-options`` has it.
@@ -62,10 +60,8 @@ def check_settings(cfg: Config) -> None:
 
 
 def check_device(cfg: Config) -> None:
-    """See that the optimizer wrapper of a training can work on the device that it would run on.
-
-    Raises:
-        ValueError: it scales losses for float16, and there is no GPU.
+    """Raises:
+        ValueError: the optimizer wrapper scales losses for float16, and there is no GPU.
     """
     wrapper = (cfg.get('optim_wrapper') or {}).get('type')
     if wrapper in OF_GPUS and get_device() in ('cpu', 'mps'):
@@ -74,13 +70,8 @@ def check_device(cfg: Config) -> None:
 
 
 def check_no_nan(value: object, *keys) -> None:
-    """See that no number anywhere in a config is NaN.
-
-    Args:
-        value: a config or what is in it under ``keys``.
-
-    Raises:
-        ValueError: one is; it is named.
+    """Raises:
+        ValueError: a number in a config, or what is in it under ``keys``, is NaN.
     """
     if isinstance(value, float) and math.isnan(value):
         raise ValueError(f'{".".join(map(str, keys))}={value} is no number')

@@ -5,11 +5,8 @@ from ..utils.files import atomic_write
 
 @register_backend('whole_file')
 class WholeFileBackend(LocalBackend):
-    """MMEngine's access to local files, which writes them whole or not at all.
-
-    ``ResumableCheckpointHook`` saves by it; MMEngine's own checkpoints are cut short where a run is
-    killed or the disk is full while one is being written.
-    """
+    """MMEngine's access to local files, which writes them whole or not at all, as
+    ``ResumableCheckpointHook`` does."""
 
     def put(self, obj: bytes, filepath: str) -> None:
         with atomic_write(filepath) as part:

@@ -1,4 +1,4 @@
-"""Validation on pairs of frames."""
+"""Validation on pairs of frames, or clips of more."""
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +9,7 @@ from mmtrack.registry import METRICS
 
 @METRICS.register_module()
 class PairIoU(BaseMetric):
-    """Mean IoU, in [0, 1], of the predicted box and the target's in the last search crop."""
+    """Mean IoU, in [0, 1], of predicted boxes and the target's, over all search crops."""
 
     default_prefix = 'pair'
     names = ('iou',)
@@ -17,8 +17,8 @@ class PairIoU(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         for sample in data_samples:
             predicted = sample['pred_track_instances']['bboxes'].cpu()
-            target = sample['search_gt_instances']['bboxes'][-1:].to(predicted)
-            self.results.append(bbox_overlaps(predicted, target, is_aligned=True).item())
+            target = sample['search_gt_instances']['bboxes'].to(predicted)
+            self.results.append(bbox_overlaps(predicted, target, is_aligned=True).mean().item())
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
         return dict(iou=torch.tensor(results).mean().item())

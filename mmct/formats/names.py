@@ -23,7 +23,7 @@ def sequence_name(annotation: str) -> str:
     (OTB's Jogging/groundtruth_rect.2.txt is Jogging_2).
     """
     path = PurePath(annotation)
-    if not path.stem.startswith('groundtruth'):
+    if not path.stem.lower().startswith('groundtruth'):
         return path.stem
     number = re.search(r'\.(\d+)$', path.stem)
     return path.parent.name + (f'_{number[1]}' if number else '')

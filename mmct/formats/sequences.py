@@ -9,7 +9,7 @@ from .own import GROUND_TRUTH, frame_folder, own_items
 
 SPLITS = Path(__file__).parent / 'splits'
 DATASETS = ('lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100',
-            'vot', 'own')
+            'vot', 'vasttrack', 'own')
 CLEARLY = 10  # so many names of a data set are no chance
 LASOT_FLAGS = ('full_occlusion.txt', 'out_of_view.txt')
 EXTENSION = ('atv', 'badminton', 'cosplay', 'dancingshoe', 'footbag', 'frisbee', 'jianzi',

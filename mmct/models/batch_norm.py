@@ -1,24 +1,11 @@
-"""Batch norms whose statistics were folded into the convolution before them.
-
-At test they do nothing. In training they would normalise by the batch what was never normalised,
-and ruin the network at once.
-"""
-import math
-
+"""Batch norms whose statistics were folded into the convolution before them: they do nothing at
+test, and ruin a network that is trained."""
 from torch import nn
 
 
-def neutralize(norm: nn.BatchNorm2d) -> None:
-    """Let a new batch norm do nothing at test."""
-    # Not 1: eps is undone, too, which also tells it from one that was never trained.
-    nn.init.constant_(norm.weight, math.sqrt(1 + norm.eps))
-
-
 def check_statistics(model: nn.Module) -> None:
-    """See that no batch norm of a network to be trained is a neutral one.
-
-    Raises:
-        ValueError: one is.
+    """Raises:
+        ValueError: a batch norm of a network to be trained is a neutral one.
     """
     for name, norm in model.named_modules():
         if (isinstance(norm, nn.BatchNorm2d) and not norm.running_mean.any()

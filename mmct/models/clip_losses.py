@@ -10,12 +10,12 @@ def summed(frames: Iterable[dict[str, Tensor]], count: int, network: nn.Module
     """Losses of the frames of a clip, added up by name; what is only logged is averaged.
 
     No gradient flows between frames, so that of each is taken before the next one is run, which
-    frees its graph: a step on a clip needs the memory of one frame, and a sum of gradients. That
-    sum hangs on the first loss; backward through the sum of all gives it to the weights.
+    frees its graph. The sum of these gradients hangs on the first loss: backward through the sum of
+    all gives it to the weights.
 
     Args:
-        frames: losses, named ``loss…``, and scalars of each frame, made when they are asked for.
-        count: how many there are.
+        frames: losses, named ``loss…``, and scalars of each of ``count`` frames, made when they are
+            asked for.
         network: whose weights are trained.
     """
     if count == 1 or not torch.is_grad_enabled() or scaled_later(network):

@@ -10,10 +10,9 @@ from ..utils.checks import check_numbers
 class PairDataPreprocessor(BaseDataPreprocessor):
     """Batch what the data loader gives, and normalise it where it is a pair.
 
-    Pairs of crops (there is a ``search_img``) come as (1, 3, S, S) BGR, 0 to 255, uint8 or float,
-    in a list or stacked; they leave as (B, 1, 3, S, S) normalised RGB, with the boxes of the data
-    samples, on the model's device. Frames to track in (only ``img``) leave as they come,
-    (B, 1, 3, H, W) BGR uint8 on the CPU: the tracker crops them there and normalises the crop.
+    Pairs of crops (there is a ``search_img``), (1, 3, S, S) BGR, 0 to 255, leave as (B, 1, 3, S, S)
+    normalised RGB, with the boxes of the data samples, on the model's device. Frames to track in
+    (only ``img``) leave as they come, (B, 1, 3, H, W) BGR uint8 on the CPU.
 
     Args:
         mean, std: of R, G, B in [0, 1].

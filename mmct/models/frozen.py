@@ -7,11 +7,7 @@ Part = nn.Module | nn.Parameter
 
 
 def freeze(model: nn.Module, names: Iterable[str]) -> list[Part]:
-    """Parts by their names, without gradients from now on; see :func:`keep_statistics`.
-
-    Raises:
-        ValueError: there is no such part.
-    """
+    """Parts by their names, without gradients from now on; ValueError if there is none."""
     parts = dict(model.named_modules()) | dict(model.named_parameters())
     for name in names:
         if not name or name not in parts:

@@ -1,5 +1,5 @@
 """Weights of a student from its teacher, where they fit."""
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from mmengine.logging import print_log
@@ -14,31 +14,31 @@ def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str
     all: half a layer is worth nothing. What does not fit stays as it was initialised.
 
     Args:
-        target: whose weights are set.
-        source: where they come from.
         names: {group of the target: group of the source}, each a submodule or a parameter.
-        resize: called with the name of a parameter, its value and the shape that is asked for;
-            gives a value of that shape, or None if that makes no sense.
+        resize: from the name of a parameter, its value and a shape to a value of that shape, or
+            None if that makes no sense.
         prefix: of the groups' names in the log.
     """
     for name, other in names.items():
-        taken, left = [], []
-        for path, own, theirs in _units(target, source, name, other):
-            values = _fitting(path, own, theirs, resize)
-            if values is None:
-                left.append(path)
+        own, theirs = (_grouped(root.state_dict(keep_vars=True), group)
+                       for root, group in ((target, name), (source, other)))
+        left = []
+        for path, tensors in own.items():
+            full = (name + path).rstrip('.')
+            values = {key: _fitting(full, theirs.get(path, {}).get(key), value.shape, resize)
+                      for key, value in tensors.items()}
+            if any(value is None for value in values.values()):
+                left.append(full)
                 continue
-            taken.append(path)
             with torch.no_grad():
                 for key, value in values.items():
-                    own[key].copy_(value)
-        if not taken:
-            print_log(f'{prefix}{name}: random', 'current')
-        elif left:
-            print_log(f"{prefix}{name}: from the teacher's {other}, random where that does not "
-                      f'fit: {", ".join(left)}', 'current')
-        else:
-            print_log(f"{prefix}{name}: from the teacher's {other}", 'current')
+                    tensors[key].copy_(value)
+        text = 'random'
+        if len(left) < len(own):
+            text = f"from the teacher's {other}"
+            if left:
+                text += f', random where that does not fit: {", ".join(left)}'
+        print_log(f'{prefix}{name}: {text}', 'current')
 
 
 def children(module: nn.Module, without: str = '') -> list[str]:
@@ -46,15 +46,6 @@ def children(module: nn.Module, without: str = '') -> list[str]:
     names = [name for name, child in module.named_children() if child.state_dict()]
     names += [name for name, _ in module.named_parameters(recurse=False)]
     return [name for name in names if name != without]
-
-
-def _units(target: nn.Module, source: nn.Module, name: str,
-           other: str) -> Iterator[tuple[str, dict[str, Tensor], dict[str, Tensor]]]:
-    """(name, own tensors, the source's) of each module that has tensors of its own."""
-    own, theirs = (_grouped(root.state_dict(keep_vars=True), group)
-                   for root, group in ((target, name), (source, other)))
-    for path, tensors in own.items():
-        yield (name + path).rstrip('.'), tensors, theirs.get(path, {})
 
 
 def _grouped(state: Mapping[str, Tensor], group: str) -> dict[str, dict[str, Tensor]]:
@@ -67,14 +58,8 @@ def _grouped(state: Mapping[str, Tensor], group: str) -> dict[str, dict[str, Ten
     return units
 
 
-def _fitting(path: str, own: dict[str, Tensor], theirs: dict[str, Tensor],
-             resize) -> dict[str, Tensor] | None:
-    values = {}
-    for key, value in own.items():
-        source = theirs.get(key)
-        if source is not None and source.shape != value.shape and resize:
-            source = resize(path, source.detach(), value.shape)
-        if source is None or source.shape != value.shape:
-            return None
-        values[key] = source
-    return values
+def _fitting(name: str, value: Tensor | None, shape: torch.Size, resize) -> Tensor | None:
+    """A value in that shape, None if there is none."""
+    if value is not None and value.shape != shape and resize:
+        value = resize(name, value.detach(), shape)
+    return value if value is not None and value.shape == shape else None

@@ -33,7 +33,7 @@ class Prediction:
     """What a tracker finds in one search frame of each sample.
 
     Attributes:
-        outputs: what the head is read by, by the names of ``runtime.network.OUTPUTS``.
+        outputs: of the head, by name.
         memory: (B, M, C), detached, for the next frame; M = 0 for trackers without.
         decode: the head's way from ``outputs`` to boxes.
     """
@@ -43,10 +43,8 @@ class Prediction:
 
     @cached_property
     def boxes(self) -> Tensor:
-        """(B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient.
-
-        Decoded when asked for: a step of the tracking loop never does, it applies a window first.
-        """
+        """(B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient. No step of tracking asks
+        for them: it applies a window first."""
         return self.decode(self.outputs)
 
     @property

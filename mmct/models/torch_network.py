@@ -9,11 +9,8 @@ DTYPES = {None: None, 'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float1
 
 
 class EncodeNetwork(nn.Module):
-    """``OneStreamTracker.encode`` of bytes.
-
-    Takes templates (N, T, Sz, Sz, 3) uint8 BGR and boxes (N, T, 4) x, y, w, h in pixels of them;
-    gives the encoded templates by name.
-    """
+    """``OneStreamTracker.encode`` of templates (N, T, Sz, Sz, 3) uint8 BGR and boxes (N, T, 4)
+    x, y, w, h in pixels of them."""
 
     def __init__(self, tracker: nn.Module) -> None:
         super().__init__()
@@ -24,11 +21,8 @@ class EncodeNetwork(nn.Module):
 
 
 class StepNetwork(nn.Module):
-    """``OneStreamTracker.step`` of bytes.
-
-    Takes encoded templates, search crops (N, Sx, Sx, 3) uint8 BGR and memory (N, M, C); gives what
-    a step is read by, by the names of ``runtime.network.OUTPUTS``, and ``next_memory`` if M > 0.
-    """
+    """``OneStreamTracker.step`` of encoded templates, search crops (N, Sx, Sx, 3) uint8 BGR and
+    memory (N, M, C); gives ``runtime.network.OUTPUTS``, and ``next_memory`` if M > 0."""
 
     def __init__(self, tracker: nn.Module) -> None:
         super().__init__()
@@ -59,8 +53,7 @@ class TorchNetwork:
 
     Args:
         tracker: a ``OneStreamTracker``; runs where its parameters are.
-        compiled: by ``torch.compile``; the first steps take minutes. A string is a mode of it:
-            'reduce-overhead' records CUDA graphs.
+        compiled: by ``torch.compile``, in a mode of it if this is a string.
         dtype: of autocast, None for none.
     """
 

@@ -8,14 +8,8 @@ IN_MEMORY = 2**26  # bytes, of all crops; more of them lie in a temporary file
 
 
 class CropStore:
-    """Crops and boxes by the numbers of their frames.
-
-    Bytes, in memory while they are few, then in a file without a name that goes with the store.
-    The place of what is dropped is used again.
-
-    Args:
-        shape: of all crops, uint8.
-    """
+    """Crops (uint8, all of one shape) and boxes by the numbers of their frames: in memory while
+    they are few, then in a file without a name that goes with the store."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self._record = np.dtype([('crop', np.uint8, shape), ('box', np.float32, 4)])

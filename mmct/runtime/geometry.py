@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-# A crop is built at frame resolution before it is resized. A larger side means a runaway box,
-# unless the frame is so large that a box of its size needs it.
+# Of a crop before it is resized. A larger side means a runaway box, unless the frame is so large.
 MAX_SIDE = 1 << 14
 
 STRIDE = 16  # pixels per token in every one-stream tracker
@@ -41,17 +40,8 @@ def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: in
 
 
 def cut_square(frame: np.ndarray, box: Sequence[float], factor: float) -> np.ndarray:
-    """Cut the square of ``crop_square`` at the frame's own resolution, padded with zeros.
-
-    Args:
-        frame, box, factor: as in ``crop_square``.
-
-    Returns:
-        (side, side, 3) uint8; a view of the frame where nothing has to be padded.
-
-    Raises:
-        ValueError: as ``crop_square``.
-    """
+    """The square of ``crop_square`` at the frame's own resolution, (side, side, 3) uint8; a view of
+    the frame where nothing has to be padded. Arguments and errors as of ``crop_square``."""
     check_frame(frame)
     x1, y1, side = _square(box, factor, frame.shape)
     left, right = _inside(x1, side, frame.shape[1])
@@ -68,10 +58,8 @@ def cut_square(frame: np.ndarray, box: Sequence[float], factor: float) -> np.nda
 
 
 def check_frame(frame: np.ndarray) -> None:
-    """See that a frame can be tracked in.
-
-    Raises:
-        ValueError: it is not (H, W, 3) uint8, has no pixel, or is no frame at all.
+    """Raises:
+        ValueError: a frame is not (H, W, 3) uint8, has no pixel, or is no frame at all.
     """
     if not isinstance(frame, np.ndarray):
         raise ValueError(
@@ -85,29 +73,15 @@ def check_frame(frame: np.ndarray) -> None:
 
 def only_padding(frame_shape: Sequence[int], box: Sequence[float], factor: float, size: int
                  ) -> bool:
-    """Tell whether every token of a crop sees padding, so that nothing can be learned from it.
-
-    The padding mask at crop resolution is bilinear with every non-zero value counted as padding,
-    then reduced to tokens by nearest neighbour.
-
-    Args:
-        frame_shape: (H, W, ...) of the frame.
-        box, factor, size: as in ``crop_square``.
-    """
+    """Whether every token of a crop of a frame (H, W, …) sees padding, so that nothing can be
+    learned from it: of those pixels of :func:`padding_mask` that stand for a token."""
     return bool(padding_mask(frame_shape, box, factor, size)[::STRIDE, ::STRIDE].all())
 
 
 def padding_mask(frame_shape: Sequence[int], box: Sequence[float], factor: float, size: int
                  ) -> np.ndarray:
-    """Find where the crop of ``crop_square`` is touched by padding.
-
-    Args:
-        frame_shape: (H, W, ...) of the frame.
-        box, factor, size: as in ``crop_square``.
-
-    Returns:
-        (size, size) bool, True = padding.
-    """
+    """Where the crop of ``crop_square`` is touched by padding, (size, size) bool: the mask is
+    resized like the crop, and every value that is not zero counts."""
     x1, y1, side = _square(box, factor, frame_shape)
     # The frame's area is a rectangle, so a pixel is padding if its row or its column is.
     columns = _padded(x1, side, frame_shape[1], size)
@@ -123,7 +97,6 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
     inverses, as published.
 
     Args:
-        box: x, y, w, h of the target in frame pixels.
         crop_box: the box that was given to ``crop_square``.
         scale, size: of that crop.
         stretched: in units of one pixel less, as SUTrack has it, which everywhere else takes them
@@ -143,11 +116,8 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
 
 def template_box(box: Sequence[float], scale: float, size: int,
                  stretched: bool = False) -> np.ndarray:
-    """The box that a template was cut around, in that crop; as :func:`box_to_crop`.
-
-    Returns:
-        float32 (4,) x, y, w, h in pixels of the crop.
-    """
+    """The box that a template was cut around, in that crop, as :func:`box_to_crop`: float32 (4,)
+    x, y, w, h in pixels of the crop."""
     if not stretched:
         return np.array([value * size for value in box_to_crop(box, box, scale, size)], np.float32)
     # Step by step in float32, because there an edge decides whole rows of pixels.
@@ -162,7 +132,7 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
     Args:
         box: cx, cy, w, h in [0, 1] of the crop; an array is scaled in its own precision, numbers
             in Python's.
-        last_box: x, y, w, h the crop was cut around.
+        last_box: what the crop was cut around.
         scale, size: of that crop.
 
     Returns:
@@ -180,40 +150,23 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
 
 
 def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
-    """See that a target can be taken up.
-
-    Args:
-        box: x, y, w, h in frame pixels.
-        frame_shape: (H, W, ...) of the frame.
-
-    Raises:
-        ValueError: the box is not finite, has no area, or lies outside the frame.
+    """Raises:
+        ValueError: the box x, y, w, h of a target to be followed is not finite, has no area, or
+            lies outside the frame (H, W, …).
     """
     x, y, w, h = _floats(box)
     height, width = frame_shape[:2]
-    if not all(math.isfinite(value) for value in (x, y, w, h)):
-        reason = 'is not finite'
-    elif w <= 0 or h <= 0:
-        reason = 'has no area'
-    elif x >= width or y >= height or x + w <= 0 or y + h <= 0:
-        reason = 'lies outside the frame'
-    else:
-        return
-    raise ValueError(f'first box {x, y, w, h} {reason}; expected x, y, w, h with w, h > 0 that '
-                     f'overlaps the frame of {width}x{height} pixels')
+    fault = _fault(x, y, w, h)
+    if not fault and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
+        fault = 'lies outside the frame'
+    if fault:
+        raise ValueError(f'first box {x, y, w, h} {fault}; expected x, y, w, h with w, h > 0 that '
+                         f'overlaps the frame of {width}x{height} pixels')
 
 
 def clip_box(box: Sequence[float], height: int, width: int, margin: float = 10) -> Box:
-    """Clip a box to a frame, leaving at least ``margin`` pixels of it inside each border.
-
-    Args:
-        box: x, y, w, h in frame pixels.
-        height, width: of the frame in pixels.
-        margin: in pixels.
-
-    Returns:
-        x, y, w, h in frame pixels.
-    """
+    """Clip a box x, y, w, h to a frame, leaving at least ``margin`` pixels of it inside each
+    border."""
     x, y, w, h = _floats(box)
     x, w = _clip(x, x + w, width, margin)
     y, h = _clip(y, y + h, height, margin)
@@ -228,8 +181,7 @@ def hann_window(n: int) -> np.ndarray:
 
 
 def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
-                  window: np.ndarray | None = None, windowed_score: bool = False
-                  ) -> tuple[Box, float]:
+                  window: np.ndarray | None = None, report: str = 'chosen') -> tuple[Box, float]:
     """Read the box off the maps of a centre head.
 
     Args:
@@ -237,11 +189,10 @@ def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
         size: (2, n, n), w and h in [0, 1].
         offset: (2, n, n), x and y in cells.
         window: (n, n) weight of the score that decides the cell; None for none.
-        windowed_score: give the score after the window.
+        report: which score, see ``NetworkInfo.score``.
 
     Returns:
-        cx, cy, w, h in [0, 1] of the search crop, and the network's own score, before the window,
-        at the cell that was chosen.
+        cx, cy, w, h in [0, 1] of the search crop, and the score.
     """
     n = size.shape[-1]
     score = score.reshape(n, n)
@@ -249,8 +200,9 @@ def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
     row, column = divmod(int(np.argmax(response)), n)
     cx = (column + float(offset[0, row, column])) / n
     cy = (row + float(offset[1, row, column])) / n
+    scores = dict(chosen=score[row, column], windowed=response[row, column], highest=score.max())
     box = cx, cy, float(size[0, row, column]), float(size[1, row, column])
-    return box, float((response if windowed_score else score)[row, column])
+    return box, float(scores[report])
 
 
 def _floats(box: Sequence[float]) -> Box:
@@ -261,20 +213,23 @@ def _floats(box: Sequence[float]) -> Box:
     return x, y, w, h
 
 
+def _fault(x: float, y: float, w: float, h: float) -> str:
+    if not all(math.isfinite(value) for value in (x, y, w, h)):
+        return 'is not finite'
+    return 'has no area' if w <= 0 or h <= 0 else ''
+
+
 def _square(box: Sequence[float], factor: float, frame_shape: Sequence[int]
             ) -> tuple[int, int, int]:
     """Left, top and side of the square ``factor`` times as wide as the box, in pixels."""
     x, y, w, h = _floats(box)
-    if not all(math.isfinite(value) for value in (x, y, w, h)):
-        raise ValueError(f'box {x, y, w, h} is not finite; expected x, y, w, h in pixels')
-    if w <= 0 or h <= 0:
-        raise ValueError(f'box {x, y, w, h} has no area; expected w, h > 0')
+    if fault := _fault(x, y, w, h):
+        raise ValueError(f'box {x, y, w, h} {fault}; expected x, y, w, h in pixels, w, h > 0')
     side = math.sqrt(w * h) * factor
-    if not 0 < side <= MAX_SIDE:
-        limit = max(MAX_SIDE, math.ceil(math.sqrt(frame_shape[0] * frame_shape[1]) * factor))
-        if not 0 < side <= limit:
-            raise ValueError(f'box {x, y, w, h} gives a crop of {side:.3g} pixels a side, '
-                             f'expected 1 to {limit}')
+    limit = max(MAX_SIDE, math.ceil(math.sqrt(frame_shape[0] * frame_shape[1]) * factor))
+    if not 0 < side <= limit:
+        raise ValueError(f'box {x, y, w, h} gives a crop of {side:.3g} pixels a side, expected 1 '
+                         f'to {limit}')
     side = math.ceil(side)
     return round(x + 0.5 * w - side * 0.5), round(y + 0.5 * h - side * 0.5), side
 

@@ -13,6 +13,7 @@ from .templates import make_policy, policy_text
 # Names of entries in the metadata of an exported file: NetworkInfo, and a hash of the others.
 METADATA = 'mmct'
 STAMP = 'mmct_files'
+SCORES = ('chosen', 'windowed', 'highest')
 # What a step is read by, in this order, by the kind of the head.
 OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),
            'edge': ('box', 'score')}
@@ -31,9 +32,9 @@ class NetworkInfo:
             'edge' (``box`` and ``score``, no window).
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
-        highest_score: the score is the highest of the map, wherever the box is, for a centre head.
+        score: of a centre head: the map's where the box is, 'chosen' before the window or
+            'windowed' after it; or the 'highest' of the map.
         stretched_boxes: boxes of templates are SUTrack's, see ``geometry.box_to_crop``.
-        windowed_score: the score is the one after the window, for a centre head.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
     """
     template_size: int
@@ -45,9 +46,8 @@ class NetworkInfo:
     head: str
     templates: dict = field(default_factory=lambda: dict(type='Fixed'))
     memory: tuple[int, int] = (0, 0)
-    highest_score: bool = False
+    score: str = 'chosen'
     stretched_boxes: bool = False
-    windowed_score: bool = False
     precision: str = 'fp32'
 
     @property
@@ -63,18 +63,14 @@ class NetworkInfo:
 
     def decode(self, outputs: dict[str, np.ndarray],
                window: np.ndarray | None = None) -> tuple[Sequence[float], float]:
-        """Box cx, cy, w, h in [0, 1] of the search crop, and its score, of one crop's outputs;
-        see ``decode_center``. A window has no meaning for a head that gives the box itself.
-
-        The box of edges stays float32, in which MixFormerV2 scales it (``geometry.map_back``).
-        """
-        if self.head == 'edge':
+        """Box cx, cy, w, h in [0, 1] of the search crop, and its score, of one crop's outputs. A
+        window has no meaning for a head that gives the box itself."""
+        if self.head == 'edge':  # stays float32, in which MixFormerV2 scales it
             return outputs['box'], float(outputs['score'])
         if self.head == 'corner':
             return outputs['box'].tolist(), float(outputs['score'])
-        box, score = decode_center(outputs['score'], outputs['size'], outputs['offset'], window,
-                                   self.windowed_score)
-        return box, float(outputs['score'].max()) if self.highest_score else score
+        return decode_center(
+            outputs['score'], outputs['size'], outputs['offset'], window, self.score)
 
     def differences(self, other: 'NetworkInfo') -> str:
         """What differs from another network, in words; nothing is said of precision."""
@@ -94,6 +90,9 @@ class NetworkInfo:
         """
         try:
             values = json.loads(text)
+            if 'highest_score' in values:  # of a file from when there were two flags
+                values['score'] = ('highest' if values['highest_score'] else
+                                   'windowed' if values['windowed_score'] else 'chosen')
             info = cls(**{own.name: values[own.name] for own in fields(cls)})
             for name in ('template_size', 'search_size', 'grid'):
                 check_number(name, getattr(info, name), '[1, 4096]', whole=True)
@@ -101,8 +100,9 @@ class NetworkInfo:
                 check_number(name, getattr(info, name), '(0, 100]')
             check_number('margin', info.margin, '(0, inf)')
             check_numbers('memory', info.memory, '[0, 65536]', 2, whole=True)
-            if info.head not in OUTPUTS:
-                raise ValueError(f'head={info.head!r} is not one of {list(OUTPUTS)}')
+            for name, known in (('head', list(OUTPUTS)), ('score', SCORES)):
+                if getattr(info, name) not in known:
+                    raise ValueError(f'{name}={getattr(info, name)!r} is not one of {known}')
             make_policy(info.templates)
             return replace(info, memory=tuple(info.memory))
         except (TypeError, ValueError, KeyError, RecursionError) as error:
@@ -110,10 +110,8 @@ class NetworkInfo:
                              'file written by tools/export.py of this version') from None
 
     def check_memories(self, memories: Sequence[np.ndarray] | None) -> None:
-        """See that memories are those of this network, (1, M, C) each, or None for none.
-
-        Raises:
-            ValueError: they are not.
+        """Raises:
+            ValueError: memories are not those of this network, (1, M, C) each, or None for none.
         """
         expected = (1, *self.memory)
         for shape in {np.shape(memory) for memory in memories or ()} or {(1, 0, 0)}:
@@ -123,14 +121,9 @@ class NetworkInfo:
                                  'zeros for a first frame')
 
     def check_ports(self, inputs: Mapping[str, Sequence], outputs: Sequence[str], path) -> None:
-        """See that a network is what its file says of it.
-
-        Args:
-            inputs: {name: shape}, sizes or names of sizes.
-            outputs: names.
-
-        Raises:
-            ValueError: it is not.
+        """Raises:
+            ValueError: a network with such inputs, {name: shape}, and outputs is not what its file
+                says of it.
         """
         size = self.search_size
         if (not self.input_names < inputs.keys()
@@ -147,15 +140,8 @@ class Network(Protocol):
     info: NetworkInfo
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, Any]:
-        """Take up templates.
-
-        Args:
-            crops: (T, Sz, Sz, 3) uint8 BGR.
-            boxes: (T, 4) float32 x, y, w, h of the target in pixels of the crops.
-
-        Returns:
-            what :meth:`step` needs of the templates, by name, in the backend's own form.
-        """
+        """What :meth:`step` needs of templates (T, Sz, Sz, 3) uint8 BGR with boxes (T, 4) float32
+        x, y, w, h of the target in pixels of them; by name, in the backend's own form."""
 
     def step(self, encoded: list[dict[str, Any]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
@@ -164,8 +150,7 @@ class Network(Protocol):
         Args:
             encoded: N results of :meth:`encode`.
             crops: (N, Sx, Sx, 3) uint8 BGR.
-            memories: N times (1, M, C) float32, of the step before; zeros at first. None for a
-                network without memory.
+            memories: N times (1, M, C) float32, of the step before; zeros at first. None if M = 0.
 
         Returns:
             float32 (N, ...), by the names of ``info.output_names``.

@@ -1,6 +1,5 @@
 """Which templates a frame is searched with: one policy for each way to keep up with a target."""
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -13,26 +12,26 @@ Templates = tuple[np.ndarray, np.ndarray]
 Template = tuple[np.ndarray, np.ndarray]
 
 
-class TemplatePolicy(Protocol):
+class TemplatePolicy:
     """Keeps the templates of one target. Frames are counted from 0, the first of the target."""
 
     def start(self, crop: np.ndarray, box: np.ndarray) -> None:
-        """Take the template of the first frame, (S, S, 3) uint8 BGR, and the target's box
-        x, y, w, h in pixels of it."""
+        """Take the template of the first frame."""
+        raise NotImplementedError
 
     def current(self, frame: int) -> Templates:
         """The templates for a frame; the same object as long as they are the same."""
+        return self._templates
 
     def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
         """Learn the score of a frame; ``cut`` makes a template of the box that was found."""
 
 
-class Fixed:
+class Fixed(TemplatePolicy):
     """The first template, for ever (OSTrack, VitTrack).
 
     Args:
-        copies: how often it is given: 2 for a network with a place for a second template, if
-            nothing is known of how good a frame is (MixFormerV2 without a score head).
+        copies: how often it is given: 2 for a MixFormerV2 without a score head.
     """
 
     def __init__(self, copies: int = 1) -> None:
@@ -42,14 +41,8 @@ class Fixed:
     def start(self, crop: np.ndarray, box: np.ndarray) -> None:
         self._templates = joined([(crop, box)] * self.copies)
 
-    def current(self, frame: int) -> Templates:
-        return self._templates
 
-    def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
-        pass
-
-
-class BestOfInterval:
+class BestOfInterval(TemplatePolicy):
     """The first template, and that of the best frame of the last interval (MixFormerV2).
 
     An interval without a good frame puts the first template into the second place, too.
@@ -71,9 +64,6 @@ class BestOfInterval:
         self._best = -1.
         self._templates = joined([self._first, self._online])
 
-    def current(self, frame: int) -> Templates:
-        return self._templates
-
     def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
         self._best *= self.decay
         if score > self.threshold and score > self._best:
@@ -86,11 +76,8 @@ class BestOfInterval:
             self._candidate, self._best = self._first, -1.
 
 
-class SpreadHistory:
+class SpreadHistory(TemplatePolicy):
     """The first template, and some spread over all frames since (ODTrack).
-
-    Every frame's crop is a template to come, whatever its score. Those of the first frames will
-    never be used again after some time, and are dropped.
 
     Args:
         count: N, into how many equal parts the past is cut; of each the middle is a template. The
@@ -98,16 +85,13 @@ class SpreadHistory:
 
     Attributes:
         frames: numbers of the frames of the templates in use.
+        most_templates: how many there can be.
     """
 
     def __init__(self, count: int = 3) -> None:
         check_number('count', count, '[1, 64]', whole=True)
         self.count = count
-
-    @property
-    def most_templates(self) -> int:
-        """How many there can be."""
-        return self.count + 1 if self.count > 1 else 1
+        self.most_templates = count + 1 if count > 1 else 1
 
     def start(self, crop: np.ndarray, box: np.ndarray) -> None:
         self._past, self._dropped, self.frames = CropStore(crop.shape), 1, None
@@ -124,7 +108,7 @@ class SpreadHistory:
         if self.count == 1:
             return
         self._past.put(frame, *cut())
-        # The middles move on only.
+        # The middles only move on: what lies before the first of them is never used again.
         while self._dropped < (frame + 1) // self.count // 2:
             self._past.drop(self._dropped)
             self._dropped += 1
@@ -141,7 +125,7 @@ def spread(frame: int, count: int) -> list[int]:
     return sorted({0, *(k * part + part // 2 for k in range(count))})
 
 
-class RecentConfident:
+class RecentConfident(TemplatePolicy):
     """The first template, and those of the last frames that were sure at the end of an interval
     (SUTrack).
 
@@ -161,9 +145,6 @@ class RecentConfident:
         self._kept = [(crop, box)] * self.copies
         self._templates = joined(self._kept)
 
-    def current(self, frame: int) -> Templates:
-        return self._templates
-
     def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
         if self.copies > 1 and frame % self.interval == 0 and score > self.threshold:
             first, _, *recent = self._kept
@@ -182,11 +163,7 @@ def joined(templates: Sequence[Template]) -> Templates:
 
 
 def make_policy(config: dict) -> TemplatePolicy:
-    """A policy by its name ``type`` and its arguments.
-
-    Raises:
-        ValueError: there is no such policy, or it has no such arguments.
-    """
+    """A policy by its name ``type`` and its arguments; ValueError if there is none."""
     if not isinstance(config, dict):
         raise ValueError(f"template policy {config!r} must be a dict, such as dict(type='Fixed')")
     arguments = dict(config)

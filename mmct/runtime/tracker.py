@@ -19,16 +19,12 @@ class Tracker:
 
     Args:
         model: an exported file; the config of a tracker or a compression, with ``checkpoint``; or a
-            loaded network (of :func:`open_network`, or ``network`` of another tracker), which
-            several trackers may share.
+            loaded network (of :func:`open_network`, or another tracker's ``network``).
         checkpoint: weights for a config.
         backend: 'onnxruntime', 'openvino', 'torch' or 'compile'; if None, by the kind of file.
         precision: of the arithmetic: 'fp32', 'bf16' (OpenVINO, PyTorch) or 'fp16' (PyTorch); the
             file's own if None.
         threads: of the backend; its own choice if None.
-
-    Attributes:
-        box: x, y, w, h in pixels of the last frame; a copy, which is the caller's.
 
     Raises:
         FileNotFoundError: a file is missing.
@@ -51,6 +47,7 @@ class Tracker:
 
     @property
     def box(self) -> list[float]:
+        """x, y, w, h in pixels of the last frame; a copy, which is the caller's."""
         return list(self._box)
 
     @box.setter
@@ -58,11 +55,8 @@ class Tracker:
         self._box = [float(value) for value in box]
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
-        """Start to follow a target in its first frame.
-
-        Args:
-            frame: (H, W, 3) uint8 BGR.
-            box: x, y, w, h in pixels of the frame.
+        """Start to follow a target, the box x, y, w, h in pixels of its first frame (H, W, 3) uint8
+        BGR.
 
         Raises:
             ValueError: the box is not finite, empty, or outside the frame; the frame is none.
@@ -82,17 +76,14 @@ class Tracker:
         """Follow the target into the next frame; with any error, it stays where it was.
 
         Args:
-            frame: (H, W, 3) uint8 BGR. Where it is of another size than the last, the target is
-                looked for at the same pixels, or the nearest that there are.
+            frame: (H, W, 3) uint8 BGR, of any size.
             on_part: called after the crop and after the network, for whoever times them.
 
         Returns:
-            x, y, w, h in pixels of the frame, and the network's score in [0, 1] at the place of
-            that box, before the window unless ``info.windowed_score`` says otherwise.
+            x, y, w, h in pixels of the frame, and the network's score in [0, 1] of that box.
 
         Raises:
-            ValueError: there is no target yet, the frame is none, or the network gave no finite
-                box.
+            ValueError: there is no target, no frame, or no finite box of the network.
         """
         with all_or_none([self]):
             scale = self._crop(frame, self._crops[0])
@@ -155,10 +146,8 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
         frame: (H, W, 3) uint8 BGR.
 
     Returns:
-        what ``update`` of each would return.
-
-    Raises:
-        ValueError: they do not share one network, one comes twice, or as ``update``.
+        what ``update`` of each would; errors likewise, and ValueError if they do not share one
+        network, or one comes twice.
     """
     if not trackers:
         return []

@@ -3,20 +3,12 @@ from typing import NamedTuple
 
 
 class Backend(NamedTuple):
-    """What runs the files of an ending.
-
-    Attributes:
-        module, opener: where the function is that opens a network, called with the file, the
-            checkpoint beside it or None, the precision and the threads. Imported when asked for.
-        suffix: ending of its files.
-        precisions: that it can compute in.
-        extra: that installs it.
-    """
-    module: str
-    opener: str
-    suffix: str
-    precisions: tuple[str, ...]
-    extra: str
+    """What runs the files of an ending."""
+    module: str  # imported when asked for
+    opener: str  # in it; called with the file, a checkpoint or None, the precision and the threads
+    suffix: str  # of its files
+    precisions: tuple[str, ...]  # that it can compute in
+    extra: str  # that installs it
 
 
 BACKENDS: dict[str, Backend] = {}

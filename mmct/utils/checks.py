@@ -3,15 +3,10 @@ from numbers import Integral, Real
 
 
 def check_number(name: str, value, interval: str, whole: bool = False) -> None:
-    """See that a number lies in an interval.
-
-    Args:
-        name: what it is called where it is set, for the error.
-        interval: as it is written: '(0, 1]', '[1, inf)'.
-        whole: it must be a whole number.
+    """See that a number lies in an interval, written '(0, 1]' or '[1, inf)'.
 
     Raises:
-        ValueError: it does not, or is no number.
+        ValueError: the setting ``name`` does not, is no number, or not a ``whole`` one.
     """
     low, high = (float(end) for end in interval[1:-1].split(','))
     fits = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
@@ -25,11 +20,7 @@ def check_number(name: str, value, interval: str, whole: bool = False) -> None:
 
 def check_numbers(name: str, values, interval: str, count: int | None = None,
                   whole: bool = False) -> None:
-    """See that all numbers of a list lie in an interval, and, with ``count``, how many they are.
-
-    Raises:
-        ValueError: they do not, or it is no list.
-    """
+    """See that all numbers of a list lie in an interval, and, with ``count``, how many they are."""
     if not isinstance(values, (list, tuple)) or (count is not None and len(values) != count):
         raise ValueError(f'{name}={values!r} must be a list'
                          + (f' of {count} values' if count is not None else ''))

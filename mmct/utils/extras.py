@@ -4,11 +4,7 @@ from types import ModuleType
 
 
 def require(name: str, extra: str = 'deploy') -> ModuleType:
-    """Import a package of an extra.
-
-    Raises:
-        ImportError: it is missing; names the extra.
-    """
+    """Import a package of an extra, which is named if it is missing."""
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -3,8 +3,9 @@ import codecs
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
@@ -19,8 +20,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Where that fails, a file that was there before stays as it was.
 
     Raises:
-        OSError: the disk is full, or ``path`` cannot be written; it names ``path``. What else is
-            raised meanwhile, such as for another file that is missing, is passed on as it is.
+        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,11 +47,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_text(path: str | Path) -> str:
-    """The content of a text file.
-
-    Raises:
-        ValueError: the file is not text; it is named.
-    """
+    """The content of a text file; ValueError if it is none."""
     try:
         return text_of(Path(path).read_bytes())
     except UnicodeDecodeError:
@@ -65,15 +61,21 @@ def text_of(content: bytes) -> str:
 
 
 def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Name and content of every .txt of a .tar or .zip, in order: going back in a compressed one
-    starts from its beginning. Nothing is written, links are passed by.
+    """Name and content of every .txt of a .tar or .zip, in order. Nothing is written, links are
+    passed by.
 
     Raises:
         ValueError: it is no such archive, or broken, or has a file that is not text.
     """
     left = MAX_TEXTS
     try:
-        for name, text in _texts_of_zip(path) if zipfile.is_zipfile(path) else _texts_of_tar(path):
+        for name, size, read in _members(path):
+            if not name.endswith('.txt') or any(
+                    part.startswith(LITTER) for part in name.split('/')):
+                continue
+            if size > MAX_TEXT:
+                raise ValueError(f'{name} has {size} bytes, expected at most {MAX_TEXT}')
+            text = text_of(read())
             left -= len(text)
             if left < 0:
                 raise ValueError(f'its texts have more than {MAX_TEXTS} bytes')
@@ -87,37 +89,22 @@ def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
         raise ValueError(f'{path} is not a readable .tar or .zip: {reason.rstrip(":")}') from None
 
 
-def _texts_of_tar(path: str | Path) -> Iterator[tuple[str, str]]:
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.isfile() and _is_text(member.name):
-                _check_length(member.name, member.size)
-                yield member.name, text_of(archive.extractfile(member).read())
-
-
-def _texts_of_zip(path: str | Path) -> Iterator[tuple[str, str]]:
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if _is_text(member.filename):
-                _check_length(member.filename, member.file_size)
-                yield member.filename, text_of(archive.read(member))
-
-
-def _is_text(name: str) -> bool:
-    return name.endswith('.txt') and not any(part.startswith(LITTER) for part in name.split('/'))
-
-
-def _check_length(name: str, length: int) -> None:
-    if length > MAX_TEXT:
-        raise ValueError(f'{name} has {length} bytes, expected at most {MAX_TEXT}')
+def _members(path: str | Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
+    """Name, size in bytes, and what reads the content, of the files in an archive."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                yield member.filename, member.file_size, partial(archive.read, member)
+    else:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile():
+                    yield member.name, member.size, archive.extractfile(member).read
 
 
 def safe_name(name: str) -> str:
-    """A name that came with data, such as a sequence's, before a file is called so.
-
-    Raises:
-        ValueError: it is more than one part of a path, or no file can have it.
-    """
+    """A name that came with data, such as a sequence's, before a file is called so; ValueError if
+    it is more than one part of a path, or no file can have it."""
     if (not name.isprintable() or name.strip('.') == '' or set(name) & set('/\\')
             or len(name.encode()) > 200):
         raise ValueError(f'{name[:200]!r} cannot be the name of a file: expected at most 200 bytes '

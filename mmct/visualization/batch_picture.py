@@ -26,8 +26,7 @@ class Answer(NamedTuple):
 def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.ndarray,
                search_boxes: np.ndarray, answers: dict[str, Answer],
                title: str = '') -> np.ndarray:
-    """A row for each pair: template, search crop with all boxes, and each tracker's score map over
-    the search crop, brightest where it is highest.
+    """A row for each pair: template, search crop with all boxes, each tracker's score map over it.
 
     Args:
         templates, searches: (n, S, S, 3) uint8 RGB, S of each its own.
@@ -57,19 +56,8 @@ def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.n
         row[1].set_xlabel(', '.join(f'{name} {_iou(answer.boxes[i], search_boxes[i]):.2f}'
                                     for name, answer in answers.items()), fontsize=8)
         for axes, name in zip(row[2:], mapped):
-            score = answers[name].scores[i]
-            grey = cv2.cvtColor(searches[i], cv2.COLOR_RGB2GRAY)
-            axes.imshow(grey, cmap='gray', vmin=0, vmax=255)
-            limits = dict(xlim=axes.get_xlim(), ylim=axes.get_ylim())
-            size, cell = len(grey), len(grey) / len(score)
-            # A cell stands for centres around its upper left corner, see gaussian_heatmap. Each
-            # map is drawn to its own peak: a student's scores are low for long, but have a shape.
-            low, high = -0.5 - cell / 2, size - 0.5 - cell / 2
-            axes.imshow(score, cmap='inferno', vmin=0, vmax=score.max(), alpha=0.6,
-                        extent=(low, high, high, low))
-            axes.set(**limits)
+            _add_score(axes, searches[i], answers[name].scores[i])
             _add_box(axes, answers[name].boxes[i], colours[name])
-            axes.set_xlabel(f'peak {score.max():.2g}', fontsize=8)
     handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
     legend = figure.legend(handles=handles, loc='outside lower center', ncols=len(handles),
                            title='boxes (below the search crop: IoU with ground truth)',
@@ -80,6 +68,20 @@ def draw_pairs(templates: np.ndarray, searches: np.ndarray, template_boxes: np.n
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
+def _add_score(axes: Axes, search: np.ndarray, score: np.ndarray) -> None:
+    """Draw a search crop in grey, and a map (g, g) over it."""
+    axes.imshow(cv2.cvtColor(search, cv2.COLOR_RGB2GRAY), cmap='gray', vmin=0, vmax=255)
+    limits = dict(xlim=axes.get_xlim(), ylim=axes.get_ylim())
+    size, cell = len(search), len(search) / len(score)
+    # A cell stands for centres around its upper left corner, see gaussian_heatmap. Each map is
+    # drawn to its own peak: a student's scores are low for long, but have a shape.
+    low, high = -0.5 - cell / 2, size - 0.5 - cell / 2
+    axes.imshow(score, cmap='inferno', vmin=0, vmax=score.max(), alpha=0.6,
+                extent=(low, high, high, low))
+    axes.set(**limits)
+    axes.set_xlabel(f'peak {score.max():.2g}', fontsize=8)
+
+
 def _add_box(axes: Axes, box: np.ndarray, colour: str) -> None:
     """Draw x1, y1, x2, y2 in pixels."""
     # The dark line below keeps it visible on any background; what reaches out of the crop is cut.
@@ -88,7 +90,6 @@ def _add_box(axes: Axes, box: np.ndarray, colour: str) -> None:
                                  linewidth=width))
 
 
-def _iou(box: np.ndarray, target: np.ndarray) -> float:
-    one, other = (np.hstack([corners[:2], corners[2:] - corners[:2]])[None]
-                  for corners in (box, target))  # x, y, w, h
-    return float(bounded_iou(one, other, None)[0])
+def _iou(*boxes: np.ndarray) -> float:
+    xywh = (np.hstack([corners[:2], corners[2:] - corners[:2]])[None] for corners in boxes)
+    return float(bounded_iou(*xywh, None)[0])

@@ -70,8 +70,9 @@ def test_kept_tokens_are_pytorchs(template_range, tmp_path):
                          for shape in ((3, ), (1, 3)))
     inputs = search, templates, torch.from_numpy(BOXES)[:, None]
     # Traced with another batch, and all boxes alike.
-    to_onnx(kept, tuple(part[:1].repeat(2, *[1] * (part.dim() - 1)) for part in inputs),
-            ['search', 'templates', 'boxes'], ['kept'], path, {})
+    to_onnx(kept, {name: part[:1].repeat(2, *[1] * (part.dim() - 1))
+                   for name, part in zip(('search', 'templates', 'boxes'), inputs, strict=True)},
+            ['kept'], path, {})
     with torch.inference_mode():
         expected = kept(*inputs).numpy()
     assert expected.shape == (3, 32)

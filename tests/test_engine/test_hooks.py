@@ -3,6 +3,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from commands import ROOT
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.runner import IterBasedTrainLoop
 from mmtrack.registry import HOOKS
@@ -215,6 +217,7 @@ def test_one_stage_at_a_time(tmp_path):
     model.build_teacher()
     backbone = model.student.backbone
     schedule = hook('OneStageAtATimeHook', epochs_per_stage=3)
+    schedule.before_train(runner(model))
     batch = pair_batch()
     embedding = (backbone.patch_embed.proj.weight, backbone.pos_embed_z, backbone.pos_embed_x)
     for epoch in range(14):
@@ -232,9 +235,49 @@ def test_one_stage_at_a_time(tmp_path):
             assert all(p.grad is not None for p in part.parameters())
 
 
+@pytest.mark.parametrize(('config', 'embedding'), [
+    ('demo/ct_ostrack_tiny_4l', {'patch_embed', 'pos_embed_z', 'pos_embed_x'}),
+    ('demo/ct_mixformerv2_tiny_2l', {'patch_embed', 'reg_tokens', 'pos_embed_reg'}),
+    ('demo/ct_odtrack_tiny_2l', {
+        'patch_embed', 'pos_embed_z', 'pos_embed_x', 'cls_token', 'cls_pos_embed'}),
+    ('demo/ct_sutrack_tiny_2l', {
+        'patch_embed', 'coarse', 'cls_token', 'pos_embed', 'search_token', 'foreground_token',
+        'background_token', 'text'}),
+    ('ct_vittrack_2l', {'patch_embed', 'pos_embed_z', 'pos_embed_x'})])
+def test_the_embedding_is_of_the_first_turn_only(config, embedding):
+    model = build(Config.fromfile(ROOT / 'configs' / f'{config}.py').model)
+    backbone = model.student.backbone
+    turns = hook('OneStageAtATimeHook', epochs_per_stage=1)
+    start = {name for name, p in backbone.named_parameters() if p.requires_grad}
+    turns.before_train(runner(model))
+
+    def trained(epoch):
+        turns.before_train_epoch(runner(model, epoch))
+        return {name for name, p in backbone.named_parameters() if p.requires_grad}
+
+    def parts(names):
+        return {name.split('.')[0] for name in names} - {'layers', 'norm'}
+
+    assert parts(trained(0)) == embedding
+    assert not parts(trained(1))
+    assert trained(len(backbone.division)) == start
+
+
+def test_what_the_config_freezes_has_no_turn():
+    model = build(distiller(None, student=student(4), frozen=['backbone.layers.0.norm1']))
+    turns = hook('OneStageAtATimeHook', epochs_per_stage=1)
+    turns.before_train(runner(model))
+    for epoch in range(5):
+        turns.before_train_epoch(runner(model, epoch))
+        assert not model.student.backbone.layers[0].norm1.weight.requires_grad
+        assert model.student.backbone.layers[0].attn.qkv.weight.requires_grad == (epoch in (0, 4))
+
+
 def test_fixed_gates_are_what_is_run(tmp_path, monkeypatch):
     model = build(distiller(save_teacher(tmp_path / 't.pth'))).train()
-    hook('OneStageAtATimeHook', epochs_per_stage=1).before_train_epoch(runner(model))
+    turns = hook('OneStageAtATimeHook', epochs_per_stage=1)
+    turns.before_train(runner(model))
+    turns.before_train_epoch(runner(model))
     seen = []
     monkeypatch.setattr(model, 'losses', lambda *args: seen.append(args[-1]))
     model.build_teacher()

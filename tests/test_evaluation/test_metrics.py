@@ -80,3 +80,7 @@ def test_pair_iou_by_hand():
         metric.process({}, [{'pred_track_instances': {'bboxes': torch.tensor([box])},
                              'search_gt_instances': {'bboxes': torch.tensor([target])}}])
     assert metric.evaluate(3) == {'pair/iou': pytest.approx((1 + 1 / 3 + 0) / 3)}
+    # A clip counts with the mean of its search frames.
+    metric.process({}, [{'pred_track_instances': {'bboxes': torch.tensor(boxes)},
+                         'search_gt_instances': {'bboxes': torch.tensor(targets)}}])
+    assert metric.evaluate(1) == {'pair/iou': pytest.approx((1 + 1 / 3 + 0) / 3)}

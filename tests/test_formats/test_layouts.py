@@ -122,6 +122,13 @@ def vot(root):
     return {'ball': 3, 'car': 3}
 
 
+def vasttrack(root):
+    folder = root / 'unisot_train_final_backup/Air Hockey/Air Hockey-1'
+    frames(folder / 'imgs', '%05d.jpg', range(1, 6))
+    put(folder / 'Groundtruth.txt', boxes(4) + '0,0,0,0\n')
+    return {'Air Hockey-1': 5}
+
+
 def infos(root, name):
     return write_infos(root, name, layout_of(name))
 
@@ -190,17 +197,19 @@ def test_evaluation_reads_the_annotations(tmp_path, name, folder):
     ('lasot', 'LaSOTDataset', 'lasot_train_infos.txt', 3),
     ('got10k', 'GOT10kDataset', 'got10k_train_infos.txt', 5),
     ('got10k', 'GOT10kDataset', 'got10k_train_vot_infos.txt', 5),
-    ('trackingnet', 'TrackingNetDataset', 'trackingnet_train_infos.txt', 5)])
+    ('trackingnet', 'TrackingNetDataset', 'trackingnet_train_infos.txt', 5),
+    ('vasttrack', 'ListedSOTDataset', 'vasttrack_train_infos.txt', 5)])
 def test_training_sets(tmp_path, name, kind, file, length):
     globals()[name](tmp_path)
     infos(tmp_path, name)
     prefix = LAYOUTS[name].prefix
-    dataset = built(tmp_path, name, type=kind, test_mode=False, ann_file=f'annotations/{file}',
-                    data_prefix={'img_path': prefix})
+    dataset = built(tmp_path, 'lasot', type=kind, test_mode=False,
+                    ann_file=f'annotations/{file}', data_prefix={'img_path': prefix})
     assert dataset.num_videos == 1
     found = dataset.get_ann_infos_from_video(0)
     assert len(found['bboxes']) == length
-    assert found['visible'].sum() == length - {'lasot': 1, 'got10k': 2, 'trackingnet': 0}[name]
+    assert found['visible'].sum() == length - {
+        'lasot': 1, 'got10k': 2, 'trackingnet': 0, 'vasttrack': 1}[name]
     paths = dataset.get_img_infos_from_video(0)['img_paths']
     assert [cv2.imread(path).shape for path in paths] == [(48, 64, 3)] * length
 
@@ -229,7 +238,8 @@ def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
 
 @pytest.mark.parametrize(('path', 'name'), [
     ('cat/cat-1/groundtruth.txt', 'cat-1'), ('data/Jogging/groundtruth_rect.2.txt', 'Jogging_2'),
-    ('anno/UAV123/bird1_2.txt', 'bird1_2'), ('a.txt', 'a')])
+    ('x/Ant-1/Groundtruth.txt', 'Ant-1'), ('anno/UAV123/bird1_2.txt', 'bird1_2'),
+    ('a.txt', 'a')])
 def test_names(path, name):
     assert sequence_name(path) == name
 

@@ -1,10 +1,14 @@
 """Clips of several search frames: what is handed on, drawn once, summed and averaged."""
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
+from mmengine.logging import MessageHub
 from mmengine.structures import InstanceData
+from mmtrack.registry import HOOKS
 from tiny import MODELS, build, distiller, packed_pairs, shake
 from toy import SEARCH, TEMPLATE, toy_batch, toy_student, toy_teacher
 
@@ -134,7 +138,20 @@ def test_a_tracker_that_is_trained_alone(model):
     losses = tracker(**data, mode='loss')
     assert losses.keys() == {'loss_track_l1'}
     torch.testing.assert_close(losses['loss_track_l1'], expected)
-    # What is predicted of a clip is what is found in its last frame.
+    # What is predicted of a clip is what is found in each of its frames.
     found = torch.cat([sample.pred_track_instances.bboxes
                        for sample in tracker(**data, mode='predict')])
-    torch.testing.assert_close(found, bbox_cxcywh_to_xyxy(boxes[-1]) * SEARCH)
+    torch.testing.assert_close(
+        found, bbox_cxcywh_to_xyxy(torch.stack(boxes, 1).flatten(0, 1)) * SEARCH)
+
+
+def test_iou_of_the_student_is_that_of_all_frames(model):
+    data = packed_clips()
+    run = SimpleNamespace(model=model, iter=0, message_hub=MessageHub('clips'))
+    HOOKS.build({'type': 'StudentIoUHook', 'interval': 1}).before_train_iter(run, 0, data)
+    clip = model.student.unpack(**model.data_preprocessor(data))
+    ious = [mean_iou(box, truth).item() for box, truth in zip(
+        found_alone(model.student, clip), clip.gt_boxes.unbind(1), strict=True)]
+    logged = run.message_hub.get_scalar('train/iou_student').data[0]
+    assert logged.tolist() == pytest.approx([sum(ious) / FRAMES], abs=1e-6)
+    assert len(set(ious)) == FRAMES

@@ -229,7 +229,7 @@ def test_a_student_deeper_than_its_teacher_learns(tmp_path, layer_init):
     before = copy.deepcopy(model.student.state_dict())
     model.build_teacher()
     start = model.student.state_dict()
-    assert [len(model.student_stage(i)) for i in range(2)] == [4, 4]
+    assert [len(model.student.backbone.stage(i)) for i in range(2)] == [4, 4]
     if layer_init == 'scratch':
         assert same_weights(before, start)
     else:

@@ -226,9 +226,10 @@ def test_decode_center():
     assert box == (2.5 / 4, 0.75 / 4, 0.25, 0.75)
     assert value == 0.5
     # Or it is the one behind the window.
-    windowed = decode_center(score, size, offset, hann_window(4), windowed_score=True)
+    windowed = decode_center(score, size, offset, hann_window(4), report='windowed')
     assert windowed == (box, 0.5 * hann_window(4)[1, 2])
-    assert decode_center(score, size, offset, windowed_score=True)[1] == 0.6
+    assert decode_center(score, size, offset, report='windowed')[1] == 0.6
+    assert decode_center(score, size, offset, hann_window(4), report='highest') == (box, 0.6)
 
 
 def test_needs_no_framework():

@@ -248,7 +248,7 @@ def test_boxes_and_scores_of_a_network_that_asks_for_them():
         def __init__(self):
             super().__init__(FIXED)
             self.info = replace(self.info, head='center', stretched_boxes=True,
-                                windowed_score=True)
+                                score='windowed')
 
         def step(self, encoded, crops, memories=None):
             score = np.full((1, 1, 4, 4), .5, np.float32)
@@ -267,7 +267,7 @@ def test_boxes_and_scores_of_a_network_that_asks_for_them():
     _, score = tracker.update(frames[1])
     peak = 0.5 * (1 - math.cos(2 * math.pi * 2 / 5))
     assert score == pytest.approx(.5 * peak**2, rel=1e-6)
-    network.info = replace(network.info, windowed_score=False)
+    network.info = replace(network.info, score='chosen')
     assert tracker.update(frames[2])[1] == .5
 
 
@@ -362,7 +362,17 @@ def test_what_differs_is_said_in_words():
     assert one.differences(replace(other, head='edge', search_factor=5., memory=(1, 8))) == (
         'search factor 4.0, not 5.0; head corner, not edge; memory (0, 0), not (1, 8); template '
         'policy Fixed(), not BestOfInterval(interval=9)')
-    assert replace(one, windowed_score=True).differences(one) == 'windowed score True, not False'
+    assert replace(one, score='windowed').differences(one) == 'score windowed, not chosen'
+
+
+@pytest.mark.parametrize(('flags', 'score'), [
+    ((False, False), 'chosen'), ((True, False), 'highest'), ((False, True), 'windowed')])
+def test_files_with_two_flags_for_the_score(flags, score):
+    info = replace(Watching(FIXED).info, score=score)
+    values = json.loads(info.to_json())
+    del values['score']
+    values |= dict(zip(('highest_score', 'windowed_score'), flags, strict=True))
+    assert NetworkInfo.from_json(json.dumps(values), 'a.onnx') == info
 
 
 def test_making_a_policy_leaves_its_config_as_it_is():

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import tiny
 from commands import ROOT, run_tool
-from tiny import save_teacher, student, tracker
+from tiny import save_teacher, tracker
 from two_trackers import write_two_trackers
 from videos import INFO_HEADER, write_video
 
+pytest.register_assert_rewrite('tracker_tools')
 SHAPE = {'width': 32, 'depth': 4, 'template_size': 96, 'search_size': 192}
 
 
@@ -118,7 +120,7 @@ def setup(tmp_path_factory):
         data.add(f'cat-{i + 1}')
     teacher = save_teacher(folder / 'teacher.pth', tracker(**SHAPE))
     small = {key: value for key, value in SHAPE.items() if key != 'depth'}
-    small = save_teacher(folder / 'student.pth', student(2, 4, **small), seed=1)
+    small = save_teacher(folder / 'student.pth', tiny.student(2, 4, **small), seed=1)
     return Setup(folder, write_config(folder / 'config.py', data.root, teacher), teacher, small)
 
 
@@ -128,3 +130,34 @@ def material(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('material')
     write_two_trackers(root)
     return root
+
+
+@pytest.fixture(scope='module')
+def trained(files, tool, tmp_path_factory):
+    """The work folder of the compression of a module's ``files`` that ran to its end."""
+    folder = tmp_path_factory.mktemp('whole')
+    done = tool('train.py', files.config, '--work-dir', folder)
+    assert (done.status, done.err) == (0, '')
+    return folder
+
+
+@pytest.fixture(scope='module')
+def student(trained, tool):
+    """The extracted student."""
+    whole, file = trained / 'epoch_2.pth', trained / 'student.pth'
+    done = tool('extract_student.py', whole, file)
+    assert done == (0, f'student of {whole} written to {file}\n', '')
+    return file
+
+
+@pytest.fixture
+def refuse(files, tool, tmp_path):
+    """The one line with which a tool, told to work in a folder of its own, says what is wrong."""
+    def refuse(name, *args, changes=(), config=files.config):
+        done = tool(name, config, *args, '--work-dir', tmp_path / 'work', *(
+            ['--cfg-options', *changes] if changes else ()))
+        assert done.status == 2
+        line, = done.err.splitlines()
+        assert line.startswith('error: ')
+        return line
+    return refuse

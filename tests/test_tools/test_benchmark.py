@@ -12,7 +12,7 @@ import torch
 from benchmarks.full_form import FullForm
 from benchmarks.machine import RowError, Worker
 from benchmarks.published_step import PublishedStep
-from benchmarks.tracking import measure, prepare
+from benchmarks.tracking import kind, measure, prepare
 from benchmarks.training import CONTESTANTS, Step, noise, patterns
 from commands import ROOT, run_process, run_tool
 from mmengine.config import Config
@@ -51,6 +51,7 @@ def test_rows_of_one_run(tmp_path):
         assert row['update_10_90_ms'][0] <= row['update_ms'] <= row['update_10_90_ms'][1]
         assert row['fps'] == pytest.approx(1e3 / row['update_ms'])
         assert row['macs'] > 3e7
+        assert row['first_frame_ms'] > 0
         assert row['peak_memory_mb'] > 0.5
         assert row['many_ms'].keys() == {'1', '3'}
         assert min(row['many_ms'].values()) > 0
@@ -59,9 +60,21 @@ def test_rows_of_one_run(tmp_path):
     assert len(re.findall(r'\| (?:teacher|student) ', done.out)) == 4
     assert all(name in done.out for name in ('to published', '3 targets/s', 'video FPS'))
     # Each is there before the table.
-    assert len(re.findall('(?m)^ct_ostrack_tiny_4l: (?:teacher|student), ', done.out)) == 4
+    assert re.findall('(?m)^ct_ostrack_tiny_4l: (?:teacher|student), .*FPS \\[(.) of 4 rows in',
+                      done.out) == list('1234')
     assert '1 threads\ntracking: medians of 5 steps, frames of 1280x720' in done.out
     assert content['failed'] == {}
+
+
+def test_the_rest_of_an_int8_file_in_bf16(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr('benchmarks.tracking.open_network',
+                        lambda path, **options: opened.append((path.name, options['precision'])))
+    kinds = [kind(f'openvino:{name}') for name in ('fp32', 'bf16', 'int8', 'int8+bf16')]
+    for one in prepare(Config({'model': tracker()}), 'small', None, tmp_path, kinds):
+        one.open(1)
+    assert opened == [('small.tracker.fp32.xml', None), ('small.tracker.fp32.xml', 'bf16'),
+                      ('small.tracker.int8.xml', None), ('small.tracker.int8.xml', 'bf16')]
 
 
 def test_unknown_rows_and_configs(tmp_path):
@@ -229,9 +242,9 @@ def test_training_rows(tmp_path):
                        '--threads', 1, '--json', out)
     assert done.status == 0, done.err
     rows = {(row['name'], row['prob']): row for row in json.loads(out.read_text())['rows']}
-    assert len(rows) == 6 * 3
+    assert len(rows) == 4 * 3 + 2
+    alone = rows['student alone', None]
     for prob in (0.5, 0.75, 1.):
-        alone = rows['student alone', prob]
         assert rows['mmct', prob]['macs'] == rows['published', prob]['macs'] > alone['macs']
     assert rows['published', 1.]['peak_memory_mb'] > 2 * 4 * 0.85e6 / 2**20  # two teachers
     assert 'of demand' in done.out

@@ -203,7 +203,7 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
     assert re.search(r'All of it takes about \d+ minutes', done.stdout)
     table = (work / 'results.md').read_text()
     assert table in done.stdout
-    for tracker in ('teacher, 12 layers', '4l_1461 compressed', '4l_1461 ground truth only'):
+    for tracker in ('teacher, 12 layers', '4l_guided compressed', '4l_guided ground truth only'):
         row = next(line for line in table.splitlines() if tracker in line)
         assert re.search(r'\d+\.\d+ x', row)
         assert re.search('PyTorch|ONNX Runtime|OpenVINO', row)

@@ -1,9 +1,6 @@
 """ODTrack on the command line: trained, resumed, tested, exported, looked at, and refused."""
 import json
-import os
 import re
-import signal
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,68 +9,41 @@ import torch
 from benchmarks.speed import step_times
 from benchmarks.tracking import export, prepare
 from benchmarks.training import CONTESTANTS, Step, noise
-from commands import ROOT
 from mmengine.config import Config
-from tiny import build, same_weights, save_teacher, tracker
+from tiny import build, save_teacher, tracker
+from tracker_tools import (
+    BOX,
+    DATA,
+    LENGTH,
+    CompressionTests,
+    state_of,
+    write_config,
+    write_files,
+)
 
 from mmct import load_tracker
 from mmct.checkpoint import save_tracker
 from mmct.deploy import export_tracker
-from mmct.models.distillers import ReplacementDistiller
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
 from mmct.runtime.templates import spread
 
-LENGTH, BOX, COUNT = 20, (20., 15., 12., 10.), 3
-# The tiny one narrowed further, on small videos.
-DATA = """
-_base_ = {base!r}
-shape = dict(embed_dims=16, num_heads=2, template_size=32, search_size=64)
+COUNT = 3
+OWN = DATA + """
 head = dict(in_channels=16, channels=16)
-crop = dict(
-    type='CropPair', size=[32, 64], factor=[2, 4], center_jitter=[0, 3], scale_jitter=[0, 0.5])
-videos = dict(type='LaSOTDataset', data_root={data!r},
-              data_prefix=dict(img_path='LaSOTBenchmark'))
-train_dataloader = dict(
-    batch_size=2, num_workers=0, persistent_workers=False,
-    dataset=dict(pairs_per_epoch=6,
-                 pipeline=[*_base_.joint, crop, *_base_.augment, dict(type='PackPair')],
-                 datasets=[dict(ann_file='annotations/lasot_train_infos.txt', **videos)]))
-val_dataloader = dict(
-    batch_size=2, num_workers=0, persistent_workers=False,
-    dataset=dict(pairs_per_epoch=2, pipeline=[*_base_.joint, crop, dict(type='PackPair')],
-                 datasets=[dict(ann_file='annotations/lasot_val_infos.txt', **videos)]))
-test_dataloader = dict(dataset=dict(data_root={data!r}))
-train_cfg = dict(max_epochs=2, val_interval=1)
-default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1, max_keep_ckpts=9))
 """
-COMPRESSION = DATA + """
+COMPRESSION = OWN + """
 model = dict(
     teacher=dict(backbone=shape, head=head), student=dict(backbone=shape, head=head),
     teacher_checkpoint={teacher!r})
 """
-ALONE = DATA + """
+ALONE = OWN + """
 model = dict(backbone=dict(
     elimination=dict(layers=[1, 2], keep_ratio=[0.7, 0.7], template_range='GT_BOX'), **shape),
     head=head)
 custom_hooks = [dict(type='IterationSeedHook'),
                 dict(type='EliminationScheduleHook', keep_ratio=0.7, start=1, end=2)]
 """
-
-
-def write_config(file, text, base, data, **places) -> None:
-    file.write_text(text.format(base=str(ROOT / 'configs/demo' / base), data=str(data), **places))
-
-
-class Files(NamedTuple):
-    """A compression: its config, its videos, and the teacher's checkpoint."""
-    config: str
-    videos: str
-    teacher: str
-
-    @property
-    def frames(self):
-        return self.videos / 'LaSOTBenchmark/cat/cat-1/img'
 
 
 def altered(config, role='teacher', **backbone) -> dict:
@@ -85,77 +55,28 @@ def altered(config, role='teacher', **backbone) -> dict:
 
 @pytest.fixture(scope='module')
 def files(tmp_path_factory, new_videos):
-    folder = tmp_path_factory.mktemp('odtrack')
-    data = new_videos(folder / 'data')
-    for i in range(2):
-        data.add(f'cat-{i + 1}', LENGTH)
-    config, teacher = folder / 'config.py', folder / 'teacher.pth'
-    write_config(config, COMPRESSION, 'ct_odtrack_tiny_2l.py', data.root, teacher=str(teacher))
-    model = build(altered(config), seed=1)
+    files = write_files(tmp_path_factory.mktemp('odtrack'), new_videos, COMPRESSION,
+                        'ct_odtrack_tiny_2l.py')
+    model = build(altered(files.config), seed=1)
     with torch.no_grad():  # boxes about as large as targets are
         model.head.size[4].weight *= 0.1
         model.head.size[4].bias.fill_(-1.1)
-    save_tracker(model.state_dict(), teacher, student=False)
-    return Files(config, data.root, teacher)
+    save_tracker(model.state_dict(), files.teacher, student=False)
+    return files
 
 
-@pytest.fixture(scope='module')
-def trained(files, tool, tmp_path_factory):
-    """The work folder of a compression that ran to its end."""
-    folder = tmp_path_factory.mktemp('whole')
-    done = tool('train.py', files.config, '--work-dir', folder)
-    assert (done.status, done.err) == (0, '')
-    return folder
+class TestCompression(CompressionTests):
+    losses = ('loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
+              'loss_guidance_l1')
 
-
-@pytest.fixture(scope='module')
-def student(trained, tool):
-    """The extracted student."""
-    whole, file = trained / 'epoch_2.pth', trained / 'student.pth'
-    done = tool('extract_student.py', whole, file)
-    assert done == (0, f'student of {whole} written to {file}\n', '')
-    return file
-
-
-@pytest.fixture
-def refuse(files, tool, tmp_path):
-    """The one line with which a tool, told to work in a folder of its own, says what is wrong."""
-    def refuse(name, *args, changes=(), config=files.config):
-        done = tool(name, config, *args, '--work-dir', tmp_path / 'work', *(
-            ['--cfg-options', *changes] if changes else ()))
-        assert done.status == 2
-        line, = done.err.splitlines()
-        assert line.startswith('error: ')
-        return line
-    return refuse
-
-
-def state_of(file) -> dict:
-    return torch.load(file)['state_dict']
+    def check_templates(self, templates):
+        """1 … N + 1 of them."""
+        counts = [len(crops) for crops, _ in templates]
+        assert counts == [len(spread(frame, COUNT)) for frame in range(1, LENGTH)]
+        assert set(counts) == {1, 2, 3, 4}
 
 
 # Training
-
-def test_told_to_end_in_the_midst_and_resumed(files, trained, tool, tmp_path, monkeypatch):
-    loss = ReplacementDistiller.loss
-
-    def loss_and_signal(self, *args, **kwargs):
-        if self.iteration == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return loss(self, *args, **kwargs)
-
-    args = 'train.py', files.config, '--work-dir', tmp_path
-    with monkeypatch.context() as patch:
-        patch.setattr(ReplacementDistiller, 'loss', loss_and_signal)
-        done = tool(*args)
-    assert (done.status, done.err) == (143, '')
-    assert f'saved {tmp_path}/interrupted.pth after 4 iterations' in done.out
-    done = tool(*args, '--resume')
-    assert (done.status, done.err) == (0, '')
-    whole, resumed = (state_of(folder / 'epoch_2.pth') for folder in (trained, tmp_path))
-    assert whole['iteration'] == 6
-    assert same_weights(whole, resumed)
-
 
 def test_what_is_trained(files, trained):
     """All of the student, from the teacher's weights on; two frames a clip."""
@@ -169,18 +90,6 @@ def test_what_is_trained(files, trained):
     steps = [last[f'student.{name}'] - teacher[name] for name in tokens]
     torch.testing.assert_close(*steps, rtol=0.1, atol=1e-4)
     assert last['student.head.score.0.bn.num_batches_tracked'] == 2 * last['iteration']
-    file, = trained.glob('*/vis_data/scalars.json')
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    train = [line for line in lines if 'loss' in line]
-    assert len(train) == 6
-    for name in ('loss_track_focal', 'loss_track_giou', 'loss_track_l1', 'loss_guidance_giou',
-                 'loss_guidance_l1', 'loss_mimic', 'grad_norm'):
-        assert all(line[name] > 0 for line in train)
-    for line in train:
-        terms = sum(value for name, value in line.items() if name.startswith('loss_'))
-        assert line['loss'] == pytest.approx(terms, rel=1e-3)
-    assert sum('pair/iou' in line for line in lines) == 2
-    assert list(trained.glob('*/vis_data/vis_image/train_batch_0.png'))
 
 
 def test_training_of_the_teacher(files, tool, tmp_path):
@@ -195,64 +104,12 @@ def test_training_of_the_teacher(files, tool, tmp_path):
     assert json.loads((tmp_path / 'found.json').read_text())['sot/failed_sequences'] == 0
 
 
-def test_every_kind_of_checkpoint_gives_the_same_boxes(files, trained, student, tool, tmp_path):
-    released = tmp_path / 'released.pth.tar'
-    assert tool('convert_weights.py', student, released, '--to', 'released').status == 0
-    found = []
-    for i, checkpoint in enumerate((trained / 'epoch_2.pth', student, released)):
-        file = tmp_path / f'{i}.json'
-        done = tool('test.py', files.config, checkpoint, '--work-dir', tmp_path / str(i),
-                    '--results', tmp_path / f'boxes{i}', '--json', file)
-        assert (done.status, done.err) == (0, '')
-        found.append((json.loads(file.read_text()),
-                      (tmp_path / f'boxes{i}/cat-2.txt').read_text()))
-    assert found[0] == found[1] == found[2]
-    assert found[0][0]['sot/failed_sequences'] == 0
-    assert len(found[0][1].splitlines()) == LENGTH
-
-
 # Exported files
 
-def track(follower, frames):
-    """Boxes (N, 4) and scores (N,) of all frames but the first, and numbers of templates."""
-    follower.init(frames[0], BOX)
-    boxes, scores, counts = [], [], []
-    for frame in frames[1:]:
-        counts.append(len(follower._templates[0]))
-        box, score = follower.update(frame)
-        boxes.append(box)
-        scores.append(score)
-    return np.array(boxes), np.array(scores), counts
-
-
-@pytest.mark.parametrize('name', ['student.onnx', 'student.xml'])
-def test_exported_student(files, student, tool, tmp_path, name):
-    """With 1 … N + 1 templates, and the memory as an input and an output."""
+def test_memory_of_another_shape(files, student, tmp_path):
     pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
-    pytest.importorskip('openvino', reason='the extra deploy is not installed')
-    file, other = tmp_path / name, name.replace('student', 'student.template')
-    done = tool('export.py', files.config, student, file)
-    assert done.status == 0, done.err
-    assert f'{name} and {other}, fp32; largest error against PyTorch' in done.out
-    frames = list(Frames(files.frames))
-    expected, expected_scores, _ = track(Tracker(files.config, student), frames)
-    # There is something to compare.
-    assert (expected.std(axis=0) > 0.1).all()
-    boxes, scores, counts = track(Tracker(file), frames)
-    assert counts == [len(spread(frame, COUNT)) for frame in range(1, LENGTH)]
-    assert set(counts) == {1, 2, 3, 4}
-    np.testing.assert_allclose(boxes, expected, rtol=0, atol=0.01)
-    np.testing.assert_allclose(scores, expected_scores, rtol=0, atol=1e-4)
-    found = []
-    for i, weights in enumerate((student, file)):
-        done = tool('test.py', files.config, weights, '--work-dir', tmp_path / f'work{i}',
-                    '--results', tmp_path / f'boxes{i}')
-        assert (done.status, done.err) == (0, '')
-        found.append([np.loadtxt(tmp_path / f'boxes{i}' / f'cat-{k}.txt', delimiter=',')
-                      for k in (1, 2)])
-    np.testing.assert_allclose(*found, rtol=0, atol=0.01)
-    np.testing.assert_allclose(found[0][0][1:], expected, rtol=0, atol=0.01)
-    network = open_network(file)
+    network = open_network(
+        export_tracker(load_tracker(files.config, student), tmp_path / 'student.onnx').path)
     encoded = network.encode(np.zeros((2, 32, 32, 3), np.uint8), np.zeros((2, 4), np.float32))
     crops = np.zeros((1, 64, 64, 3), np.uint8)
     with pytest.raises(ValueError, match=r'the memory has the shape \(1, 1, 24\), this network '
@@ -311,34 +168,6 @@ def test_exported_file_of_an_ostrack(tmp_path, refuse):
 
 
 # A look at it
-
-@pytest.mark.parametrize('backend', ['torch', 'onnxruntime'])
-def test_video(files, student, tool, tmp_path, backend):
-    model = files.config, '--checkpoint', student
-    if backend == 'onnxruntime':
-        pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
-        model = (tmp_path / 'student.onnx', )
-        export_tracker(load_tracker(files.config, student), model[0])
-    done = tool('demo_video.py', files.frames, *model, '--box', '20,15,12,10', '--out',
-                tmp_path / 'out.avi', '--boxes', tmp_path / 'boxes.txt')
-    assert done.status == 0, done.err
-    assert f'{LENGTH} frames, ' in done.out
-    boxes = np.loadtxt(tmp_path / 'boxes.txt', delimiter=',')
-    assert boxes[0].tolist() == list(BOX)
-    expected = track(Tracker(files.config, student), list(Frames(files.frames)))[0]
-    np.testing.assert_allclose(boxes[1:], expected, rtol=0, atol=0.01)
-    assert len(list(Frames(tmp_path / 'out.avi'))) == LENGTH
-
-
-@pytest.mark.parametrize('metric', ['cosine', 'start'])
-def test_division(files, tool, tmp_path, metric):
-    done = tool('analyze_stages.py', files.config, files.teacher, '--metric', metric, '--stages',
-                2, '--samples', 4, '--batch-size', 2, '--pairs', 'train', '--out', tmp_path)
-    assert (done.status, done.err) == (0, '')
-    assert [path.name for path in tmp_path.iterdir()] == ['stages_2.png']
-    division = json.loads(re.search(r'(\[\d, \d\])', done.out)[1])
-    assert (len(division), sum(division)) == (2, 4)
-
 
 def test_division_by_groups(files, tool, tmp_path):
     done = tool('analyze_stages.py', files.config, files.teacher, '--stages', 2, '--samples', 2,

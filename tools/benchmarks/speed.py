@@ -28,6 +28,17 @@ def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[flo
     return np.array(times[warm_up:])
 
 
+def first_frame_time(tracker: Tracker, frame: np.ndarray, box: Sequence[float],
+                     count: int = 3) -> float:
+    """Median seconds of taking a target: its template is cut and encoded."""
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        tracker.init(frame, box)
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
 def fill_templates(tracker: Tracker, frame: np.ndarray) -> None:
     """Let a policy whose templates grow in number have the most of them, as in a long video."""
     if not hasattr(tracker, 'network'):  # OpenCV's

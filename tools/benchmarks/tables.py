@@ -1,5 +1,6 @@
 """Rows of a benchmark: a line for each when it is measured, and tables of all that were."""
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +25,12 @@ class Job:
         name: for whoever waits.
         rows: measures it when it is iterated over; raises :class:`RowError`.
         after: jobs of a smaller number go first.
+        count: how many rows there will be.
     """
     name: str
     rows: Iterator[Any]
     after: int = 0
+    count: int = 1
 
 
 @dataclass
@@ -43,12 +46,20 @@ class Report:
     rows: list = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
+    def measure_all(self, jobs: list[Job]) -> None:
+        """Do the jobs, and say how far they are and how long it took."""
+        self._total, self._start = sum(job.count for job in jobs), time.monotonic()
+        for job in sorted(jobs, key=lambda job: job.after):
+            self.measure(job)
+
     def measure(self, job: Job) -> None:
         """Take the rows of a job, and print each as soon as it is there."""
         try:
             for row in job.rows:
                 self.rows.append(row)
-                print(row.line(), flush=True)
+                seconds = time.monotonic() - self._start
+                print(f'{row.line()} [{len(self.rows)} of {self._total} rows in {seconds:.0f} s]',
+                      flush=True)
                 self.write()
         except RowError as error:
             self.failed[job.name] = str(error)
@@ -92,6 +103,7 @@ def tracking_table(rows: list[Tracking]) -> list[dict[str, str]]:
             'crop': f'{row.crop:.2f}', 'network': f'{row.network:.2f}',
             'decode': f'{row.decode:.2f}', 'update ms': f'{row.update:.2f}',
             '10-90 %': '{:.2f}-{:.2f}'.format(*row.spread), 'FPS': f'{1e3 / row.update:.0f}',
+            'first frame ms': f'{row.first:.2f}',
             'to published': f'{base.update / row.update:.2f} x' if base else '',
             **({'to the file': f'{peer.update / row.update:.2f} x'} if peer else {}),
             'to teacher': f'{teacher.update / row.update:.2f} x' if teacher else '',
@@ -114,12 +126,13 @@ def training_table(rows: list[Training]) -> list[dict[str, str]]:
     by = {(row.name, row.prob): row for row in rows}
     lines = []
     for row in rows:
-        base, plain = (by.get((name, row.prob)) for name in ('published', 'student alone'))
+        base, plain = by.get(('published', row.prob)), by.get(('student alone', None))
         demand = plain and plain.seconds * row.macs / plain.macs
         lines.append({
-            'training': row.name, 'p': row.prob, 's': f'{row.seconds:.3g}',
+            'training': row.name, 'p': '' if row.prob is None else row.prob,
+            's': f'{row.seconds:.3g}',
             'of published': f'{row.seconds / base.seconds:.2f}' if base else '',
-            'GMACs': f'{row.macs / 1e9:.0f}', 'demand s': f'{demand:.3g}' if plain else '',
+            'GMACs': f'{row.macs / 1e9:.3g}', 'demand s': f'{demand:.3g}' if plain else '',
             'of demand': f'{row.seconds / demand:.2f}' if plain else '',
             'loss': f'{row.loss:.4f}', 'memory MB': '' if row.memory is None else
             f'{row.memory:.0f}', 'of published ': f'{row.memory / base.memory:.2f}'

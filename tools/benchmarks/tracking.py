@@ -28,7 +28,7 @@ from .full_form import FullForm
 from .machine import PeakMemory
 from .peers import OPENCV, ORIGINAL, Peer
 from .published_step import PublishedStep
-from .speed import step_times
+from .speed import first_frame_time, step_times
 
 FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
 # (backend, precision, file or None for PyTorch)
@@ -39,11 +39,12 @@ KINDS = {
     ('compile', 'fp16'): None, (GRAPHS, 'fp32'): None, (GRAPHS, 'bf16'): None,
     (GRAPHS, 'fp16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
     ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
-    ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml'}
+    ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml',
+    ('openvino', 'int8+bf16'): 'int8.xml'}
 # The full form comes by itself if it does much more. Compiling takes minutes on a processor.
 DEFAULT = tuple(map(tuple, (name.split(':') for name in (
     'published:fp32', 'torch:fp32', 'torch:bf16', 'onnxruntime:fp32', 'onnxruntime:int8',
-    'openvino:fp32', 'openvino:bf16', 'openvino:int8'))))
+    'openvino:fp32', 'openvino:bf16', 'openvino:int8', 'openvino:int8+bf16'))))
 DEFAULT_GPU = tuple(map(tuple, (name.split(':') for name in (
     'published:fp32', 'torch:fp32', 'torch:bf16', 'torch:fp16', 'graphs:fp16', 'compile:fp16'))))
 VIDEO_FRAMES = 200  # of a video, at the most
@@ -118,7 +119,7 @@ class Contestant:
         """Load the network."""
         torch.set_num_threads(threads)
         if self.exported:
-            precision = self.precision if self.precision == 'bf16' else None
+            precision = 'bf16' if self.precision.endswith('bf16') else None
             return open_network(self.exported, backend=self.backend, precision=precision,
                                 threads=threads)
         tracker = self.build()
@@ -146,6 +147,7 @@ class Row:
         encode_macs: of the templates, once a target or update; 0 if every frame has them.
         crop, network, decode, update: median milliseconds of the parts of a step, and the whole.
         spread: 10 to 90 % range of the whole.
+        first: median milliseconds of the first frame, in which a target is taken.
         memory: megabytes at the most.
         video: milliseconds a frame with reading the video, or None.
         many: {number of targets: median milliseconds of a step that follows them all}, if it
@@ -160,6 +162,7 @@ class Row:
     decode: float
     update: float
     spread: tuple[float, float]
+    first: float
     memory: float | None
     video: float | None
     many: dict[int, float]
@@ -176,8 +179,8 @@ class Row:
                     precision=own.precision, macs=self.macs, encode_macs=self.encode_macs,
                     parameters=self.parameters, crop_ms=self.crop, network_ms=self.network,
                     decode_ms=self.decode, update_ms=self.update, update_10_90_ms=self.spread,
-                    fps=1e3 / self.update, peak_memory_mb=self.memory, video_ms=self.video,
-                    many_ms=self.many)
+                    first_frame_ms=self.first, fps=1e3 / self.update,
+                    peak_memory_mb=self.memory, video_ms=self.video, many_ms=self.many)
 
 
 def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
@@ -255,7 +258,8 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
         for count in targets:
             many[count] = 1e3 * float(np.median(times_of_many(tracker, frames, count, steps)))
     yield Row(contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
-              float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()), peak,
+              float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),
+              1e3 * first_frame_time(tracker, frames[0], BOX), peak,
               video and frame_time(tracker, video, box), many)
 
 

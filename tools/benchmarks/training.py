@@ -26,7 +26,7 @@ from .published_step import KeptAttention
 
 PROBS = (0.5, 0.75, 1.)  # p at the beginning, on average, and at the end of the paper's schedule
 PROBS_GPU = (0.75, )
-WARM_UP, WARM_UP_GPU = 1, 2  # steps that do not count
+WARM_UP, WARM_UP_GPU = 1, 2  # steps at each p that do not count
 GATE_PATTERNS = 64  # and dropout rates: so many forms of a layer may be compiled
 
 
@@ -74,6 +74,10 @@ class Contestant:
     tf32: bool = False
     compiled: bool = False
 
+    def probs(self, device: str) -> Sequence[float | None]:
+        """Each p that it is measured at."""
+        return (PROBS_GPU if device != 'cpu' else PROBS) if self.distiller else (None, )
+
 
 CONTESTANTS = (
     Contestant('published', PublishedDistiller, {}),
@@ -99,7 +103,7 @@ class Row:
     """A way to train at one p.
 
     Attributes:
-        name, prob: which.
+        name, prob: which; no p for the student alone, which has no gates.
         seconds: of a step, on average.
         macs: multiply-accumulates of a step, on average.
         loss: of the first step, the same pairs for all.
@@ -107,7 +111,7 @@ class Row:
             where the system does not tell.
     """
     name: str
-    prob: float
+    prob: float | None
     seconds: float
     macs: float
     loss: float
@@ -115,7 +119,8 @@ class Row:
 
     def line(self) -> str:
         """In a few words."""
-        return f'training, {self.name}, p={self.prob:g}: {self.seconds:.3g} s a step'
+        at = '' if self.prob is None else f', p={self.prob:g}'
+        return f'training, {self.name}{at}: {self.seconds:.3g} s a step'
 
     def record(self) -> dict:
         """For a file."""
@@ -235,7 +240,7 @@ def prepare(config: Config, folder: Path) -> Path:
 
 
 def measure(contestant: Contestant, config: Config, teacher: Path, threads: int, batch_size: int,
-            steps: int, probs: Sequence[float] = PROBS, device: str = 'cpu') -> Iterator[Row]:
+            steps: int, device: str = 'cpu') -> Iterator[Row]:
     """Time one way to train, at each p."""
     if not MMLogger.check_instance_created('benchmark'):
         # Not where each student starts from.
@@ -245,7 +250,7 @@ def measure(contestant: Contestant, config: Config, teacher: Path, threads: int,
     memory = PeakMemory(device)
     job = Step(contestant, config.model.to_dict(), teacher, device)
     batch, single = noise(config, batch_size, device), noise(config, 1, device)
-    gates = {prob: patterns(prob, job.stages, steps) for prob in probs}
+    gates = {prob: patterns(prob or 1, job.stages, steps) for prob in contestant.probs(device)}
     macs = {own: batch_size * job.count_macs(single, list(own))
             for own in {tuple(one) for many in gates.values() for one in many}}
     if contestant.compiled:

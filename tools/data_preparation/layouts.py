@@ -122,6 +122,14 @@ def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
     return sequences
 
 
+def vasttrack(root: Path) -> list[Sequence]:
+    """VastTrack's training videos that are there."""
+    videos = (path.relative_to(root).as_posix()
+              for path in (root / 'unisot_train_final_backup').glob('*/*') if path.is_dir())
+    return [Sequence(f'{video}/imgs', f'{video}/Groundtruth.txt', template=None, start=0)
+            for video in sorted(videos)]
+
+
 def got10k(split: str) -> Callable[[Path], list[Sequence]]:
     """GOT-10k's videos of a split, by its list, or those that are there."""
     flags = () if split == 'test' else ('absence.label', 'cover.label')
@@ -256,4 +264,7 @@ LAYOUTS = dict(
                   'data/Basketball/{img/0001.jpg,groundtruth_rect.txt}', plain=True),
     vot=Layout({'': Split(vot, None)}, '{list.txt,NAME/{color/00000001.jpg,groundtruth.txt}}',
                read=read_polygons, plain=True),
+    vasttrack=Layout(
+        dict(train=Split(vasttrack, 47110)),
+        'unisot_train_final_backup/Aardwolf/Aardwolf-1/{imgs/00001.jpg,Groundtruth.txt}'),
     own=Layout({'': Split(own, None)}, '{NAME/1.jpg,NAME.txt}'))

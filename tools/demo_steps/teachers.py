@@ -33,6 +33,6 @@ class Teacher(NamedTuple):
 # By the ending of the file with their weights.
 TEACHERS = {
     '.pth': Teacher('teacher, 12 layers', 'demo/ostrack_tiny.py', 'ct_ostrack_tiny_', '',
-                    'ct_ostrack_tiny_4l_1461', 'work_dirs/demo', 2.17),
+                    'ct_ostrack_tiny_4l_guided', 'work_dirs/demo', 2.17),
     '.onnx': Teacher('VitTrack, 3 layers', 'vittrack.py', 'ct_vittrack_', 'VitTrack ',
                      'ct_vittrack_2l', 'work_dirs/demo_vittrack', None)}

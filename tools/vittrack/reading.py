@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from mmct.checkpoint import CheckpointError, weights_in
 from mmct.models import OSTrack
-from mmct.models.batch_norm import neutralize
 from mmct.models.trackers.ostrack_names import LAYER
 from mmct.utils.extras import require
 
@@ -151,7 +150,8 @@ def _build(state: dict[str, Tensor]) -> OSTrack:
         norms = [(name, module) for name, module in tracker.named_modules()
                  if isinstance(module, nn.BatchNorm2d)]
         for _, norm in norms:
-            neutralize(norm)
+            # Not 1: eps is undone, too, which also tells it from one that was never trained.
+            nn.init.constant_(norm.weight, math.sqrt(1 + norm.eps))
         tracker.load_state_dict({**state, **{
             f'{name}.{key}': value for name, norm in norms
             for key, value in norm.state_dict().items()}})

@@ -7,16 +7,14 @@ from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
 from ...visualization.batch_picture import Answer, draw_pairs
-from .undisturbed import predict_pairs, undisturbed, views
+from .undisturbed import undisturbed, views
 from .unwrapped import unwrapped
 
 
 @HOOKS.register_module()
 class BatchPictureHook(Hook):
     """Draws some pairs of the next iteration at intervals, for MMEngine's visualizer: ground truth,
-    boxes and score maps of the teacher and of the student alone.
-
-    It takes a forward pass of both on these pairs and changes nothing of the training.
+    boxes and score maps of the teacher and of the student alone. The training does not change.
 
     Args:
         interval: iterations from one picture to the next, beginning with the first; the last has
@@ -27,8 +25,7 @@ class BatchPictureHook(Hook):
     def __init__(self, interval: int = 5000, samples: int = 4) -> None:
         check_number('interval', interval, '[0, inf)', whole=True)
         check_number('samples', samples, '[1, inf)', whole=True)
-        self.interval = interval
-        self.samples = samples
+        self.interval, self.samples = interval, samples
 
     def before_train_iter(self, runner, batch_idx: int, data_batch: dict | None = None) -> None:
         if self.interval < 1 or not is_main_process():
@@ -42,7 +39,7 @@ class BatchPictureHook(Hook):
             answers = {}
             for name, tracker, clip in (('teacher', model.teacher, theirs),
                                         ('student', model.student, own)):
-                prediction = predict_pairs(tracker, clip)
+                *_, prediction = tracker.predictions(clip)
                 boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * size
                 scores = prediction.score_map
                 answers[name] = Answer(boxes.cpu().numpy(),

@@ -1,25 +1,18 @@
 """The schedule of candidate elimination while training (OSTrack, section 3.2)."""
 import math
 
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 from torch import nn
 
 from ...utils.checks import check_number
-from .counted import check_counted
+from .schedule_hook import ScheduleHook
 from .unwrapped import unwrapped
 
 
 def scheduled_keep_ratio(epoch: int, keep_ratio: float, start: int = 20, end: int = 100) -> float:
-    """The keep ratio of an epoch: 1 before ``start``, ``keep_ratio`` from ``end``, a half cosine
-    between.
-
-    Args:
-        epoch: counted from 0; or an iteration, as ``start`` and ``end``.
-        keep_ratio: r in (0, 1].
-        start, end: epochs.
-    """
+    """The keep ratio of an epoch (or iteration) counted from 0: 1 before ``start``, ``keep_ratio``
+    from ``end``, a half cosine between."""
     if epoch < start:
         return 1.
     if epoch >= end:
@@ -29,7 +22,7 @@ def scheduled_keep_ratio(epoch: int, keep_ratio: float, start: int = 20, end: in
 
 
 @HOOKS.register_module()
-class EliminationScheduleHook(Hook):
+class EliminationScheduleHook(ScheduleHook):
     """One scheduled keep ratio for all eliminating layers in training and validation, of a tracker
     or of the student of a compression.
 
@@ -38,38 +31,23 @@ class EliminationScheduleHook(Hook):
         start, end: epochs between which it falls.
         by_epoch: False for ``start`` and ``end`` in iterations, as a loop over iterations needs.
     """
+    counted = 'start and end'
 
     def __init__(self, keep_ratio: float = 0.7, start: int = 20, end: int = 100,
                  by_epoch: bool = True) -> None:
+        super().__init__(by_epoch)
         check_number('keep_ratio', keep_ratio, '(0, 1]')
         check_number('start', start, '[0, inf)')
         check_number('end', end, f'[{start}, inf)')
-        self.keep_ratio = keep_ratio
-        self.start = start
-        self.end = end
-        self.by_epoch = by_epoch
+        self.keep_ratio, self.start, self.end = keep_ratio, start, end
 
-    def before_train(self, runner: Runner) -> None:
-        """Raises:
-            ValueError: epochs are counted in a loop over iterations.
-        """
-        check_counted(runner.train_loop, self, self.by_epoch, 'start and end')
-
-    def before_train_epoch(self, runner: Runner) -> None:
-        if self.by_epoch:
-            # The published loop counts epochs from 1, and validates with the ratio of the epoch.
-            self._schedule(runner, runner.epoch + 1)
-
-    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
-        if not self.by_epoch:
-            self._schedule(runner, runner.iter + 1)
+    def schedule(self, runner: Runner, now: int) -> None:
+        # The published loop counts epochs from 1, and validates with the ratio of the epoch.
+        ratio = scheduled_keep_ratio(now + 1, self.keep_ratio, self.start, self.end)
+        self._backbone(runner).schedule_elimination(ratio)
 
     def before_test(self, runner: Runner) -> None:
         self._backbone(runner).schedule_elimination(None)
-
-    def _schedule(self, runner: Runner, now: int) -> None:
-        ratio = scheduled_keep_ratio(now, self.keep_ratio, self.start, self.end)
-        self._backbone(runner).schedule_elimination(ratio)
 
     @staticmethod
     def _backbone(runner: Runner) -> nn.Module:

@@ -9,11 +9,8 @@ from mmtrack.registry import HOOKS
 
 @HOOKS.register_module()
 class IterationSeedHook(Hook):
-    """Seeds PyTorch from (seed of the run, iteration, process) before each iteration.
-
-    MMEngine saves no generator state, so without this a resumed run would drop other paths than
-    the uninterrupted one.
-    """
+    """Seeds PyTorch from (seed of the run, iteration, process) before each iteration: a checkpoint
+    has no generator state, and a resumed run would drop other paths than the uninterrupted one."""
 
     priority = 'VERY_HIGH'
 

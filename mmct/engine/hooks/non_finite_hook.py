@@ -1,7 +1,6 @@
 """The end of a training that learns nothing any more."""
 from mmengine.dist import all_gather_object, get_rank
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmtrack.registry import HOOKS
 
@@ -10,9 +9,8 @@ from ...utils.checks import check_number
 
 @HOOKS.register_module()
 class NonFiniteHook(Hook):
-    """Counts and reports the steps that the optimizer left out (``SkipNonFinite``).
-
-    The scalar ``skipped_steps`` is their number since the start of the training.
+    """Counts and reports the steps that the optimizer left out (``SkipNonFinite``), as the scalar
+    ``skipped_steps``.
 
     Args:
         max_in_row: with more of them in a row, training ends; the last checkpoint is from before.
@@ -35,24 +33,23 @@ class NonFiniteHook(Hook):
         skipped = hub.runtime_info.get('skipped_steps', 0) + (in_row > self.reported)
         hub.update_info('skipped_steps', skipped)
         hub.update_scalar('train/skipped_steps', skipped)
+        if not in_row:
+            self.reported = 0
+            return
+        finite = bool(runner.optim_wrapper.loss_is_finite)
+        fault = f'{"a gradient" if finite else "the loss"} is not finite'
         if in_row > self.reported:
-            runner.logger.warning(f'step {runner.iter + 1} is left out, {in_row} in a row: '
-                                  f'{self.fault(runner.optim_wrapper)}')
+            runner.logger.warning(
+                f'step {runner.iter + 1} is left out, {in_row} in a row: {fault}')
         self.reported = in_row
         if in_row > self.max_in_row:
             # All processes are here, because all of them skip together.
-            finite = bool(runner.optim_wrapper.loss_is_finite)
             batches = all_gather_object((finite, f'process {get_rank()}: {names(data_batch)}'))
             faulty = [text for finite, text in batches if not finite]
             raise ValueError(
                 f'{in_row} steps in a row were left out, the last checkpoint is from before them; '
-                f'in step {runner.iter + 1} {self.fault(runner.optim_wrapper)}, for '
+                f'in step {runner.iter + 1} {fault}, for '
                 + '; '.join(faulty or [text for _, text in batches]))
-
-    @staticmethod
-    def fault(wrapper: OptimWrapper) -> str:
-        """What is wrong with a step."""
-        return f'{"a gradient" if wrapper.loss_is_finite else "the loss"} is not finite'
 
 
 def names(data_batch: dict) -> str:

@@ -29,14 +29,9 @@ class ResumableCheckpointHook(CheckpointHook):
 
     SIGTERM lets the iteration end (with accumulated gradients, the step of the optimizer), saves
     ``interrupted.pth`` and exits with status 143; all processes do so after the same iteration.
-    Another one, seconds later, ends the process at once. Old checkpoints, the best one among them,
-    go only when the new one is written, with ``max_keep_ckpts=1``, too.
-
-    Files are written whole or not at all. What a run starts or goes on from is read by
-    :func:`load_checkpoint`: nothing in it is run, and released weights are understood.
-
-    Args:
-        args, kwargs: as of MMEngine's ``CheckpointHook``.
+    Another one, seconds later, ends the process at once. Old checkpoints go when the new one is
+    written, whole or not at all. What a run starts or goes on from is read by
+    :func:`load_checkpoint`.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -50,8 +45,7 @@ class ResumableCheckpointHook(CheckpointHook):
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Raises:
-            CheckpointError: a run is resumed from what is no checkpoint of a run, or from that of
-                another network.
+            CheckpointError: as of :func:`check_resumed`.
         """
         if runner._resume:
             check_resumed(runner._load_from or runner.work_dir, checkpoint,
@@ -74,14 +68,9 @@ class ResumableCheckpointHook(CheckpointHook):
                                   'by another metric, and stays')
 
     def check_save_best(self, metrics: Sequence[BaseMetric]) -> None:
-        """See that there is the metric by which the best checkpoint is chosen.
-
-        Args:
-            metrics: of the validation; those of others, which do not say what they give, may give
-                anything.
-
-        Raises:
-            ValueError: there is not.
+        """Raises:
+            ValueError: the best checkpoint is chosen by a metric that there is not. Metrics of
+                others, which do not say what they give, may give anything.
         """
         if not self.save_best or not all(hasattr(metric, 'names') for metric in metrics):
             return
@@ -91,9 +80,6 @@ class ResumableCheckpointHook(CheckpointHook):
                              f'{", ".join(known)}; set default_hooks.checkpoint.save_best')
 
     def before_train(self, runner: Runner) -> None:
-        """Raises:
-            ValueError: as of :meth:`check_save_best`.
-        """
         super().before_train(runner)
         if runner.val_loop is not None:
             self.check_save_best(runner.val_loop.evaluator.metrics)

@@ -18,16 +18,11 @@ NO_SETTING = ('params', 'lr')
 
 def load_checkpoint(runner: Runner, filename: str, map_location: object = 'cpu',
                     strict: bool = False, revise_keys: Sequence = ()) -> dict:
-    """Do what ``Runner.load_checkpoint`` does, but read the file as data, as it is read elsewhere.
+    """Do what ``Runner.load_checkpoint`` does, but read the file as data, and understand names of
+    released checkpoints, without ``revise_keys``.
 
-    MMEngine's own knows no released checkpoints and starts from random weights where names do not
-    fit; ``Runner.resume``, which calls it, runs what a checkpoint holds as ``meta.config``.
-
-    Args:
-        filename: of the config's ``load_from``, or what is resumed from.
-        map_location: where tensors go, as of ``torch.load``.
-        strict: raise an error for weights that are missing or too many.
-        revise_keys: not used; names are understood anyway.
+    MMEngine's own starts from random weights where names do not fit, and ``Runner.resume``, which
+    calls it, runs what a checkpoint holds as ``meta.config``.
 
     Returns:
         the checkpoint's content, with the weights as loaded under ``state_dict``.
@@ -43,7 +38,12 @@ def load_checkpoint(runner: Runner, filename: str, map_location: object = 'cpu',
         content['meta'].pop('config', None)
     model = unwrapped(runner.model)
     if not runner._resume:
-        content['state_dict'] = _starting_weights(runner, model, content, filename)
+        content['state_dict'], lacking = starting_weights(
+            model, weights_in(content, filename), filename)
+        if lacking:
+            parts = sorted({'.'.join(key.split('.')[:2]) for key in lacking})
+            runner.logger.warning(f'{filename} has no fitting weights for {len(lacking)} of the '
+                                  f'network, in {", ".join(parts)}: they start at random')
     runner.call_hook('after_load_checkpoint', checkpoint=content)
     load_state_dict(model, content['state_dict'], strict)
     runner._has_loaded = True
@@ -51,23 +51,11 @@ def load_checkpoint(runner: Runner, filename: str, map_location: object = 'cpu',
     return content
 
 
-def _starting_weights(runner: Runner, model: nn.Module, content: dict, source: str) -> dict:
-    state, lacking = starting_weights(model, weights_in(content, source), source)
-    if lacking:
-        parts = sorted({'.'.join(key.split('.')[:2]) for key in lacking})
-        runner.logger.warning(f'{source} has no fitting weights for {len(lacking)} of the network, '
-                              f'in {", ".join(parts)}: they start at random')
-    return state
-
-
 def check_resumed(source: str, checkpoint: dict, model: nn.Module,
                   optim_wrapper: OptimWrapper) -> None:
-    """See that what a run is resumed from is the state of a run of this network and optimizer.
-
-    MMEngine would fill it up with random weights, or stop in the first step.
-
-    Raises:
-        CheckpointError: it is not.
+    """Raises:
+        CheckpointError: what a run is resumed from is not the state of a run of this network and
+            optimizer: MMEngine would fill it up with random weights, or stop in the first step.
     """
     meta = checkpoint.get('meta') or {}
     missing = [name for name in ('epoch', 'iter') if not isinstance(meta.get(name), int)]

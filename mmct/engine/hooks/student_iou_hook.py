@@ -4,16 +4,14 @@ from mmtrack.registry import HOOKS
 
 from ...models.losses import mean_iou
 from ...utils.checks import check_number
-from .undisturbed import predict_pairs, undisturbed, views
+from .undisturbed import undisturbed, views
 from .unwrapped import unwrapped
 
 
 @HOOKS.register_module()
 class StudentIoUHook(Hook):
-    """Logs ``iou_student`` at intervals: the mean IoU with ground truth of the student alone, as
-    it will be used, on the pairs that it is about to be trained on.
-
-    It takes a forward pass of the student and changes nothing of the training.
+    """Logs ``iou_student`` at intervals: the mean IoU with ground truth of the student alone on the
+    pairs that it is about to be trained on. The training does not change.
 
     Args:
         interval: iterations from one time to the next, beginning with the first; 0 for never.
@@ -29,5 +27,6 @@ class StudentIoUHook(Hook):
         model = unwrapped(runner.model)
         with undisturbed(model):
             clip, _ = views(model, data_batch)
-            iou = mean_iou(predict_pairs(model.student, clip).boxes, clip.gt_boxes[:, -1])
-        runner.message_hub.update_scalar('train/iou_student', iou)
+            frames = zip(model.student.predictions(clip), clip.gt_boxes.unbind(1))
+            iou = sum(mean_iou(found.boxes, gt_boxes) for found, gt_boxes in frames)
+        runner.message_hub.update_scalar('train/iou_student', iou / clip.num_frames)

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from ...models import ReplacementDistiller
-from ...models.structures import Clip, Prediction
-from ...models.trackers.base import OneStreamTracker
+from ...models.structures import Clip
 
 
 @contextmanager
@@ -28,11 +27,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 def views(model: ReplacementDistiller, data_batch: dict,
           samples: int | None = None) -> tuple[Clip, Clip]:
-    """The pairs of a data loader's batch as the student and as the teacher see them.
-
-    Args:
-        samples: how many of them, None for all.
-    """
+    """The pairs of a data loader's batch, or so many of them, as the student and as the teacher see
+    them."""
     # Preprocessing changes the data samples.
     data = model.data_preprocessor(dict(
         inputs={key: images[:samples] for key, images in data_batch['inputs'].items()},
@@ -42,8 +38,3 @@ def views(model: ReplacementDistiller, data_batch: dict,
         model.build_teacher()
     own = 'student_' if 'student_search_img' in data['inputs'] else ''
     return model.student.unpack(**data, view=own), model.teacher.unpack(**data)
-
-
-def predict_pairs(tracker: OneStreamTracker, clip: Clip) -> Prediction:
-    """What a tracker finds in the last search frame of a clip."""
-    return list(tracker.predictions(clip))[-1]

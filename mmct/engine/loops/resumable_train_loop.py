@@ -10,19 +10,12 @@ from torch import nn
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """MMEngine's loop over epochs, which starts an interrupted one where its checkpoint was saved.
-
-    MMEngine's own begins that epoch again. What was trained on already is not read again: the data
-    loader needs a sampler with ``start``, such as ``EpochIndexSampler``.
-    """
+    """MMEngine's loop over epochs, which starts an interrupted one where its checkpoint was saved;
+    for data loaders whose sampler has a ``start``, such as ``EpochIndexSampler``."""
 
     def run(self) -> nn.Module:
-        """Train, from the place that was resumed on.
-
-        Raises:
-            ValueError: a checkpoint inside an epoch is resumed with batches of another size, or
-                processes go on from different ones.
-        """
+        """Train, from the place that was resumed on; ValueError if that is inside an epoch and
+        batches have another size now, or if processes go on from different places."""
         places = all_gather_object((self._epoch, self._iter))
         if len(set(places)) > 1:
             raise ValueError(f'the processes go on from different checkpoints, (epoch, iteration) '
@@ -49,22 +42,14 @@ class ResumableTrainLoop(EpochBasedTrainLoop):
         self.runner.model.train()
         done = self._iter - self._epoch * len(self.dataloader)
         if done:
-            self.skip(done)
+            sampler = self.dataloader.sampler
+            if not hasattr(sampler, 'start'):
+                raise ValueError(
+                    f'{type(sampler).__name__} cannot go on inside an epoch; set '
+                    "train_dataloader.sampler=dict(type='EpochIndexSampler'), or resume from the "
+                    'checkpoint of a whole epoch (load_from)')
+            sampler.start = done * self.dataloader.batch_size
         for i, batch in enumerate(self.dataloader, done):
             self.run_iter(i, batch)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
-
-    def skip(self, batches: int) -> None:
-        """Begin the next epoch behind that many batches.
-
-        Raises:
-            ValueError: the sampler cannot.
-        """
-        sampler = self.dataloader.sampler
-        if not hasattr(sampler, 'start'):
-            raise ValueError(
-                f'{type(sampler).__name__} cannot go on inside an epoch; set '
-                "train_dataloader.sampler=dict(type='EpochIndexSampler'), or resume from the "
-                'checkpoint of a whole epoch (load_from)')
-        sampler.start = batches * self.dataloader.batch_size

@@ -13,7 +13,7 @@ from mmengine.runner import Runner, TestLoop
 from mmengine.runner.amp import autocast
 from mmtrack.registry import LOOPS
 from mmtrack.structures import TrackDataSample
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from ...formats.names import sequence_names
 from ...formats.result_files import SERVERS, finished_boxes, write_sequence, write_submission
@@ -24,17 +24,15 @@ from ...utils.files import read_text, write_text
 class SequenceTestLoop(TestLoop):
     """MMEngine's test loop, which writes the results of a sequence as soon as it is done.
 
-    A sequence that fails is not written. The metrics of a resumed run are those of an
-    uninterrupted one: what is there is handed to the evaluator as if it had been tracked now.
+    A sequence that fails is not written. The metrics of a resumed run are those of an uninterrupted
+    one.
 
     Args:
-        results: folder of NAME.txt, NAME_score.txt and NAME_time.txt
-            (:mod:`mmct.formats.result_files`); None for ``results/NAME`` in the work folder, by
-            the annotation file.
-        resume: do not track the sequences that are in ``results``; otherwise, what is there is
-            moved aside.
-        tracker: what is tested, an identity and perhaps a name, such as a hash of its weights and
-            settings, and their path. Results of another one are not resumed.
+        results: folder of :mod:`mmct.formats.result_files`; None for ``results/NAME`` in the work
+            folder, by the annotation file.
+        resume: do not track the sequences that are in ``results``; else they are moved aside.
+        tracker: what is tested, an identity and perhaps a name; results of another one are not
+            resumed.
         submission: 'got10k' or 'trackingnet', to pack the results for that server.
     """
 
@@ -46,16 +44,15 @@ class SequenceTestLoop(TestLoop):
         self.dataset = self.dataloader.dataset
         self.names = sequence_names(self.dataset)
         self.evaluator.dataset_meta = {**self.dataset.metainfo, 'sequences': self.names}
-        self.folder = Path(results or default_folder(runner.work_dir, self.dataset))
+        # Named by the annotation file: lasot_test_infos.txt gives lasot_test.
+        name = Path(self.dataset.ann_file).stem.removesuffix('_infos')
+        self.folder = Path(results or Path(runner.work_dir, 'results', name))
         self.resume, self.tracker, self.submission = resume, tracker, submission
         self.boxes, self.scores, self.seconds = [], [], []
 
     def run(self) -> dict[str, float]:
-        """Track what is not done, write it, and give the metrics of all.
-
-        Raises:
-            ValueError: the results to resume are those of another tracker.
-        """
+        """Track what is not done, write it, and give the metrics of all; ValueError if results of
+        another tracker were to be resumed."""
         done, error = self.open_folder() if is_main_process() else ({}, None)
         message = [list(done), error]
         broadcast_object_list(message)
@@ -96,12 +93,8 @@ class SequenceTestLoop(TestLoop):
         return done, None
 
     def replay(self, sequence: int, boxes: np.ndarray) -> None:
-        """Hand the frames of a finished sequence to the evaluator, without reading an image.
-
-        Args:
-            sequence: its number.
-            boxes: (N, 4) x, y, w, h in pixels of the frames.
-        """
+        """Hand the frames of a finished sequence, by its number and boxes (N, 4) x, y, w, h, to the
+        evaluator, without reading an image."""
         dataset = copy.copy(self.dataset)
         dataset.pipeline = Compose([])
         boxes = torch.from_numpy(np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1))
@@ -129,12 +122,8 @@ class SequenceTestLoop(TestLoop):
                               outputs=outputs)
 
     def keep(self, sample: TrackDataSample, elapsed: float) -> None:
-        """Collect the box of a frame; write the sequence after its last one.
-
-        Args:
-            sample: with ``pred_track_instances``, boxes (1, 4) xyxy in pixels of the frame.
-            elapsed: seconds that it took.
-        """
+        """Collect the box of a frame, xyxy in its pixels, and the seconds that it took; write the
+        sequence after its last one."""
         found = sample.pred_track_instances
         x1, y1, x2, y2 = found.bboxes[0].tolist()
         self.boxes.append((x1, y1, x2 - x1, y2 - y1))
@@ -157,11 +146,6 @@ class SequenceTestLoop(TestLoop):
             file = write_submission(self.folder, self.names, self.submission)
             self.runner.logger.info(f'the ground truth is secret: submit {file} at '
                                     f'{SERVERS[self.submission]} for the metrics')
-
-
-def default_folder(work_dir: str, dataset: Dataset) -> Path:
-    """Named by the annotation file: lasot_test_infos.txt gives lasot_test."""
-    return Path(work_dir, 'results', Path(dataset.ann_file).stem.removesuffix('_infos'))
 
 
 def free_name(folder: Path) -> Path:

@@ -19,40 +19,23 @@ class FastITPN(ViT):
     """A search crop and templates through convolutional stages, each by itself, then together
     through attention layers, with a class token in front and a text token behind.
 
-    A *stageable* backbone, see ``docs/add_teacher.md``: ``encode``, ``join`` -> each of ``layers``
-    -> ``finalize``. All before the first of ``layers`` is embedding.
-
     The text token comes from a constant feature: SUTrack tracks without language by encoding an
-    empty text, see ``trackers/sutrack_names.py``.
+    empty text, see ``trackers/sutrack_names.py``. Drop path grows through blocks and layers.
 
     Args:
-        embed_dims: C, a multiple of 4.
-        depth: number of attention layers.
-        num_heads: attention heads of a layer.
-        mlp_ratio: hidden width of an attention layer's MLP over C.
+        embed_dims, depth, …: as of :class:`ViT`; C is a multiple of 4.
         coarse_depths: number of convolutional blocks at strides 4 and 8.
         coarse_mlp_ratio: hidden width of theirs over their channels, C/4 and C/2.
         text_dims: length of the text feature.
-        template_size: side of a template crop in pixels, a multiple of 16.
-        search_size: side of the search crop in pixels, likewise.
-        drop_path_rate: stochastic depth of the last layer, growing linearly from 0 through
-            convolutional blocks and layers.
 
     Attributes:
         groups: of one template; there may be more.
     """
 
-    def __init__(self,
-                 embed_dims: int = 512,
-                 depth: int = 24,
-                 num_heads: int = 8,
-                 mlp_ratio: float = 3.,
-                 coarse_depths: Sequence[int] = (3, 3),
-                 coarse_mlp_ratio: float = 3.,
-                 text_dims: int = 768,
-                 template_size: int = 112,
-                 search_size: int = 224,
-                 drop_path_rate: float = 0.,
+    def __init__(self, embed_dims: int = 512, depth: int = 24, num_heads: int = 8,
+                 mlp_ratio: float = 3., coarse_depths: Sequence[int] = (3, 3),
+                 coarse_mlp_ratio: float = 3., text_dims: int = 768, template_size: int = 112,
+                 search_size: int = 224, drop_path_rate: float = 0.,
                  init_cfg: dict | None = None) -> None:
         super().__init__(embed_dims, depth, template_size, search_size, PATCH_SIZE,
                          drop_path_rate, init_cfg)
@@ -89,7 +72,7 @@ class FastITPN(ViT):
         init_as_mae(self.layers)
 
     def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
-        """Of each attention layer, behind those of the convolutional blocks."""
+        """Of each attention layer, behind those of the blocks."""
         count = sum(self.coarse_depths)
         return super().drop_path_rates(rate, count + depth)[count:]
 
@@ -114,16 +97,8 @@ class FastITPN(ViT):
                           for part, n, grid in zip(parts, old, grids)], dim=1)
 
     def encode(self, templates: Tensor, template_boxes: Tensor) -> dict[str, Tensor]:
-        """What depends on the templates only.
-
-        Args:
-            templates: (B, T, 3, Sz, Sz) normalised RGB.
-            template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops,
-                which are SUTrack's: see ``geometry.box_to_crop``, ``stretched``.
-
-        Returns:
-            ``template_tokens`` (B, T·Lz, C).
-        """
+        """``template_tokens`` (B, T·Lz, C); arguments as of ``OneStreamTracker.embed``, boxes
+        stretched as SUTrack's are (``geometry.box_to_crop``)."""
         self.check_crops('template', templates)
         if template_boxes is None:
             raise ValueError("a FastITPN needs the target's boxes in the template crops")
@@ -146,22 +121,13 @@ class FastITPN(ViT):
         # A plain number also while a graph is traced.
         return Tokens(x, self.groups_of(int(templates.size(1)) // self.template_grid**2))
 
-    def finalize(self, tokens: Tokens) -> Tokens:
-        """The last LayerNorm."""
-        return tokens.with_x(self.norm(tokens.x))
-
     def _coarse_tokens(self, images: Tensor) -> Tensor:
         """(N, 3, S, S) normalised RGB -> (N, (S/16)², C), row-major."""
         return self.coarse(self.patch_embed(images)).flatten(2).transpose(1, 2)
 
 
 class TextToken(nn.Module):
-    """A token from the constant feature of an empty text.
-
-    Args:
-        text_dims: length of the feature, which is zero until weights are loaded.
-        embed_dims: C.
-    """
+    """A token from the constant feature of an empty text, zero until weights are loaded."""
 
     def __init__(self, text_dims: int, embed_dims: int) -> None:
         super().__init__()

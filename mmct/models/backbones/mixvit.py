@@ -13,37 +13,24 @@ EDGES = ('left', 'right', 'top', 'bottom')
 class MixViT(ViT):
     """Templates, a search crop and a prediction token for each edge of the box, through one ViT.
 
-    A *stageable* backbone, see ``docs/add_teacher.md``. Template tokens attend to template tokens
-    only, all others to all (section 3.1). There are therefore two forms, equal within rounding:
-    :meth:`embed`, then each of ``layers`` with all tokens; or :meth:`encode`, which runs the layers
-    once for the templates and keeps their keys and values, then :meth:`follow` for each frame.
+    Template tokens attend to template tokens only, all others to all (section 3.1). There are
+    therefore two forms, equal within rounding: :meth:`embed`, then each of ``layers`` with all
+    tokens; or :meth:`encode`, which runs the layers once for the templates and keeps their keys and
+    values, then :meth:`follow` for each frame.
 
     The position tables are sines. They are never trained, but loaded from files.
 
     Args:
-        embed_dims: C, a multiple of 4.
-        depth: number of layers.
-        num_heads: attention heads of a layer.
-        mlp_ratio: hidden width of a layer's MLP over C.
-        template_size: side of a template crop in pixels, a multiple of ``patch_size``.
-        search_size: side of the search crop in pixels, likewise.
-        patch_size: side of a token in pixels.
-        drop_path_rate: stochastic depth of the last layer, growing linearly from 0.
+        embed_dims, depth, …: as of :class:`ViT`; C is a multiple of 4.
 
     Attributes:
         groups: of a training clip, which has two templates; more may come at test.
     """
     sees = dict(template=('template', ))
 
-    def __init__(self,
-                 embed_dims: int = 768,
-                 depth: int = 8,
-                 num_heads: int = 12,
-                 mlp_ratio: float = 4.,
-                 template_size: int = 128,
-                 search_size: int = 288,
-                 patch_size: int = 16,
-                 drop_path_rate: float = 0.,
+    def __init__(self, embed_dims: int = 768, depth: int = 8, num_heads: int = 12,
+                 mlp_ratio: float = 4., template_size: int = 128, search_size: int = 288,
+                 patch_size: int = 16, drop_path_rate: float = 0.,
                  init_cfg: dict | None = None) -> None:
         super().__init__(embed_dims, depth, template_size, search_size, patch_size,
                          drop_path_rate, init_cfg)
@@ -77,20 +64,13 @@ class MixViT(ViT):
         return Tokens(x, self.groups_of(templates.size(1)))
 
     def encode(self, templates: Tensor) -> dict[str, Tensor]:
-        """What depends on the templates only.
-
-        Args:
-            templates: (B, T, 3, Sz, Sz) normalised RGB, the first and then T − 1 online ones.
-
-        Returns:
-            ``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) of template tokens in each of
-            the L layers.
-        """
+        """``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) in each of the L layers, of
+        templates (B, T, 3, Sz, Sz) normalised RGB, the first and then online ones."""
         groups = self.groups_of(templates.size(1))
         tokens = Tokens(self._embed_templates(templates), dict(template=groups['template']))
         kept = []
         for layer in self.layers:
-            tokens, own = layer.keep(tokens)
+            tokens, own = layer.attend(tokens)
             kept.append(own)
         keys, values = (torch.stack(parts, dim=1) for parts in zip(*kept))
         return dict(keys=keys, values=values)

@@ -13,9 +13,8 @@ ATTENTIONS = ('concat', 'separate')
 class ODTrackViT(OneStreamViT):
     """A query token, any number of templates and a search crop through one plain ViT.
 
-    A *stageable* backbone like its base. The templates have one position table and none for their
-    order, which so does not matter. The query is what the frame before has handed on, added to a
-    class token and its place.
+    The templates have one position table and none for their order, which so does not matter. The
+    query is what the frame before has handed on, added to a class token and its place.
 
     Args:
         attention: 'concat', every token sees every token, as all published weights were trained;

@@ -16,19 +16,8 @@ from .vit import ViT, init_as_mae
 class OneStreamViT(ViT):
     """Template and search crop, embedded together, through one plain ViT.
 
-    A *stageable* backbone: ``encode``, ``join`` -> each of ``layers`` -> ``finalize``, with
-    :class:`~mmct.models.layers.Tokens` in between; ``embed_dims`` and ``groups`` (the grid of
-    each group) say what they are like.
-
     Args:
-        embed_dims: C.
-        depth: number of layers.
-        num_heads: attention heads of a layer.
-        mlp_ratio: hidden width of a layer's MLP over C.
-        template_size: side of the template crop in pixels, a multiple of ``patch_size``.
-        search_size: side of the search crop in pixels, likewise.
-        patch_size: side of a token in pixels.
-        drop_path_rate: stochastic depth of the last layer, growing linearly from 0.
+        embed_dims, depth, …: as of :class:`ViT`.
         elimination: candidate elimination (OSTrack, section 3.2) or None:
             ``layers`` (default 3, 6, 9), ``keep_ratio`` of each (default 0.7 each) and
             ``template_range`` ('CTR_POINT', 'CTR_REC', 'GT_BOX' or 'ALL').
@@ -38,26 +27,16 @@ class OneStreamViT(ViT):
         norm_eps: epsilon of all LayerNorms.
     """
 
-    def __init__(self,
-                 embed_dims: int = 768,
-                 depth: int = 12,
-                 num_heads: int = 12,
-                 mlp_ratio: float = 4.,
-                 template_size: int = 128,
-                 search_size: int = 256,
-                 patch_size: int = 16,
-                 drop_path_rate: float = 0.,
-                 elimination: dict | None = None,
-                 block: dict | None = None,
-                 patch_embed: dict | None = None,
-                 norm_eps: float = NORM_EPS,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, embed_dims: int = 768, depth: int = 12, num_heads: int = 12,
+                 mlp_ratio: float = 4., template_size: int = 128, search_size: int = 256,
+                 patch_size: int = 16, drop_path_rate: float = 0., elimination: dict | None = None,
+                 block: dict | None = None, patch_embed: dict | None = None,
+                 norm_eps: float = NORM_EPS, init_cfg: dict | None = None) -> None:
         super().__init__(embed_dims, depth, template_size, search_size, patch_size,
                          drop_path_rate, init_cfg)
         check_number('norm_eps', norm_eps, '(0, 1)')
         self.groups = dict(template=(1, self.template_grid, self.template_grid),
                            search=(self.search_grid, self.search_grid))
-
         self.patch_embed = MODELS.build({
             'type': 'PatchEmbed', 'embed_dims': embed_dims, 'patch_size': patch_size,
             **(patch_embed or {})})
@@ -81,8 +60,8 @@ class OneStreamViT(ViT):
             nn.init.trunc_normal_(table, std=.02)
         init_as_mae(self.layers)
 
-    def _eliminating_layers(self, elimination: dict | None, depth: int) -> dict:
-        """{layer index: extra arguments of its EliminatingBlock}."""
+    def _eliminating_layers(self, elimination: dict | None, depth: int) -> dict[int, dict]:
+        """Extra arguments of eliminating layers, by their index."""
         if elimination is None:
             return {}
         layers = elimination.get('layers', (3, 6, 9))
@@ -96,12 +75,9 @@ class OneStreamViT(ViT):
         centre = None
         if template_range != 'GT_BOX':
             centre = centre_tokens(template_range, self.template_grid)
-        shared = dict(
-            centre=centre, template_size=self.template_size, patch_size=self.patch_size)
-        return {
-            layer: dict(type='EliminatingBlock', keep_ratio=ratio, **shared)
-            for layer, ratio in zip(layers, ratios)
-        }
+        return {layer: dict(type='EliminatingBlock', keep_ratio=ratio, centre=centre,
+                            template_size=self.template_size, patch_size=self.patch_size)
+                for layer, ratio in zip(layers, ratios)}
 
     @staticmethod
     def resize_parameter(name: str, value: Tensor, shape: torch.Size) -> Tensor | None:
@@ -118,16 +94,8 @@ class OneStreamViT(ViT):
                 layer.scheduled_ratio = ratio
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None = None) -> dict[str, Tensor]:
-        """What depends on the templates only.
-
-        Args:
-            templates: (B, T, 3, Sz, Sz) normalised RGB.
-            template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops;
-                needed by ``GT_BOX`` elimination only.
-
-        Returns:
-            ``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if they are needed.
-        """
+        """``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if ``GT_BOX`` elimination needs
+        them; arguments as of ``OneStreamTracker.embed``."""
         self.check_crops('template', templates)
         tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_z
         encoded = dict(template_tokens=tokens.reshape(templates.size(0), -1, self.embed_dims))
@@ -146,7 +114,3 @@ class OneStreamViT(ViT):
         groups = dict(template=(int(tokens.size(1)) // grid**2, grid, grid),
                       search=self.groups['search'])
         return Tokens(x, groups, template_boxes=encoded.get('template_boxes'))
-
-    def finalize(self, tokens: Tokens) -> Tokens:
-        """The last LayerNorm."""
-        return tokens.with_x(self.norm(tokens.x))

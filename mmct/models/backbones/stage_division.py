@@ -11,21 +11,10 @@ LAYER_INITS = ('last_of_stage', 'first_k', 'random', 'scratch')
 
 
 def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
-    """Sizes of the teacher's stages.
-
-    Args:
-        teacher_depth: layers of the teacher.
-        division: number of even stages, or the positive size of each stage, such as the list that
-            ``tools/analyze_stages.py`` prints.
-
-    Raises:
-        ValueError: the stages do not make up the teacher.
-    """
+    """Sizes of the teacher's stages, by the number of even ones, or the positive size of each;
+    ValueError if they do not make up the teacher."""
     check_number('teacher_depth', teacher_depth, '[1, 1000]', whole=True)
     if not isinstance(division, (list, tuple)):
-        if isinstance(division, str):
-            raise ValueError(f'division={division!r} is neither a number of stages nor a list of '
-                             'their sizes')
         check_number('division', division, '(-inf, inf)', whole=True)
         if not 1 <= division <= teacher_depth:
             raise ValueError(f'division={division}: a teacher of {teacher_depth} layers has 1 to '
@@ -35,9 +24,6 @@ def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
                              'the teacher evenly; give the size of each stage as a list')
         return [teacher_depth // division] * division
     sizes = list(division)
-    if len(sizes) > teacher_depth:
-        raise ValueError(f'division={sizes} has {len(sizes)} stages, more than the '
-                         f'{teacher_depth} layers of the teacher')
     check_numbers('division', sizes, '[1, inf)', whole=True)
     if sum(sizes) != teacher_depth:
         raise ValueError(f'division={sizes} sums to {sum(sizes)}, but the teacher has '
@@ -46,9 +32,7 @@ def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
 
 
 class StageDivision:
-    """What makes a stageable backbone a student: its layers grouped by the teacher's stages.
-
-    A base for backbones, before the one that has ``layers`` and takes their number as ``depth``.
+    """What makes a stageable backbone a student; a base before the one with ``layers``.
 
     Args:
         division: number of even stages, or the size of each stage: 4, or [2, 2, 6, 2].
@@ -62,9 +46,6 @@ class StageDivision:
 
     Attributes:
         division: layers of the teacher in each stage.
-
-    Raises:
-        ValueError: the stages do not make up the teacher, or the student's are too long.
     """
 
     def __init__(self, division: int | Sequence[int] = 4, teacher_depth: int = 12,
@@ -85,7 +66,7 @@ class StageDivision:
         super().__init__(depth=len(self.division) * layers_per_stage, **kwargs)
 
     def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
-        """Of each layer, of those that the backbone gives a teacher's."""
+        """Of each layer: that of the first teacher layer of its stage."""
         rates = super().drop_path_rates(rate, sum(self.division))
         return [rates[stage[0]] for stage in self.teacher_stages()
                 for _ in range(self.layers_per_stage)]

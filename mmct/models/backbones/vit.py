@@ -6,15 +6,26 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
+from ..layers import Tokens
 
 
 class ViT(BaseModule):
-    """Sizes of a ViT that takes a template and a search crop, checked.
+    """A ViT that takes templates and a search crop; its ``norm`` is the last LayerNorm.
+
+    A *stageable* backbone, see ``docs/add_teacher.md``: crops to tokens, then each of ``layers``,
+    then ``finalize``.
+
+    Args:
+        embed_dims: C.
+        depth: number of layers.
+        num_heads: attention heads of a layer.
+        mlp_ratio: hidden width of a layer's MLP over C.
+        template_size, search_size: sides of the crops in pixels, multiples of ``patch_size``.
+        patch_size: side of a token in pixels.
+        drop_path_rate: stochastic depth of the last layer, growing linearly from 0.
 
     Attributes:
-        embed_dims: C.
-        template_size, search_size: sides of the crops in pixels.
-        patch_size: side of a token in pixels.
+        groups: the grid of each token group, in their order.
         template_grid, search_grid: tokens a side of the crops.
     """
 
@@ -30,10 +41,8 @@ class ViT(BaseModule):
             if size <= 0 or size % patch_size:
                 raise ValueError(f'{name}={size} is not a positive multiple of the patch size '
                                  f'{patch_size}; change {name} in the config')
-        self.embed_dims = embed_dims
-        self.template_size = template_size
-        self.search_size = search_size
-        self.patch_size = patch_size
+        self.embed_dims, self.patch_size = embed_dims, patch_size
+        self.template_size, self.search_size = template_size, search_size
         self.template_grid = template_size // patch_size
         self.search_grid = search_size // patch_size
 
@@ -42,11 +51,13 @@ class ViT(BaseModule):
         # On the CPU also where a network is built on the device 'meta', to be counted.
         return torch.linspace(0, rate, depth, device='cpu').tolist()
 
-    def check_crops(self, name: str, crops: Tensor) -> None:
-        """See that crops of the 'template' or 'search' kind have the size of the config.
+    def finalize(self, tokens: Tokens) -> Tokens:
+        """Tokens behind the last LayerNorm."""
+        return tokens.with_x(self.norm(tokens.x))
 
-        Raises:
-            ValueError: they have not.
+    def check_crops(self, name: str, crops: Tensor) -> None:
+        """Raises:
+            ValueError: crops of the 'template' or 'search' kind have not the size of the config.
         """
         size = getattr(self, f'{name}_size')
         if tuple(crops.shape[-2:]) != (size, size):

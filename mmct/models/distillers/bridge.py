@@ -12,16 +12,10 @@ class Bridge(nn.Module):
 
     Boundary 0 lies before the first stage, boundary i behind stage i. Where the widths differ,
     each boundary has a projection of its own in either direction; where grids do, template and
-    search maps are resized bilinearly. Between two of a kind nothing happens. None of it belongs
-    to the student.
+    search maps are resized bilinearly. None of it belongs to the student.
 
     The projections start as one orthonormal basis and its transpose, at every boundary the same:
-    a transformer adds up its layers' outputs in one space, which a random basis for each boundary
-    would tear apart.
-
-    Args:
-        student_dims, teacher_dims: widths C.
-        num_stages: number of stages.
+    a transformer adds up its layers' outputs in one space.
     """
 
     def __init__(self, student_dims: int, teacher_dims: int, num_stages: int) -> None:
@@ -38,11 +32,8 @@ class Bridge(nn.Module):
         self._student_grids, self._teacher_grids = {}, {}
 
     def connect(self, student: nn.Module, teacher: nn.Module) -> None:
-        """Learn the token groups of both backbones, which are there only when training starts.
-
-        Raises:
-            ValueError: the two do not have the same groups, or not the widths of this bridge.
-        """
+        """Learn the token groups of both backbones; ValueError if they do not have the same, or not
+        the widths of this bridge."""
         if (student.embed_dims, teacher.embed_dims) != self.dims:
             raise ValueError(f'the teacher has embed_dims={teacher.embed_dims}, its config says '
                              f'{self.dims[1]}; set embed_dims in teacher.backbone')

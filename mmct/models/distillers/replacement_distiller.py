@@ -26,15 +26,9 @@ AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
 
 def draw_gates(num_stages: int, prob: float, rng: np.random.Generator,
                low_prob: str = AT_LEAST_ONE) -> list[bool]:
-    """Which stages are the student's in this iteration (CompressTracker, section 3.3).
-
-    Args:
-        num_stages: number of stages.
-        prob: p, probability in (0, 1] that a stage is the student's.
-        rng: source of randomness.
-        low_prob: what p < 0.5 means: 'at_least_one', as for any p, or 'exactly_one', as in the
-            published code.
-    """
+    """Which stages are the student's in this iteration (CompressTracker, section 3.3), each with
+    probability ``prob`` in (0, 1]. ``low_prob`` says what p < 0.5 means: 'at_least_one', as for any
+    p, or 'exactly_one', as in the published code."""
     if low_prob == EXACTLY_ONE and prob < 0.5:
         gates = np.zeros(num_stages, dtype=bool)
     else:
@@ -52,17 +46,15 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     Prediction is the student's alone: the teacher is built when training starts, never earlier,
     and is no part of the checkpoints.
 
-    Teacher and student are trackers of one kind (see ``OneStreamTracker``), the student's backbone
-    is also a ``StageDivision``. It may be of another width than the teacher's, and see its own
-    crops of the same boxes: ``Bridge`` is between them.
+    Both are trackers of one kind (``OneStreamTracker``). The student's backbone, a
+    ``StageDivision``, may be of another width, and see its own crops: see ``Bridge``.
 
     Args:
-        teacher: config of the teacher, such as an ``OSTrack``; its backbone's ``embed_dims`` must
-            be there if it is not the student's.
+        teacher: config of the teacher; its backbone's ``embed_dims`` must be there if it is not
+            the student's.
         student: config of the student, such as an ``OSTrack`` with a ``StageDividedViT``.
         teacher_checkpoint: file with the teacher's weights, released or converted.
-        guidance_loss: config of the prediction guidance, None for none.
-        mimic_loss: config of the stage-wise mimicking, None for none.
+        guidance_loss, mimic_loss: configs, None for none.
         replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
             student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
@@ -75,21 +67,12 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         seed: key of the gates, with the iteration and the process.
     """
 
-    def __init__(self,
-                 teacher: dict,
-                 student: dict,
-                 teacher_checkpoint: str | None = None,
-                 guidance_loss: dict | None = None,
-                 mimic_loss: dict | None = None,
-                 replace_prob: float = 0.5,
-                 low_prob: str = AT_LEAST_ONE,
-                 head_init: str = 'teacher',
-                 frozen: Sequence[str] = (),
-                 teacher_bf16: bool = False,
-                 shared_gates: bool = False,
-                 seed: int = 0,
-                 data_preprocessor: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, teacher: dict, student: dict, teacher_checkpoint: str | None = None,
+                 guidance_loss: dict | None = None, mimic_loss: dict | None = None,
+                 replace_prob: float = 0.5, low_prob: str = AT_LEAST_ONE,
+                 head_init: str = 'teacher', frozen: Sequence[str] = (),
+                 teacher_bf16: bool = False, shared_gates: bool = False, seed: int = 0,
+                 data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
         for name, value, known in (('head_init', head_init, ('teacher', 'random')),
@@ -104,13 +87,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
         self.set_replace_prob(replace_prob)
-        self.low_prob = low_prob
         check_number('seed', seed, '[0, inf)', whole=True)
-        self.head_init = head_init
-        self.shared_gates = shared_gates
-        self.seed = seed
+        self.low_prob, self.seed, self.shared_gates = low_prob, seed, shared_gates
+        self.head_init, self.teacher_bf16 = head_init, teacher_bf16
         self.frozen = freeze(self.student, frozen)
-        self.teacher_bf16 = teacher_bf16
         # Set by a hook that decides the gates itself.
         self.fixed_gates = None
         self._teacher_cfg = teacher
@@ -128,9 +108,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         """Build, load and freeze the teacher; start the student from it in a new run.
 
         Raises:
-            FileNotFoundError, CheckpointError: the teacher's checkpoint is missing or not fitting.
-            ValueError: the student's division does not sum to the teacher's depth, or it got batch
-                norms that are unfit for training.
+            FileNotFoundError, CheckpointError, ValueError: the teacher's checkpoint is missing, or
+                it or the teacher does not fit the student.
         """
         # Happens within an iteration, a resumed one too, whose own draws it must not change.
         with torch.random.fork_rng(devices=[]):
@@ -195,13 +174,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         """Losses of a clip for a gate pattern, True = student stage, summed over its frames.
 
         Args:
-            clip: as the student sees it.
-            teacher_clip: the same frames as the teacher sees them.
+            clip, teacher_clip: the same frames as each sees them.
 
         Returns:
-            losses, named ``loss…``, and scalars that MMEngine logs without adding them up: mean
-            IoU with ground truth of the mixed path and, where it runs, of the teacher, and the
-            mimic error of each stage.
+            losses, named ``loss…``, and scalars that MMEngine only logs: mean IoU with ground truth
+            of the mixed path and, where it runs, of the teacher, and each stage's mimic error.
 
         Raises:
             ValueError: some of the clip's frames do not show the target.
@@ -235,13 +212,12 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def mixed_path(self, clip: Clip, frame: int, memory: Tensor,
                    gates: Sequence[bool]) -> tuple[list[Tokens], Prediction]:
-        """From the student's embedding to its head, through stages of either.
-
-        Gradients flow through the teacher's frozen stages to what lies before them.
+        """From the student's embedding to its head, through stages of either; gradients flow
+        through the teacher's frozen stages to what lies before them.
 
         Returns:
-            tokens after each stage, each as its own side has them, and what the student's head
-            makes of the last.
+            tokens after each stage, as its own side has them, and what the student's head makes of
+            the last.
         """
         tokens = self.student.embed(
             clip.templates, clip.template_boxes, clip.searches[:, frame], memory)
@@ -251,7 +227,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 tokens = self.bridge.as_student(tokens, i)
             elif at_student and not student_runs:
                 tokens = self.bridge.as_teacher(tokens, i)
-            layers = self.student_stage(i) if student_runs else self.teacher_stage(i)
+            layers = self.student.backbone.stage(i) if student_runs else self.teacher_stage(i)
             tokens = run_layers(layers, tokens)
             stages.append(tokens)
             at_student = student_runs
@@ -281,10 +257,6 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             prediction.boxes  # noqa: B018  decoded here, without gradient
             return stages, prediction
 
-    def student_stage(self, stage: int) -> Sequence[nn.Module]:
-        """Layers of one of the student's stages."""
-        return self.student.backbone.stage(stage)
-
     def teacher_stage(self, stage: int) -> list[nn.Module]:
         """Layers of one of the teacher's stages."""
         layers = self.teacher.backbone.layers
@@ -307,11 +279,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
 def accept_plain_student(distiller: ReplacementDistiller, state_dict: dict, prefix: str,
                          *_) -> None:
-    """Let a distiller load the checkpoint of an extracted student, too, and go on from it.
-
-    Raises:
-        ValueError: it is a tracker of another depth, such as the teacher.
-    """
+    """Let a distiller load the checkpoint of an extracted student, too, and go on from it;
+    ValueError if it is a tracker of another depth, such as the teacher."""
     if any(key.startswith(f'{prefix}student.') for key in state_dict):
         return
     layers = len({key.split('.')[2] for key in state_dict if key.startswith('backbone.layers.')})

@@ -2,13 +2,12 @@
 from collections import OrderedDict
 
 import torch
-from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
 from ..layers.tokens import Tokens
-from ..structures import Prediction
+from .base import Head, at_least_float32
 
 
 def conv_tower(in_channels: int, channels: int, out_channels: int) -> nn.Sequential:
@@ -25,14 +24,8 @@ def conv_layer(in_channels: int, out_channels: int) -> nn.Sequential:
         OrderedDict(conv=conv, bn=nn.BatchNorm2d(out_channels), relu=nn.ReLU(inplace=True)))
 
 
-def at_least_float32(x: Tensor) -> Tensor:
-    """As it is, or in float32 if that is more precise."""
-    # Asked for first, because a conversion to what it is already stays in exported files.
-    return x.float() if x.dtype.itemsize < 4 else x
-
-
 @MODELS.register_module()
-class CenterHead(BaseModule):
+class CenterHead(Head):
     """Score, offset and size maps; the box at the best cell (OSTrack, section 3.3).
 
     Args:
@@ -42,21 +35,15 @@ class CenterHead(BaseModule):
     """
     kind = 'center'
 
-    def __init__(self,
-                 in_channels: int = 768,
-                 channels: int = 256,
-                 loss: dict | None = None,
+    def __init__(self, in_channels: int = 768, channels: int = 256, loss: dict | None = None,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
-        check_number('in_channels', in_channels, '[1, 16384]', whole=True)
+        super().__init__(in_channels, loss or dict(type='TrackLoss'), init_cfg)
         check_number('channels', channels, '[8, 16384]', whole=True)
-        self.in_channels = in_channels
         if channels % 8:
             raise ValueError(f'channels={channels} of the head must be a multiple of 8')
         self.score = conv_tower(in_channels, channels, 1)
         self.offset = conv_tower(in_channels, channels, 2)
         self.size = conv_tower(in_channels, channels, 2)
-        self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 
     def forward(self, tokens: Tokens) -> dict[str, Tensor]:
         """Maps of the search group of finalized tokens.
@@ -72,7 +59,7 @@ class CenterHead(BaseModule):
             size=at_least_float32(self.size(search_map)).sigmoid().clamp(1e-4, 1 - 1e-4))
 
     def decode(self, outputs: dict[str, Tensor]) -> Tensor:
-        """Maps to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
+        """Boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
         score, offset, size = outputs['score'], outputs['offset'], outputs['size']
         grid = score.size(-1)
         best = score.flatten(1).argmax(dim=1)
@@ -82,7 +69,3 @@ class CenterHead(BaseModule):
         rows = torch.div(best, grid, rounding_mode='floor')
         cell = torch.stack([best - rows * grid, rows], dim=1).to(offset.dtype)
         return torch.cat([(cell + offset) / grid, size], dim=1)
-
-    def loss(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
-        """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
-        return self.track_loss(prediction, gt_boxes)

@@ -1,20 +1,17 @@
 """The corner head of OSTrack's family."""
-
 import torch
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
-from mmengine.model import BaseModule
 from mmtrack.models import CornerPredictorHead
 from mmtrack.registry import MODELS
 from torch import Tensor
 
 from ...utils.checks import check_number
 from ..layers.tokens import Tokens
-from ..structures import Prediction
-from .center_head import at_least_float32
+from .base import Head, at_least_float32
 
 
 @MODELS.register_module()
-class CornerHead(BaseModule):
+class CornerHead(Head):
     """The box between the expected positions of two corners (STARK, section 3.1).
 
     Args:
@@ -24,17 +21,11 @@ class CornerHead(BaseModule):
     """
     kind = 'corner'
 
-    def __init__(self,
-                 in_channels: int = 768,
-                 channels: int = 256,
-                 loss: dict | None = None,
+    def __init__(self, in_channels: int = 768, channels: int = 256, loss: dict | None = None,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
-        check_number('in_channels', in_channels, '[1, 16384]', whole=True)
+        super().__init__(in_channels, loss or dict(type='TrackLoss'), init_cfg)
         check_number('channels', channels, '[8, 16384]', whole=True)
-        self.in_channels = in_channels
         self.predictor = CornerPredictorHead(in_channels, channels)
-        self.track_loss = MODELS.build(loss or dict(type='TrackLoss'))
 
     def forward(self, tokens: Tokens) -> dict[str, Tensor]:
         """Of the search group of finalized tokens, in float32 also under autocast.
@@ -49,13 +40,6 @@ class CornerHead(BaseModule):
         box = bbox_xyxy_to_cxcywh(torch.cat([expected_cell(logits) for logits in corners], dim=1))
         return dict(box=box, score=(peaks[0] + peaks[1]) / 2)
 
-    def decode(self, outputs: dict[str, Tensor]) -> Tensor:
-        """Boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
-        return outputs['box']
-
-    def loss(self, prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
-        """Tracking losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop."""
-        return self.track_loss(prediction, gt_boxes)
 
 
 def expected_cell(logits: Tensor) -> Tensor:

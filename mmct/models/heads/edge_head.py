@@ -1,17 +1,15 @@
 """MixFormerV2's head (arXiv 2305.15896): a distribution for each edge of the box."""
 import torch
-from mmengine.model import BaseModule
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
 from ..layers.tokens import Tokens
-from ..structures import Prediction
-from .center_head import at_least_float32
+from .base import Head, at_least_float32
 
 
 @MODELS.register_module()
-class EdgeHead(BaseModule):
+class EdgeHead(Head):
     """The box between the expected places of its four edges (MixFormerV2, section 3.1).
 
     Args:
@@ -23,23 +21,16 @@ class EdgeHead(BaseModule):
     """
     kind = 'edge'
 
-    def __init__(self,
-                 in_channels: int = 768,
-                 bins: int = 96,
-                 with_score: bool = True,
-                 loss: dict | None = None,
-                 init_cfg: dict | None = None) -> None:
-        super().__init__(init_cfg)
-        check_number('in_channels', in_channels, '[1, 16384]', whole=True)
+    def __init__(self, in_channels: int = 768, bins: int = 96, with_score: bool = True,
+                 loss: dict | None = None, init_cfg: dict | None = None) -> None:
+        super().__init__(in_channels, loss or dict(type='TrackLoss', iou='ciou'), init_cfg)
         check_number('bins', bins, '[2, 16384]', whole=True)
-        self.in_channels = in_channels
         self.box_head = nn.Sequential(
             nn.Linear(in_channels, in_channels), nn.LayerNorm(in_channels), nn.ReLU(),
             nn.Linear(in_channels, bins), nn.LayerNorm(bins))
         self.score_head = nn.Sequential(
             nn.Linear(in_channels, in_channels), nn.ReLU(), nn.Linear(in_channels, 1)
         ) if with_score else None
-        self.track_loss = MODELS.build(loss or dict(type='TrackLoss', iou='ciou'))
 
     def forward(self, tokens: Tokens) -> dict[str, Tensor]:
         """Of the prediction group of finalized tokens: left, right, top, bottom.
@@ -62,13 +53,3 @@ class EdgeHead(BaseModule):
             return dict(outputs, score=torch.ones_like(left))
         score = at_least_float32(self.score_head(prediction)).mean(dim=(1, 2))
         return dict(outputs, score=score.sigmoid(), score_logits=score)
-
-    def decode(self, outputs: dict[str, Tensor]) -> Tensor:
-        """Boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, with gradient."""
-        return outputs['box']
-
-    def loss(self, prediction: Prediction, gt_boxes: Tensor,
-             labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Losses to (B, 4) cx, cy, w, h in [0, 1] of the search crop, or to labels (B,), 1 where
-        the crop shows the target."""
-        return self.track_loss(prediction, gt_boxes, *([] if labels is None else [labels]))

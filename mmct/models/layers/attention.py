@@ -1,16 +1,10 @@
 """Multi-head self-attention of the ViT."""
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Self-attention over all tokens.
-
-    Args:
-        embed_dims: C, a multiple of ``num_heads``.
-        num_heads: number of heads.
-    """
+    """Self-attention over all tokens."""
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
@@ -21,14 +15,8 @@ class Attention(nn.Module):
         self.proj = nn.Linear(embed_dims, embed_dims)
 
     def forward(self, x: Tensor, rows: slice | None = None) -> tuple[Tensor, Tensor | None]:
-        """
-        Args:
-            x: (B, N, C).
-            rows: also return the attention that these tokens pay.
-
-        Returns:
-            (B, N, C), and the attention (B, R, N) of the R rows averaged over heads, or None.
-        """
+        """(B, N, C) -> (B, N, C), and the attention (B, R, N) that the R tokens ``rows`` pay,
+        averaged over heads, or None."""
         query, key, value = self.project(x)
         out = self.merge(F.scaled_dot_product_attention(query, key, value))
         if rows is None:

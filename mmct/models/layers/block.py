@@ -35,12 +35,8 @@ class Block(nn.Module):
         norm_eps: epsilon of both LayerNorms.
     """
 
-    def __init__(self,
-                 embed_dims: int,
-                 num_heads: int,
-                 mlp_ratio: float = 4.,
-                 drop_path: float = 0.,
-                 norm_eps: float = NORM_EPS) -> None:
+    def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 4.,
+                 drop_path: float = 0., norm_eps: float = NORM_EPS) -> None:
         super().__init__()
         check_number('num_heads', num_heads, '[1, 16384]', whole=True)
         check_number('drop_path', drop_path, '[0, 1)')
@@ -48,13 +44,17 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(embed_dims, eps=norm_eps)
         self.attn = self.make_attention(embed_dims, num_heads)
         self.norm2 = nn.LayerNorm(embed_dims, eps=norm_eps)
-        self.mlp = Mlp(embed_dims, int(embed_dims * mlp_ratio))
+        self.mlp = self.make_mlp(embed_dims, mlp_ratio)
         self.drop_path = DropPath(drop_path)
 
     @staticmethod
     def make_attention(embed_dims: int, num_heads: int) -> nn.Module:
         """What mixes the tokens: (B, N, C) -> (B, N, C) and an attention map or None."""
         return Attention(embed_dims, num_heads)
+
+    @staticmethod
+    def make_mlp(embed_dims: int, mlp_ratio: float) -> nn.Module:
+        return Mlp(embed_dims, int(embed_dims * mlp_ratio))
 
     def forward(self, tokens: Tokens) -> Tokens:
         x = tokens.x

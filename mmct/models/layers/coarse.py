@@ -9,12 +9,7 @@ from .block import NORM_EPS
 
 class PairedPatchEmbed(nn.Module):
     """Patches through one convolution that takes two images beside each other, such as colour and
-    depth (SUTrack). Here both are the same image.
-
-    Args:
-        embed_dims: channels of a patch.
-        patch_size: side of a patch in pixels.
-    """
+    depth (SUTrack). Here both are the same image."""
 
     def __init__(self, embed_dims: int, patch_size: int = 4) -> None:
         super().__init__()
@@ -37,13 +32,7 @@ class ChannelNorm(nn.LayerNorm):
 
 class ConvMlpBlock(nn.Module):
     """A pre-norm MLP at each place of a map, with a norm of the hidden channels, (B, C, H, W) ->
-    (B, C, H, W).
-
-    Args:
-        dims: C.
-        mlp_ratio: hidden channels over C.
-        drop_path: rate of stochastic depth.
-    """
+    (B, C, H, W)."""
 
     def __init__(self, dims: int, mlp_ratio: float = 3., drop_path: float = 0.) -> None:
         super().__init__()
@@ -61,11 +50,7 @@ class ConvMlpBlock(nn.Module):
 
 
 class Merge(nn.Module):
-    """Each 2×2 places into one, of twice the channels: (B, C, H, W) -> (B, 2C, H/2, W/2).
-
-    Args:
-        dims: C.
-    """
+    """Each 2×2 places into one, of twice the channels: (B, C, H, W) -> (B, 2C, H/2, W/2)."""
 
     def __init__(self, dims: int) -> None:
         super().__init__()

@@ -19,12 +19,8 @@ _CENTRE_RECT = {7: (3, ), 8: (3, 4), 12: (5, 6)}
 
 
 def centre_tokens(template_range: str, grid: int) -> Tensor:
-    """(grid²,) bool: the template tokens whose attention ranks candidates.
-
-    Args:
-        template_range: 'ALL', 'CTR_POINT' or 'CTR_REC'.
-        grid: the template has grid × grid tokens.
-    """
+    """(grid²,) bool: the template tokens whose attention ranks candidates, for 'ALL', 'CTR_POINT'
+    or 'CTR_REC'."""
     if template_range == 'ALL':
         return torch.ones(grid * grid, dtype=torch.bool)
     table = {'CTR_POINT': _CENTRE_POINT, 'CTR_REC': _CENTRE_RECT}[template_range]
@@ -39,13 +35,8 @@ def centre_tokens(template_range: str, grid: int) -> Tensor:
 
 
 def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> Tensor:
-    """(B, T·Lz) bool: the template tokens under the target's boxes (``GT_BOX``).
-
-    Args:
-        boxes_xywh: (B, T, 4) x, y, w, h in pixels of the template crops, or (B, 4) of one each.
-
-    Raises:
-        ValueError: the boxes of a sample cover no token.
+    """(B, T·Lz) bool: the template tokens under the target's boxes (B, T, 4), or (B, 4) of one
+    template each, in pixels of the crops (``GT_BOX``); ValueError if those of a sample cover none.
     """
     # End points as published: one row and column less than the box is wide. In float64, which the
     # published code adds them up in.
@@ -77,20 +68,13 @@ class EliminatingBlock(Block):
         keep_ratio: share kept at test.
         centre: (Lz,) bool, the tokens of a template that rank; None: those under the target's box
             (``GT_BOX``).
-        template_size: side of the template crop in pixels, for ``GT_BOX``.
-        patch_size: side of a token in pixels, likewise.
+        template_size, patch_size: sides of template crop and token in pixels, for ``GT_BOX``.
     """
 
-    def __init__(self,
-                 *args,
-                 keep_ratio: float,
-                 centre: Tensor | None,
-                 template_size: int = 128,
-                 patch_size: int = 16,
-                 **kwargs) -> None:
+    def __init__(self, *args, keep_ratio: float, centre: Tensor | None, template_size: int = 128,
+                 patch_size: int = 16, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.template_size = template_size
-        self.patch_size = patch_size
+        self.template_size, self.patch_size = template_size, patch_size
         self.keep_ratio = keep_ratio
         # One ratio for all blocks while training and validating; None: each block's own.
         self.scheduled_ratio = None
@@ -121,7 +105,7 @@ class EliminatingBlock(Block):
 
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:
         focus = self._ranking_tokens(tokens)
-        # A weighted mean, so that samples may have unequal numbers of ranking tokens.
+        # Samples may have unequal numbers of ranking tokens.
         weight = focus.to(attention.dtype).unsqueeze(-1)
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
         order = score.topk(num_keep, dim=1).indices.sort(dim=1).values

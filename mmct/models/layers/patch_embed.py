@@ -7,12 +7,7 @@ from torch import Tensor, nn
 
 @MODELS.register_module()
 class PatchEmbed(nn.Module):
-    """Non-overlapping patches through one convolution.
-
-    Args:
-        embed_dims: C.
-        patch_size: P, side of a patch in pixels.
-    """
+    """Non-overlapping patches of P = ``patch_size`` pixels through one convolution."""
 
     def __init__(self, embed_dims: int, patch_size: int = 16) -> None:
         super().__init__()
@@ -33,9 +28,8 @@ class ConvStem(nn.Module):
     Args:
         embed_dims: C, a multiple of 8; the convolutions are C/8, C/4, C/2 and C wide.
         patch_size: stride of the whole in pixels, 16.
-        norm_eval: keep batch norm's statistics in training. In training mode templates and search
-            crops pass as batches of their own, each normalised by itself, at test both by the
-            statistics of the two together.
+        norm_eval: keep batch norm's statistics in training, where templates and search crops are
+            normalised each by themselves, at test both by the statistics of the two together.
     """
 
     def __init__(self, embed_dims: int, patch_size: int = 16, norm_eval: bool = False) -> None:

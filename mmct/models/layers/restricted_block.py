@@ -30,18 +30,15 @@ class RestrictedBlock(Block):
         self.sees = {group: tuple(seen) for group, seen in sees.items()}
 
     def forward(self, tokens: Tokens, kept: Kept | None = None) -> Tokens:
-        """
+        return self.attend(tokens, kept)[0]
+
+    def attend(self, tokens: Tokens, kept: Kept | None = None) -> tuple[Tokens, Kept]:
+        """The tokens behind this block, and their keys and values in it.
+
         Args:
             tokens: of all groups, or of those that do not have their keys and values in ``kept``.
             kept: keys and values of earlier tokens, which groups without a rule see, too.
         """
-        return self._attend(tokens, kept)[0]
-
-    def keep(self, tokens: Tokens) -> tuple[Tokens, Kept]:
-        """The tokens behind this block, and their keys and values in it."""
-        return self._attend(tokens, None)
-
-    def _attend(self, tokens: Tokens, kept: Kept | None) -> tuple[Tokens, Kept]:
         x = tokens.x
         query, key, value = self.attn.project(self.norm1(x))
         own = key, value

@@ -12,9 +12,6 @@ class SeparableAttention(nn.Module):
 
     A one-channel score of each token, softmaxed over all tokens, weighs the keys into a context
     vector; it gates the ReLU'd values (MobileViTv2, arXiv 2206.02680, section 3.2).
-
-    Args:
-        embed_dims: C.
     """
 
     def __init__(self, embed_dims: int) -> None:

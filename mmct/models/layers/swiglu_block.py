@@ -1,23 +1,16 @@
 """The attention layer of Fast-iTPN (arXiv 2211.12735): SwiGLU and layer scale."""
 import torch
 import torch.nn.functional as F
-from mmcv.cnn.bricks import DropPath
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ...utils.checks import check_number
-from .block import NORM_EPS
+from .block import NORM_EPS, Block
 from .tokens import Tokens
 
 
 class SplitAttention(nn.Module):
     """Self-attention over all tokens, with a projection each for queries, keys, which have no
-    bias, and values.
-
-    Args:
-        embed_dims: C, a multiple of ``num_heads``.
-        num_heads: number of heads.
-    """
+    bias, and values."""
 
     def __init__(self, embed_dims: int, num_heads: int) -> None:
         super().__init__()
@@ -53,29 +46,23 @@ class SwiGLU(nn.Module):
 
 
 @MODELS.register_module()
-class SwiGLUBlock(nn.Module):
-    """Pre-norm block that weighs the channels of both residual branches.
-
-    Args:
-        embed_dims: C.
-        num_heads: attention heads.
-        mlp_ratio: hidden width of the MLP over C.
-        drop_path: rate of stochastic depth of both branches.
-    """
+class SwiGLUBlock(Block):
+    """Pre-norm block that weighs the channels of both residual branches; arguments as of
+    :class:`Block`."""
 
     def __init__(self, embed_dims: int, num_heads: int, mlp_ratio: float = 3.,
                  drop_path: float = 0.) -> None:
-        super().__init__()
-        check_number('num_heads', num_heads, '[1, 16384]', whole=True)
-        check_number('drop_path', drop_path, '[0, 1)')
-        check_number('mlp_ratio', mlp_ratio, f'[{1 / embed_dims}, 64]')
-        self.norm1 = nn.LayerNorm(embed_dims, eps=NORM_EPS)
-        self.attn = SplitAttention(embed_dims, num_heads)
-        self.norm2 = nn.LayerNorm(embed_dims, eps=NORM_EPS)
-        self.mlp = SwiGLU(embed_dims, round(embed_dims * mlp_ratio))
+        super().__init__(embed_dims, num_heads, mlp_ratio, drop_path)
         self.gamma1 = nn.Parameter(torch.ones(embed_dims))
         self.gamma2 = nn.Parameter(torch.ones(embed_dims))
-        self.drop_path = DropPath(drop_path)
+
+    @staticmethod
+    def make_attention(embed_dims: int, num_heads: int) -> nn.Module:
+        return SplitAttention(embed_dims, num_heads)
+
+    @staticmethod
+    def make_mlp(embed_dims: int, mlp_ratio: float) -> nn.Module:
+        return SwiGLU(embed_dims, round(embed_dims * mlp_ratio))
 
     def forward(self, tokens: Tokens) -> Tokens:
         x = tokens.x

@@ -58,18 +58,15 @@ class Tokens:
         search = self.group('search')
         if self.kept is None:
             return search
-        index = self.kept.unsqueeze(-1).expand_as(search)
-        return search.new_zeros(
-            search.size(0), math.prod(self.groups['search']), search.size(2)).scatter(
-                1, index, search)
+        whole = search.new_zeros(search.size(0), math.prod(self.groups['search']), search.size(2))
+        return whole.scatter(1, self.kept.unsqueeze(-1).expand_as(search), search)
 
     def search_present(self) -> Tensor:
         """(B, n²) bool: which cells of the search grid still have their token."""
-        present = torch.ones(self.x.size(0), math.prod(self.groups['search']), dtype=torch.bool,
-                             device=self.x.device)
+        size = self.x.size(0), math.prod(self.groups['search'])
         if self.kept is None:
-            return present
-        return torch.zeros_like(present).scatter(1, self.kept, True)
+            return self.x.new_ones(size, dtype=torch.bool)
+        return self.x.new_zeros(size, dtype=torch.bool).scatter(1, self.kept, True)
 
     def search_map(self) -> Tensor:
         """The search group as a map (B, C, n, n)."""

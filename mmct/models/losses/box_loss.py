@@ -14,13 +14,11 @@ EPS = 1e-12
 
 
 def ciou_loss(boxes: Tensor, target: Tensor, eps: float) -> Tensor:
-    """Mean of ``1 − CIoU`` (Zheng et al., arXiv 2005.03572) as published with MixFormerV2.
-
-    Not MMDetection's, which is not a number where both boxes are the same.
+    """Mean of ``1 − CIoU`` (Zheng et al., arXiv 2005.03572) as published with MixFormerV2;
+    MMDetection's is not a number where both boxes are the same.
 
     Args:
-        boxes: (B, 4) x1, y1, x2, y2; x2 < x1 or y2 < y1 make a negative size, IoU 0.
-        target: (B, 4) likewise.
+        boxes, target: (B, 4) x1, y1, x2, y2; x2 < x1 or y2 < y1 make a negative size, IoU 0.
         eps: below any possible area, in place of 0 in denominators.
     """
     low, high = torch.max(boxes[:, :2], target[:, :2]), torch.min(boxes[:, 2:], target[:, 2:])
@@ -46,8 +44,7 @@ class BoxLoss(nn.Module):
     """``iou_weight · (1 − IoU term) + l1_weight · L1`` of xyxy boxes (OSTrack, equation 3).
 
     Args:
-        iou_weight: weight of the IoU term.
-        l1_weight: weight of the L1 term.
+        iou_weight, l1_weight: of the terms.
         iou: 'giou', or 'ciou' as in MixFormerV2.
     """
 
@@ -62,14 +59,11 @@ class BoxLoss(nn.Module):
         self.iou = iou
 
     def forward(self, boxes: Tensor, target: Tensor, clamp_target: bool) -> dict[str, Tensor]:
-        """
-        Args:
-            boxes: (B, 4) predicted cx, cy, w, h in [0, 1].
-            target: (B, 4) likewise.
-            clamp_target: cut the target to [0, 1]; done with ground truth, not with a teacher.
+        """Weighted ``giou`` (or ``ciou``) and ``l1``, each a mean over the batch.
 
-        Returns:
-            weighted ``giou`` (or ``ciou``) and ``l1``, each a mean over the batch.
+        Args:
+            boxes, target: (B, 4) cx, cy, w, h in [0, 1].
+            clamp_target: cut the target to [0, 1]; done with ground truth, not with a teacher.
         """
         boxes, target = bbox_cxcywh_to_xyxy(boxes), bbox_cxcywh_to_xyxy(target)
         if clamp_target:

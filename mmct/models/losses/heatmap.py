@@ -6,16 +6,8 @@ MIN_OVERLAP = 0.7
 
 
 def gaussian_radius(wh: Tensor) -> Tensor:
-    """Radius in which a shifted box still overlaps the true one enough.
-
-    Kept as published: all three roots take the plus sign and the plain 2 as divisor.
-
-    Args:
-        wh: (B, 2) box sizes in cells.
-
-    Returns:
-        (B,) whole numbers of cells.
-    """
+    """Radius (B,), whole cells, in which a shifted box of sizes (B, 2) in cells still overlaps the
+    true one enough. As published: all three roots take the plus sign and the plain 2 as divisor."""
     w, h = wh.unbind(-1)
     area, overlap = w * h, MIN_OVERLAP
     cases = (
@@ -28,17 +20,14 @@ def gaussian_radius(wh: Tensor) -> Tensor:
 
 
 def gaussian_heatmap(boxes: Tensor, grid: int) -> Tensor:
-    """A Gaussian around the cell of each box's centre (CenterNet, arXiv 1904.07850).
+    """Maps (B, 1, n, n) with a Gaussian around the cell of each box's centre (CenterNet, arXiv
+    1904.07850): 1 in that cell, nowhere if it lies off the map.
 
     Args:
         boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
         grid: n, cells a side.
-
-    Returns:
-        (B, 1, n, n), 1 in the centre's cell; no cell is 1 where the centre lies off the map.
     """
     centre = (boxes[:, :2] * grid).round()
-    # Negative sizes can't come from a box; a zero size has radius zero.
     radius = gaussian_radius(boxes[:, 2:] * grid)
     cells = torch.arange(grid, device=boxes.device, dtype=boxes.dtype)
     dx = (cells - centre[:, :1])[:, None, :]
@@ -48,4 +37,4 @@ def gaussian_heatmap(boxes: Tensor, grid: int) -> Tensor:
     heat = torch.exp(-(dx**2 + dy**2) / (2 * sigma**2))
     inside = (dx.abs() <= radius) & (dy.abs() <= radius)
     visible = inside & (heat >= torch.finfo(heat.dtype).eps)
-    return torch.where(visible, heat, torch.zeros_like(heat)).unsqueeze(1)
+    return torch.where(visible, heat, 0.).unsqueeze(1)

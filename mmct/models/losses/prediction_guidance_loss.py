@@ -15,41 +15,25 @@ class PredictionGuidanceLoss(nn.Module):
 
     Args:
         loss_weight: weight of the whole.
-        iou_weight: weight of the IoU term.
-        l1_weight: weight of the L1 term.
+        iou_weight, l1_weight, iou: as of :class:`BoxLoss`.
         focal_weight: weight of the focal loss of the mixed path's score map to the heat map of the
             teacher's box. The paper describes it, the published code lacks it: off by default.
-        iou: 'giou' or 'ciou'.
         edge_kl: weight of the divergence of the mixed path's edge distributions from the
             teacher's, as in MixFormerV2's own distillation; off by default.
     """
 
-    def __init__(self,
-                 loss_weight: float = 1.,
-                 iou_weight: float = 2.,
-                 l1_weight: float = 5.,
-                 focal_weight: float = 0.,
-                 iou: str = 'giou',
-                 edge_kl: float = 0.) -> None:
+    def __init__(self, loss_weight: float = 1., iou_weight: float = 2., l1_weight: float = 5.,
+                 focal_weight: float = 0., iou: str = 'giou', edge_kl: float = 0.) -> None:
         super().__init__()
-        check_number('loss_weight', loss_weight, '[0, inf)')
-        check_number('focal_weight', focal_weight, '[0, inf)')
-        self.loss_weight = loss_weight
-        self.focal_weight = focal_weight
-        check_number('edge_kl', edge_kl, '[0, inf)')
-        self.edge_kl = edge_kl
+        for name, weight in (('loss_weight', loss_weight), ('focal_weight', focal_weight),
+                             ('edge_kl', edge_kl)):
+            check_number(name, weight, '[0, inf)')
+        self.loss_weight, self.focal_weight, self.edge_kl = loss_weight, focal_weight, edge_kl
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
     def forward(self, mixed: Prediction, teacher: Prediction) -> dict[str, Tensor]:
-        """
-        Args:
-            mixed: what the mixed path found.
-            teacher: what the teacher found, without gradient.
-
-        Returns:
-            ``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head
-            has a score map or edge distributions, ``loss_guidance_focal`` or
-            ``loss_guidance_edge_kl``.
+        """``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head has
+        a score map or edge distributions, ``loss_guidance_focal`` or ``loss_guidance_edge_kl``.
 
         Raises:
             ValueError: ``edge_kl`` is on, and the teacher's edges have other bins.

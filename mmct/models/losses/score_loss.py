@@ -9,11 +9,7 @@ from ..structures import Prediction
 
 @MODELS.register_module()
 class ScoreLoss(nn.Module):
-    """Binary cross-entropy of the score (MixFormerV2, arXiv 2305.15896, second training stage).
-
-    Args:
-        loss_weight: its weight.
-    """
+    """Binary cross-entropy of the score (MixFormerV2, arXiv 2305.15896, second training stage)."""
 
     def __init__(self, loss_weight: float = 1.) -> None:
         super().__init__()
@@ -22,18 +18,7 @@ class ScoreLoss(nn.Module):
 
     def forward(self, prediction: Prediction, gt_boxes: Tensor,
                 labels: Tensor | None = None) -> dict[str, Tensor]:
-        """
-        Args:
-            prediction: of a head with a score head.
-            gt_boxes: not used.
-            labels: (B,) 1 where the search frame shows the target, else 0.
-
-        Returns:
-            ``loss_score``.
-
-        Raises:
-            ValueError: there are no labels, or there is no score head.
-        """
+        """``loss_score``; arguments as of ``Head.loss``."""
         logits = prediction.outputs.get('score_logits')
         if logits is None:
             raise ValueError('ScoreLoss trains a score head; set head.with_score=True')

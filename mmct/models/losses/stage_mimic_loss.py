@@ -12,9 +12,8 @@ from ..layers import Tokens
 
 @MODELS.register_module()
 class StageMimicLoss(nn.Module):
-    """Mean squared error between the mixed path's tokens after each stage and the teacher's.
-
-    Token groups count equally (template and search ½ each), and so do stages.
+    """Mean squared error between the mixed path's tokens after each stage and the teacher's. Token
+    groups count equally (template and search ½ each), and so do stages.
 
     Args:
         loss_weight: weight of the whole.
@@ -28,25 +27,15 @@ class StageMimicLoss(nn.Module):
         self.groups = groups
 
     def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> dict[str, Tensor]:
-        """
-        Args:
-            mixed: tokens (B, N, C) of the mixed path after each stage.
-            teacher: the teacher's, without gradient.
-
-        Returns:
-            ``loss_mimic`` and, to be logged, the unweighted ``mimic_error_1``, … of each stage.
-        """
+        """Tokens after each stage to ``loss_mimic`` and, to be logged, the unweighted
+        ``mimic_error_1``, … of each stage."""
         stages = torch.stack([stage_error(m, t, self.groups) for m, t in zip(mixed, teacher)])
         errors = {f'mimic_error_{i}': error for i, error in enumerate(stages.detach(), 1)}
         return dict(loss_mimic=self.loss_weight * stages.mean(), **errors)
 
 
 def stage_error(mixed: Tokens, teacher: Tokens, groups: Sequence[str] | None = None) -> Tensor:
-    """Mean over token groups of the mean squared error of one stage.
-
-    Raises:
-        ValueError: there is no such group.
-    """
+    """Mean over token groups of the mean squared error of one stage."""
     errors = []
     if missing := set(groups or ()) - set(teacher.groups):
         raise ValueError(f'mimic_loss.groups={list(groups)}: there are no token groups '

@@ -1,5 +1,4 @@
 """The tracking loss: to ground truth."""
-
 from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
@@ -11,15 +10,9 @@ from .heatmap import gaussian_heatmap
 
 
 def focal_loss(score: Tensor, boxes: Tensor) -> Tensor:
-    """CenterNet's focal loss (α 2, β 4) of a score map to the heat map of boxes.
-
-    Args:
-        score: (B, 1, n, n) in (0, 1).
-        boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop.
-
-    Returns:
-        the sum over the batch, divided by the number of centres on the map (by 1 if none).
-    """
+    """CenterNet's focal loss (α 2, β 4) of a score map (B, 1, n, n) in (0, 1) to the heat map of
+    boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, summed over the batch and divided by the
+    number of centres on the map (by 1 if none)."""
     target = gaussian_heatmap(boxes, score.size(-1))
     num_centres = target.eq(1).sum().clamp(min=1)
     return GaussianFocalLoss(reduction='sum')(score, target) / num_centres
@@ -31,15 +24,10 @@ class TrackLoss(nn.Module):
 
     Args:
         focal_weight: weight of the score map's focal loss.
-        iou_weight: weight of the IoU term.
-        l1_weight: weight of the L1 term.
-        iou: 'giou' or 'ciou'.
+        iou_weight, l1_weight, iou: as of :class:`BoxLoss`.
     """
 
-    def __init__(self,
-                 focal_weight: float = 1.,
-                 iou_weight: float = 2.,
-                 l1_weight: float = 5.,
+    def __init__(self, focal_weight: float = 1., iou_weight: float = 2., l1_weight: float = 5.,
                  iou: str = 'giou') -> None:
         super().__init__()
         check_number('focal_weight', focal_weight, '[0, inf)')
@@ -48,15 +36,8 @@ class TrackLoss(nn.Module):
 
     def forward(self, prediction: Prediction, gt_boxes: Tensor,
                 labels: Tensor | None = None) -> dict[str, Tensor]:
-        """
-        Args:
-            prediction: of a head.
-            gt_boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
-            labels: must be None.
-
-        Returns:
-            ``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``),
-            ``loss_track_l1``.
+        """``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``) and
+        ``loss_track_l1``; arguments as of ``Head.loss``.
 
         Raises:
             ValueError: there are labels: a frame without the target has no box to be trained on.

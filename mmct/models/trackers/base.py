@@ -2,6 +2,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
@@ -29,12 +30,13 @@ TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
 class OneStreamTracker(BaseSingleObjectTracker):
     """A backbone, a head, and four answers that a tracker gives: :meth:`embed` and
     :meth:`read_out` for whoever runs the layers, :meth:`encode` and :meth:`step` for tracking.
+    Here they are those of a tracker that joins encoded templates with a search crop.
 
     Args:
         backbone: config of a stageable backbone.
         head: config of a head.
-        data_preprocessor: config of the preprocessor of training pairs; also gives the mean and
-            standard deviation of the crops at test.
+        data_preprocessor: config of the preprocessor; its mean and standard deviation count at
+            test, too.
         test_cfg: ``template_factor`` and ``search_factor``, side of a crop over sqrt(w · h) of
             the box; ``margin``, pixels of a box that stay inside the frame; ``templates``, config
             of a policy in place of ``template_policy``.
@@ -47,14 +49,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
     memory_tokens = 0
     template_policy: dict = dict(type='Fixed')
 
-    def __init__(self,
-                 backbone: dict,
-                 head: dict,
-                 data_preprocessor: dict | None = None,
-                 train_cfg: dict | None = None,
-                 test_cfg: dict | None = None,
-                 frozen: Sequence[str] = (),
-                 init_cfg: dict | None = None) -> None:
+    def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None,
+                 train_cfg: dict | None = None, test_cfg: dict | None = None,
+                 frozen: Sequence[str] = (), init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
         self.backbone = MODELS.build(backbone)
@@ -85,7 +82,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
             search: (B, 3, Sx, Sx) normalised RGB.
             memory: (B, M, C) of the frame before.
         """
-        raise NotImplementedError
+        tokens = self.backbone.join(self.encode(templates, template_boxes), search)
+        # Also where only a teacher, whose stages may follow, ranks by the box.
+        return replace(tokens, template_boxes=template_boxes)
 
     def read_out(self, tokens: Tokens) -> Prediction:
         """What the head makes of the tokens behind the last layer."""
@@ -94,12 +93,13 @@ class OneStreamTracker(BaseSingleObjectTracker):
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
         """What depends on templates only, once a target or update; arguments as of
-        :meth:`embed`, tensors by name. By default it is the backbone's."""
+        :meth:`embed`, tensors by name."""
         return self.backbone.encode(templates, template_boxes)
 
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         """A frame of targets that were encoded before."""
-        raise NotImplementedError
+        tokens = self.backbone.join(encoded, search)
+        return self.read_out(run_layers(self.backbone.layers, tokens))
 
     def find(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
              memory: Tensor) -> Prediction:
@@ -119,9 +119,6 @@ class OneStreamTracker(BaseSingleObjectTracker):
     # Training
 
     def train(self, mode: bool = True) -> 'OneStreamTracker':
-        """Raises:
-            ValueError: a batch norm is unfit for training, see :func:`check_statistics`.
-        """
         if mode:
             check_statistics(self)
         super().train(mode)
@@ -130,16 +127,15 @@ class OneStreamTracker(BaseSingleObjectTracker):
 
     @staticmethod
     def unpack(inputs: dict, data_samples: list, view: str = '') -> Clip:
-        """MMTracking's training batch: ``inputs['img']`` (B, T, 3, Sz, Sz), ``'search_img'``
-        (B, S, 3, Sx, Sx), boxes xyxy in pixels of these.
+        """MMTracking's training batch.
 
         Args:
-            inputs: see above.
+            inputs: ``img`` (B, T, 3, Sz, Sz) and ``search_img`` (B, S, 3, Sx, Sx).
             data_samples: with ``gt_instances`` and ``search_gt_instances``, whose ``bboxes`` are
-                of the templates and of the search frames; the latter with ``labels`` (S,), 1
-                where the target is there, if it is not everywhere.
-            view: 'student_' for crops of the same boxes at another size, ``'student_img'`` and
-                ``'student_search_img'``.
+                xyxy in pixels of these; the latter with ``labels`` (S,), 1 where the target is
+                there, if it is not everywhere.
+            view: 'student_' for crops of the same boxes at another size, ``student_img`` and
+                ``student_search_img``.
         """
         templates, searches = inputs[f'{view}img'], inputs[f'{view}search_img']
         boxes = torch.stack([s.search_gt_instances.bboxes for s in data_samples]).to(searches)
@@ -174,23 +170,20 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return summed(losses, clip.num_frames, self)
 
     def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
-        """What the head gives for the last search frame of a batch; ``data_samples`` are needed
-        by GT_BOX elimination only."""
+        """What the head gives for the last search frame of a batch."""
         if data_samples:
             clip = self.unpack(inputs, data_samples)
         else:
             clip = Clip(inputs['img'], None, inputs['search_img'], None)
-        return list(self.predictions(clip))[-1].outputs
+        *_, prediction = self.predictions(clip)
+        return prediction.outputs
 
     # Testing
 
     def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
-        """Boxes, for one frame of a sequence or for a batch of training-like clips.
-
-        Returns:
-            the data samples with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of the
-            frame (of the last search crop for clips) and, for frames, ``scores`` (1,).
-        """
+        """The data samples of a frame of a sequence, or of a batch of clips, with
+        ``pred_track_instances``: of a frame ``bboxes`` (1, 4) xyxy in pixels of it and ``scores``
+        (1,), of a clip ``bboxes`` (S, 4) xyxy in pixels of each search crop."""
         if 'search_img' in inputs:
             return self._predict_clips(inputs, data_samples)
         if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
@@ -198,25 +191,23 @@ class OneStreamTracker(BaseSingleObjectTracker):
                              f'{type(self).__name__} runs OPE only')
         sample = data_samples[0]
         self._seconds = 0.
-        box, score = self._track_sample(inputs['img'], sample)
-        x, y, w, h = box
-        pred = InstanceData()
-        # float64, because the box lines of result files are compared to a hundredth of a pixel
-        pred.bboxes = torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64)
-        pred.scores = torch.tensor([score])
-        sample.pred_track_instances = pred
+        (x, y, w, h), score = self._track_sample(inputs['img'], sample)
+        sample.pred_track_instances = InstanceData(
+            # float64, because the lines of result files are compared to a hundredth of a pixel
+            bboxes=torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64),
+            scores=torch.tensor([score]))
         sample.set_metainfo(dict(failure=self._failed, seconds=self._seconds))
         return [sample]
 
     def _predict_clips(self, inputs: dict, data_samples: list) -> list:
-        prediction = list(self.predictions(self.unpack(inputs, data_samples)))[-1]
-        boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * self.backbone.search_size
-        for sample, box in zip(data_samples, boxes):
-            sample.pred_track_instances = InstanceData(bboxes=box[None])
+        frames = self.predictions(self.unpack(inputs, data_samples))
+        boxes = torch.stack([prediction.boxes for prediction in frames], dim=1)
+        boxes = bbox_cxcywh_to_xyxy(boxes) * self.backbone.search_size
+        for sample, own in zip(data_samples, boxes):
+            sample.pred_track_instances = InstanceData(bboxes=own)
         return data_samples
 
-    def _track_sample(self, frames: Tensor,
-                      sample: TrackDataSample) -> tuple[list[float], float]:
+    def _track_sample(self, frames: Tensor, sample: TrackDataSample) -> tuple[list[float], float]:
         """One frame of a sequence; a sequence that fails once is not tracked any further."""
         frame_id = sample.metainfo.get('frame_id', -1)
         if frame_id == 0:
@@ -244,12 +235,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return [0., 0., 0., 0.], 0.
 
     def track_by(self, network: Network) -> None:
-        """Track by another network than the own one, such as an exported file
-        (:func:`mmct.runtime.open_network`).
-
-        Raises:
-            ValueError: it is of another shape or kind.
-        """
+        """Track by another network, such as an exported file; ValueError if it is of another
+        shape or kind."""
         differing = network.info.differences(self.info)
         if differing:
             raise ValueError(f'the file is not of the tracker of this config: {differing}')

@@ -13,8 +13,7 @@ class MixFormerV2(OneStreamTracker):
     """The first template, an online one and a search crop through a ``MixViT``.
 
     Arguments as of :class:`OneStreamTracker`. The online template is the one of the best score in
-    each interval (``test_cfg.templates``, by default an interval of 200 frames); without a score
-    head it stays the first.
+    each interval; without a score head it stays the first.
     """
 
     def __init__(self, *args, **kwargs) -> None:

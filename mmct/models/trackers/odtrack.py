@@ -22,7 +22,7 @@ class ODTrack(OneStreamTracker):
 
     @property
     def info(self) -> NetworkInfo:
-        return replace(super().info, highest_score=True)
+        return replace(super().info, score='highest')
 
     def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
               memory: Tensor) -> Tokens:
@@ -41,11 +41,8 @@ class ODTrack(OneStreamTracker):
 
 
 def weighted_by_query(tokens: Tokens) -> Tokens:
-    """The search tokens, each times its inner product with the query of the same frame.
-
-    Without scale or activation, and with gradient through both (section 3.4). Any head that reads
-    a map of the search crop takes them.
-    """
+    """The search tokens, each times its inner product with the query of the same frame, without
+    scale or activation, and with gradient through both (section 3.4)."""
     search = tokens.group('search')
     weight = (search * tokens.group('query')).sum(dim=-1, keepdim=True)
     return replace(tokens, x=search * weight, groups=dict(search=tokens.groups['search']))

@@ -1,8 +1,5 @@
-"""Names of ODTrack's weights: mmct's, and those of released files, of whichever depth; and those
-of the masked auto-encoder that training starts from.
-
-No student was released. Theirs are named like their teachers'.
-"""
+"""Names of ODTrack's weights: mmct's, those of released files, of whichever depth (no student was
+released), and those of the masked auto-encoder that training starts from."""
 import torch
 
 from ...checkpoint.names import Sizes, State

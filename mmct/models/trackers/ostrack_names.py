@@ -40,12 +40,8 @@ LEFT_OUT = {
 
 
 def released(layers: str, towers: dict[str, str]) -> Layout:
-    """A released tracker's layout.
-
-    Args:
-        layers: what it calls its layers, 'blocks', or 'distill_blocks' in students.
-        towers: of its head.
-    """
+    """A released tracker's layout: it calls its layers 'blocks', or 'distill_blocks' in students,
+    and the towers of its head as ``towers`` say."""
     student = layers == 'distill_blocks'
     return Layout(
         title='tracker', sign='box_head.', student=student,
@@ -69,12 +65,8 @@ def for_the_published_loader(state: State) -> State:
 
 
 def position_tables(state: State, sizes: Sizes, source: str) -> State:
-    """The two tables of a tracker from the one of a pretrained ViT (OSTrack, section 4.1).
-
-    Args:
-        state: with ``pos_embed`` (1, 1 + n², C) and ``patch_embed.proj.weight`` (C, 3, P, P).
-        sizes: sides of template and search crop in pixels.
-        source: name of the file, for errors.
+    """The two tables of a tracker from the one of a pretrained ViT (OSTrack, section 4.1), with
+    ``pos_embed`` (1, 1 + n², C) and ``patch_embed.proj.weight`` (C, 3, P, P).
 
     Raises:
         CheckpointError: the weights are no ViT's, or a size is not a multiple of P.

@@ -9,11 +9,13 @@ import numpy as np
 
 from ...utils.backends import BACKENDS, Backend
 from ...utils.checks import check_number
-from ..network import Network
+from ..network import Network, NetworkInfo
 
 BACKENDS.update(
-    onnxruntime=Backend(f'{__name__}.onnxruntime', 'open_file', '.onnx', ('fp32', ), 'deploy'),
-    openvino=Backend(f'{__name__}.openvino', 'open_file', '.xml', ('fp32', 'bf16'), 'deploy'))
+    onnxruntime=Backend(
+        f'{__name__}.onnxruntime', 'OnnxRuntimeNetwork', '.onnx', ('fp32', ), 'deploy'),
+    openvino=Backend(
+        f'{__name__}.openvino', 'OpenVinoNetwork', '.xml', ('fp32', 'bf16'), 'deploy'))
 
 
 def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,
@@ -52,8 +54,7 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
 
 def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
                 memories: list[np.ndarray] | None) -> dict[str, np.ndarray]:
-    """Inputs of a step's graph by name, those of several targets as one batch; those of one are
-    not copied."""
+    """Inputs of a step's graph by name, those of several targets as one batch."""
     def batch(parts: list[np.ndarray]) -> np.ndarray:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -62,23 +63,6 @@ def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
     if memories is not None:
         inputs['memory'] = batch(memories)
     return inputs
-
-
-def check_export(stamp: str | None, path: Path) -> None:
-    """See that all files beside an exported one are those that it was written with.
-
-    Args:
-        stamp: what it says of them, see :func:`stamp_of`; None for one of an earlier version.
-        path: of the file.
-
-    Raises:
-        ValueError: they are of another export, or changed.
-    """
-    if stamp not in (None, stamp_of(path)):
-        files = ', '.join(file.name for file in files_beside(path))
-        raise ValueError(f'{path} was written with other files than those beside it ({files}); '
-                         'keep the files of one export together, or write them again by '
-                         'tools/export.py')
 
 
 def stamp_of(path: Path) -> str:
@@ -100,35 +84,43 @@ def files_beside(path: Path) -> list[Path]:
     return [template, template.with_suffix('.bin'), path.with_suffix('.bin')]
 
 
-def check_encoder(given: Mapping[str, Sequence], taken: Mapping[str, Sequence], path: Path) -> None:
-    """See that the two networks of a tracker belong together.
+def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
+                   encoded: Mapping[str, Sequence], stamp: str | None, path: Path) -> None:
+    """See that the files of a tracker belong together.
 
     Args:
-        given: {name: shape} of the encoded templates that one gives; a size that is not known
-            beforehand is no number.
-        taken: those that the other takes.
-        path: of the latter.
+        info: what its step says of itself.
+        inputs: {name: shape} of the step; a size that is not known beforehand is no number.
+        encoded: likewise, what the network gives that encodes templates.
+        stamp: of the other files as they were written (:func:`stamp_of`), None in files of an
+            earlier version.
+        path: of the step.
 
     Raises:
         ValueError: they do not.
     """
-    if given.keys() == taken.keys() and all(
-            len(given[name]) == len(taken[name]) and all(
-                size == other for size, other in list(zip(given[name], taken[name]))[1:]
-                if isinstance(size, int) and isinstance(other, int))
-            for name in given):
-        return
-    raise ValueError(f'{template_file(path)} is not of the tracker of {path.name}: it encodes '
-                     f'templates as {dict(given)}, not as {dict(taken)}; keep the two files '
-                     'together that tools/export.py wrote')
+    taken = {name: inputs[name] for name in inputs if name not in info.input_names}
+    if encoded.keys() != taken.keys() or not all(
+            fit(encoded[name][1:], taken[name][1:]) for name in taken):
+        raise ValueError(f'{template_file(path)} is not of the tracker of {path.name}: it encodes '
+                         f'templates as {dict(encoded)}, not as {taken}; keep the two files '
+                         'together that tools/export.py wrote')
+    if stamp not in (None, stamp_of(path)):
+        files = ', '.join(file.name for file in files_beside(path))
+        raise ValueError(f'{path} was written with other files than those beside it ({files}); '
+                         'keep the files of one export together, or write them again by '
+                         'tools/export.py')
+
+
+def fit(shape: Sequence, other: Sequence) -> bool:
+    """Whether two shapes are the same in all that is known of them."""
+    return len(shape) == len(other) and all(
+        one == two for one, two in zip(shape, other)
+        if isinstance(one, int) and isinstance(two, int))
 
 
 def template_file(path: Path) -> Path:
-    """The file beside ``path`` with the network that embeds templates.
-
-    Raises:
-        FileNotFoundError: it is missing.
-    """
+    """The file beside ``path`` with the network that embeds templates, if it is there."""
     template = path.with_suffix(f'.template{path.suffix}')
     if not template.is_file():
         raise FileNotFoundError(f'{template} does not exist; it is written beside {path.name} by '

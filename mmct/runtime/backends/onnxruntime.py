@@ -6,13 +6,14 @@ import numpy as np
 import onnxruntime
 
 from ..network import METADATA, STAMP, NetworkInfo
-from . import check_encoder, check_export, step_inputs, template_file
+from . import check_together, step_inputs, template_file
 
 
 class OnnxRuntimeNetwork:
     """See :class:`mmct.runtime.network.Network`."""
 
-    def __init__(self, path: Path, threads: int | None) -> None:
+    def __init__(self, path: Path, checkpoint: None, precision: str | None,
+                 threads: int | None) -> None:
         self._step = session(path, threads)
         metadata = self._step.get_modelmeta().custom_metadata_map
         self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
@@ -21,9 +22,7 @@ class OnnxRuntimeNetwork:
         self.info.check_ports(inputs, self._outputs, path)
         self._template = session(template_file(path), threads)
         self._encoded = shapes(self._template.get_outputs())
-        taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
-        check_encoder(self._encoded, taken, path)
-        check_export(metadata.get(STAMP), path)
+        check_together(self.info, inputs, self._encoded, metadata.get(STAMP), path)
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         given = dict(templates=crops[None], boxes=boxes[None])
@@ -44,9 +43,6 @@ def shapes(ports: Sequence[onnxruntime.NodeArg]) -> dict[str, list]:
 
 
 def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
-    """Raises:
-        ValueError: the file cannot be read.
-    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads:
@@ -57,8 +53,3 @@ def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
     except Exception as error:  # ONNX Runtime has an exception of its own for each way to fail
         reason = str(error).strip().splitlines()[0]
         raise ValueError(f'{path} cannot be read by ONNX Runtime: {reason}') from None
-
-
-def open_file(path: Path, checkpoint: None, precision: str | None,
-              threads: int | None) -> OnnxRuntimeNetwork:
-    return OnnxRuntimeNetwork(path, threads)

@@ -7,16 +7,15 @@ import numpy as np
 import openvino as ov
 
 from ..network import METADATA, STAMP, NetworkInfo
-from . import check_encoder, check_export, step_inputs, template_file
+from . import check_together, step_inputs, template_file
 
 
 class OpenVinoNetwork:
-    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size.
+    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size; serves one
+    thread at a time."""
 
-    One request of OpenVINO's serves one thread at a time.
-    """
-
-    def __init__(self, path: Path, precision: str | None, threads: int | None) -> None:
+    def __init__(self, path: Path, checkpoint: None, precision: str | None,
+                 threads: int | None) -> None:
         self._core = ov.Core()
         # Without a hint OpenVINO takes the lowest precision that the processor has.
         self._options = {'PERFORMANCE_HINT': 'LATENCY',
@@ -30,9 +29,7 @@ class OpenVinoNetwork:
         self.info.check_ports(inputs, self._outputs, path)
         template = self._read(template_file(path))
         self._encoded = shapes(template.outputs)
-        taken = {name: inputs[name] for name in inputs if name not in self.info.input_names}
-        check_encoder(self._encoded, taken, path)
-        check_export(metadata(self._model, STAMP), path)
+        check_together(self.info, inputs, self._encoded, metadata(self._model, STAMP), path)
         self._template_inputs = [port.get_any_name() for port in template.inputs]
         self._template = self._compile(template, 1)
         self._requests, self._lock = {}, Lock()
@@ -79,8 +76,3 @@ def metadata(model: ov.Model, name: str) -> str | None:
         if model.has_rt_info(place):
             return model.get_rt_info(place).astype(str)
     return None
-
-
-def open_file(path: Path, checkpoint: None, precision: str | None,
-              threads: int | None) -> OpenVinoNetwork:
-    return OpenVinoNetwork(path, precision, threads)

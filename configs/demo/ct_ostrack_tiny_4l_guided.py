@@ -1,0 +1,21 @@
+# The demo's student: no stage is replaced, since in a run of minutes replacement costs the student
+# more steps than it is worth, and batches are small for more steps (docs/insight.md).
+_base_ = './ct_ostrack_tiny_4l.py'
+model = dict(replace_prob=1.)
+custom_hooks = [
+    dict(type='IterationSeedHook'),
+    dict(type='ReplacementScheduleHook', mode='constant', init=1.)
+]
+train_dataloader = dict(batch_size=8)
+
+max_epochs = 6
+train_cfg = dict(max_epochs=max_epochs, val_interval=6)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=max_epochs,
+        eta_min=1e-5,
+        by_epoch=True,
+        convert_to_iter_based=True)
+]
