@@ -33,7 +33,8 @@ class Head(BaseModule):
              labels: Tensor | None = None) -> dict[str, Tensor]:
         """Tracking losses to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, or to labels
         (B,), 1 where the crop shows the target."""
-        return self.track_loss(prediction, gt_boxes, labels)
+        # A loss of one's own need not take labels where the data has none.
+        return self.track_loss(prediction, gt_boxes, *(() if labels is None else (labels, )))
 
 
 def at_least_float32(x: Tensor) -> Tensor:
