@@ -36,6 +36,8 @@ def test_evaluation_names_every_layout():
     titles = dict(lasot='LaSOT, ', lasot_ext='its extension', tnl2k='TNL2K',
                   trackingnet='TrackingNet', got10k='GOT-10k', uav123='UAV123', nfs='NfS',
                   otb100='OTB100', vot='VOT', own='own data')
-    assert tuple(titles) == tuple(DATASETS) == tuple(LAYOUTS)
+    training = ('vasttrack', )  # nobody is tested on
+    known = [name for name in DATASETS if name not in training]
+    assert list(titles) == known == [name for name in LAYOUTS if name not in training]
     done = run_tool('evaluate.py', '--help')
     assert [title for title in titles.values() if title not in done.out] == []
