@@ -34,14 +34,6 @@ train_dataloader = dict(batch_size=32)
 
 max_epochs = 4
 train_cfg = dict(max_epochs=max_epochs, val_interval=4)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=max_epochs,
-        eta_min=1e-5,
-        by_epoch=True,
-        convert_to_iter_based=True)
-]
+param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_epochs)]
 # Often enough to tell early when it will end, and to lose little where it is broken off.
 default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=1))

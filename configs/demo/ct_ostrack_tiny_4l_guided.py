@@ -10,12 +10,4 @@ train_dataloader = dict(batch_size=8)
 
 max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=6)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.05, by_epoch=False, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=max_epochs,
-        eta_min=1e-5,
-        by_epoch=True,
-        convert_to_iter_based=True)
-]
+param_scheduler = [_base_.param_scheduler[0], dict(_base_.param_scheduler[1], T_max=max_epochs)]

@@ -1,8 +1,25 @@
-from .backbones import *  # noqa: F401, F403
-from .data_preprocessor import PairDataPreprocessor  # noqa: F401
-from .distillers import ReplacementDistiller  # noqa: F401
-from .heads import *  # noqa: F401, F403
-from .losses import *  # noqa: F401, F403
-from .trackers import *  # noqa: F401, F403
+from .backbones import (
+    FastITPN,
+    MixViT,
+    ODTrackViT,
+    OneStreamViT,
+    StageDividedFastITPN,
+    StageDividedMixViT,
+    StageDividedODTrackViT,
+    StageDividedViT,
+)
+from .data_preprocessor import PairDataPreprocessor
+from .distillers import ReplacementDistiller
+from .heads import CenterHead, CornerHead, EdgeHead, TaskCenterHead
+from .losses import PredictionGuidanceLoss, ScoreLoss, StageMimicLoss, TrackLoss
+from .trackers import MixFormerV2, ODTrack, OneStreamTracker, OSTrack, SUTrack
+
+__all__ = [
+    'CenterHead', 'CornerHead', 'EdgeHead', 'FastITPN', 'MixFormerV2', 'MixViT', 'ODTrack',
+    'ODTrackViT', 'OSTrack', 'OneStreamTracker', 'OneStreamViT', 'PairDataPreprocessor',
+    'PredictionGuidanceLoss', 'ReplacementDistiller', 'SUTrack', 'ScoreLoss',
+    'StageDividedFastITPN', 'StageDividedMixViT', 'StageDividedODTrackViT', 'StageDividedViT',
+    'StageMimicLoss', 'TaskCenterHead', 'TrackLoss'
+]
 
 from .. import registration  # noqa: E402, F401, isort: skip

@@ -200,9 +200,10 @@ def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
     row, column = divmod(int(np.argmax(response)), n)
     cx = (column + float(offset[0, row, column])) / n
     cy = (row + float(offset[1, row, column])) / n
-    scores = dict(chosen=score[row, column], windowed=response[row, column], highest=score.max())
     box = cx, cy, float(size[0, row, column]), float(size[1, row, column])
-    return box, float(scores[report])
+    if report == 'highest':
+        return box, float(score.max())
+    return box, float((response if report == 'windowed' else score)[row, column])
 
 
 def _floats(box: Sequence[float]) -> Box:

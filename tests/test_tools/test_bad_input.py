@@ -148,7 +148,7 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
 
 @pytest.mark.parametrize(('changes', 'message'), [
     (['model.student.backbone.division=[3,3]'], '[3, 3] sums to 6, but the teacher has 4 layers'),
-    (['model.student.backbone.division=[1,1,1,1,1]'], 'sums to 5, but the teacher has 4 layers'),
+    (['model.student.backbone.division=[1,1,1,1,1]'], '5 stages, more than the 4 layers'),
     (['model.student.backbone.division=5'], 'a teacher of 4 layers has 1 to 4 stages'),
     (['model.student.backbone.division=3'], 'does not divide the 4 layers of the teacher evenly'),
     (['model.teacher.backbone.depth=6', 'model.student.backbone.teacher_depth=5',

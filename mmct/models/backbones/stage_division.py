@@ -15,6 +15,9 @@ def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
     ValueError if they do not make up the teacher."""
     check_number('teacher_depth', teacher_depth, '[1, 1000]', whole=True)
     if not isinstance(division, (list, tuple)):
+        if isinstance(division, str):
+            raise ValueError(f'division={division!r} is neither a number of stages nor a list of '
+                             'their sizes')
         check_number('division', division, '(-inf, inf)', whole=True)
         if not 1 <= division <= teacher_depth:
             raise ValueError(f'division={division}: a teacher of {teacher_depth} layers has 1 to '
@@ -24,6 +27,9 @@ def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
                              'the teacher evenly; give the size of each stage as a list')
         return [teacher_depth // division] * division
     sizes = list(division)
+    if len(sizes) > teacher_depth:
+        raise ValueError(f'division={sizes} has {len(sizes)} stages, more than the '
+                         f'{teacher_depth} layers of the teacher')
     check_numbers('division', sizes, '[1, inf)', whole=True)
     if sum(sizes) != teacher_depth:
         raise ValueError(f'division={sizes} sums to {sum(sizes)}, but the teacher has '

@@ -35,12 +35,11 @@ class TaskCenterHead(CenterHead):
             nn.Linear(in_channels, channels), nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(),
             nn.Linear(channels, num_tasks)) if with_task else None
 
-    def forward(self, tokens: Tokens) -> dict[str, Tensor]:
-        """Maps, and ``task_logits`` (B, num_tasks) of all finalized tokens, with a task head."""
-        outputs = super().forward(tokens)
-        if self.task_head is not None:
-            outputs['task_logits'] = self.task_head(tokens.x.mean(dim=1))
-        return outputs
+    def task_logits(self, tokens: Tokens) -> dict[str, Tensor]:
+        """``task_logits`` (B, num_tasks) of all finalized tokens; empty without a task head."""
+        if self.task_head is None:
+            return {}
+        return dict(task_logits=self.task_head(tokens.x.mean(dim=1)))
 
     def loss(self, prediction: Prediction, gt_boxes: Tensor,
              labels: Tensor | None = None) -> dict[str, Tensor]:

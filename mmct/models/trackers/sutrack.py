@@ -2,8 +2,11 @@
 from dataclasses import replace
 
 from mmtrack.registry import MODELS
+from torch import Tensor
 
 from ...runtime.network import NetworkInfo
+from ..layers.tokens import Tokens, run_layers
+from ..structures import Prediction
 from .base import OneStreamTracker
 
 
@@ -16,6 +19,16 @@ class SUTrack(OneStreamTracker):
     updated by, is the one after the window.
     """
     template_policy = dict(type='RecentConfident', copies=2, interval=25, threshold=0.7)
+
+    def read_out(self, tokens: Tokens) -> Prediction:
+        """With the task, which no step of tracking asks for."""
+        finalized = self.backbone.finalize(tokens)
+        outputs = self.head(finalized) | self.head.task_logits(finalized)
+        return Prediction(outputs, self.no_memory(tokens.x), self.head.decode)
+
+    def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
+        tokens = self.backbone.join(encoded, search)
+        return super().read_out(run_layers(self.backbone.layers, tokens))
 
     @property
     def info(self) -> NetworkInfo:
