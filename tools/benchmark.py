@@ -51,6 +51,9 @@ def parse_args():
     parser.add_argument('--device', default='cpu', help='of PyTorch, such as cuda (default cpu)')
     parser.add_argument('--targets', type=count, nargs='+', default=[], metavar='N',
                         help='also follow so many targets at once')
+    parser.add_argument('--peak', action='store_true', help='also time large matrix products in '
+                        "OpenVINO, and compare its rows with what a network's "
+                        'multiply-accumulates would take at their rate')
     parser.add_argument('--video', type=Path, help='also follow a video, reading it included, a '
                         'file or a folder of frames, from --box on')
     parser.add_argument('--box', type=box, metavar='X,Y,W,H')
@@ -135,11 +138,14 @@ def tracking(config, args, folder: Path, worker) -> tuple[list, str]:
         if getattr(contestant, 'exported', None) and not contestant.exported.exists():
             yield from worker.run(benchmark.export, contestant)
         yield from worker.run(benchmark.measure, contestant, args.threads, steps, args.video,
-                              args.box, args.targets)
+                              args.box, args.targets, args.peak)
 
     jobs = [Job(one.name, rows(one), LATE.get(one.backend, 0)) for one in contestants]
     frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))
     note = f'tracking: medians of {steps} steps, frames of {frame}'
+    if args.peak:
+        note += ('; demand: what the multiply-accumulates would take at the rate of large '
+                 'products of the same precision')
     if args.peer:
         note += f'; TrackerVit of OpenCV {cv2.__version__} is there for its time only'
     return jobs, note

@@ -1,6 +1,6 @@
-# Four layers of which three eliminate candidates. All template tokens rank: there is no published
-# centre for a template of 6 x 6.
-_base_ = './ct_ostrack_tiny_4l.py'
+# The demo's student, three of whose four layers eliminate candidates. All template tokens rank:
+# there is no published centre for a template of 6 x 6.
+_base_ = './ct_ostrack_tiny_4l_guided.py'
 model = dict(
     student=dict(
         backbone=dict(

@@ -15,7 +15,7 @@ from traceback import walk_tb
 
 import torch
 from mmengine.config import Config
-from mmengine.hooks import Hook
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.visualization import LocalVisBackend
 from torch import nn
@@ -154,7 +154,7 @@ def check_start(runner: Runner) -> None:
 
 def check_built(runner: Runner) -> None:
     """See that the network of a training fits its data and, of a compression, its teacher; and
-    that its learning rate is scheduled by what the loop counts.
+    that its learning rate is scheduled, and its checkpoints are saved, by what the loop counts.
 
     Raises:
         ValueError, OSError: it does not.
@@ -165,6 +165,11 @@ def check_built(runner: Runner) -> None:
                 raise ValueError(f'{type(schedule).__name__} of param_scheduler counts epochs, the '
                                  'loop of the config iterations; give its numbers in iterations, '
                                  'with by_epoch=False')
+        for hook in runner.hooks:
+            if isinstance(hook, CheckpointHook) and hook.by_epoch and hook.interval > 0:
+                raise ValueError(f'default_hooks.checkpoint saves every {hook.interval} epochs, '
+                                 'the loop of the config counts iterations; give its interval in '
+                                 'iterations, with by_epoch=False')
     model = unwrapped(runner.model)
     model.train()
     if isinstance(model, ReplacementDistiller):

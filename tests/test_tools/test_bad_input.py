@@ -188,7 +188,8 @@ def test_configs_that_do_not_fit(train, tmp_path, changes, message):
 
 
 ITERATIONS = ("train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=3)\n"
-              "param_scheduler = [dict(type='LinearLR', end=2, by_epoch=False)]\n")
+              "param_scheduler = [dict(type='LinearLR', end=2, by_epoch=False)]\n"
+              'default_hooks = dict(checkpoint=dict(by_epoch=False))\n')
 
 
 @pytest.mark.parametrize(('setting', 'message'), [
@@ -200,6 +201,8 @@ ITERATIONS = ("train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_it
      'start and end of EliminationScheduleHook count epochs'),
     ("custom_hooks = [dict(type='ReplacementScheduleHook', mode='constant', final_epochs=1)]\n",
      'final_epochs=1 of ReplacementScheduleHook needs a loop over epochs'),
+    ('default_hooks = dict(checkpoint=dict(by_epoch=True, interval=2))\n',
+     'default_hooks.checkpoint saves every 2 epochs, the loop of the config counts iterations'),
 ])
 def test_epochs_that_a_loop_over_iterations_has_not(setup, tool, tmp_path, setting, message):
     config = tmp_path / 'iterations.py'

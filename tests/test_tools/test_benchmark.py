@@ -39,7 +39,7 @@ def test_rows_of_one_run(tmp_path):
         cv2.imwrite(str(tmp_path / f'{i}.jpg'), frame)
     done = run_process('benchmark.py', CONFIG, '--rows', 'openvino:bf16', '--steps', 5,
                        '--threads', 1, '--json', out, '--targets', 1, 3, '--video', tmp_path,
-                       '--box', '30,20,20,20')
+                       '--box', '30,20,20,20', '--peak')
     assert done.status == 0, done.err
     content = json.loads(out.read_text())
     rows = {(r['role'], r['backend'], r['precision']): r for r in content['rows']}
@@ -56,9 +56,13 @@ def test_rows_of_one_run(tmp_path):
         assert row['many_ms'].keys() == {'1', '3'}
         assert min(row['many_ms'].values()) > 0
         assert row['video_ms'] > 0
+        # Up to a million million multiply-accumulates a second.
+        assert (row['demand_ms'] or 0) > row['macs'] / 1e12 or row['backend'] != 'openvino'
+        assert row['demand_ms'] is None or row['backend'] == 'openvino'
     assert 'PublishedStep' not in done.out
     assert len(re.findall(r'\| (?:teacher|student) ', done.out)) == 4
-    assert all(name in done.out for name in ('to published', '3 targets/s', 'video FPS'))
+    assert all(name in done.out for name in ('to published', '3 targets/s', 'video FPS',
+                                               'of demand'))
     # Each is there before the table.
     assert re.findall('(?m)^ct_ostrack_tiny_4l: (?:teacher|student), .*FPS \\[(.) of 4 rows in',
                       done.out) == list('1234')
@@ -75,6 +79,28 @@ def test_the_rest_of_an_int8_file_in_bf16(tmp_path, monkeypatch):
         one.open(1)
     assert opened == [('small.tracker.fp32.xml', None), ('small.tracker.fp32.xml', 'bf16'),
                       ('small.tracker.int8.xml', None), ('small.tracker.int8.xml', 'bf16')]
+
+
+def test_products_are_in_the_precision_of_the_row(monkeypatch):
+    pytest.importorskip('nncf', reason='the extra deploy is not installed')
+    from benchmarks import peak
+    models, compiled = [], []
+
+    class Core(peak.ov.Core):
+
+        def compile_model(self, model, *args, **options):
+            if args:  # NNCF gives names
+                models.append([op.get_type_name() for op in model.get_ops()])
+                compiled.append(args[1]['INFERENCE_PRECISION_HINT'])
+            return super().compile_model(model, *args, **options)
+
+    monkeypatch.setattr(peak.ov, 'Core', Core)
+    monkeypatch.setattr(peak, 'TOKENS', 32)
+    monkeypatch.setattr(peak, 'WIDTH', 64)
+    names = ['fp32', 'bf16', 'int8', 'int8+bf16']
+    assert all(peak.peak_rate(name, 1) > 0 for name in names)
+    assert compiled == ['f32', 'bf16', 'f32', 'f32']
+    assert ['FakeQuantize' in own for own in models] == [False, False, True, True]
 
 
 def test_unknown_rows_and_configs(tmp_path):

@@ -213,6 +213,7 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
     results = json.loads((work / 'results.json').read_text())
     assert np.shape(results['trackers'][1]['aucs']) == (2, 2)
     assert cv2.imread(str(work / 'contact_sheet.png')).shape[0] > 200
+    assert cv2.imread(str(work / 'quartiles.png')).shape[0] > 200
     assert cv2.VideoCapture(str(work / 'student.mp4')).get(cv2.CAP_PROP_FRAME_COUNT) == 24
     assert (work / 'report/index.html').is_file()
 

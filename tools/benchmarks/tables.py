@@ -89,6 +89,7 @@ class Report:
 def tracking_table(rows: list[Tracking]) -> list[dict[str, str]]:
     """With how much faster each is than the published step, the teacher, and the file of a peer."""
     by = {(row.contestant.source, row.contestant.role, *kind_of(row)): row for row in rows}
+    peaks = any(row.demand for row in rows)
     several = len({source for source, *_ in by if source}) > 1
     lines = []
     for row in rows:
@@ -110,6 +111,8 @@ def tracking_table(rows: list[Tracking]) -> list[dict[str, str]]:
             'GMACs': f'{row.macs / 1e9:.3g}', 'encode GMACs': f'{row.encode_macs / 1e9:.3g}',
             'parameters': f'{row.parameters / 1e6:.3g} M',
             'memory MB': '' if row.memory is None else f'{row.memory:.0f}',
+            **({'demand ms': row.demand and f'{row.demand:.2f}',
+                'of demand': row.demand and f'{row.network / row.demand:.2f}'} if peaks else {}),
             **({'video FPS': f'{1e3 / row.video:.0f}'} if row.video else {}),
             **{f'{count} targets/s': f'{1e3 * count / ms:.0f}' for count, ms in row.many.items()}})
     return lines

@@ -152,6 +152,7 @@ class Row:
         video: milliseconds a frame with reading the video, or None.
         many: {number of targets: median milliseconds of a step that follows them all}, if it
             can.
+        peak: multiply-accumulates a second in large products of its precision, or None.
     """
     contestant: Contestant | Peer
     macs: int
@@ -166,6 +167,12 @@ class Row:
     memory: float | None
     video: float | None
     many: dict[int, float]
+    peak: float | None = None
+
+    @property
+    def demand(self) -> float | None:
+        """Milliseconds that its multiply-accumulates would take at the peak rate."""
+        return self.peak and 1e3 * self.macs / self.peak
 
     def line(self) -> str:
         """In a few words."""
@@ -180,7 +187,8 @@ class Row:
                     parameters=self.parameters, crop_ms=self.crop, network_ms=self.network,
                     decode_ms=self.decode, update_ms=self.update, update_10_90_ms=self.spread,
                     first_frame_ms=self.first, fps=1e3 / self.update,
-                    peak_memory_mb=self.memory, video_ms=self.video, many_ms=self.many)
+                    peak_memory_mb=self.memory, video_ms=self.video, many_ms=self.many,
+                    demand_ms=self.demand)
 
 
 def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
@@ -236,12 +244,14 @@ def export(contestant: Contestant) -> Iterator[None]:
 
 
 def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path | None = None,
-            box: Sequence[float] | None = None, targets: Sequence[int] = ()) -> Iterator[Row]:
+            box: Sequence[float] | None = None, targets: Sequence[int] = (), peak: bool = False
+            ) -> Iterator[Row]:
     """Time one.
 
     Args:
         video: a video file or folder of frames that it also follows from the first ``box`` on.
         targets: numbers of targets that it also follows at once.
+        peak: also time large products, if it runs in OpenVINO.
     """
     frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
     memory = PeakMemory(contestant.device)
@@ -249,7 +259,7 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
     warm_up = WARM_UP if contestant.device == 'cpu' else WARM_UP_GPU
     turn = [frames[i % len(frames)] for i in range(warm_up + 1 + steps)]
     parts = 1e3 * step_times(tracker, turn, BOX, warm_up + 1)
-    peak = memory.megabytes()
+    megabytes = memory.megabytes()
     whole = parts.sum(axis=1)
     macs, parameters = contestant.cost
     own_macs = (macs.full, 0) if contestant.whole else (macs.step, macs.encode)
@@ -257,10 +267,15 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
     if hasattr(tracker, 'network'):  # OpenCV's knows of one target only
         for count in targets:
             many[count] = 1e3 * float(np.median(times_of_many(tracker, frames, count, steps)))
+    rate = None
+    if peak and contestant.backend == 'openvino':
+        from .peak import peak_rate  # needs the extra deploy
+        with redirect_stdout(StringIO()):
+            rate = peak_rate(contestant.precision, threads)
     yield Row(contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
               float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),
-              1e3 * first_frame_time(tracker, frames[0], BOX), peak,
-              video and frame_time(tracker, video, box), many)
+              1e3 * first_frame_time(tracker, frames[0], BOX), megabytes,
+              video and frame_time(tracker, video, box), many, rate)
 
 
 def times_of_many(tracker: Tracker, frames: np.ndarray, count: int, steps: int) -> list[float]:

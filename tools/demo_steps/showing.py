@@ -53,8 +53,8 @@ def show(contestants: Sequence[Contestant], data: Path, folder: Path, speed_up: 
         dict(videos=names, trackers=trackers, comparisons=comparisons), indent=1))
 
     print('Pictures, report and video', flush=True)
-    sheet, report, video = (folder / name for name in ('contact_sheet.png', 'report',
-                                                       'student.mp4'))
+    sheet, picture, report, video = (folder / name for name in (
+        'contact_sheet.png', 'quartiles.png', 'report', 'student.mp4'))
     seen, some = contestants[:3], names[::-(-len(names) // ROWS)]
     lengths = {name: len(boxes[name]) for name in some}
     draw_contact_sheet(
@@ -63,14 +63,22 @@ def show(contestants: Sequence[Contestant], data: Path, folder: Path, speed_up: 
         sheet, title='Teacher and students on test videos')
     with contextlib.redirect_stdout(io.StringIO()):  # its notes are on the page, too
         write_report([f'{own.name}={own.boxes}' for own in seen], frames, report, frames)
-    # Neither easy nor hard for the student.
-    typical = names[np.argsort(trackers[1]['aucs'][0])[len(names) // 2]]
+    aucs = trackers[1]['aucs'][0]
+    # Hard, neither easy nor hard, and easy for the student.
+    hard, typical, easy = (int(np.argsort(aucs)[len(names) * share // 4]) for share in (1, 2, 3))
+    chosen = {names[i]: f'{names[i]}\nAUC {aucs[i]:.0f}' for i in (easy, typical, hard)}
+    tracked = {own.name: read_results(own.boxes, {name: len(boxes[name]) for name in chosen})
+               for own in seen[:2]}
+    draw_contact_sheet({name: clips[name] for name in chosen}, {'ground truth': boxes, **tracked},
+                       picture, columns=4, labels=chosen)
+    typical = names[typical]
     model = speeds[seen[1].student].file
     track_video(Tracker(model), clips[typical], boxes[typical][0], video)
     print(f'\n{text}\nAUC in % over {len(names)} test videos, ± standard error. Speed on one '
           'thread, teacher and student in turns, each in its fastest form.\n')
     print(f'table: {table}', f'the same with all videos: {numbers}',
-          f'frames of test videos: {sheet}', f'report page: {report / "index.html"}',
+          f'frames of test videos: {sheet}',
+          f'three of them, at the quartiles of the student\'s AUC: {picture}', f'report page: {report / "index.html"}',
           f'exported student: {model}', f'a test video ({typical}) tracked by it: {video}',
           sep='\n')
 
