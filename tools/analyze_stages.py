@@ -6,7 +6,7 @@ OUT/stages_N.png.
 
 --metric start tries the untrained students on these pairs: all divisions if they are at most 200,
 otherwise a local search from the even division and from that of cosine. It prints the ten best
-beside these two, and draws OUT/stages_N.png.
+beside these two, and draws OUT/stages_N_start.png.
 
 docs/insight.md explains both.
 """
@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> None:
             starts = {number: find_starts(students, [even[number], suggested[number]], task)
                       for number in even}
     for number in even:
-        picture = args.out / f'stages_{number}.png'
+        picture = args.out / f'stages_{number}{"_start" if starts else ""}.png'
         if starts:
             report_starts(picture, starts[number], even[number], suggested[number], title)
         else:

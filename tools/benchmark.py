@@ -1,16 +1,18 @@
-"""What a tracker costs: milliseconds of a tracking step, by backend and precision, teacher beside
-student; or, by --train, seconds of a training step; or, by --data, pairs per second of a worker.
-On a GPU, tracking and training are measured by one command.
+"""Measure tracking speed by backend and precision, for teacher and student; with --train, training
+steps; with --data, the making of training pairs. On a GPU, one command measures tracking and
+training.
 
-Each row is printed when it is measured, with how many are to come, and all again as a table in
-the end, which Ctrl-C, SIGTERM and rows that fail do not prevent.
+Each row is printed as soon as it is measured. A table of all rows follows, even after Ctrl-C,
+SIGTERM or a failed row.
 
-The first row is the step as the published code has it (eager fp32, attention multiplied out; in
-tracking its maps kept, templates run in every frame and batch norm not folded; in training
-the teacher twice in memory), or MMTracking's own pipeline; ratios are to it. Weights that are not
-given are random, which takes as long. GMACs are those of a frame, and apart those of encoding
-templates, once a target or update; if they are many, the row full:fp32 is there, which encodes
-nothing ahead.
+The first row is the step as the published code computes it: eager, fp32, attention multiplied out;
+in tracking with attention maps kept, templates run in every frame and batch norm not folded; in
+training with the teacher twice in memory. With --data it is MMTracking's own pipeline. All ratios
+refer to the first row.
+
+Without a checkpoint, weights are random, which takes as long. GMACs are given for a frame and,
+separately, for encoding the templates, which is done once for a target or update. If encoding is
+much of the work, a row full:fp32 shows the tracker that encodes nothing ahead.
 """
 import argparse
 import os
@@ -33,8 +35,9 @@ LATE_TRAINING = 2
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', type=Path, help='of a compression, or of a tracker')
-    parser.add_argument('checkpoint', type=Path, nargs='?', help='of the student, or the tracker')
+    parser.add_argument('config', type=Path, help='config of a compression, or of a tracker')
+    parser.add_argument('checkpoint', type=Path, nargs='?',
+                        help='weights of the student, or of the tracker (default: random)')
     what = parser.add_mutually_exclusive_group()
     what.add_argument('--train', dest='what', action='store_const', const='train',
                       help='measure training steps of a compression')
@@ -43,27 +46,32 @@ def parse_args():
     parser.add_argument('--also', type=Path, nargs='+', default=[], metavar='CONFIG',
                         help='measure tracking with these, too')
     parser.add_argument('--rows', nargs='+', metavar='BACKEND:PRECISION',
-                        help='of tracking, such as openvino:bf16 (default: on a CPU all but '
-                        'compiled ones and fp16, on a GPU those of PyTorch, and training)')
+                        help='backends and precisions to track with, such as openvino:bf16 '
+                        '(default: on a CPU all but compiled ones and fp16; on a GPU those of '
+                        'PyTorch, and training)')
     parser.add_argument('--peer', type=Path, metavar='ONNX', help="also time OpenCV's VitTrack: "
                         'its file in ONNX Runtime, and TrackerVit of the OpenCV installed here, '
                         'for its time only: its boxes are wrong from OpenCV 4.11 on')
-    parser.add_argument('--device', default='cpu', help='of PyTorch, such as cuda (default cpu)')
+    parser.add_argument('--device', default='cpu', help='where PyTorch computes, such as cuda '
+                        '(default cpu)')
     parser.add_argument('--targets', type=count, nargs='+', default=[], metavar='N',
-                        help='also follow so many targets at once')
+                        help='also track N targets at once')
     parser.add_argument('--peak', action='store_true', help='also time large matrix products in '
                         "OpenVINO, and compare its rows with what a network's "
                         'multiply-accumulates would take at their rate')
-    parser.add_argument('--video', type=Path, help='also follow a video, reading it included, a '
-                        'file or a folder of frames, from --box on')
-    parser.add_argument('--box', type=box, metavar='X,Y,W,H')
+    parser.add_argument('--video', type=Path, help='also track through a video file or a '
+                        'folder of frames, from --box on, and count the reading')
+    parser.add_argument('--box', type=box, metavar='X,Y,W,H',
+                        help='the target in the first frame of --video, in pixels')
     parser.add_argument('--batch-size', type=count, metavar='N',
-                        help='of training (default: 4 on a CPU, 32 on a GPU)')
-    parser.add_argument('--steps', type=count, metavar='N', help='what is timed: tracking steps '
-                        '(default: 30 on a CPU, 100 on a GPU), training steps at each p (2, 5), '
-                        'or pairs (100)')
-    parser.add_argument('--threads', type=count, default=os.cpu_count(), metavar='N')
-    parser.add_argument('--json', type=Path, metavar='OUT')
+                        help='batch size of training steps (default: 4 on a CPU, 32 on a GPU)')
+    parser.add_argument('--steps', type=count, metavar='N', help='how many are timed: tracking '
+                        'steps (default: 30 on a CPU, 100 on a GPU), training steps at each p '
+                        '(2, 5), or pairs (100)')
+    parser.add_argument('--threads', type=count, default=os.cpu_count(), metavar='N',
+                        help='number of threads (default: one for each core)')
+    parser.add_argument('--json', type=Path, metavar='OUT',
+                        help='also write all figures to this file')
     return parser.parse_args()
 
 
@@ -96,7 +104,8 @@ def main(args) -> int:
         except KeyboardInterrupt:
             print('stopped')
             status = STOPPED
-    print(f'\n{report.tables()}\n\n{about["machine"]}, {args.threads} threads\n' +
+    print(f'\n{report.tables()}\n\n{about["machine"]}, {args.threads} '
+          f'thread{"s" * (args.threads > 1)}\n' +
           '\n'.join(notes))
     report.write()
     return status or int(not report.rows)

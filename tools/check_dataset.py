@@ -18,7 +18,8 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('name', metavar='NAME', help='lasot, lasot_ext, tnl2k, trackingnet, '
-                        'got10k, uav123, nfs, otb100, vot, or own for a folder of your own data')
+                        'got10k, uav123, nfs, otb100, vot, vasttrack, or own for a folder of your '
+                        'own data')
     parser.add_argument('folder', type=Path, metavar='FOLDER', help='such as data/lasot')
     parser.add_argument('--split', metavar='SPLIT', help='such as test (default: all that are on '
                         'disk)')
@@ -34,7 +35,7 @@ def main(args: argparse.Namespace) -> int:
     splits = layout.present(args.folder)
     if args.split is not None:
         if args.split not in splits:
-            raise ValueError(f'--split {args.split} is none of those that are there: '
+            raise ValueError(f'--split {args.split} is not one of those that are there: '
                              f'{", ".join(splits)}')
         splits = {args.split: splits[args.split]}
     rows, summary = [], []

@@ -220,7 +220,7 @@ def use_test_set(cfg: 'Config', name: str) -> None:
     """Let a config test on another data set, one of ``configs/_base_/datasets/NAME_test.py``."""
     files = {file.stem.removesuffix('_test'): file for file in sorted(DATASETS.glob('*_test.py'))}
     if name not in files:
-        raise ValueError(f'--dataset {name} is none of {", ".join(sorted(files))}')
+        raise ValueError(f'--dataset {name} is not one of {", ".join(sorted(files))}')
     own = existing_config(files[name])
     cfg.test_dataloader.dataset = own.test_dataloader.dataset
     cfg.test_evaluator, cfg.test_cfg = own.test_evaluator, own.test_cfg

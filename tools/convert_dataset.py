@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cli import bars, run
 
+SHOWN = 10  # of the sequences that are left out
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
@@ -32,8 +34,10 @@ def main(args: argparse.Namespace) -> int:
         written = write_infos(args.folder, args.name, layout, lambda: progress.advance(task))
     for file, (count, left_out) in written.items():
         print(f'{count} sequences written to {file}')
-        for problem in left_out:
+        for problem in left_out[:SHOWN]:
             print(f'  left out: {problem}')
+        if len(left_out) > SHOWN:
+            print(f'  and {len(left_out) - SHOWN} more; tools/check_dataset.py names them all')
     return int(any(left_out for _, left_out in written.values()))
 
 

@@ -54,7 +54,7 @@ def main(args: argparse.Namespace) -> None:
     students, configs = args.students or [teacher.student], teacher.students()
     for student in students:
         if student not in configs:
-            raise ValueError(f'--students {student} is none of {", ".join(configs)}')
+            raise ValueError(f'--students {student} is not one of {", ".join(configs)}')
     if not args.teacher.is_file():
         raise FileNotFoundError(f'--teacher {args.teacher} does not exist; expected weights (.pth) '
                                 'of configs/demo/ostrack_tiny.py, or VitTrack (.onnx)')

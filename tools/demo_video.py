@@ -30,21 +30,21 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--checkpoint', type=Path, help='weights, if MODEL is a config')
     first = parser.add_mutually_exclusive_group(required=True)
     first.add_argument('--box', type=box, metavar='X,Y,W,H',
-                       help='of the target in the first frame, in pixels')
+                       help='the target in the first frame, in pixels')
     first.add_argument('--select', action='store_true',
                        help='draw the box in the first frame with the mouse')
     parser.add_argument('--out', type=Path, metavar='OUT.mp4', help='video to write')
     parser.add_argument('--boxes', type=Path, metavar='FILE',
                         help='also write boxes, one line x,y,w,h per frame')
     parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
-                        help='of images of 16 bits: levels that become black and white '
+                        help='for 16-bit images: the levels that become black and white '
                         '(default: the whole range of 16 bits)')
     parser.add_argument('--show', action='store_true',
                         help='show the video in a window; Escape ends it')
     parser.add_argument('--backend', help='what runs the network (default: onnxruntime, openvino '
                         'or torch, by the kind of MODEL)')
-    parser.add_argument('--precision', help='of the arithmetic: fp32, bf16 or fp16, if the backend '
-                        'supports it')
+    parser.add_argument('--precision', help='precision of the arithmetic: fp32, bf16 or '
+                        'fp16, if the backend supports it')
     parser.add_argument('--threads', type=threads, help='number of threads of the backend')
     add_device(parser)
     return parser.parse_args()
@@ -119,6 +119,8 @@ def result_name(video: str) -> str:
     if source.is_dir():
         source = source.resolve()  # the current folder has a name, too
     name = source.stem if source.is_file() else source.name
+    if name == 'img' and source.is_dir():  # of a sequence of a data set, which has the name
+        name = source.parent.name
     return re.sub(r'[^\w.-]+', '_', name) + TRACKED
 
 

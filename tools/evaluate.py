@@ -34,7 +34,7 @@ TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('results', type=Path, metavar='RESULTS')
+    parser.add_argument('results', type=Path, metavar='RESULTS', help='folder of box files')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
                         help='in one of the layouts above')
     parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
@@ -71,7 +71,7 @@ def main(args: argparse.Namespace) -> int:
     annotations = read_annotations(args.annotations, not_annotated)
     unknown = sorted(set(args.sequences or ()) - annotations.keys())
     if unknown:
-        raise ValueError(f'{args.annotations} has no sequences {", ".join(unknown)}')
+        raise ValueError(f'{args.annotations} has no sequence named {", ".join(unknown)}')
     lengths = {name: len(annotation.boxes) for name, annotation in annotations.items()}
     problems = {}
     results = read_results(args.results, lengths, args.sequences, problems, args.fit)
@@ -88,7 +88,8 @@ def main(args: argparse.Namespace) -> int:
         write_text(args.csv, csv_text(found))
     total = found['total']
     if not args.sequences:
-        tell_what_is_left_out(lengths, results.keys() | problems.keys(), args.results)
+        tell_what_is_left_out(lengths, results.keys() | problems.keys(), args.results,
+                              args.annotations)
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
     rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
              for code, own in found.get('per_attribute', {}).items()]
@@ -103,19 +104,21 @@ def main(args: argparse.Namespace) -> int:
     return int(bool(problems or result_files(args.results, not_annotated)))
 
 
-def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path) -> None:
+def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path,
+                          annotations: Path) -> None:
     """Name the sequences that have an annotation and count nowhere.
 
     Args:
         lengths: number of boxes of each annotated sequence.
         found: names of those that have results.
         folder: of the results.
+        annotations: where they are.
     """
     from mmct.formats.results import listing
     missing = {name for name, length in lengths.items() if length > 1} - found
     if missing:
         from mmct.formats import to_be_tested
-        missing = [name for name in to_be_tested(lengths, found) if name in missing]
+        missing = [name for name in to_be_tested(lengths, found, annotations) if name in missing]
     if missing:
         print(f'warning: these are {len(found)} of {len(found) + len(missing)} sequences: '
               f'{folder} lacks the result files of {listing(missing)}; test these sequences, or '

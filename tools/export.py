@@ -13,25 +13,26 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', type=Path, help='config of a tracker, or of a compression')
     parser.add_argument('checkpoint', type=Path, help='weights')
-    parser.add_argument('out', type=Path, metavar='OUT')
+    parser.add_argument('out', type=Path, metavar='OUT', help='file to write, .onnx or .xml')
     parser.add_argument('--format', choices=['onnx', 'openvino'],
-                        help='of the files (default: openvino if OUT ends in .xml, else onnx)')
+                        help='format of the files (default: openvino if OUT ends in .xml, else '
+                        'onnx)')
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
-                        help='of the weights (default %(default)s)')
+                        help='precision of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
                         'frames, tracked from --box (default: the validation set of the config)')
     parser.add_argument('--box', type=box, metavar='X,Y,W,H',
                         help='the target in the first frame of --calibration, in pixels')
     parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
-                        help='of images of 16 bits in --calibration: levels that become black and '
-                        'white (default: the whole range)')
+                        help='for 16-bit images in --calibration: the levels that become black '
+                        'and white (default: the whole range)')
     parser.add_argument('--samples', type=int, default=128, metavar='N',
                         help='number of calibration crops (default %(default)s)')
     parser.add_argument('--bias-correction', choices=['exact', 'fast'], default='exact',
-                        help='of int8: exact takes minutes, fast is less accurate '
+                        help='for int8: exact takes minutes, fast is less accurate '
                         '(default %(default)s)')
-    parser.add_argument('--opset', type=int, metavar='N', help='of ONNX, 14 to 20 (default), for '
-                        'runtimes that know no later one')
+    parser.add_argument('--opset', type=int, metavar='N', help='opset of ONNX, 14 to 20 (default), '
+                        'for runtimes that know no later one')
     return parser.parse_args()
 
 

@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
         parser.add_argument(f'--{split}-frames', type=int, default=frames, metavar='N',
                             help=f'frames of each (default {frames})')
     parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT',
-                        help='of the frames, in pixels (default 320x240)')
+                        help='size of the frames, in pixels (default 320x240)')
     parser.add_argument('--photos', type=Path, metavar='FOLDER',
                         help='more photographs, in addition to those in installed packages')
     parser.add_argument('--seed', type=int, default=0, help='(default %(default)s)')

@@ -18,10 +18,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
                         help='as tools/evaluate.py')
     parser.add_argument('--frames', type=Path, metavar='FOLDER',
-                        help='of the sequences: images or videos, as in LaSOT or a folder a '
+                        help='frames of the sequences: images or videos, as in LaSOT or a folder a '
                         'sequence; without them there is no player')
     parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
-                        help='as tools/demo_video.py, of the frames')
+                        help='for 16-bit frames, as tools/demo_video.py')
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='to show in the player; default: the best, the worst, and those that '
                         'compression cost most')
@@ -30,7 +30,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--dataset', metavar='NAME', help='as tools/evaluate.py')
     parser.add_argument('--fit', action='store_true', help='as tools/evaluate.py')
     parser.add_argument('--out', type=Path, default=Path('report'), metavar='FOLDER',
-                        help='default %(default)s')
+                        help='folder of the page (default %(default)s)')
     return parser.parse_args()
 
 

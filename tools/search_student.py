@@ -25,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--layers', type=int, nargs='+', metavar='N',
                         help="numbers of layers (default: a half, a third, … of the teacher's)")
     parser.add_argument('--width', type=int, nargs='+', metavar='C',
-                        help="widths (default: half, three quarters and all of the teacher's)")
+                        help="widths (default: half, three quarters and all of the teacher's, "
+                        'in whole heads)')
     parser.add_argument('--mlp-ratio', type=float, nargs='+', metavar='R', help='MLP ratios '
                         '(default 1 2 4)')
     parser.add_argument('--block', nargs='+', metavar='TYPE', help='registered layer types'
@@ -37,9 +38,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--steps', type=int, default=15, metavar='N',
                         help='tracking steps to time for each (default %(default)s)')
     parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N',
-                        help='of PyTorch (default: one for each core)')
+                        help='number of threads (default: one for each core)')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER',
-                        help='default %(default)s')
+                        help='folder to write to (default %(default)s)')
     return parser.parse_args()
 
 
@@ -71,8 +72,8 @@ def main(args: argparse.Namespace) -> None:
     written = [search.write_config(config, s, args.out).name for s in within[:args.top]]
     print(table(within, teacher, written))
     print(f'\n{len(within)} of {len(students)} students take at most {args.budget_ms:g} ms '
-          f'({args.threads} threads, eager PyTorch, fp32); the first {len(written)} are written '
-          f'to {args.out}, all are drawn in {picture}')
+          f'({args.threads} thread{"s" * (args.threads > 1)}, eager PyTorch, fp32); the first '
+          f'{len(written)} are written to {args.out}, all are drawn in {picture}')
     if not within:
         fastest = min(students, key=lambda s: s.milliseconds)
         raise ValueError(f'no student within {args.budget_ms:g} ms: the fastest of the grid, '

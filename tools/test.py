@@ -1,7 +1,7 @@
 """Test a tracker or the student of a compression.
 
-CHECKPOINT may be the checkpoint of a compression, an extracted student, a tracker, a released file,
-or a file written by tools/export.py (.onnx, .xml).
+CHECKPOINT may be the checkpoint of a compression, an extracted student, a tracker, a released file
+(convert VitTrack's .onnx first), or a file written by tools/export.py (.onnx, .xml).
 The boxes of each sequence are written when it is finished: NAME.txt with one line x,y,w,h per
 frame, NAME_score.txt with scores and NAME_time.txt with seconds. --resume tracks the missing
 sequences; without it, existing results are moved aside.
@@ -17,17 +17,18 @@ from cli import run, runner_config, runner_parser
 def parse_args():
     parser = runner_parser(__doc__)
     parser.add_argument('checkpoint', type=Path, help='weights to test')
-    parser.add_argument('--backend', help='of an exported file; default: what it is for')
-    parser.add_argument('--precision', help='of the arithmetic with an exported file; bf16 where '
-                        'the backend can')
-    parser.add_argument('--threads', type=int, help='of the backend of an exported file')
+    parser.add_argument('--backend',
+                        help='backend for an exported file (default: chosen by its kind)')
+    parser.add_argument('--precision', help='precision of the arithmetic with an exported file: '
+                        'fp32, or bf16 if the backend supports it')
+    parser.add_argument('--threads', type=int, help='number of threads for an exported file')
     parser.add_argument('--dataset', metavar='NAME',
                         help='test on another data set, configs/_base_/datasets/NAME_test.py')
     parser.add_argument('--results', '--boxes', metavar='FOLDER',
                         help='where to write the boxes (default: results/DATASET in the work '
                         'folder)')
     parser.add_argument('--resume', action='store_true',
-                        help='do not track the sequences again whose boxes are written')
+                        help='skip sequences whose boxes are already written')
     parser.add_argument('--json', type=Path, help='also write the metrics to this file')
     return parser.parse_args()
 

@@ -36,7 +36,7 @@ def main(args) -> None:
         cfg.optim_wrapper.update(type='Bf16OptimWrapper')
     elif args.amp:
         if not torch.cuda.is_available():
-            raise ValueError('--amp fp16 needs a GPU, none is found; use --amp bf16')
+            raise ValueError('--amp fp16 needs a GPU, but none was found; use --amp bf16')
         cfg.optim_wrapper.update(type='Fp16OptimWrapper', loss_scale='dynamic')
     check_device(cfg)
     if args.auto_scale_lr:

@@ -22,10 +22,11 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('model', type=Path, metavar='MODEL', help='exported file or config')
     parser.add_argument('--checkpoint', type=Path, help='weights, if MODEL is a config')
-    parser.add_argument('--backend', help='default: onnxruntime, openvino or torch, by '
-                        'the kind of MODEL')
-    parser.add_argument('--precision', help='of the arithmetic, where the backend can')
-    parser.add_argument('--threads', type=threads, help='of the backend')
+    parser.add_argument('--backend', help='what runs the network (default: onnxruntime, '
+                        'openvino or torch, by the kind of MODEL)')
+    parser.add_argument('--precision', help='precision of the arithmetic, if the backend '
+                        'supports it')
+    parser.add_argument('--threads', type=threads, help='number of threads')
     return parser.parse_args()
 
 

@@ -1,5 +1,5 @@
 # The demo's teacher on the ground truth of synthetic videos only, more of them than the demo needs:
-# tools/make_demo_videos.py data/demo_teacher --train 3000 --photos FOLDER
+# tools/make_demo_videos.py data/demo_truth --train 3000 --photos FOLDER
 # The weights in configs/demo are those of ostrack_tiny_taught.py.
 _base_ = [
     '../_base_/models/ostrack_tiny.py', '../_base_/datasets/demo.py',
@@ -7,7 +7,7 @@ _base_ = [
 ]
 train_dataloader = dict(
     batch_size=32,
-    dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_teacher/'}]))
+    dataset=dict(datasets=[{**_base_.train_videos, 'data_root': 'data/demo_truth/'}]))
 
 max_epochs = 60
 decay_from = 48

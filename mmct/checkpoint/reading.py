@@ -61,6 +61,11 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
+    if path.suffix in ('.onnx', '.xml'):
+        raise CheckpointError(f'{path} is an exported network, expected a checkpoint; give a file '
+                              'of tools/export.py in place of the config; convert that of '
+                              "OpenCV's VitTrack, by tools/convert_weights.py FILE "
+                              'weights/vittrack.pth')
     try:
         try:
             content = _load(path, map_location, ForeignObject)

@@ -166,9 +166,10 @@ class VideoSource:
         self.name = type(dataset).__name__
         self.dataset = dataset
         self.videos = []  # (index in the data set, boxes (N, 4) x, y, w, h, visible frames)
-        left_out = []
+        left_out, longest = [], 0
         for index in range(dataset.num_videos):
             boxes, visible = self._read(index)
+            longest = max(longest, len(boxes))
             if len(boxes) >= MIN_FRAMES and len(visible) >= min_visible:
                 self.videos.append((index, boxes, visible))
             else:
@@ -177,7 +178,9 @@ class VideoSource:
         if min_score := getattr(dataset, 'min_score', 0):
             rule += f', not counting those below min_score={min_score}'
         if not self.videos:
-            if min_visible > 5:  # of a pair
+            if longest == 1:
+                rule += '; where only first boxes are known, track first (docs/unlabelled.md)'
+            elif min_visible > 5:  # of a pair
                 rule += (f'; give longer videos, or the sampling shorter clips than of '
                          f'{(min_visible - 1) // 2} frames')
             raise ValueError(f'{self.name}: no sequence in {dataset.ann_file} can be used; '

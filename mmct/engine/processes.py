@@ -37,7 +37,7 @@ def join_without_gpu(launcher: str, timeout: timedelta | None = None) -> None:
         ValueError: another launcher than 'pytorch', or ``torchrun`` did not start this process.
     """
     if launcher != 'pytorch':
-        raise ValueError(f'--launcher {launcher} needs GPUs, none is found; on CPUs use '
+        raise ValueError(f'--launcher {launcher} needs GPUs, but none was found; on CPUs use '
                          'torchrun and --launcher pytorch')
     if 'RANK' not in os.environ:
         raise ValueError('--launcher pytorch needs to be started by torchrun, such as torchrun '

@@ -65,8 +65,8 @@ def check_device(cfg: Config) -> None:
     """
     wrapper = (cfg.get('optim_wrapper') or {}).get('type')
     if wrapper in OF_GPUS and get_device() in ('cpu', 'mps'):
-        raise ValueError(f'optim_wrapper.type={wrapper} needs a GPU, none is found; use '
-                         'Bf16OptimWrapper, as --amp bf16 does, or FiniteOptimWrapper')
+        raise ValueError(f'optim_wrapper.type={wrapper} needs a GPU, but none was found; '
+                         'use Bf16OptimWrapper, as --amp bf16 does, or FiniteOptimWrapper')
 
 
 def check_no_nan(value: object, *keys) -> None:

@@ -41,7 +41,7 @@ class Annotation(NamedTuple):
     size: tuple[int, int] | None = None
 
 
-def read_annotations(source: Path, problems: dict[str, str] | None = None
+def read_annotations(source: str | Path, problems: dict[str, str] | None = None
                      ) -> dict[str, Annotation]:
     """Read the annotations of all sequences, by name, in the order of the names.
 
@@ -60,7 +60,7 @@ def read_annotations(source: Path, problems: dict[str, str] | None = None
         ValueError: no file can be understood, or two sequences are called alike; they are named.
     """
     bad = {} if problems is None else problems
-    annotations = _annotations(source, bad)
+    annotations = _annotations(Path(source), bad)
     if not annotations:
         raise ValueError(next(iter(bad.values())))
     if bad and problems is None:

@@ -54,7 +54,7 @@ def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:
         ValueError: there is no such server.
     """
     if server not in SERVERS:
-        raise ValueError(f'submission={server!r} is none of {", ".join(SERVERS)}')
+        raise ValueError(f'submission={server!r} is not one of {", ".join(SERVERS)}')
     path = folder.with_name(f'{folder.name}.zip')
     with atomic_write(path) as part, zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive:
         for name in names:

@@ -90,7 +90,7 @@ def read_scores(path: Path, length: int) -> np.ndarray:
     return scores
 
 
-def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | None = None,
+def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[str] | None = None,
                  problems: dict[str, str] | None = None, fit: bool = False
                  ) -> dict[str, np.ndarray]:
     """Read the boxes (N, 4) of a tracker by sequence, of the same lengths as the annotations.
@@ -108,6 +108,7 @@ def read_results(folder: Path, lengths: dict[str, int], names: Iterable[str] | N
         FileNotFoundError: the folder or files of sequences are missing.
         ValueError: a file cannot be used, see :func:`fitting_boxes`.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
     files = result_files(folder, lengths)

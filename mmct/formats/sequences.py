@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..runtime.frames import in_order, names_in
+from ..utils.files import read_text
 from .names import PREFIX, sequence_name
 from .own import GROUND_TRUTH, frame_folder, own_items
 
@@ -64,7 +65,7 @@ def check_dataset(name: str) -> None:
         ValueError: it is not.
     """
     if name not in DATASETS:
-        raise ValueError(f'{name} is none of the data sets {", ".join(DATASETS)}')
+        raise ValueError(f'{name} is not one of the data sets {", ".join(DATASETS)}')
 
 
 def names_of(split: str) -> list[str]:
@@ -86,14 +87,26 @@ def lasot_training_names() -> set[str]:
     return {f'{kind}-{number}' for kind in classes for number in range(1, 21)} - set(test)
 
 
-def to_be_tested(annotated: Iterable[str], tested: Iterable[str]) -> list[str]:
+def to_be_tested(annotated: Iterable[str], tested: Iterable[str],
+                 source: str | Path = '') -> list[str]:
     """Names of the annotated sequences that belong to the test set of those that were tested.
 
     LaSOT's folder holds its training videos, too.
+
+    Args:
+        source: where the annotations are; the info file of a test set may lie beside them.
     """
-    test = set(names_of('lasot_test'))
-    whole = test.issuperset(tested) and test.issubset(annotated)
-    return [name for name in annotated if not whole or name in test]
+    infos = (Path(source).parent / 'annotations').glob('*_test_infos.txt') if source else ()
+    for test in (set(names_of('lasot_test')), *map(names_in_infos, infos)):
+        if test.issuperset(tested) and test.issubset(annotated):
+            return [name for name in annotated if name in test]
+    return list(annotated)
+
+
+def names_in_infos(file: Path) -> set[str]:
+    """Names of the sequences in an info file of MMTracking's."""
+    return {sequence_name(line.split(',')[1]) for line in read_text(file).splitlines()[1:]
+            if ',' in line}
 
 
 def lasot_ext_names() -> list[str]:

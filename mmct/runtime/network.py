@@ -88,6 +88,10 @@ class NetworkInfo:
         """Raises:
             ValueError: the file has no such entry, or one that is not understood.
         """
+        if text is None:
+            raise ValueError(f'{path} does not say what tracking needs to know; give OUT of '
+                             "tools/export.py, not OUT.template; convert OpenCV's VitTrack by "
+                             'tools/convert_weights.py FILE weights/vittrack.pth')
         try:
             values = json.loads(text)
             if 'highest_score' in values:  # of a file from when there were two flags

@@ -109,6 +109,8 @@ def change(file, lines):
     (lambda root: None, {'min_score': 1.},
      'no sequence in .*own can be used; all 2 have fewer than 20 frames or 5 visible ones, not '
      'counting those below min_score=1.0'),
+    (lambda root: [(root / f'own/{name}.txt').write_text('9,9,9,9\n') for name in 'ab'],
+     {'annotations': None, 'min_score': 0.}, '; where only first boxes are known, track first'),
     (lambda root: None, {'min_score': 1.5}, r'min_score=1.5 must be in \[0, 1\]')])
 def test_mistakes(root, make, options, message):
     make(root)

@@ -172,7 +172,7 @@ def lonely(rank, folder):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
 @pytest.mark.parametrize(('launcher', 'message'), [
-    ('slurm', '--launcher slurm needs GPUs, none is found; on CPUs use torchrun'),
+    ('slurm', '--launcher slurm needs GPUs, but none was found; on CPUs use torchrun'),
     ('pytorch', '--launcher pytorch needs to be started by torchrun')])
 def test_launchers_that_cannot_work(monkeypatch, launcher, message):
     monkeypatch.delenv('RANK', raising=False)

@@ -158,7 +158,7 @@ def test_changed_settings_of_a_resumed_run_are_named(tmp_path, capsys):
     run = runner(tmp_path, build(tracker()), epochs=2, lr=1e-5, resume=True)
     run.train()
     said = ''.join(capsys.readouterr())
-    assert ('the settings of the optimizer and the schedules of the checkpoint count, not those of '
+    assert ('the settings of the optimizer and the schedules of the checkpoint apply, not those of '
             'the config: optimizer lr=0.001 (config: 1e-05); CosineAnnealingLR T_max=3 (config: 6)'
             ) in said
     assert 'was begun with train_cfg.max_epochs=1 and goes on to 2: schedules of' in said

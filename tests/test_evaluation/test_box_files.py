@@ -113,7 +113,7 @@ def test_perfect_boxes_where_the_target_is_not_seen():
                                                ('uav123', 100, 100), ('otb100', 75, 75)):
         found = evaluate({'s': truth}, {'s': Annotation(truth, absent)}, dataset=dataset)['total']
         assert (found['precision'], found['norm_precision']) == (precision, norm_precision)
-    with pytest.raises(ValueError, match='uav is none of the data sets'):
+    with pytest.raises(ValueError, match='uav is not one of the data sets'):
         evaluate({'s': truth}, {'s': Annotation(truth, absent)}, dataset='uav')
 
 
@@ -417,7 +417,7 @@ def test_files_of_another_length_can_be_fitted(results):
 
 def test_bad_annotations(results, tmp_path):
     done = evaluated(results, '--sequences', 'cow-1')
-    assert 'has no sequences cow-1' in done.err
+    assert 'has no sequence named cow-1' in done.err
     (tmp_path / 'a.tar').write_text('x')
     for name, message in (('none', 'none does not exist'),
                           ('a.tar', 'is not a readable .tar or .zip')):

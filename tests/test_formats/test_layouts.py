@@ -231,6 +231,17 @@ def test_training_videos_are_not_to_be_tested():
         'airplane-1', 'airplane-2']
 
 
+def test_the_list_beside_the_videos_says_which_are_to_be_tested(tmp_path):
+    infos = tmp_path / 'annotations/lasot_test_infos.txt'
+    infos.parent.mkdir()
+    infos.write_text('header\n' + '\n'.join(
+        f'cat/cat-{i}/img,cat/cat-{i}/groundtruth.txt,1,9' for i in (2, 3)))
+    annotated = ['cat-1', 'cat-2', 'cat-3']
+    for tested, expected in ((['cat-2'], annotated[1:]), (['cat-1', 'cat-2'], annotated)):
+        assert to_be_tested(annotated, tested, tmp_path / 'LaSOTBenchmark') == expected
+    assert to_be_tested(annotated[:2], ['cat-2'], tmp_path / 'LaSOTBenchmark') == annotated[:2]
+
+
 def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
     assert sorted(names_of('lasot_test')) == sorted(
         read_annotations(reference / 'lasot/annos_test.tar.xz'))
@@ -360,8 +371,8 @@ def test_commands(tmp_path):
 
 
 @pytest.mark.parametrize(('tool', 'args', 'message'), [
-    ('check_dataset.py', ['lsot', '.'], 'lsot is none of the data sets lasot, lasot_ext, '),
-    ('convert_dataset.py', ['lsot', '.'], 'lsot is none of the data sets lasot, lasot_ext, '),
+    ('check_dataset.py', ['lsot', '.'], 'lsot is not one of the data sets lasot, lasot_ext, '),
+    ('convert_dataset.py', ['lsot', '.'], 'lsot is not one of the data sets lasot, lasot_ext, '),
     ('convert_dataset.py', ['own', '.'], 'own data needs no info file'),
     ('check_dataset.py', ['lasot', 'nowhere'], 'nowhere has no sequence in the layout expected, '
      'nowhere/LaSOTBenchmark/airplane/airplane-1/')])

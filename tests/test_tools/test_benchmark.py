@@ -66,7 +66,7 @@ def test_rows_of_one_run(tmp_path):
     # Each is there before the table.
     assert re.findall('(?m)^ct_ostrack_tiny_4l: (?:teacher|student), .*FPS \\[(.) of 4 rows in',
                       done.out) == list('1234')
-    assert '1 threads\ntracking: medians of 5 steps, frames of 1280x720' in done.out
+    assert '1 thread\ntracking: medians of 5 steps, frames of 1280x720' in done.out
     assert content['failed'] == {}
 
 
@@ -107,7 +107,7 @@ def test_unknown_rows_and_configs(tmp_path):
     done = run_tool('benchmark.py', CONFIG, '--rows', 'onnxruntime:bf16')
     assert done.status == 2
     assert done.err.startswith(
-        "error: 'onnxruntime:bf16' is none of published:fp32 full:fp32 torch:fp32 ")
+        "error: 'onnxruntime:bf16' is not one of published:fp32 full:fp32 torch:fp32 ")
     done = run_tool('benchmark.py', CONFIG, '--video', tmp_path)
     assert done.err.startswith('error: --video needs the box of a target in its first frame')
     done = run_tool('benchmark.py', tmp_path / 'none.py')

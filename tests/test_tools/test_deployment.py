@@ -1,4 +1,5 @@
 """tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
+import shutil
 import sys
 
 import cv2
@@ -189,6 +190,9 @@ def test_a_stream(exported, pictures, tmp_path, monkeypatch):
     assert done.status == 0, done.err
     assert (tmp_path / f'{pictures.name}.tracked.mp4').is_file()
     assert set(pictures.parent.iterdir()) == before  # nothing is written into the data
+    shutil.copytree(pictures, tmp_path / 'cat-1/img')
+    assert draw(tmp_path / 'cat-1/img', exported, '--box', '60,50,40,30').status == 0
+    assert (tmp_path / 'cat-1.tracked.mp4').is_file()
     done = draw('http://127.0.0.1:1/v.mp4', exported, '--box', '60,50,40,30')
     assert (done.status, done.err.splitlines()[-1]) == (
         2, 'error: video http://127.0.0.1:1/v.mp4 cannot be opened')

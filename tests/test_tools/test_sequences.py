@@ -295,5 +295,5 @@ def test_submissions(setup, tool, four, tmp_path, server, inside):
 def test_unknown_data_set(setup, tool, tmp_path):
     done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path, '--dataset', 'uav')
     assert (done.status, done.err) == (
-        2, 'error: --dataset uav is none of got10k, got10k_val, lasot, lasot_ext, nfs, otb100, '
+        2, 'error: --dataset uav is not one of got10k, got10k_val, lasot, lasot_ext, nfs, otb100, '
         'own, tnl2k, trackingnet, uav123, vot\n')

@@ -2,6 +2,7 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 from commands import ROOT, run_process, run_tool
 from disc import BOX, moving_disc
@@ -15,6 +16,7 @@ from mmct.deploy import export_tracker
 from mmct.deploy.quantize import SENSITIVE
 from mmct.runtime import Tracker, update_many
 
+CONFIG = ROOT / 'configs/vittrack.py'
 DATA = """
 _base_ = {base!r}
 crop = dict(type='CropPair', size=[32, 64], factor=[2, 4], center_jitter=[0, 3],
@@ -88,6 +90,19 @@ def converted(file, tmp_path_factory):
         f'custom_imports = dict(imports=["mmct"])\nmodel = {tracker(**SHAPE)}\n')
     convert_vittrack(file, folder / 'tiny.pth')
     return folder / 'config.py', folder / 'tiny.pth'
+
+
+@pytest.mark.parametrize('args', [
+    ('demo_video.py', 'video.mp4', CONFIG, '--box', '1,1,9,9', '--checkpoint'),
+    ('export.py', CONFIG, 'out.onnx'), ('demo_video.py', '--box', '1,1,9,9', 'video.mp4')])
+def test_the_released_file_has_to_be_converted(file, tmp_path, args):
+    cv2.imwrite(str(tmp_path / '0.png'), np.zeros((60, 80, 3), np.uint8))
+    tool, *args = args
+    args = [tmp_path if arg == 'video.mp4' else arg for arg in args]
+    args.insert(1 if tool == 'export.py' else len(args), file)
+    done = run_tool(tool, *args)
+    assert done.status == 2
+    assert 'tools/convert_weights.py FILE weights/vittrack.pth' in done.err.splitlines()[-1]
 
 
 @pytest.mark.parametrize('suffix', ['.onnx', '.xml'])

@@ -134,11 +134,11 @@ def training_table(rows: list[Training]) -> list[dict[str, str]]:
         lines.append({
             'training': row.name, 'p': '' if row.prob is None else row.prob,
             's': f'{row.seconds:.3g}',
-            'of published': f'{row.seconds / base.seconds:.2f}' if base else '',
+            'time of published': f'{row.seconds / base.seconds:.2f}' if base else '',
             'GMACs': f'{row.macs / 1e9:.3g}', 'demand s': f'{demand:.3g}' if plain else '',
             'of demand': f'{row.seconds / demand:.2f}' if plain else '',
             'loss': f'{row.loss:.4f}', 'memory MB': '' if row.memory is None else
-            f'{row.memory:.0f}', 'of published ': f'{row.memory / base.memory:.2f}'
+            f'{row.memory:.0f}', 'memory of published': f'{row.memory / base.memory:.2f}'
             if base and base.memory and row.memory is not None else ''})
     return lines
 
@@ -148,5 +148,5 @@ def data_table(rows: list) -> list[dict[str, str]]:
     return [{
         'pipeline': row.name, 'ms a pair': f'{row.ms:.1f}',
         'pairs/s a worker': f'{row.pairs_per_second:.1f}',
-        'to the first': f'{rows[0].ms / row.ms:.2f} x', 'decoding': f'{row.decoding:.0%}',
+        'relative to the first': f'{rows[0].ms / row.ms:.2f} x', 'decoding': f'{row.decoding:.0%}',
         'change of the search crop': f'{row.change:.2f}'} for row in rows]

@@ -62,7 +62,7 @@ def kind(text: str) -> tuple[str, str]:
     """
     pair = tuple(text.split(':'))
     if pair not in KINDS:
-        raise ValueError(f'{text!r} is none of {" ".join(map(":".join, KINDS))}')
+        raise ValueError(f'{text!r} is not one of {" ".join(map(":".join, KINDS))}')
     return pair
 
 

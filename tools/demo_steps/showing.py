@@ -78,7 +78,8 @@ def show(contestants: Sequence[Contestant], data: Path, folder: Path, speed_up: 
           'thread, teacher and student in turns, each in its fastest form.\n')
     print(f'table: {table}', f'the same with all videos: {numbers}',
           f'frames of test videos: {sheet}',
-          f'three of them, at the quartiles of the student\'s AUC: {picture}', f'report page: {report / "index.html"}',
+          f"three of them, at the quartiles of the student's AUC: {picture}",
+          f'report page: {report / "index.html"}',
           f'exported student: {model}', f'a test video ({typical}) tracked by it: {video}',
           sep='\n')
 

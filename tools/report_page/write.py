@@ -57,7 +57,7 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
     clips = {name: find_clip(frames, name, len(truth[name].boxes), levels) for name in chosen} \
         if frames else {}
 
-    expected = to_be_tested(truth, names.keys() | problems.keys())
+    expected = to_be_tested(truth, names.keys() | problems.keys(), annotations)
     notes = [f'{name} is left out: {problem}' for name, problem in problems.items()]
     if len(names) < len(expected):
         missing = len(expected) - len(names) - len(problems)

@@ -90,7 +90,7 @@ def warn_of_changed_settings(runner: Runner, checkpoint: dict) -> None:
     changes = list(_changed_settings(runner, checkpoint))
     if changes:
         runner.logger.warning(
-            'the settings of the optimizer and the schedules of the checkpoint count, not those of '
+            'the settings of the optimizer and the schedules of the checkpoint apply, not those of '
             f'the config: {"; ".join(changes)}; to train with other ones, start anew with '
             'load_from')
     name = 'max_epochs' if isinstance(runner.train_loop, EpochBasedTrainLoop) else 'max_iters'
