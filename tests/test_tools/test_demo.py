@@ -203,7 +203,7 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
     assert re.search(r'All of it takes about \d+ minutes', done.stdout)
     table = (work / 'results.md').read_text()
     assert table in done.stdout
-    for tracker in ('teacher, 12 layers', '4l_guided compressed', '4l_guided ground truth only'):
+    for tracker in ('teacher, 12 layers', 'student, compressed', 'student, ground truth only'):
         row = next(line for line in table.splitlines() if tracker in line)
         assert re.search(r'\d+\.\d+ x', row)
         assert re.search('PyTorch|ONNX Runtime|OpenVINO', row)
@@ -232,6 +232,5 @@ def test_the_demo_with_vittrack(data, golden, tmp_path):
                 *FEW_PAIRS)
     assert (done.returncode, done.stderr) == (0, '')
     table = (tmp_path / 'results.md').read_text()
-    for tracker in ('VitTrack, 3 layers', 'VitTrack 2l compressed',
-                    'VitTrack 2l ground truth only'):
+    for tracker in ('VitTrack, 3 layers', 'student, compressed', 'student, ground truth only'):
         assert tracker in table

@@ -85,8 +85,9 @@ def contestants(teacher: Teacher, weights: Path, students: Sequence[str], seeds:
 
     found = [tested(teacher.name, teacher.name, CONFIGS / teacher.config, [], weights)]
     for seed, student, way in itertools.product(seeds, students, WAYS):
-        name = f'{teacher.title}{student.removeprefix(teacher.prefix)} {way}'
-        label = f'{name}, seed {seed}'
+        own_name = f'{teacher.title}{student.removeprefix(teacher.prefix)}'
+        label = f'{own_name} {way}, seed {seed}'
+        name = f'{own_name if len(students) > 1 else "student"}, {way}'
         own, file = folder / folder_name(label), teacher.students()[student]
         settings = [f'randomness.seed={seed}', f'model.seed={seed}', *WAYS[way],
                     *pairs_from(data), f'model.teacher_checkpoint={weights}', *options]
