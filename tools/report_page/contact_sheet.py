@@ -14,6 +14,8 @@ from mmct.utils.files import atomic_write
 from .look import GROUND_TRUTH, add_legend, colour, dash
 from .zoom import window, zoom_of
 
+LINE = 1.3  # width of boxes in points
+
 
 def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
                        boxes: Mapping[str, Mapping[str, np.ndarray]], *targets: Path,
@@ -54,7 +56,7 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
                 # Dashes are in widths of the line.
                 offset, lengths = looks[tracker]['linestyle']
                 rim = dict(color='black', linestyle=(offset, [own / 2 for own in lengths]))
-                for look, line in ((rim, 2), (looks[tracker], 1)):
+                for look, line in ((rim, 2 * LINE), (looks[tracker], LINE)):
                     axis.add_patch(Rectangle((x, y), w, h, fill=False, linewidth=line, **look))
         label = labels.get(name, name) + (f'\n{zoom} × larger' if zoom > 1 else '')
         row[0].set_ylabel(label, fontsize=8, parse_math=False)
