@@ -210,7 +210,8 @@ class CompressionTests:
                     '--stages', 2, '--samples', 4, '--batch-size', 2, '--pairs', 'train', '--out',
                     tmp_path)
         assert (done.status, done.err) == (0, '')
-        assert [path.name for path in tmp_path.iterdir()] == ['stages_2.png']
+        assert [path.name for path in tmp_path.iterdir()] == [
+            'stages_2.png' if metric == 'cosine' else 'stages_2_start.png']
         division = json.loads(re.search(r'backbone=dict\(division=(\[.*?\])', done.out)[1])
         assert (len(division), sum(division)) == (2, 4)
 

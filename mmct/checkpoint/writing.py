@@ -13,8 +13,10 @@ def save_checkpoint(content: dict, path: str | Path) -> None:
     # PyTorch has an error of its own where a file cannot be written.
     buffer = BytesIO()
     torch.save(content, buffer)
-    with atomic_write(path) as part:
-        part.write_bytes(buffer.getbuffer())
+    # The view is released after an error too: Python 3.12.1 crashes where the garbage collector has
+    # to take both apart.
+    with atomic_write(path) as part, buffer.getbuffer() as view:
+        part.write_bytes(view)
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:

@@ -25,7 +25,8 @@ def test_divisions_are_chosen_by_untrained_students(setup, tool, tmp_path):
     assert (done.status, done.err) == (0, '')
     assert 'pairs × 3 students of 2 layers' in done.out
     assert '15/15' in done.out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['stages_2.png', 'stages_4.png']
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        'stages_2_start.png', 'stages_4_start.png']
     rows = re.findall(r'\| (\d)\.([a-z, ]*)\| (\[\d, \d\]) *\| *([\d.]+)', done.out)
     assert [rank for rank, *_ in rows] == ['1', '2', '3']
     assert sorted(division for _, _, division, _ in rows) == ['[1, 3]', '[2, 2]', '[3, 1]']
