@@ -13,10 +13,9 @@ def save_checkpoint(content: dict, path: str | Path) -> None:
     # PyTorch has an error of its own where a file cannot be written.
     buffer = BytesIO()
     torch.save(content, buffer)
-    # The view is released after an error too: Python 3.12.1 crashes where the garbage collector has
-    # to take both apart.
-    with atomic_write(path) as part, buffer.getbuffer() as view:
-        part.write_bytes(view)
+    # Not a view: that an error leaves both in a traceback crashes the collector of Python 3.12.1.
+    with atomic_write(path) as part:
+        part.write_bytes(buffer.getvalue())
 
 
 def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:
