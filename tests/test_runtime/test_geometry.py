@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mmct.runtime.geometry import (
@@ -60,13 +60,15 @@ def padded_by_the_book(frame, box, factor):
 
 @settings(max_examples=60, deadline=None)
 @given(frames(), boxes(), FACTORS, SIZES)
+@example(np.ones((2, 2, 3), np.uint8), (0., 0., 29., 28.5), 5., 112)
 def test_crop_and_padding(frame, box, factor, size):
     square, padding = padded_by_the_book(frame, box, factor)
     crop, scale = crop_square(frame, box, factor, size)
     assert np.array_equal(crop, cv2.resize(square, (size, size)))
     assert scale == size / len(square)
 
-    expected = cv2.resize(padding, (size, size)).astype(bool)
+    # OpenCV may leave 1e-14 where no padding is, from rounding in two directions.
+    expected = cv2.resize(padding, (size, size)) > 1e-9
     assert np.array_equal(padding_mask(frame.shape, box, factor, size), expected)
     centers = np.arange(size // 16) * 16  # nearest neighbour
     assert only_padding(frame.shape, box, factor, size) == expected[centers][:, centers].all()
