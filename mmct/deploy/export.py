@@ -184,9 +184,12 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=No
     onnx = require('onnx')
     model = onnx.load(source)
     if info and info.precision == 'fp16':
-        # Inputs and outputs stay float32, so that every caller can be the same.
-        model = require('onnxruntime.transformers.float16').convert_float_to_float16(
-            model, keep_io_types=True)
+        float16 = require('onnxruntime.transformers.float16')
+        # Inputs and outputs stay float32, so that every caller can be the same. So do squares: up
+        # to opset 16 a layer norm is written out, and ONNX Runtime 1.23 to 1.27 cannot open a file
+        # in which its squares are float16.
+        model = float16.convert_float_to_float16(
+            model, keep_io_types=True, op_block_list=[*float16.DEFAULT_OP_BLOCK_LIST, 'Pow'])
     if info and info.precision == 'int8':
         model = to_int8(model)
     if info:

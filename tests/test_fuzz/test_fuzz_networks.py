@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from fuzzing import ANYTHING, Refused, fuzz, mutated, outcome
 from hypothesis import strategies as st
+from packaging.version import parse
 from tiny import build, tracker
 
 from mmct.api import fuse_for_inference
@@ -94,6 +96,9 @@ def test_files_in_each_others_place(copied):
 @pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
 def test_weights_outside_the_folder_are_not_read(copied, place, backend):
     """A model may name files that hold its weights; none that is not its own."""
+    if backend == 'onnxruntime' and place != 'none.bin' and (
+            parse(onnxruntime.__version__) < parse('1.24')):
+        pytest.skip('ONNX Runtime reads weights from any place before 1.24')
     secret = copied.parent / 'secret.bin'
     secret.write_bytes(bytes(1 << 20))
     (copied / 'link.bin').symlink_to(secret)
