@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from mpl_toolkits.axes_grid1 import make_axes_locatable
 
 from mmct.utils.files import atomic_write
 
@@ -27,11 +28,14 @@ def draw_divisions(path: Path, similarity: np.ndarray, suggested: Division, even
     """
     depth = len(similarity) - 1
     side = 3.2 + 0.42 * (depth + 1)
-    figure = Figure(figsize=(side + 1.2, side + 1.9), dpi=110, layout='constrained')
+    figure = Figure(figsize=(side + 1.2, side + 1.9), dpi=110)
     FigureCanvasAgg(figure)
-    axes, steps = figure.subplots(2, 1, height_ratios=[side, 1.3])
+    axes = figure.subplots()
     image = axes.imshow(similarity, cmap='viridis', vmax=1, vmin=min(similarity.min(), 0.999))
-    figure.colorbar(image, ax=axes, label='mean cosine', shrink=0.8)
+    divider = make_axes_locatable(axes)
+    figure.colorbar(image, divider.append_axes('right', 0.15, pad=0.15), label='mean cosine')
+    # Each bar stands below the column of the tokens after its layer.
+    steps = divider.append_axes('bottom', 1.1, pad=0.9, sharex=axes)
     names = ['none', *map(str, range(1, depth + 1))]
     axes.set(xticks=range(depth + 1), yticks=range(depth + 1), yticklabels=names,
              xlabel='tokens after layer (none: the embedding)', ylabel='tokens after layer')
@@ -50,12 +54,13 @@ def draw_divisions(path: Path, similarity: np.ndarray, suggested: Division, even
         for bound in np.cumsum(division)[:-1] + 0.5:
             steps.axvline(bound, color=colour, linestyle=style)
     steps.bar(range(1, depth + 1), 1 - similarity.diagonal(1), color='#4c72b0')
-    steps.set(xlim=(0.5, depth + 0.5), xticks=range(1, depth + 1), xlabel='layer',
+    steps.set(xlim=(-0.5, depth + 0.5), xlabel='layer',
               ylabel='1 − similarity\nto the layer before')
-    legend = figure.legend(handles=handles, loc='outside lower center', facecolor='#808080',
-                           labelcolor='white')
+    legend = steps.legend(handles=handles, loc='upper center', bbox_to_anchor=(0.5, -0.5),
+                          facecolor='#808080', labelcolor='white')
     legend.get_frame().set_edgecolor('none')
-    _save(figure, title, path)
+    axes.set_title(title, fontsize=11)
+    _save(figure, path)
 
 
 def _draw_stages(axes: Axes, division: Division, colour: str, style: str, inset: float
@@ -100,10 +105,10 @@ def draw_starts(path: Path, starts: dict[str, tuple[Division, Start]], title: st
     axes.margins(x=0.12)
     axes.set(xlabel='mean IoU of the untrained student')
     figure.legend(loc='outside lower center', ncols=2)
-    _save(figure, title, path)
-
-
-def _save(figure: Figure, title: str, path: Path) -> None:
     figure.suptitle(title, fontsize=11)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     with atomic_write(path) as part:
-        figure.savefig(part, format='png')
+        figure.savefig(part, format='png', bbox_inches='tight')
