@@ -1,6 +1,7 @@
 """A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -106,16 +107,34 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     target = path.with_suffix(f'.template{path.suffix}')
     source = target.with_suffix('.onnx')
-    to_onnx(EncodeGraph(tracker), dict(templates=templates, boxes=boxes), list(encoded), source,
-            any_number, opset)
+    with taking_bgr(tracker) as bgr:
+        to_onnx(EncodeGraph(tracker, bgr), dict(templates=templates, boxes=boxes), list(encoded),
+                source, any_number, opset)
     finish(source, target, None)
 
     inputs = dict(encoded, search=crops)
     if info.memory[0]:
         inputs['memory'] = memories[:, 0]
     source = path.with_suffix('.onnx')
-    to_onnx(StepGraph(tracker, list(encoded)), inputs, info.output_names, source, any_number, opset)
+    with taking_bgr(tracker) as bgr:
+        to_onnx(StepGraph(tracker, bgr, list(encoded)), inputs, info.output_names, source,
+                any_number, opset)
     finish(source, path, info, lambda model: quantize(model, inputs_of(tracker, samples), bias))
+
+
+@contextmanager
+def taking_bgr(tracker: OneStreamTracker) -> Iterator[bool]:
+    """Let the weights that see colours have them in the order of the crops, so that a graph need
+    not turn them round; whether the embedding can do that."""
+    reverse = getattr(tracker.backbone.patch_embed, 'reverse_channels', None)
+    if reverse is None:
+        yield False
+        return
+    reverse()
+    try:
+        yield True
+    finally:
+        reverse()
 
 
 def inputs_of(tracker: OneStreamTracker, samples: Sequence[Sample]) -> Iterator[dict]:
@@ -143,8 +162,8 @@ class EncodeGraph(EncodeNetwork):
 class StepGraph(StepNetwork):
     """With its inputs, of which those by ``names`` are encoded templates, and outputs in a row."""
 
-    def __init__(self, tracker: OneStreamTracker, names: Sequence[str]) -> None:
-        super().__init__(tracker)
+    def __init__(self, tracker: OneStreamTracker, bgr: bool, names: Sequence[str]) -> None:
+        super().__init__(tracker, bgr)
         self.names = names
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:

@@ -10,27 +10,28 @@ DTYPES = {None: None, 'fp32': None, 'bf16': torch.bfloat16, 'fp16': torch.float1
 
 class EncodeNetwork(nn.Module):
     """``OneStreamTracker.encode`` of templates (N, T, Sz, Sz, 3) uint8 BGR and boxes (N, T, 4)
-    x, y, w, h in pixels of them."""
+    x, y, w, h in pixels of them. ``bgr``: see :func:`images`."""
 
-    def __init__(self, tracker: nn.Module) -> None:
+    def __init__(self, tracker: nn.Module, bgr: bool = False) -> None:
         super().__init__()
-        self.tracker = tracker
+        self.tracker, self.bgr = tracker, bgr
 
     def forward(self, templates: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-        return self.tracker.encode(images(self.tracker, templates), boxes)
+        return self.tracker.encode(images(self.tracker, templates, self.bgr), boxes)
 
 
 class StepNetwork(nn.Module):
     """``OneStreamTracker.step`` of encoded templates, search crops (N, Sx, Sx, 3) uint8 BGR and
-    memory (N, M, C); gives ``runtime.network.OUTPUTS``, and ``next_memory`` if M > 0."""
+    memory (N, M, C); gives ``runtime.network.OUTPUTS``, and ``next_memory`` if M > 0. ``bgr``: see
+    :func:`images`."""
 
-    def __init__(self, tracker: nn.Module) -> None:
+    def __init__(self, tracker: nn.Module, bgr: bool = False) -> None:
         super().__init__()
-        self.tracker = tracker
+        self.tracker, self.bgr = tracker, bgr
 
     def forward(self, encoded: dict[str, Tensor], search: Tensor,
                 memory: Tensor | None = None) -> dict[str, Tensor]:
-        crops = images(self.tracker, search)
+        crops = images(self.tracker, search, self.bgr)
         if memory is None:
             memory = self.tracker.no_memory(crops)
         prediction = self.tracker.step(encoded, crops, memory)
@@ -41,11 +42,17 @@ class StepNetwork(nn.Module):
         return outputs
 
 
-def images(tracker: nn.Module, crops: Tensor) -> Tensor:
-    """(…, S, S, 3) uint8 BGR -> (…, 3, S, S) normalised RGB."""
+def images(tracker: nn.Module, crops: Tensor, bgr: bool = False) -> Tensor:
+    """(…, S, S, 3) uint8 BGR -> (…, 3, S, S) normalised RGB, or BGR for weights that were turned
+    round. The channels stay last in memory, as convolutions like them."""
+    # A value for each number of a row: three for a pixel could not be vectorised.
+    mean, std = (value.flatten().flip(0).repeat(crops.size(-2), 1) for value in (
+        tracker.data_preprocessor.mean, tracker.data_preprocessor.std))
+    normalised = (crops.float() - mean).div_(std)
+    if not bgr:
+        normalised = normalised.flip(-1)
     first = crops.dim() - 3  # permute, because ONNX has no negative axes in what movedim becomes
-    return tracker.data_preprocessor.normalize(
-        crops.permute(*range(first), first + 2, first, first + 1))
+    return normalised.permute(*range(first), first + 2, first, first + 1)
 
 
 class TorchNetwork:

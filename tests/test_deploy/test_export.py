@@ -19,6 +19,7 @@ from mmct.api import fuse_for_inference
 from mmct.deploy import export_tracker
 from mmct.deploy.calibration import Sample, noise, samples_of_video
 from mmct.deploy.export import check, compare
+from mmct.models.layers import PatchEmbed
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.backends import step_inputs
@@ -59,6 +60,28 @@ def test_outputs_are_pytorchs(name, kind, tmp_path):
     assert errors.keys() == (
         {'box', 'score'} if name == 'corner' else {'score', 'size', 'offset'})
     assert max(errors.values()) < 1e-5
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_weights_are_as_before(fails, tmp_path, monkeypatch):
+    """A graph has the channels of its first weights in another order than the tracker."""
+    network = fuse_for_inference(build(STUDENTS['stem']))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    if fails:
+        monkeypatch.setattr(torch.onnx, 'export', lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            export_tracker(network, tmp_path / 'x.onnx', 'onnx')
+    else:
+        export_tracker(network, tmp_path / 'x.onnx', 'onnx')
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_an_embedding_that_cannot_reverse_its_channels(kind, tmp_path, monkeypatch):
+    monkeypatch.delattr(PatchEmbed, 'reverse_channels')
+    network = fuse_for_inference(build(STUDENTS['plain']))
+    written = export_tracker(network, tmp_path / f'x{FORMATS[kind]}', kind)
+    assert max(compare(open_network(written.path), TorchNetwork(network)).values()) < 1e-5
 
 
 @pytest.mark.parametrize('suffix', FORMATS.values())

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ...utils.checks import check_number
 from .block import NORM_EPS
+from .patch_embed import reverse_channels
 
 
 class PairedPatchEmbed(nn.Module):
@@ -14,6 +15,10 @@ class PairedPatchEmbed(nn.Module):
     def __init__(self, embed_dims: int, patch_size: int = 4) -> None:
         super().__init__()
         self.proj = nn.Conv2d(6, embed_dims, patch_size, stride=patch_size)
+
+    def reverse_channels(self) -> None:
+        """Take images in the other order of channels, BGR for RGB, from now on."""
+        reverse_channels(self.proj)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, C, S/P, S/P)."""

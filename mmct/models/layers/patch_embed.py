@@ -1,6 +1,7 @@
 """Image to tokens."""
 from collections import OrderedDict
 
+import torch
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
@@ -12,6 +13,10 @@ class PatchEmbed(nn.Module):
     def __init__(self, embed_dims: int, patch_size: int = 16) -> None:
         super().__init__()
         self.proj = nn.Conv2d(3, embed_dims, patch_size, stride=patch_size)
+
+    def reverse_channels(self) -> None:
+        """Take images in the other order of channels, BGR for RGB, from now on."""
+        reverse_channels(self.proj)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, (S/P)², C), row-major."""
@@ -50,9 +55,19 @@ class ConvStem(nn.Module):
                 layer.bn.eval()
         return self
 
+    def reverse_channels(self) -> None:
+        """Take images in the other order of channels, BGR for RGB, from now on."""
+        reverse_channels(self.layers[0].conv)
+
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, (S/16)², C), row-major."""
         return self.layers(image).flatten(2).transpose(1, 2)
+
+
+@torch.no_grad()
+def reverse_channels(conv: nn.Conv2d) -> None:
+    """Let a convolution of one or more images take the channels of each in the other order."""
+    conv.weight.copy_(conv.weight.unflatten(1, (-1, 3)).flip(2).flatten(1, 2))
 
 
 def _stem_layer(in_channels: int, out_channels: int, last: bool) -> nn.Sequential:

@@ -45,11 +45,15 @@ class OpenVinoNetwork:
         self.info.check_memories(memories)
         inputs = step_inputs(encoded, crops, memories)
         with self._lock:
-            request = self._requests.get(len(crops))
-            if request is None:
-                request = self._requests[len(crops)] = self._compile(
-                    self._model.clone(), len(crops))
-            request.infer(inputs, share_inputs=True)
+            if len(crops) not in self._requests:
+                self._requests[len(crops)] = self._compile(self._model.clone(), len(crops)), {}
+            request, given = self._requests[len(crops)]
+            for name, value in inputs.items():
+                # An array that comes again, as a tracker's do, is where OpenVINO knows it to be.
+                if given.get(name) is not value:
+                    request.set_tensor(name, ov.Tensor(value, shared_memory=True))
+                    given[name] = value
+            request.infer()
             return {name: request.get_tensor(name).data.copy() for name in self._outputs}
 
     def _read(self, path: Path) -> ov.Model:
