@@ -279,12 +279,15 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
 
 
 def times_of_many(tracker: Tracker, frames: np.ndarray, count: int, steps: int) -> list[float]:
-    """Seconds of steps of ``count`` targets in one batch; the first, which may compile, apart."""
+    """Seconds of steps of ``count`` targets in one batch, all where :func:`step_times` has them; the
+    first, which may compile, apart."""
     trackers = [Tracker(tracker.network) for _ in range(count)]
     for own in trackers:
         own.init(frames[0], BOX)
     times = []
     for i in range(1 + math.ceil(steps / EACH)):
+        for own in trackers:
+            own.box = BOX
         start = time.perf_counter()
         update_many(trackers, frames[i % len(frames)])
         times.append(time.perf_counter() - start)
