@@ -279,7 +279,7 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
 
 
 def times_of_many(tracker: Tracker, frames: np.ndarray, count: int, steps: int) -> list[float]:
-    """Seconds of steps of ``count`` targets in one batch, all where :func:`step_times` has them; the
+    """Seconds of steps of ``count`` targets in one batch, all at the same place in each step; the
     first, which may compile, apart."""
     trackers = [Tracker(tracker.network) for _ in range(count)]
     for own in trackers:
