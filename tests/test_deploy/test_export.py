@@ -85,6 +85,28 @@ def test_an_embedding_that_cannot_reverse_its_channels(kind, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize('suffix', FORMATS.values())
+def test_arrays_that_change_or_lie_otherwise(files, suffix):
+    """What is given again is read again, however it lies in memory."""
+    network = open_network(files / f'tracker{suffix}')
+    first, other = noise(network.info, 2)
+    encoded = [{name: value.copy() for name, value in network.encode(*own).items()}
+               for own in ((first.templates, first.boxes), (other.templates, other.boxes))]
+    expected = [network.step([templates], own.search[None].copy())
+                for templates, own in zip(encoded, (first, other))]
+    crops = np.empty((1, *first.search.shape), np.uint8)
+    wide = np.empty((1, *first.search.shape[:2], 6), np.uint8)[..., ::2]
+    locked = np.stack([first.search, other.search])
+    locked.flags.writeable = False
+    for _ in range(2):
+        for index, (templates, own) in enumerate(zip(encoded, (first, other))):
+            crops[:], wide[:] = own.search, own.search
+            for given in (crops, wide, locked[index:index + 1]):
+                outputs = network.step([templates], given)
+                for name, value in expected[index].items():
+                    np.testing.assert_array_equal(outputs[name], value)
+
+
+@pytest.mark.parametrize('suffix', FORMATS.values())
 def test_boxes_of_a_video_are_pytorchs(model, files, suffix):
     frames = moving_disc(12)
     boxes = []

@@ -49,6 +49,7 @@ class OpenVinoNetwork:
                 self._requests[len(crops)] = self._compile(self._model.clone(), len(crops)), {}
             request, given = self._requests[len(crops)]
             for name, value in inputs.items():
+                value = np.require(value, requirements='CW')  # itself, or a copy to be given anew
                 # An array that comes again, as a tracker's do, is where OpenVINO knows it to be.
                 if given.get(name) is not value:
                     request.set_tensor(name, ov.Tensor(value, shared_memory=True))
