@@ -104,21 +104,18 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         any_number = dict(templates=[1], boxes=[1]) | {
             name: [axis for axis, size in enumerate(value.shape) if size != fewer[name].size(axis)]
             for name, value in encoded.items()}
-    # Templates are encoded once a target, so nothing is gained there by fewer bits.
-    target = path.with_suffix(f'.template{path.suffix}')
-    source = target.with_suffix('.onnx')
-    with taking_bgr(tracker) as bgr:
-        to_onnx(EncodeGraph(tracker, bgr), dict(templates=templates, boxes=boxes), list(encoded),
-                source, any_number, opset)
-    finish(source, target, None)
-
     inputs = dict(encoded, search=crops)
     if info.memory[0]:
         inputs['memory'] = memories[:, 0]
-    source = path.with_suffix('.onnx')
+    template = path.with_suffix(f'.template{path.suffix}')
+    template_source, source = (file.with_suffix('.onnx') for file in (template, path))
     with taking_bgr(tracker) as bgr:
+        to_onnx(EncodeGraph(tracker, bgr), dict(templates=templates, boxes=boxes), list(encoded),
+                template_source, any_number, opset)
         to_onnx(StepGraph(tracker, bgr, list(encoded)), inputs, info.output_names, source,
                 any_number, opset)
+    # Templates are encoded once a target, so nothing is gained there by fewer bits.
+    finish(template_source, template, None)
     finish(source, path, info, lambda model: quantize(model, inputs_of(tracker, samples), bias))
 
 

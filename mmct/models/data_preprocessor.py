@@ -46,6 +46,18 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         """(..., 3, H, W) BGR, 0 to 255, to float32 RGB of mean 0 and deviation 1."""
         return images.flip(-3).float().sub_(self.mean).div_(self.std)
 
+    def normalize_crops(self, crops, bgr=False):
+        """As :meth:`normalize`, of crops to track in, (..., S, S, 3) uint8 BGR, to (..., 3, S, S)
+        RGB or, if ``bgr``, BGR. The channels stay last in memory, as convolutions like them."""
+        # A value for each number of a row: three for a pixel could not be vectorised.
+        mean, std = (value.flatten().flip(0).repeat(crops.size(-2), 1)
+                     for value in (self.mean, self.std))
+        images = (crops.float() - mean).div_(std)
+        if not bgr:
+            images = images.flip(-1)
+        first = crops.dim() - 3  # permute, as ONNX has no negative axes in what movedim becomes
+        return images.permute(*range(first), first + 2, first, first + 1)
+
     def cast_boxes(self, instances):
         """Bring the boxes of all samples to the device at once."""
         boxes = torch.as_tensor(np.stack([instance.bboxes for instance in instances]))

@@ -44,15 +44,8 @@ class StepNetwork(nn.Module):
 
 def images(tracker: nn.Module, crops: Tensor, bgr: bool = False) -> Tensor:
     """(…, S, S, 3) uint8 BGR -> (…, 3, S, S) normalised RGB, or BGR for weights that were turned
-    round. The channels stay last in memory, as convolutions like them."""
-    # A value for each number of a row: three for a pixel could not be vectorised.
-    mean, std = (value.flatten().flip(0).repeat(crops.size(-2), 1) for value in (
-        tracker.data_preprocessor.mean, tracker.data_preprocessor.std))
-    normalised = (crops.float() - mean).div_(std)
-    if not bgr:
-        normalised = normalised.flip(-1)
-    first = crops.dim() - 3  # permute, because ONNX has no negative axes in what movedim becomes
-    return normalised.permute(*range(first), first + 2, first, first + 1)
+    round."""
+    return tracker.data_preprocessor.normalize_crops(crops, bgr)
 
 
 class TorchNetwork:
