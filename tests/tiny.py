@@ -78,7 +78,7 @@ def pair_batch(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> Clip:
 def embedded(tracker, clip, frame=0):
     """Tokens of a clip's frame before a tracker's first layer, without memory."""
     return tracker.embed(clip.templates, clip.template_boxes, clip.searches[:, frame],
-                         tracker.no_memory(clip.searches))
+                         tracker.init_memory(clip.searches))
 
 
 def predicted(tracker, clip):
@@ -95,12 +95,12 @@ def search_map(backbone, clip):
 
 def mixed_path(distiller, clip, gates):
     """A distiller's mixed path on the first frame of a clip."""
-    return distiller.mixed_path(clip, 0, distiller.student.no_memory(clip.searches), gates)
+    return distiller.mixed_path(clip, 0, distiller.student.init_memory(clip.searches), gates)
 
 
 def teacher_path(distiller, clip):
     """A distiller's teacher on the first frame of a clip."""
-    return distiller.run_teacher(clip, 0, distiller.teacher.no_memory(clip.searches))
+    return distiller.run_teacher(clip, 0, distiller.teacher.init_memory(clip.searches))
 
 
 def packed_pairs(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> dict:

@@ -103,7 +103,7 @@ class ToyTracker(OneStreamTracker):
     def embed(self, templates, template_boxes, search, memory):
         return self.backbone.join(self.backbone.encode(templates), search, memory)
 
-    def read_out(self, tokens):
+    def forward_head(self, tokens):
         tokens = self.backbone.finalize(tokens)
         return Prediction(self.head(tokens), tokens.group('query').detach(), self.head.decode)
 
@@ -112,7 +112,7 @@ class ToyTracker(OneStreamTracker):
 
     def step(self, encoded, search, memory):
         tokens = self.backbone.join(encoded['template_tokens'], search, memory)
-        return self.read_out(run_layers(self.backbone.layers, tokens))
+        return self.forward_head(run_layers(self.backbone.layers, tokens))
 
 
 @MODELS.register_module()
@@ -132,7 +132,7 @@ class CachedToyTracker(ToyTracker):
             [x[..., 0::2], x[..., 1::2]], dim=2).mean(dim=1, keepdim=True)
         memory = memory.new_zeros(memory.size(0), 1, WIDTH)
         tokens = self.backbone.join(x + shift, search, memory)
-        return super().read_out(run_layers(self.backbone.layers, tokens))
+        return super().forward_head(run_layers(self.backbone.layers, tokens))
 
 
 def toy_teacher(width=WIDTH):

@@ -33,7 +33,7 @@ class StepNetwork(nn.Module):
                 memory: Tensor | None = None) -> dict[str, Tensor]:
         crops = images(self.tracker, search, self.bgr)
         if memory is None:
-            memory = self.tracker.no_memory(crops)
+            memory = self.tracker.init_memory(crops)
         prediction = self.tracker.step(encoded, crops, memory)
         # A head may give more, for its losses.
         outputs = {name: prediction.outputs[name] for name in OUTPUTS[self.tracker.head.kind]}

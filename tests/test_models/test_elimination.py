@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tiny import build, pair_batch, search_map, tracker
 
-from mmct.models.layers import EliminatingBlock, Tokens, box_tokens, centre_tokens
+from mmct.models.layers import CEBlock, Tokens, box_tokens, centre_tokens
 from mmct.models.structures import Clip
 
 
@@ -173,11 +173,11 @@ def test_same_weights_as_a_plain_block():
 
 
 def test_groups_beside_template_and_search_stay():
-    block = EliminatingBlock(8, 2, keep_ratio=0.5, centre=centre_tokens('ALL', 2)).eval()
+    block = CEBlock(8, 2, keep_ratio=0.5, centre=centre_tokens('ALL', 2)).eval()
     tokens = Tokens(torch.randn(1, 12, 8), {'search': (2, 3), 'template': (1, 2, 2), 'query': (2,)})
     out = block(tokens)
     assert [out.length(group) for group in out.groups] == [3, 4, 2]
-    whole = EliminatingBlock(8, 2, keep_ratio=1., centre=centre_tokens('ALL', 2)).eval()
+    whole = CEBlock(8, 2, keep_ratio=1., centre=centre_tokens('ALL', 2)).eval()
     whole.load_state_dict(block.state_dict())
     torch.testing.assert_close(out.x[:, 3:], whole(tokens).x[:, 6:])
     torch.testing.assert_close(out.group('search')[0], whole(tokens).x[0, out.kept[0]])

@@ -77,7 +77,7 @@ def test_it_tracks_as_a_network_and_as_a_file(tmp_path):
     with torch.inference_mode():
         expected = predicted(model, clip).boxes
         encoded = model.encode(clip.templates, clip.template_boxes)
-        found = model.step(encoded, clip.searches[:, 0], model.no_memory(clip.searches)).boxes
+        found = model.step(encoded, clip.searches[:, 0], model.init_memory(clip.searches)).boxes
     assert torch.allclose(found, expected, atol=1e-6)
     model = fuse_for_inference(model)
     written = export_tracker(model, tmp_path / 'simtrack.onnx')

@@ -132,9 +132,9 @@ def test_kept_templates_give_what_all_tokens_together_do(online):
         assert {key: value.shape for key, value in encoded.items()} == dict.fromkeys(
             ('keys', 'values'), (3, DEPTH, 2, 4 * (1 + online), WIDTH // 2))
         for searches in (clip.searches, later.searches):
-            whole = model.read_out(run_layers(
+            whole = model.forward_head(run_layers(
                 model.backbone.layers, model.embed(clip.templates, None, searches[:, 0], None)))
-            step = model.step(encoded, searches[:, 0], model.no_memory(searches))
+            step = model.step(encoded, searches[:, 0], model.init_memory(searches))
             torch.testing.assert_close(step.boxes, whole.boxes, atol=1e-5, rtol=1e-5)
             torch.testing.assert_close(step.outputs, whole.outputs, atol=1e-5, rtol=1e-5)
 
@@ -391,7 +391,7 @@ def test_compression_by_the_unchanged_distiller(tmp_path, gates, ratio):
         spans = slice(0, 8), slice(8, 17), slice(17, 21)  # both templates, search, prediction
         errors = [F.mse_loss(own.x[:, span], other.x[:, span]) for span in spans]
         torch.testing.assert_close(losses[f'mimic_error_{i + 1}'], sum(errors).detach() / 3)
-    found, truth = student.read_out(own).boxes, teacher.read_out(other).boxes
+    found, truth = student.forward_head(own).boxes, teacher.forward_head(other).boxes
     loss = BoxLoss(iou='ciou')
     for name, target, clamp in (('track', clip.gt_boxes[:, 0], True), ('guidance', truth, False)):
         terms = loss(found, target, clamp)
@@ -419,7 +419,7 @@ def test_student_of_another_width_and_resolution(tmp_path, gates):
     clip = teacher_clip._replace(
         templates=F.avg_pool2d(teacher_clip.templates.flatten(0, 1), 2).unflatten(0, (3, 2)),
         searches=teacher_clip.searches[:, :, :, 8:40, 8:40])
-    stages, prediction = model.mixed_path(clip, 0, model.student.no_memory(clip.searches), gates)
+    stages, prediction = model.mixed_path(clip, 0, model.student.init_memory(clip.searches), gates)
     for tokens, gate in zip(stages, gates, strict=True):
         assert tokens.groups == (model.student if gate else model.teacher).backbone.groups
     losses = model.losses(clip, teacher_clip, gates)

@@ -62,7 +62,7 @@ def od_clip(size=2, templates=3, frames=2, seed=0) -> Clip:
 def embed(model, clip, frame=0, memory=None) -> Tokens:
     search = clip.searches[:, frame]
     return model.embed(clip.templates, clip.template_boxes, search,
-                       model.no_memory(search) if memory is None else memory)
+                       model.init_memory(search) if memory is None else memory)
 
 
 def compression(tmp_path, teacher=None, **kwargs):
@@ -148,7 +148,7 @@ def test_in_separate_attention_the_memory_reaches_the_map_by_the_last_product_on
                       for memory in (torch.zeros(2, 1, WIDTH), torch.randn(2, 1, WIDTH)))
         for group in ('template', 'search'):
             assert torch.equal(none.group(group), some.group(group))
-        one, other = (model.read_out(tokens).outputs['size'] for tokens in (none, some))
+        one, other = (model.forward_head(tokens).outputs['size'] for tokens in (none, some))
     assert (one - other).abs().max() > 1e-4
 
 
@@ -232,7 +232,7 @@ def test_boxes_without_a_token():
 def test_map_weighted_by_the_query(elimination):
     model, clip = build(odtrack(elimination=elimination)), od_clip()
     tokens = run_layers(model.backbone.layers, embed(model, clip))
-    prediction = model.read_out(tokens)
+    prediction = model.forward_head(tokens)
     x = F.layer_norm(tokens.x, (WIDTH, ), model.backbone.norm.weight, model.backbone.norm.bias,
                      1e-6)
     query, search = x[:, 0], torch.zeros(2, CELLS, WIDTH)
@@ -263,7 +263,7 @@ def test_memory_is_a_value():
             assert all(torch.equal(one.outputs[key], two.outputs[key]) for key in one.outputs)
     one = alone[0][1]
     with torch.no_grad():
-        fresh = model.find(clips[0].templates, None, clips[0].searches[:, 1],
+        fresh = model.forward_frame(clips[0].templates, None, clips[0].searches[:, 1],
                            torch.zeros(2, 1, WIDTH))
     assert (one.outputs['score'] - fresh.outputs['score']).abs().max() > 1e-5
 
@@ -275,7 +275,7 @@ def test_kept_templates_give_what_all_tokens_together_do():
         with torch.no_grad():
             encoded = model.encode(clip.templates, None)
             step = model.step(encoded, clip.searches[:, 0], memory)
-            whole = model.find(clip.templates, None, clip.searches[:, 0], memory)
+            whole = model.forward_frame(clip.templates, None, clip.searches[:, 0], memory)
         assert encoded['template_tokens'].shape == (2, templates * GRID**2, WIDTH)
         torch.testing.assert_close(step.outputs, whole.outputs)
 
@@ -420,7 +420,7 @@ def test_groups_are_mimicked_alike(tmp_path, elimination):
     """Query, templates and search crop by a third each; the search crop where both kept it."""
     model = compression(tmp_path, odtrack(elimination=elimination))
     clip, gates = od_clip(), [False, True]
-    memory = model.student.no_memory(clip.searches)
+    memory = model.student.init_memory(clip.searches)
     with torch.no_grad():
         stages, _ = model.mixed_path(clip, 0, memory, gates)
         theirs, _ = model.run_teacher(clip, 0, memory)

@@ -31,7 +31,7 @@ from tiny import (
 from toy import toy_batch, toy_student, toy_teacher
 
 from mmct.checkpoint import extract_student, load_weights, save_checkpoint, save_tracker
-from mmct.models.distillers.bridge import Bridge
+from mmct.models.distillers.connector import Connector
 from mmct.models.layers import SeparableBlock, Tokens, resize_grid, run_layers
 from mmct.models.layers.separable_block import SeparableAttention
 
@@ -107,14 +107,14 @@ def test_projections_that_a_path_uses_are_trained(teacher_file, width, pattern):
 
 
 def test_projections_start_as_one_basis_and_its_transpose():
-    narrow, wide = Bridge(16, 32, 3), Bridge(48, 32, 3)
+    narrow, wide = Connector(16, 32, 3), Connector(48, 32, 3)
     tokens = Tokens(torch.randn(2, 6, 16), {'search': (2, 3)})
     back = narrow.as_student(narrow.as_teacher(tokens, 1), 3)
     torch.testing.assert_close(back.x, tokens.x)
     tokens = Tokens(torch.randn(2, 6, 32), {'search': (2, 3)})
     back = wide.as_teacher(wide.as_student(tokens, 1), 2)
     torch.testing.assert_close(back.x, tokens.x)
-    same = Bridge(32, 32, 3)
+    same = Connector(32, 32, 3)
     assert not list(same.parameters())
     assert same.as_teacher(tokens, 1).x is tokens.x
     assert same.as_student(tokens, 1).x is tokens.x
@@ -272,7 +272,7 @@ def test_resized_grids_are_bilinear():
 
 def test_bridge_resizes_as_many_templates_as_there_are():
     own, other = ({'template': (1, side, side), 'search': (2 * side, 2 * side)} for side in (2, 3))
-    bridge = Bridge(8, 8, 1)
+    bridge = Connector(8, 8, 1)
     bridge.connect(*(SimpleNamespace(embed_dims=8, groups=groups) for groups in (own, other)))
     tokens = Tokens(torch.randn(2, 2 * 4 + 16, 8), {**own, 'template': (2, 2, 2)})
     there = bridge.as_teacher(tokens, 0)

@@ -17,7 +17,7 @@ from mmct.models import SUTrack, TaskCenterHead
 from mmct.models.backbones import StageDividedFastITPN
 from mmct.models.backbones.itpn import FastITPN, TextToken, box_cover
 from mmct.models.layers import SwiGLUBlock, Tokens, resize_grid, run_layers
-from mmct.models.layers.coarse import ConvMlpBlock, Merge, PairedPatchEmbed
+from mmct.models.layers.coarse import ConvMlpBlock, PairedPatchEmbed, PatchMerging
 from mmct.models.losses import BoxLoss, StageMimicLoss, focal_loss
 from mmct.models.structures import Clip
 from mmct.models.torch_network import TorchNetwork
@@ -73,7 +73,7 @@ def compression(tmp_path, **student):
 
 def embedded(model, clip) -> Tokens:
     return model.embed(clip.templates, clip.template_boxes, clip.searches[:, 0],
-                       model.no_memory(clip.searches))
+                       model.init_memory(clip.searches))
 
 
 # The coarse part
@@ -113,7 +113,7 @@ def test_conv_block_by_the_book():
 
 def test_merge_by_the_book():
     torch.manual_seed(0)
-    merge, x = shake(Merge(8)), torch.randn(2, 8, 4, 6)
+    merge, x = shake(PatchMerging(8)), torch.randn(2, 8, 4, 6)
     parts = channels(merge.norm, x).unflatten(2, (2, 2)).unflatten(4, (3, 2))
     out = torch.einsum('bchiwj,kcij->bkhw', parts, merge.reduction.weight)
     torch.testing.assert_close(merge(x), out + merge.reduction.bias[:, None, None])
@@ -211,9 +211,9 @@ def test_encoded_templates_give_what_all_together_do(templates):
         encoded = model.encode(clip.templates, clip.template_boxes)
         assert {name: value.shape for name, value in encoded.items()} == {
             'template_tokens': (3, 4 * templates, WIDTH)}
-        whole = model.find(clip.templates, clip.template_boxes, clip.searches[:, 0],
-                           model.no_memory(clip.searches))
-        step = model.step(encoded, clip.searches[:, 0], model.no_memory(clip.searches))
+        whole = model.forward_frame(clip.templates, clip.template_boxes, clip.searches[:, 0],
+                           model.init_memory(clip.searches))
+        step = model.step(encoded, clip.searches[:, 0], model.init_memory(clip.searches))
     # No step of tracking runs the task head.
     assert set(whole.outputs) == {*step.outputs, 'task_logits'}
     assert all(torch.equal(whole.outputs[name], value) for name, value in step.outputs.items())
@@ -439,7 +439,7 @@ def test_compression_by_the_unchanged_distiller(tmp_path, gates, with_task):
         spans = slice(1, 17), slice(17, 25)  # search, both templates
         errors = [F.mse_loss(own.x[:, span], other.x[:, span]) for span in spans]
         torch.testing.assert_close(losses[f'mimic_error_{i + 1}'], sum(errors).detach() / 2)
-    found, truth, loss = student.read_out(own), whole.read_out(other).boxes, BoxLoss()
+    found, truth, loss = student.forward_head(own), whole.forward_head(other).boxes, BoxLoss()
     for name, target, clamp in (('track', clip.gt_boxes[:, 0], True), ('guidance', truth, False)):
         for term, value in loss(found.boxes, target, clamp).items():
             torch.testing.assert_close(losses[f'loss_{name}_{term}'], value)

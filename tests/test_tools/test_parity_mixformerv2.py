@@ -91,14 +91,14 @@ def folder(tmp_path_factory):
             tokens = layer(tokens)
             behind.append(tokens)
             found[f'teacher.layer{i}'] = tokens.x
-        guide = teacher.read_out(tokens)
+        guide = teacher.forward_head(tokens)
         found |= outputs('teacher', guide)
         for i, online in enumerate(([0], [0, 1])):
             shown = torch.stack([image['test.z'], *(image['test.oz'][n][None] for n in online)], 1)
-            found |= outputs(f'test.{i}', teacher.read_out(run_layers(
+            found |= outputs(f'test.{i}', teacher.forward_head(run_layers(
                 teacher.backbone.layers, teacher.embed(shown, None, image['test.x'][:1], None))))
         shown = torch.stack([image['small.z'], image['small.oz']], dim=1)
-        found |= outputs('small', little.read_out(run_layers(
+        found |= outputs('small', little.forward_head(run_layers(
             little.backbone.layers, little.embed(shown, None, image['small.x'], None))))
 
     # A mixed path: student, teacher, student.
@@ -109,7 +109,7 @@ def folder(tmp_path_factory):
         tokens = run_layers(own, tokens)
         stages.append(tokens)
         found[f'mix.ms.101.stage{stage}'] = tokens.x.detach()
-    mixed, loss = student.read_out(tokens), BoxLoss(1., 1., 'ciou')
+    mixed, loss = student.forward_head(tokens), BoxLoss(1., 1., 'ciou')
     found |= {name: value.detach() for name, value in outputs('mix.ms.101', mixed).items()
               if 'scores' not in name}
     track, guidance = loss(mixed.boxes, gt, True), loss(mixed.boxes, guide.boxes, False)
@@ -140,7 +140,7 @@ def folder(tmp_path_factory):
         'losses': {'teacher_box': {'IoU': mean_iou(guide.boxes, gt).item()}},
         'grad_norm': {'teacher_box': {}}}
     teacher.zero_grad()
-    truth = loss(teacher.read_out(run_layers(teacher.backbone.layers, embedded(teacher))).boxes,
+    truth = loss(teacher.forward_head(run_layers(teacher.backbone.layers, embedded(teacher))).boxes,
                  gt, True)
     (3 * truth['ciou'] + 4 * truth['l1']).backward()
     meta['grad_norm']['teacher_box'] = norms(teacher, lambda name: True)

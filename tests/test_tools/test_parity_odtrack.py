@@ -95,7 +95,7 @@ def folder(tmp_path_factory):
                 found[f'{prefix}.f{f}.layer{i}'] = tokens.x
                 if tokens.kept is not None:
                     found[f'{prefix}.f{f}.kept{i}'] = tokens.kept.short()
-            prediction = model.read_out(tokens)
+            prediction = model.forward_head(tokens)
             memory = prediction.memory
             found.update(maps(f'{prefix}.f{f}', prediction))
 
@@ -108,7 +108,7 @@ def folder(tmp_path_factory):
         gone_through(build(network(attention='separate'), seed=1).eval(), 'separate', end=1)
         gone_through(plain, 'full')
         gone_through(student, 'student', end=2)
-        found['full.f2_without_carry.score_map'] = plain.find(
+        found['full.f2_without_carry.score_map'] = plain.forward_frame(
             z, None, x[2], torch.zeros(2, 1, 24)).outputs['score']
 
     # The published iteration.
@@ -116,7 +116,7 @@ def folder(tmp_path_factory):
     trained.backbone.schedule_elimination(0.9)
     memory, total, iteration = torch.zeros(2, 1, 24), 0, {'keep_rate': 0.9}
     for f in range(3):
-        prediction = trained.find(z, None, x[f], memory)
+        prediction = trained.forward_frame(z, None, x[f], memory)
         memory, (terms, loss) = prediction.memory, track_loss(prediction, gts[f])
         total = total + loss
         iteration |= {f'{f}frame_Loss/{name}': value.item() for name, value in terms.items()}
@@ -136,7 +136,7 @@ def folder(tmp_path_factory):
             for layers in OF_STAGE:
                 tokens = run_layers([teacher.backbone.layers[i] for i in layers], tokens)
                 behind.append(tokens)
-            guide = teacher.read_out(tokens)
+            guide = teacher.forward_head(tokens)
             teacher_memory = guide.memory
         tokens, errors = student.embed(z, None, x[f], memory), []
         for k, layers in enumerate(OF_STAGE):
@@ -149,7 +149,7 @@ def folder(tmp_path_factory):
             errors.append([*(F.mse_loss(tokens.group(name), behind[k].group(name))
                              for name in ('query', 'template')),
                            (squares * both).sum() / both.sum() / 24])
-        mixed = student.read_out(tokens)
+        mixed = student.forward_head(tokens)
         memory = mixed.memory
         found.update({name: value.detach() for name, value in maps(
             f'mix101_ce.f{f}', mixed).items()})

@@ -96,13 +96,14 @@ def folder(tmp_path_factory):
             tokens = layer(tokens)
             behind.append(tokens)
             found[f'teacher.layer{i}'] = tokens.x
-        guide = teacher.read_out(tokens)
+        guide = teacher.forward_head(tokens)
         found |= outputs('teacher', guide)
-        found |= outputs('teacher_one_template', teacher.read_out(
+        found |= outputs('teacher_one_template', teacher.forward_head(
             run_layers(teacher.backbone.layers, embedded(teacher, 1))))
 
     # The teacher's own loss.
-    own = track_losses(teacher.read_out(run_layers(teacher.backbone.layers, embedded(teacher))), gt)
+    tokens = run_layers(teacher.backbone.layers, embedded(teacher))
+    own = track_losses(teacher.forward_head(tokens), gt)
     own['Loss/total'].backward()
     meta = {**SHAPE, 'gates': ['101'], 'token_groups': {
         'cls': [0, 1], 'search': [1, 10], 'templates': [10, 22], 'text': [22, 23]},
@@ -118,7 +119,7 @@ def folder(tmp_path_factory):
             teacher.backbone.layers[i] for i in layers], tokens)
         stages.append(tokens)
         found[f'mix101.stage{stage}'] = tokens.x
-    mixed = student.read_out(tokens)
+    mixed = student.forward_head(tokens)
     found |= outputs('mix101', mixed)
     track = track_losses(mixed, gt)
     guidance = BoxLoss(1., 1.)(mixed.boxes, guide.boxes, False)

@@ -24,7 +24,7 @@ def token_states(tracker: OneStreamTracker, clip: Clip) -> list[Tokens]:
         ValueError: the tracker eliminates tokens.
     """
     tokens = tracker.embed(clip.templates, clip.template_boxes, clip.searches[:, 0],
-                           tracker.no_memory(clip.searches))
+                           tracker.init_memory(clip.searches))
     states = [tokens]
     for layer in tracker.backbone.layers:
         states.append(layer(states[-1]))
@@ -88,7 +88,7 @@ def build_teacher(config: Config, checkpoint: Path) -> nn.Module:
     """
     init_default_scope('mmtrack')
     teacher = MODELS.build(config.model.get('teacher', config.model))
-    missing = [name for name in ('unpack', 'embed', 'read_out') if not hasattr(teacher, name)]
+    missing = [name for name in ('unpack', 'embed', 'forward_head') if not hasattr(teacher, name)]
     if not hasattr(getattr(teacher, 'backbone', None), 'layers'):
         missing.append('backbone.layers')
     if missing:

@@ -92,7 +92,7 @@ class UntrainedStudents:
                 self.teacher.backbone.layers[layer](tokens), list(group), place + 1)
 
     def _boxes(self, tokens: Tokens) -> Tensor:
-        return self.teacher.read_out(tokens).boxes
+        return self.teacher.forward_head(tokens).boxes
 
 
 def last_layers(division: Sequence[int]) -> tuple[int, ...]:

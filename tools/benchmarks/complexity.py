@@ -37,12 +37,12 @@ def count_macs(tracker: OneStreamTracker) -> Macs:
     templates = torch.stack([template] * count_templates(sizes.templates), dim=1)
     # In the middle, a half as wide.
     box = parameter.new_tensor([0.25, 0.25, 0.5, 0.5]) * sizes.template_size
-    boxes, memory = box.expand(*templates.shape[:2], 4), tracker.no_memory(search)
+    boxes, memory = box.expand(*templates.shape[:2], 4), tracker.init_memory(search)
     found = {}
     with torch.inference_mode():
         encode = macs_of(lambda: found.update(tracker.encode(templates, boxes)))
         step = macs_of(lambda: tracker.step(found, search, memory))
-        full = macs_of(lambda: tracker.find(templates, boxes, search, memory))
+        full = macs_of(lambda: tracker.forward_frame(templates, boxes, search, memory))
     return Macs(encode, step, full)
 
 

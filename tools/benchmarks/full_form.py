@@ -31,14 +31,14 @@ class FullForm:
         search = self.images(crops)
         templates, boxes = (torch.cat([own[name] for own in encoded])
                             for name in ('templates', 'boxes'))
-        memory = self.tracker.no_memory(search) if memories is None else torch.from_numpy(
+        memory = self.tracker.init_memory(search) if memories is None else torch.from_numpy(
             np.concatenate(memories)).to(search)
         return dict(self.outputs(templates, boxes, search, memory))
 
     def outputs(self, templates: Tensor, boxes: Tensor, search: Tensor, memory: Tensor
                 ) -> Iterator[tuple[str, np.ndarray]]:
         """What a step is read by, by name; arguments as of ``OneStreamTracker.embed``."""
-        prediction = self.tracker.find(templates, boxes, search, memory)
+        prediction = self.tracker.forward_frame(templates, boxes, search, memory)
         found = {**prediction.outputs, 'next_memory': prediction.memory}
         for name in self.info.output_names:
             yield name, found[name].cpu().numpy()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mmct.models.layers import Block, EliminatingBlock
+from mmct.models.layers import Block, CEBlock
 from mmct.models.trackers import OneStreamTracker
 
 from .full_form import FullForm
@@ -21,7 +21,7 @@ class PublishedStep(FullForm):
     def __init__(self, tracker: OneStreamTracker) -> None:
         super().__init__(tracker)
         for layer in tracker.backbone.layers:
-            if type(layer) in (Block, EliminatingBlock):
+            if type(layer) in (Block, CEBlock):
                 layer.attn = KeptAttention(layer.attn)
 
     def step(self, encoded: list[dict[str, Tensor]], crops: np.ndarray,

@@ -117,7 +117,7 @@ def recorded_clip(tracker: OneStreamTracker, tensors: Recorded, prefix: str = ''
 def all_layers(tracker: OneStreamTracker, clip: Clip) -> list[Tokens]:
     """Tokens of a clip's first frame before the first layer and behind each."""
     search = clip.searches[:, 0]
-    tokens = [tracker.embed(clip.templates, None, search, tracker.no_memory(search))]
+    tokens = [tracker.embed(clip.templates, None, search, tracker.init_memory(search))]
     for layer in tracker.backbone.layers:
         tokens.append(layer(tokens[-1]))
     return tokens
@@ -191,7 +191,7 @@ def verify_network(prefix: str, tracker: OneStreamTracker, clip: Clip,
     """Tokens before and behind each layer, and what the head makes of the last."""
     with torch.no_grad():
         embedded, *layers = all_layers(tracker, clip)
-        prediction = tracker.read_out(layers[-1])
+        prediction = tracker.forward_head(layers[-1])
     recorded = {f'{prefix}.embed': embedded.x, f'{prefix}.tokens': layers[-1].x,
                 f'{prefix}.reg_tokens': layers[-1].group('prediction')}
     recorded.update((f'{prefix}.layer{i}', tokens.x) for i, tokens in enumerate(layers))
@@ -240,7 +240,7 @@ def verify_cached_form(folder: Path, meta: dict, tensors: Recorded) -> Iterator[
             if encoded is None or 'kept' not in step['memory']:
                 encoded = tracker.encode(torch.stack(templates, dim=1), None)
             tokens = tracker.backbone.follow(encoded, search)
-            prediction = tracker.step(encoded, search, tracker.no_memory(search))
+            prediction = tracker.step(encoded, search, tracker.init_memory(search))
         yield from verify_tokens({
             f'{prefix}.k_layer0': encoded['keys'][:, 0],
             f'{prefix}.v_last': encoded['values'][:, -1],
@@ -291,7 +291,7 @@ def verify_published_distillation(folder: Path, meta: dict, tensors: Recorded,
     gt_boxes, weights = clip.gt_boxes[:, 0], loss_weights(meta)
     with torch.no_grad():
         layers = [all_layers(tracker, clip)[1:] for tracker in (student, teacher)]
-        own, other = (tracker.read_out(tokens[-1])
+        own, other = (tracker.forward_head(tokens[-1])
                       for tracker, tokens in zip((student, teacher), layers))
         terms = unweighted(student.head.loss(own, gt_boxes), meta, 'track', 'Loss/')
         pairs = zip(recorded['layers_student'], recorded['layers_teacher'])
@@ -367,7 +367,7 @@ def verify_gates(name: str, distiller: ReplacementDistiller, clip: Clip, meta: d
     """One gate pattern: tokens, boxes, loss terms and gradient norms."""
     prefix, recorded = f'mix.{name}', meta['mix'][name]
     pattern = [gate == '1' for gate in name.rpartition('.')[2]]
-    memory = distiller.student.no_memory(clip.searches)
+    memory = distiller.student.init_memory(clip.searches)
     with torch.no_grad():
         stages, mixed = distiller.mixed_path(clip, 0, memory, pattern)
         teacher_stages, teacher = distiller.run_teacher(clip, 0, memory)

@@ -11,7 +11,7 @@ from mmct.checkpoint import load_weights, names, tracker_weights
 from mmct.datasets.sampling import make_sampling
 from mmct.engine.hooks import scheduled_keep_ratio
 from mmct.models.distillers import ReplacementDistiller
-from mmct.models.layers import EliminatingBlock, Tokens
+from mmct.models.layers import CEBlock, Tokens
 from mmct.models.layers.elimination import TEMPLATE_RANGES, box_tokens
 from mmct.models.losses import mean_iou
 from mmct.models.losses.stage_mimic_loss import stage_error
@@ -164,7 +164,7 @@ def verify_frames(folder: Path, meta: dict, tensors: Recorded) -> Iterator[Row]:
             continue
         count = len(next(tensors[name] for name in tensors if name.startswith(f'{case}.')))
         clip = recorded_clip(tracker, tensors, count)
-        none = memory = tracker.no_memory(clip.searches)
+        none = memory = tracker.init_memory(clip.searches)
         ends = stage_ends(net, len(tracker.backbone.layers))
         for i in range(1 + max(frames)):
             if True in frames.get(i, ()):
@@ -187,7 +187,7 @@ def verify_frame(prefix: str, tracker: OneStreamTracker, clip: Clip, frame: int,
         if i in ends:
             rows += tensor_rows({f'{prefix}.stage{ends.index(i)}': tokens.x}, tensors)
             rows += kept_rows(f'{prefix}.stage{ends.index(i)}_kept', tokens, tensors)
-    prediction = tracker.read_out(tokens)
+    prediction = tracker.forward_head(tokens)
     rows += tensor_rows({f'{prefix}.norm': whole(tracker.backbone.finalize(tokens))}, tensors)
     return rows + output_rows(prefix, prediction, tensors), prediction.memory
 
@@ -306,7 +306,7 @@ def verify_mix(folder: Path, meta: dict, tensors: Recorded, name: str) -> Iterat
     load_weights(distiller.student, folder / STUDENT, 'student')
     distiller.train()
     clip = recorded_clip(distiller.student, tensors)
-    memory = teacher_memory = distiller.student.no_memory(clip.searches)
+    memory = teacher_memory = distiller.student.init_memory(clip.searches)
     with torch.no_grad():
         for i, frame in enumerate(recorded.get('frames', [{}] * clip.num_frames)):
             stages, mixed = distiller.mixed_path(clip, i, memory, gates)
@@ -428,7 +428,7 @@ class Watched(TorchNetwork):
         super().__init__(tracker)
         self.frames, self._kept = [], []
         for layer in tracker.backbone.layers:
-            if isinstance(layer, EliminatingBlock):
+            if isinstance(layer, CEBlock):
                 layer.register_forward_hook(
                     lambda layer, args, out: self._kept.append(
                         (args[0].search_present(), out.search_present())))

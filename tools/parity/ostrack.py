@@ -116,7 +116,7 @@ def verify_compression(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]
     clip = recorded_clip(tensors)
     with torch.no_grad():
         stages, prediction = distiller.run_teacher(
-            clip, 0, distiller.teacher.no_memory(clip.searches))
+            clip, 0, distiller.teacher.init_memory(clip.searches))
         final = distiller.teacher.backbone.finalize(stages[-1])
         yield from verify_stages('teacher', stages, tensors)
         if 'teacher.norm' in tensors:
@@ -148,7 +148,7 @@ def verify_gates(distiller: ReplacementDistiller, clip: Clip, gates: str, meta: 
     prefix, pattern = f'mix{gates}', [gate == '1' for gate in gates]
     distiller.train().zero_grad()
     stages, prediction = distiller.mixed_path(
-        clip, 0, distiller.student.no_memory(clip.searches), pattern)
+        clip, 0, distiller.student.init_memory(clip.searches), pattern)
     yield from verify_stages(prefix, stages, tensors)
     yield from verify_outputs(prefix, prediction, tensors)
 
@@ -190,14 +190,14 @@ def verify_elimination(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]
         with torch.no_grad():
             templates, search = (torch.from_numpy(tensors[key][:num]) for key in 'zx')
             tokens = tracker.embed(
-                templates[:, None], boxes[:, None], search, tracker.no_memory(search))
+                templates[:, None], boxes[:, None], search, tracker.init_memory(search))
             present, removed = [tokens.search_present()], []
             for i, layer in enumerate(backbone.layers):
                 tokens = layer(tokens)
                 if i in meta['ce_loc']:
                     present.append(tokens.search_present())
                     removed.append(present[-2] & ~present[-1])
-            prediction = tracker.read_out(tokens)
+            prediction = tracker.forward_head(tokens)
         yield from verify_outputs(case, prediction, tensors)
         wrong = sum(
             len(set(gone.nonzero().flatten().tolist()) ^ set(map(int, reference)))

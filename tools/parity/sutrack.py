@@ -14,7 +14,7 @@ from mmct.checkpoint import load_weights, names, read_checkpoint, tracker_weight
 from mmct.models.backbones.itpn import box_cover
 from mmct.models.distillers import ReplacementDistiller
 from mmct.models.layers import Tokens
-from mmct.models.layers.coarse import Merge
+from mmct.models.layers.coarse import PatchMerging
 from mmct.models.losses import gaussian_heatmap, mean_iou
 from mmct.models.structures import Clip, Prediction
 from mmct.models.torch_network import TorchNetwork, images
@@ -125,7 +125,7 @@ def all_layers(tracker: OneStreamTracker, clip: Clip) -> list[Tokens]:
     """Tokens of a clip's frame before the first layer and behind each."""
     search = clip.searches[:, 0]
     tokens = [tracker.embed(clip.templates, clip.template_boxes, search,
-                            tracker.no_memory(search))]
+                            tracker.init_memory(search))]
     for layer in tracker.backbone.layers:
         tokens.append(layer(tokens[-1]))
     return tokens
@@ -159,7 +159,7 @@ def verify_shapes(folder: Path, meta: dict) -> Iterator[Row]:
         rates = [rate for rate in meta['drop_path_rates'] if rate is not None]
         config['backbone']['drop_path_rate'] = rates[-1]
         built = build(config, folder / TEACHER).backbone
-        own = [None if isinstance(block, Merge) else block.drop_path.drop_prob
+        own = [None if isinstance(block, PatchMerging) else block.drop_path.drop_prob
                for block in (*built.coarse, *built.layers)]
         at = [[i for i, rate in enumerate(each) if rate is None]
               for each in (own, meta['drop_path_rates'])]
@@ -192,7 +192,7 @@ def verify_network(prefix: str, tracker: OneStreamTracker, clip: Clip,
     backbone = tracker.backbone
     with torch.no_grad():
         embedded, *layers = all_layers(tracker, clip)
-        prediction = tracker.read_out(layers[-1])
+        prediction = tracker.forward_head(layers[-1])
         values = {'clip_feature': backbone.text.feature, 'text_token': backbone.text(),
                   'template_mask': box_cover(clip.template_boxes, backbone.template_size),
                   'embed': embedded.x, 'final_tokens': backbone.finalize(layers[-1]).x,
@@ -337,7 +337,7 @@ def verify_gates(distiller: ReplacementDistiller, gates: str, clip: Clip, record
     """One gate pattern: tokens, maps, loss terms and gradient norms."""
     prefix, pattern = f'mix{gates}', [gate == '1' for gate in gates]
     distiller.train().zero_grad()
-    student, memory = distiller.student, distiller.student.no_memory(clip.searches)
+    student, memory = distiller.student, distiller.student.init_memory(clip.searches)
     stages, mixed = distiller.mixed_path(clip, 0, memory, pattern)
     teacher_stages, teacher = distiller.run_teacher(clip, 0, memory)
     embedded = student.embed(clip.templates, clip.template_boxes, clip.searches[:, 0], memory)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...utils.checks import check_number, check_numbers
 from ..layers import Tokens, resize_grid
 from ..layers.block import NORM_EPS
-from ..layers.coarse import ConvMlpBlock, Merge, PairedPatchEmbed
+from ..layers.coarse import ConvMlpBlock, PairedPatchEmbed, PatchMerging
 from .vit import ViT, init_as_mae
 
 PATCH_SIZE = 16  # 4 of the first convolution, 2 of each merge
@@ -55,7 +55,7 @@ class FastITPN(ViT):
         for blocks, dims in zip(coarse_depths, (embed_dims // 4, embed_dims // 2)):
             for _ in range(blocks):
                 self.coarse.append(ConvMlpBlock(dims, coarse_mlp_ratio, next(before)))
-            self.coarse.append(Merge(dims))
+            self.coarse.append(PatchMerging(dims))
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dims))
         self.pos_embed = nn.Parameter(
             torch.zeros(1, self.search_grid**2 + self.template_grid**2, embed_dims))

@@ -6,7 +6,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number, check_numbers
-from ..layers import EliminatingBlock, Tokens, centre_tokens, resize_grid
+from ..layers import CEBlock, Tokens, centre_tokens, resize_grid
 from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES
 from .vit import ViT, init_as_mae
@@ -75,7 +75,7 @@ class OneStreamViT(ViT):
         centre = None
         if template_range != 'GT_BOX':
             centre = centre_tokens(template_range, self.template_grid)
-        return {layer: dict(type='EliminatingBlock', keep_ratio=ratio, centre=centre,
+        return {layer: dict(type='CEBlock', keep_ratio=ratio, centre=centre,
                             template_size=self.template_size, patch_size=self.patch_size)
                 for layer, ratio in zip(layers, ratios)}
 
@@ -90,7 +90,7 @@ class OneStreamViT(ViT):
     def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""
         for layer in self.layers:
-            if isinstance(layer, EliminatingBlock):
+            if isinstance(layer, CEBlock):
                 layer.scheduled_ratio = ratio
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None = None) -> dict[str, Tensor]:

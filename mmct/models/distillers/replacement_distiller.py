@@ -19,7 +19,7 @@ from ..initialise import children, copy_what_fits
 from ..layers.tokens import Tokens, run_layers
 from ..losses.box_loss import mean_iou
 from ..structures import Clip, Prediction
-from .bridge import Bridge
+from .connector import Connector
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
 
@@ -47,7 +47,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     and is no part of the checkpoints.
 
     Both are trackers of one kind (``OneStreamTracker``). The student's backbone, a
-    ``StageDivision``, may be of another width, and see its own crops: see ``Bridge``.
+    ``StageDivision``, may be of another width, and see its own crops: see ``Connector``.
 
     Args:
         teacher: config of the teacher; its backbone's ``embed_dims`` must be there if it is not
@@ -83,7 +83,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         backbone = self.student.backbone
         # Testing needs no teacher, not even its config.
         teacher_dims = (teacher or {}).get('backbone', {}).get('embed_dims', backbone.embed_dims)
-        self.bridge = Bridge(backbone.embed_dims, teacher_dims, len(backbone.division))
+        self.bridge = Connector(backbone.embed_dims, teacher_dims, len(backbone.division))
         self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
         self.set_replace_prob(replace_prob)
@@ -192,8 +192,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                      gates: Sequence[bool]) -> Iterator[dict[str, Tensor]]:
         """Losses and scalars of each search frame in order; the teacher and the mixed path each
         hand on a memory of their own."""
-        memory = self.student.no_memory(clip.searches)
-        teacher_memory = self.teacher.no_memory(teacher_clip.searches)
+        memory = self.student.init_memory(clip.searches)
+        teacher_memory = self.teacher.init_memory(teacher_clip.searches)
         for i in range(clip.num_frames):
             stages, mixed = self.mixed_path(clip, i, memory, gates)
             gt_boxes = clip.gt_boxes[:, i]
@@ -233,7 +233,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             at_student = student_runs
         if not at_student:
             tokens = self.bridge.as_student(tokens, len(gates))
-        return stages, self.student.read_out(tokens)
+        return stages, self.student.forward_head(tokens)
 
     def as_teacher(self, stages: Sequence[Tokens], gates: Sequence[bool]) -> list[Tokens]:
         """Tokens of the mixed path after each stage, those of student stages as the teacher's."""
@@ -253,7 +253,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             for i in range(len(self.student.backbone.division)):
                 tokens = run_layers(self.teacher_stage(i), tokens)
                 stages.append(tokens)
-            prediction = self.teacher.read_out(tokens)
+            prediction = self.teacher.forward_head(tokens)
             prediction.boxes  # noqa: B018  decoded here, without gradient
             return stages, prediction
 

@@ -1,6 +1,6 @@
 from .attention import Attention
 from .block import Block, Mlp
-from .elimination import EliminatingBlock, box_tokens, centre_tokens
+from .elimination import CEBlock, box_tokens, centre_tokens
 from .patch_embed import ConvStem, PatchEmbed
 from .restricted_block import RestrictedBlock
 from .separable_block import SeparableBlock
@@ -8,7 +8,7 @@ from .swiglu_block import SwiGLUBlock
 from .tokens import Tokens, resize_grid, run_layers
 
 __all__ = [
-    'Attention', 'Block', 'ConvStem', 'EliminatingBlock', 'Mlp',
+    'Attention', 'Block', 'ConvStem', 'CEBlock', 'Mlp',
     'PatchEmbed', 'RestrictedBlock', 'SeparableBlock', 'SwiGLUBlock', 'Tokens', 'box_tokens',
     'centre_tokens', 'resize_grid', 'run_layers'
 ]

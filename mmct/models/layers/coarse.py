@@ -28,7 +28,7 @@ class PairedPatchEmbed(nn.Module):
         return F.conv2d(image, both, self.proj.bias, self.proj.stride)
 
 
-class ChannelNorm(nn.LayerNorm):
+class LayerNorm2d(nn.LayerNorm):
     """LayerNorm over the channels of maps (B, C, H, W), at each place."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,9 +43,9 @@ class ConvMlpBlock(nn.Module):
         super().__init__()
         check_number('drop_path', drop_path, '[0, 1)')
         hidden = round(dims * mlp_ratio)
-        self.norm = ChannelNorm(dims, eps=NORM_EPS)
+        self.norm = LayerNorm2d(dims, eps=NORM_EPS)
         self.fc1 = nn.Conv2d(dims, hidden, 1)
-        self.hidden_norm = ChannelNorm(hidden, eps=NORM_EPS)
+        self.hidden_norm = LayerNorm2d(hidden, eps=NORM_EPS)
         self.fc2 = nn.Conv2d(hidden, dims, 1)
         self.drop_path = DropPath(drop_path)
 
@@ -54,12 +54,12 @@ class ConvMlpBlock(nn.Module):
         return x + self.drop_path(self.fc2(hidden))
 
 
-class Merge(nn.Module):
+class PatchMerging(nn.Module):
     """Each 2×2 places into one, of twice the channels: (B, C, H, W) -> (B, 2C, H/2, W/2)."""
 
     def __init__(self, dims: int) -> None:
         super().__init__()
-        self.norm = ChannelNorm(dims, eps=NORM_EPS)
+        self.norm = LayerNorm2d(dims, eps=NORM_EPS)
         self.reduction = nn.Conv2d(dims, 2 * dims, 2, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -57,9 +57,10 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
     return focus
 
 
-@MODELS.register_module()
-class EliminatingBlock(Block):
-    """A block that keeps ``ceil(ratio · L)`` of the L search tokens (OSTrack, section 3.2).
+@MODELS.register_module(['CEBlock', 'EliminatingBlock'])
+class CEBlock(Block):
+    """Candidate elimination: a block that keeps ``ceil(ratio · L)`` of the L search tokens
+    (OSTrack, section 3.2).
 
     Ranked is the attention, after softmax over all tokens, that chosen tokens of all templates pay
     to each search token, averaged over those tokens and the heads.

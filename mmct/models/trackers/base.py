@@ -29,7 +29,7 @@ TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
 
 class OneStreamTracker(BaseSingleObjectTracker):
     """A backbone, a head, and four answers that a tracker gives: :meth:`embed` and
-    :meth:`read_out` for whoever runs the layers, :meth:`encode` and :meth:`step` for tracking.
+    :meth:`forward_head` for whoever runs the layers, :meth:`encode` and :meth:`step` for tracking.
     Here they are those of a tracker that joins encoded templates with a search crop.
 
     Args:
@@ -86,10 +86,10 @@ class OneStreamTracker(BaseSingleObjectTracker):
         # Also where only a teacher, whose stages may follow, ranks by the box.
         return replace(tokens, template_boxes=template_boxes)
 
-    def read_out(self, tokens: Tokens) -> Prediction:
+    def forward_head(self, tokens: Tokens) -> Prediction:
         """What the head makes of the tokens behind the last layer."""
         outputs = self.head(self.backbone.finalize(tokens))
-        return Prediction(outputs, self.no_memory(tokens.x), self.head.decode)
+        return Prediction(outputs, self.init_memory(tokens.x), self.head.decode)
 
     def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
         """What depends on templates only, once a target or update; arguments as of
@@ -99,20 +99,20 @@ class OneStreamTracker(BaseSingleObjectTracker):
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         """A frame of targets that were encoded before."""
         tokens = self.backbone.join(encoded, search)
-        return self.read_out(run_layers(self.backbone.layers, tokens))
+        return self.forward_head(run_layers(self.backbone.layers, tokens))
 
-    def find(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
+    def forward_frame(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
              memory: Tensor) -> Prediction:
         """A frame with all its tokens through all layers; arguments as of :meth:`embed`."""
         tokens = self.embed(templates, template_boxes, search, memory)
-        return self.read_out(run_layers(self.backbone.layers, tokens))
+        return self.forward_head(run_layers(self.backbone.layers, tokens))
 
     def outputs_of(self, templates: Tensor, search: Tensor) -> dict[str, Tensor]:
         """What the head gives for first frames; templates (B, T, 3, Sz, Sz) and search
         (B, 3, Sx, Sx) normalised RGB."""
-        return self.step(self.encode(templates, None), search, self.no_memory(search)).outputs
+        return self.step(self.encode(templates, None), search, self.init_memory(search)).outputs
 
-    def no_memory(self, like: Tensor) -> Tensor:
+    def init_memory(self, like: Tensor) -> Tensor:
         """Memory (B, M, C) before the first frame, for a batch of the size of ``like``."""
         return like.new_zeros(like.size(0), self.memory_tokens, self.backbone.embed_dims)
 
@@ -152,9 +152,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
 
     def predictions(self, clip: Clip) -> Iterator[Prediction]:
         """Of each search frame of a clip, in order."""
-        memory = self.no_memory(clip.searches)
+        memory = self.init_memory(clip.searches)
         for search in clip.searches.unbind(1):
-            prediction = self.find(clip.templates, clip.template_boxes, search, memory)
+            prediction = self.forward_frame(clip.templates, clip.template_boxes, search, memory)
             yield prediction
             memory = prediction.memory
 

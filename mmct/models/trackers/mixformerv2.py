@@ -41,4 +41,4 @@ class MixFormerV2(OneStreamTracker):
         return self.backbone.encode(templates)
 
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
-        return self.read_out(self.backbone.follow(encoded, search))
+        return self.forward_head(self.backbone.follow(encoded, search))

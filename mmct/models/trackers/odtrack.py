@@ -30,14 +30,14 @@ class ODTrack(OneStreamTracker):
         # Also where only a teacher, whose stages may follow, ranks by the box.
         return replace(tokens, template_boxes=template_boxes)
 
-    def read_out(self, tokens: Tokens) -> Prediction:
+    def forward_head(self, tokens: Tokens) -> Prediction:
         tokens = self.backbone.finalize(tokens)
         outputs = self.head(weighted_by_query(tokens))
         return Prediction(outputs, tokens.group('query').detach(), self.head.decode)
 
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         tokens = self.backbone.join(encoded, search, memory)
-        return self.read_out(run_layers(self.backbone.layers, tokens))
+        return self.forward_head(run_layers(self.backbone.layers, tokens))
 
 
 def weighted_by_query(tokens: Tokens) -> Tokens:

@@ -20,15 +20,15 @@ class SUTrack(OneStreamTracker):
     """
     template_policy = dict(type='RecentConfident', copies=2, interval=25, threshold=0.7)
 
-    def read_out(self, tokens: Tokens) -> Prediction:
+    def forward_head(self, tokens: Tokens) -> Prediction:
         """With the task, which no step of tracking asks for."""
         finalized = self.backbone.finalize(tokens)
         outputs = self.head(finalized) | self.head.task_logits(finalized)
-        return Prediction(outputs, self.no_memory(tokens.x), self.head.decode)
+        return Prediction(outputs, self.init_memory(tokens.x), self.head.decode)
 
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         tokens = self.backbone.join(encoded, search)
-        return super().read_out(run_layers(self.backbone.layers, tokens))
+        return super().forward_head(run_layers(self.backbone.layers, tokens))
 
     @property
     def info(self) -> NetworkInfo:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ..layers.tokens import Grid, Tokens, resize_grid
 
 
-class Bridge(nn.Module):
+class Connector(nn.Module):
     """Takes tokens from the student to the teacher or back, at the boundaries between stages.
 
     Boundary 0 lies before the first stage, boundary i behind stage i. Where the widths differ,
@@ -33,7 +33,7 @@ class Bridge(nn.Module):
 
     def connect(self, student: nn.Module, teacher: nn.Module) -> None:
         """Learn the token groups of both backbones; ValueError if they do not have the same, or not
-        the widths of this bridge."""
+        the widths of this connector."""
         if (student.embed_dims, teacher.embed_dims) != self.dims:
             raise ValueError(f'the teacher has embed_dims={teacher.embed_dims}, its config says '
                              f'{self.dims[1]}; set embed_dims in teacher.backbone')
