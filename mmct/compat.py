@@ -35,8 +35,11 @@ VERSIONS = {
     'mmdet': '>=3.0.0rc5,<=3.0.0rc6',  # 3.0.0 moved names that MMTracking imports
     'mmtrack': '>=1.0.0rc1,<2',
 }
-# Rooms of this package that import MMEngine; each ends in importing ``registration``.
-REGISTERING = ('models', 'datasets', 'engine', 'deploy', 'registration')
+# Modules of this package that register something with MMEngine.
+REGISTERING = tuple(f'{__package__}.{name}' for name in (
+    'models', 'datasets', 'engine', 'evaluation.one_pass_metric', 'evaluation.pair_iou'))
+# Those that need MMTracking besides: without it they say how to install it.
+NEEDING = tuple(f'{__package__}.{name}' for name in ('api', 'checkpoint', 'deploy'))
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
 OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'trackeval')
 # Takes a second or more to import, and is only called: imported when it is, if it is installed.
@@ -64,26 +67,23 @@ def bridge() -> bool:
 
 
 class FirstUse(MetaPathFinder):
-    """Bridges and registers just before OpenMMLab is imported first: scripts that track with an
-    exported file import nothing of it, and all others find it ready, or one line that says how to
-    install it."""
+    """Bridges and registers just before something of OpenMMLab, or of mmct that builds on it, is
+    imported first: scripts that track with an exported file import nothing of it, and all others
+    find it ready, or one line that says how to install it."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in OPENMMLAB:
+        if name not in (*OPENMMLAB, *REGISTERING):
             return None
         sys.meta_path.remove(self)
-        # A room that is just being imported registers everything when it is complete.
-        in_a_room = any(f'{__package__}.{room}' in sys.modules for room in REGISTERING)
         if not bridge():
-            if in_a_room or f'{__package__}.api' in sys.modules:
+            if name in REGISTERING or any(module in sys.modules for module in NEEDING):
                 raise ImportError(how_to_install(next(
                     missing for missing in REQUIRED if not installed(missing))))
-            sys.meta_path.insert(0, self)  # a room may be imported yet
+            sys.meta_path.insert(0, self)  # what needs it may be imported yet
             return None  # to be found, or not, without the bridge
-        if not in_a_room:
-            importlib.import_module(f'{__package__}.registration')
-        # The bridge has imported the module that is being looked for, and it must not be imported
+        register()
+        # The module that is being looked for is imported by now, and it must not be imported
         # twice. Python loads it by the spec that it has now.
         module = sys.modules[name]
         module.__spec__ = ModuleSpec(name, AlreadyImported(module))
@@ -107,9 +107,15 @@ class AlreadyImported(Loader):
 def prepare_openmmlab() -> None:
     """Bridge and register now if something of OpenMMLab is imported, otherwise when it is."""
     if any(name in sys.modules for name in OPENMMLAB) and bridge():
-        importlib.import_module(f'{__package__}.registration')
+        register()
     elif not any(isinstance(finder, FirstUse) for finder in sys.meta_path):
         sys.meta_path.insert(0, FirstUse())
+
+
+def register() -> None:
+    """Import all that registers something with MMEngine."""
+    for name in REGISTERING:
+        importlib.import_module(name)
 
 
 def installed(name: str) -> bool:

@@ -2,7 +2,7 @@
 import torch
 
 from mmct.checkpoint.names import to_released
-from mmct.models.trackers.sutrack_names import CLIP, FEATURE, text_feature
+from mmct.models.trackers.sutrack_names import CLIP, text_feature
 
 WIDTH, LAYERS = 12, 2
 
@@ -40,5 +40,5 @@ def with_clip(model, seed: int = 0) -> dict:
     """Weights of a SUTrack as a released file has them; the model's text feature becomes that of
     its CLIP."""
     part = clip_part(len(model.backbone.text.feature), seed)
-    model.backbone.text.feature.copy_(text_feature(part, (0, 0), '')[FEATURE])
+    model.backbone.text.feature.copy_(text_feature(part, ''))
     return to_released(model.state_dict(), False, 'model', (part, 'clip'))

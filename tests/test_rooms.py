@@ -8,8 +8,6 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / 'mmct'
 ROOMS = ('utils', 'compat', 'runtime', 'formats', 'checkpoint', 'models', 'datasets', 'evaluation',
          'visualization', 'engine', 'deploy', 'api', 'analysis')
-# Imports all that registers something; whoever needs that imports it when all else is done.
-REGISTRATION = 'registration'
 
 
 def room_of(module: tuple[str, ...]) -> str | None:
@@ -44,7 +42,7 @@ def wrong_imports(file: Path, text: str) -> list[str]:
         place = f'{file.relative_to(PACKAGE.parent)}:{line}'
         if room == 'mmct':
             wrong.append(f'{place} names mmct absolutely, or imports the package itself')
-        elif own in ROOMS and room != REGISTRATION:
+        elif own in ROOMS:
             if room not in ROOMS:
                 wrong.append(f'{place} imports {room}, which is no room')
             elif ROOMS.index(room) > ROOMS.index(own):
@@ -60,7 +58,7 @@ def test_each_room_imports_from_those_before_it():
 def test_every_module_is_in_a_room():
     names = {path.stem for path in PACKAGE.iterdir()
              if path.suffix == '.py' or (path / '__init__.py').is_file()}
-    assert names == {*ROOMS, REGISTRATION, '__init__'}
+    assert names == {*ROOMS, '__init__'}
 
 
 @pytest.mark.parametrize(('text', 'expected'), [
@@ -74,7 +72,6 @@ def test_every_module_is_in_a_room():
     ('from ...checkpoint import names', None),
     ('from ..layers import Tokens', None),
     ('from .other import a', None),
-    ('from ... import registration', None),
     ('import torch\nfrom mmtrack.registry import MODELS', None)])
 def test_what_is_wrong(text, expected):
     found = wrong_imports(PACKAGE / 'models/trackers/a.py', text)

@@ -16,7 +16,7 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         source: a released tracker, a pretrained ViT, or a checkpoint of mmct.
         to: 'mmct' or 'released'.
         template_size, search_size: sides of the crops in pixels, for a pretrained ViT only.
-        starts: the tracker that a pretrained ViT is to start, 'OSTrack' or 'ODTrack'.
+        starts: the tracker that a pretrained ViT is to start.
         rest: a released file with what mmct does not keep and 'released' holds; by default the
             source itself.
 
@@ -32,16 +32,20 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
     student = of_compression(state) or isinstance(meta, dict) and meta.get('student') is True
     title = 'tracker'
     given = state = student_alone(state)
-    if names.is_own(state):
+    if names.has(state, names.OWN_LAYERS):
         if to == 'mmct':
-            names.complain(source, *names.layout_of(state, own=True).faults(state))
+            names.check_own(state, str(source))
     else:
-        layout = names.layout_of(state)
-        if layout and layout.pretrained and to == 'released':
-            raise CheckpointError(f'{source} is a {layout.title}; there is no released layout for '
+        kind, layout = names.find(state, str(source), starts)
+        if layout is not kind.pretrained:
+            state = kind.to_own(layout, state, str(source))
+            student = student or bool(layout.student)
+        elif to == 'released':
+            raise CheckpointError(f'{source} is a pretrained ViT; there is no released layout for '
                                   'it, use --to mmct')
-        state = names.from_released(state, str(source), (template_size, search_size), starts)
-        title, student = layout.title, student or bool(layout.student)
+        else:
+            title = 'pretrained ViT'
+            state = kind.from_pretrained(state, str(source), (template_size, search_size))
     if to == 'released':
         others = weights_in(read_checkpoint(rest), rest) if rest else given
         net = names.to_released(state, student, str(source), (others, str(rest or source)))

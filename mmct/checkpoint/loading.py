@@ -31,13 +31,8 @@ def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
 def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
     """A tracker's weights of the file ``source`` under mmct's names, whichever they have;
     CheckpointError if they are not a tracker's."""
-    if names.is_own(state):
-        return state
-    layout = names.layout_of(state)
-    if layout and layout.pretrained:
-        raise CheckpointError(f'{source} is not a checkpoint of a tracker but a {layout.title}; '
-                              'tools/convert_weights.py makes one of it')
-    return names.from_released(state, source)
+    own = names.has(state, names.OWN_LAYERS)
+    return state if own else names.from_released(state, source)
 
 
 def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
@@ -55,20 +50,22 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
     Raises:
         CheckpointError: there are none for the network's layers.
     """
+    network = getattr(model, 'student', model)
+    if not hasattr(network, 'names'):  # a tracker of others, whose names are its own affair
+        return state, []
     own = model.state_dict()
     tracker = student_alone(own)
     layers = [key for key in tracker if key.startswith(names.OWN_LAYERS)]
-    if not layers:  # a tracker of others, whose names are its own affair
-        return state, []
     if not (of_compression(own) and of_compression(state)):
         state = own_names(student_alone(state), source)
     given = student_alone(state)
     lacking = [key for key, value in tracker.items()
                if key not in given or given[key].shape != value.shape]
     if set(layers) <= set(lacking):
-        theirs = _sizes(given)
+        theirs = network.names.sizes(given)
         differences = [f'{what} {theirs.get(what)} instead of {size}'
-                       for what, size in _sizes(tracker).items() if theirs.get(what) != size]
+                       for what, size in network.names.sizes(tracker).items()
+                       if theirs.get(what) != size]
         raise CheckpointError(
             f"{source} has no weights for the layers of the config's network: "
             f'{", ".join(differences) or "layers of another kind"}; give a fitting file as '
@@ -101,12 +98,11 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
     own = model.state_dict()
     missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     core = [key for key in missing if not key.startswith(names.OWN_LAYERS)]
-    kind = names.layout_of(own, own=True)
-    if kind is None or names.layout_of(state, own=True) is not kind:
+    ours, theirs = model.names.sizes(own), model.names.sizes(state)
+    if ours.keys() != theirs.keys():  # of another kind of tracker
         demand(not core, 'no', core, 'all of them')
     # The differences that a config can mend come first, in the words of the config.
-    theirs = _sizes(state)
-    for what, size in _sizes(own).items():
+    for what, size in ours.items():
         demand(theirs.get(what) == size, what, theirs.get(what), size)
     demand(not core, 'no', core, 'all of them')
     demand(not missing and not unknown, 'unknown keys', unknown, f'also {missing}')
@@ -117,15 +113,3 @@ def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> N
         demand(given.is_floating_point() == value.is_floating_point(), f'dtype of {key}',
                given.dtype, value.dtype)
     model.load_state_dict(state)
-
-
-def _sizes(state: dict[str, Tensor]) -> dict[str, int]:
-    """What a config says of a tracker; trackers of other kinds may not have it all."""
-    sizes = {'layers': names.count(state, f'{names.OWN_LAYERS}{{i}}')}
-    for layout in names.layouts():
-        sizes |= {what: number for what, rule in layout.counts.items()
-                  if (number := names.count(state, rule, least=0))}
-    for layout in names.layouts():
-        sizes |= {what: state[key].size(axis) for what, (key, axis) in layout.sizes.items()
-                  if key in state and state[key].dim() > axis}
-    return sizes

@@ -1,7 +1,7 @@
-"""Names of weights in the files of others, and mmct's.
+"""What released files call the weights of trackers, and what mmct does.
 
-Beside each tracker, in ``models/trackers/*_names.py``, lies a table of them, a :class:`Layout` for
-each kind of file. Here is what reads these tables, in both directions.
+Each tracker class bears its :class:`Names`, which lie beside it in ``models/trackers/*_names.py``.
+The functions here find those of a file of whichever tracker.
 """
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -10,13 +10,11 @@ from itertools import product
 from string import Formatter
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from .errors import CheckpointError
 
 State = dict[str, Tensor]
-Sizes = tuple[int, int]  # sides of template and search crop in pixels
 OWN_LAYERS = 'backbone.layers.'  # every backbone of mmct has them, under this name
 
 
@@ -26,31 +24,15 @@ class Layout(NamedTuple):
     A rule stands for many names: ``'blocks.{i}.{kind}'`` for those with each value of ``kind`` in
     ``fields``, and, since ``i`` is not in there, with each number from 0 to the largest in a file.
     """
-    title: str  # what such a file holds, in words
     sign: str  # beginning of a key by which such a file is known
-    # {name in the file: mmct's}; or what gives it, from keys and whether they are mmct's, where
+    # {name in the file: mmct's}; or what gives it, from keys and whether they are mmct's, if
     # numbers in names depend on what else there is.
     rules: Mapping[str, str] | Callable[[Iterable[str], bool], Mapping[str, str]]
     # Values of the fields of the rules, {in the file: mmct's} or alike in both.
     fields: Mapping[str, Mapping[str, str] | tuple[str, ...]]
     ignored: Mapping[str, str] = {}  # {key, * stands for any text: why it is left out}
-    own: bool = False  # the names are mmct's own
-    student: bool | None = False  # the network is a compressed one; None where files do not tell
-    # From a file's weights, crop sizes and the file's name (for errors) to weights under mmct's
-    # names that are not in the file as they are.
-    compute: Callable[[State, Sizes, str], State] = lambda state, sizes, source: {}
-    needs: tuple[str, ...] = ()  # names in the file of the weights that it takes
-    computed: tuple[str, ...] = ()  # names of its results that a file to be written must not lack
-    # Beginning of keys of which mmct keeps nothing, or only what is computed. A file that is
-    # written takes them from another.
-    borrowed: str = ''
-    # The tracker that it is to start, if it is not a whole one and has to be converted before use.
-    pretrained: str = ''
-    # From weights under the file's names to those that its readers ask for besides.
-    complete: Callable[[State], State] = lambda state: {}
-    unreleased: Mapping[str, str] = {}  # {beginning of a key that no other layout has: of what}
-    sizes: Mapping[str, tuple[str, int]] = {}  # {what a config says: (mmct's key, axis of it)}
-    counts: Mapping[str, str] = {}  # {likewise: beginning of mmct's keys; its field i is counted}
+    student: bool | None = False  # the network is a compressed one; None if files do not tell
+    needs: tuple[str, ...] = ()  # names in the file of what :class:`Names` computes weights from
 
     def table(self, keys: Iterable[str], ours: bool = False) -> dict[str, str]:
         """{name in the file: mmct's} of the whole network of which ``keys`` are some, as in the
@@ -73,16 +55,60 @@ class Layout(NamedTuple):
         """Keys of a file (or mmct's) that are in no rule, and those that a whole network has
         besides."""
         table = self.table(state, ours)
-        known = dict.fromkeys(
-            [*table.values(), *self.computed] if ours else [*table, *self.needs])
+        known = dict.fromkeys(table.values() if ours else (*table, *self.needs))
         ignored = () if ours else self.ignored
         return ([key for key in state if key not in known
                  and not any(fnmatchcase(key, pattern) for pattern in ignored)],
                 [key for key in known if key not in state])
 
-    def distance(self, state: Iterable[str], ours: bool = False) -> list[int]:
-        """How far from a whole network of this layout keys are; the first number counts first."""
-        return [len(keys) for keys in self.faults(state, ours)]
+
+class Names:
+    """Of a kind of tracker. Most say what the attributes are; what is more than renaming is in the
+    methods.
+
+    Attributes:
+        released: layouts of released files; a student may have another than its teacher.
+        pretrained: that of the network that training starts from, if there is one.
+        own_sign: beginning of a key by which a file under mmct's names is known.
+        free: beginnings of mmct's names that vary with the config (the head's kind, the stem's).
+        shapes: {what a config says: (mmct's key, axis of it)}.
+    """
+    released: tuple[Layout, ...] = ()
+    pretrained: Layout | None = None
+    own_sign = OWN_LAYERS
+    free: tuple[str, ...] = ('head.', )
+    shapes: Mapping[str, tuple[str, int]] = {}
+
+    def to_own(self, layout: Layout, state: State, source: str) -> State:
+        """Weights of the file ``source`` in one of the layouts under mmct's names; CheckpointError
+        if some are not understood or missing."""
+        complain(source, *layout.faults(state))
+        return {new: state[old] for old, new in layout.table(state).items()}
+
+    def to_released(self, layout: Layout, state: State, source: str, rest: tuple[State, str]
+                    ) -> State:
+        """The reverse; ``rest`` are the weights of a released file, and its name, for what mmct
+        does not keep."""
+        complain(source, *layout.faults(state, ours=True))
+        return {old: state[new] for old, new in layout.table(state, ours=True).items()}
+
+    def from_pretrained(self, state: State, source: str, crops: tuple[int, int]) -> State:
+        """The backbone's weights from a network as ``pretrained`` says, for sides of template and
+        search crop in pixels."""
+        return self.to_own(self.pretrained, state, source)
+
+    def sizes(self, state: State) -> dict[str, int]:
+        """What a config says of a tracker with these weights; those of another may not have all."""
+        return {'layers': count(state, f'{OWN_LAYERS}{{i}}')} | {
+            what: state[key].size(axis) for what, (key, axis) in self.shapes.items()
+            if key in state and state[key].dim() > axis}
+
+
+def all_names() -> dict[str, Names]:
+    """Those of all registered trackers, by the tracker's name."""
+    from mmtrack.registry import MODELS  # whose first import registers mmct's trackers
+    found = {name: getattr(model, 'names', None) for name, model in MODELS.module_dict.items()}
+    return {name: names for name, names in found.items() if isinstance(names, Names)}
 
 
 def count(keys: Iterable[str], rule: str, field: str = 'i', least: int = 1) -> int:
@@ -94,93 +120,76 @@ def count(keys: Iterable[str], rule: str, field: str = 'i', least: int = 1) -> i
     return max((1 + int(match[1]) for match in found if match), default=least)
 
 
-def layouts() -> tuple[Layout, ...]:
-    """Those of all trackers."""
-    from ..registration import LAYOUTS  # below this room, and in need of it
-    return LAYOUTS
-
-
-def layout_of(state: Iterable[str], own: bool = False, starts: str = 'OSTrack') -> Layout | None:
-    """The layout, of mmct's ``own`` or others, that understands most of a file's keys, if one has
-    its sign there; ``starts`` is the tracker that a pretrained network is to start."""
-    signed = [layout for layout in layouts()
-              if layout.own == own and layout.pretrained in ('', starts)
-              and any(key.startswith(layout.sign) for key in state)]
-    return min(signed, key=lambda layout: layout.distance(state), default=None)
-
-
-def from_released(state: State, source: str, sizes: Sizes = (0, 0),
-                  starts: str = 'OSTrack') -> State:
-    """Weights of another layout under mmct's names.
-
-    Args:
-        state: weights of a file, such as a released tracker's, with the teacher inside or not.
-        source: name of the file, for errors.
-        sizes, starts: of the crops, for a pretrained network, and which tracker it is to start.
+def find(state: State, source: str, starts: str = 'OSTrack') -> tuple[Names, Layout]:
+    """The layout that understands most of a file's keys of those whose sign is there, and the names
+    that it belongs to; ``starts`` is the tracker that a pretrained network is to start.
 
     Raises:
-        CheckpointError: no layout has such keys, or some are not understood or missing.
+        CheckpointError: there is none, or no such tracker starts from a pretrained network.
     """
-    layout = layout_of(state, starts=starts)
-    if layout is None:
+    trackers = all_names()
+    starting = [name for name, names in trackers.items() if names.pretrained]
+    if starts not in starting:
+        raise CheckpointError(f'{starts} does not start from a pretrained network; choose one of '
+                              f'{", ".join(sorted(starting))}')
+    layouts = [(names, layout) for names in trackers.values() for layout in names.released]
+    layouts.append((trackers[starts], trackers[starts].pretrained))
+    signed = [found for found in layouts if has(state, found[1].sign)]
+    if not signed:
         raise CheckpointError(f'{source} is not a checkpoint of a known tracker: its first keys '
                               f'are {sorted(state)[:3]}')
-    complain(source, *layout.faults(state))
-    weights = {new: state[old] for old, new in layout.table(state).items()}
-    return weights | layout.compute(state, sizes, source)
+    return min(signed, key=lambda found: distance(*found[1].faults(state)))
+
+
+def from_released(state: State, source: str) -> State:
+    """Weights of a released tracker, with the teacher inside or not, under mmct's names;
+    CheckpointError, with the file's name ``source``, if they are not that, or not all of it."""
+    names, layout = find(state, source)
+    if layout is names.pretrained:
+        raise CheckpointError(f'{source} is not a checkpoint of a tracker but a pretrained ViT; '
+                              'tools/convert_weights.py makes one of it')
+    return names.to_own(layout, state, source)
 
 
 def to_released(state: State, student: bool, source: str,
-                rest: tuple[State, str] | None = None) -> State:
+                rest: tuple[State, str] = ({}, '')) -> State:
     """The reverse of :func:`from_released`.
 
     Args:
         state: weights of a tracker under mmct's names.
         student: name the layers as released students do.
         source: name of the file, for errors.
-        rest: weights of a released file, and its name, for what mmct does not keep.
+        rest: see :meth:`Names.to_released`.
 
     Raises:
-        CheckpointError: keys are not understood or missing, or there is no released layout for
-            them; there is no rest, or that of another network.
+        CheckpointError: keys are not understood or missing, there is no released layout for them,
+            or the rest does not do.
     """
-    for layout in layouts():
-        for beginning, what in layout.unreleased.items():
-            if any(key.startswith(beginning) for key in state):
-                raise CheckpointError(f'{source} has {what}; there is no released layout for such '
-                                      'trackers, tools/export.py writes ONNX')
-    fitting = [layout for layout in layouts()
-               if not (layout.own or layout.pretrained) and layout.student in (student, None)]
-    layout = min(fitting, key=lambda layout: layout.distance(state, ours=True))
-    complain(source, *layout.faults(state, ours=True))
-    released = {old: state[new] for old, new in layout.table(state, ours=True).items()}
-    if layout.borrowed:
-        released |= borrow(layout, state, source, rest or ({}, ''))
-    return released | layout.complete(released)
+    fitting = [(names, layout) for names in all_names().values() for layout in names.released
+               if layout.student in (student, None)]
+    names, layout = min(fitting, key=lambda found: distance(*found[1].faults(state, ours=True)))
+    return names.to_released(layout, state, source, rest)
 
 
-def borrow(layout: Layout, state: State, source: str, rest: tuple[State, str]) -> State:
-    """What a released file holds that mmct does not keep; arguments and errors as of
-    :func:`to_released`."""
-    weights, name = rest
-    table = layout.table(weights)
-    taken = {key: value for key, value in weights.items()
-             if key.startswith(layout.borrowed) and key not in table}
-    if not taken:
-        raise CheckpointError(f'released files of the kind of {source} hold more than mmct keeps '
-                              f'({layout.borrowed}*); name the released file that it came from, '
-                              '--released FILE')
-    for key, value in layout.compute(weights, (0, 0), name).items():
-        if value.shape != state[key].shape or not torch.allclose(value, state[key], rtol=1e-4,
-                                                                 atol=1e-5):
-            raise CheckpointError(f'{source} did not come from {name}: its {key} is another; name '
-                                  'the released file that it came from, --released FILE')
-    return taken
+def check_own(state: State, source: str) -> None:
+    """Raises:
+        CheckpointError: these are not mmct's names of a tracker, or of its whole backbone.
+    """
+    faults = ([[key for key in keys if not key.startswith(names.free)]
+               for keys in layout.faults(state, ours=True)]
+              for names in all_names().values() if has(state, names.own_sign)
+              for layout in names.released)
+    complain(source, *min(faults, key=lambda lists: distance(*lists)))
 
 
-def is_own(state: Iterable[str]) -> bool:
-    """Whether keys are mmct's, going by their beginnings."""
-    return any(key.startswith(OWN_LAYERS) for key in state)
+def has(state: Iterable[str], sign: str) -> bool:
+    """Whether one of the keys begins so."""
+    return any(key.startswith(sign) for key in state)
+
+
+def distance(unknown: list[str], missing: list[str]) -> tuple[int, int]:
+    """How far from a whole network keys are; the first number counts first."""
+    return len(unknown), len(missing)
 
 
 def complain(source: str, unknown: list[str], missing: list[str]) -> None:

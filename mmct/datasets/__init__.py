@@ -6,5 +6,3 @@ from .sampler import EpochIndexSampler, SequenceSampler
 
 __all__ = ['EpochIndexSampler', 'FolderDataset', 'GOT10kValDataset', 'ListedSOTDataset',
            'PairDataset', 'SequenceSampler', 'collate_pairs', 'transforms']
-
-from .. import registration  # noqa: E402, F401, isort: skip

@@ -2,5 +2,3 @@
 from .export import export_tracker
 
 __all__ = ['export_tracker']
-
-from .. import registration  # noqa: E402, F401, isort: skip

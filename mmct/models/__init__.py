@@ -21,5 +21,3 @@ __all__ = [
     'StageDividedFastITPN', 'StageDividedMixViT', 'StageDividedODTrackViT', 'StageDividedViT',
     'StageMimicLoss', 'TaskCenterHead', 'TrackLoss'
 ]
-
-from .. import registration  # noqa: E402, F401, isort: skip

@@ -21,7 +21,7 @@ from mmct.models.layers.coarse import ConvMlpBlock, PairedPatchEmbed, PatchMergi
 from mmct.models.losses import BoxLoss, StageMimicLoss, focal_loss
 from mmct.models.structures import Clip
 from mmct.models.torch_network import TorchNetwork
-from mmct.models.trackers.sutrack_names import CLIP, FEATURE, text_feature
+from mmct.models.trackers.sutrack_names import CLIP, text_feature
 from mmct.runtime.templates import RecentConfident
 
 WIDTH, TEMPLATE, SEARCH, DEPTH, TEXT = 16, 32, 64, 4, 6
@@ -264,7 +264,7 @@ def test_text_feature_is_clips():
         x = x + F.linear(inner, own['mlp.c_proj.weight'], own['mlp.c_proj.bias'])
     x = F.layer_norm(x, (CLIP_WIDTH, ), clip['ln_final.weight'], clip['ln_final.bias'])
     expected = x[0, ids[0].argmax()] @ clip['text_projection']
-    torch.testing.assert_close(text_feature(part, (0, 0), '')[FEATURE], expected)
+    torch.testing.assert_close(text_feature(part, ''), expected)
     token = shake(TextToken(TEXT, WIDTH))
     torch.testing.assert_close(token(), token.proj(token.feature)[None, None])
     assert token().shape == (1, 1, WIDTH)

@@ -15,7 +15,6 @@ from mmct.checkpoint import save_checkpoint
 from mmct.checkpoint.names import to_released
 from mmct.models.layers import run_layers
 from mmct.models.losses import BoxLoss, mean_iou
-from mmct.models.trackers.mixformerv2_names import RELEASED
 
 SHAPE = {'depth': 6, 'mlp_ratio': 2, 'template': 32, 'search': 80, 'feat_sz': 7, 'embed_dim': 24,
          'num_heads': 3, 'division': [1, 3, 2]}
@@ -57,7 +56,7 @@ def outputs(prefix, prediction) -> dict:
 
 
 def norms(model, kept) -> dict:
-    own = {ours: theirs for theirs, ours in RELEASED[0].table(
+    own = {ours: theirs for theirs, ours in model.names.released[0].table(
         model.state_dict(), ours=True).items()}
     return {own[name]: p.grad.norm().item() for name, p in model.named_parameters()
             if p.grad is not None and kept(name)}

@@ -18,7 +18,6 @@ from mmct.models.layers import run_layers
 from mmct.models.losses import BoxLoss, mean_iou
 from mmct.models.losses.track_loss import focal_loss
 from mmct.models.torch_network import TorchNetwork
-from mmct.models.trackers.odtrack_names import LAYOUTS
 from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames
 
@@ -56,7 +55,7 @@ def maps(prefix, prediction) -> dict:
 
 
 def norms(model) -> dict:
-    own = {ours: theirs for theirs, ours in LAYOUTS[1].table(
+    own = {ours: theirs for theirs, ours in model.names.released[0].table(
         model.state_dict(), ours=True).items()}
     return {own[name]: p.grad.norm().item() for name, p in model.named_parameters()
             if p.grad is not None}

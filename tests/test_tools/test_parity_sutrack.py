@@ -15,7 +15,6 @@ from mmct.checkpoint import save_checkpoint
 from mmct.models.backbones.itpn import box_cover
 from mmct.models.layers import run_layers
 from mmct.models.losses import BoxLoss, focal_loss, gaussian_heatmap
-from mmct.models.trackers.sutrack_names import RELEASED
 
 SHAPE = {'embed_dim': 24, 'num_heads': 3, 'depth_stage1': 1, 'depth_stage2': 2, 'depth': 5,
          'first_main_block': 5, 'search_size': 48, 'template_size': 32, 'num_templates': 3,
@@ -46,7 +45,7 @@ def outputs(prefix, prediction) -> dict:
 
 
 def norms(model) -> dict:
-    own = {ours: theirs for theirs, ours in RELEASED[0].table(
+    own = {ours: theirs for theirs, ours in model.names.released[0].table(
         list(model.state_dict()), ours=True).items()}
     return {own[name]: p.grad.norm().item() for name, p in model.named_parameters()
             if p.grad is not None}

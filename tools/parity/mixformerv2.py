@@ -17,8 +17,7 @@ from mmct.models.losses import PredictionGuidanceLoss, mean_iou
 from mmct.models.losses.box_loss import EPS, ciou_loss
 from mmct.models.structures import Clip, Prediction
 from mmct.models.torch_network import TorchNetwork, images
-from mmct.models.trackers import OneStreamTracker
-from mmct.models.trackers.mixformerv2_names import RELEASED
+from mmct.models.trackers import MixFormerV2, OneStreamTracker
 from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames
 from mmct.runtime.templates import Template, TemplatePolicy, Templates
@@ -273,7 +272,7 @@ def verify_published_losses(folder: Path, meta: dict, tensors: Recorded) -> Iter
             'Loss/total': total, 'IoU': mean_iou(prediction.boxes, clip.gt_boxes[:, 0]),
             'Loss/scores': ours.get('loss_score'), **unweighted(ours, meta, 'track', 'Loss/')})
         yield worst(f'{name} gradient norms', gradient_rows(
-            tracker, norms[name], RELEASED[0].table(norms[name])))
+            tracker, norms[name], MixFormerV2.names.released[0].table(norms[name])))
     if 'published_deep_to_shallow' in losses:
         yield from verify_published_distillation(
             folder, meta, tensors, losses['published_deep_to_shallow'])
@@ -394,7 +393,8 @@ def verify_gates(name: str, distiller: ReplacementDistiller, clip: Clip, meta: d
     yield relative(f'{prefix} mimicking of all tokens alike',
                    [error['all_tokens'].item() for error in errors], recorded['mse_all_tokens'])
     yield worst(f'{prefix} gradient norms', gradient_rows(
-        distiller.student, recorded['grad_norm'], RELEASED[0].table(recorded['grad_norm'])))
+        distiller.student, recorded['grad_norm'],
+        MixFormerV2.names.released[0].table(recorded['grad_norm'])))
 
 
 def mimic_parts(mixed: Tokens, teacher: Tokens) -> dict[str, Tensor]:

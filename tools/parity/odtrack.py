@@ -17,8 +17,7 @@ from mmct.models.losses import mean_iou
 from mmct.models.losses.stage_mimic_loss import stage_error
 from mmct.models.structures import Clip, Prediction
 from mmct.models.torch_network import TorchNetwork, images
-from mmct.models.trackers import OneStreamTracker
-from mmct.models.trackers.odtrack_names import LAYOUTS
+from mmct.models.trackers import ODTrack, OneStreamTracker
 from mmct.runtime import Tracker
 from mmct.runtime.frames import Frames
 from mmct.runtime.templates import SpreadHistory
@@ -260,7 +259,7 @@ def gradient_row(prefix: str, network: OneStreamTracker, recorded: Mapping[str, 
                  ) -> Row:
     """Gradient norms; what is recorded as None has no gradient, or is none of ours."""
     norms = {name: norm for name, norm in recorded.items() if norm is not None}
-    rows = gradient_rows(network, norms, LAYOUTS[1].table(norms))
+    rows = gradient_rows(network, norms, ODTrack.names.released[0].table(norms))
     return worst(f'{prefix} gradient norms',
                  [row._replace(tolerance=GRADIENT_TOLERANCE) for row in rows])
 

@@ -167,8 +167,9 @@ def verify_gates(distiller: ReplacementDistiller, clip: Clip, gates: str, meta: 
         if name in ours:
             yield relative(f'{prefix} {name}', ours[name].item(), reference)
     references = meta['grad_norm'][gates]
-    table = names.layout_of(references).table(references)
-    yield worst(f'{prefix} gradient norms', gradient_rows(distiller.student, references, table))
+    _, layout = names.find(references, 'meta.json')
+    yield worst(f'{prefix} gradient norms', gradient_rows(
+        distiller.student, references, layout.table(references)))
 
 
 def verify_elimination(folder: Path, meta: dict, tensors: dict) -> Iterator[Row]:

@@ -18,8 +18,8 @@ from mmct.models.layers.coarse import PatchMerging
 from mmct.models.losses import gaussian_heatmap, mean_iou
 from mmct.models.structures import Clip, Prediction
 from mmct.models.torch_network import TorchNetwork, images
-from mmct.models.trackers import OneStreamTracker
-from mmct.models.trackers.sutrack_names import CLIP, FEATURE, RELEASED
+from mmct.models.trackers import OneStreamTracker, SUTrack
+from mmct.models.trackers.sutrack_names import CLIP, FEATURE
 from mmct.runtime import Tracker, geometry
 from mmct.runtime.frames import Frames, read_image
 
@@ -268,7 +268,7 @@ def verify_gradients(prefix: str, network: nn.Module, recorded: dict) -> Iterato
 
 def released_names(network: nn.Module) -> dict[str, str]:
     """{name in released files: mmct's} of all weights of a network."""
-    return RELEASED[0].table(list(network.state_dict()), ours=True)
+    return SUTrack.names.released[0].table(list(network.state_dict()), ours=True)
 
 
 def verify_own_training(folder: Path, meta: dict, tensors: Recorded) -> Iterator[Row]:

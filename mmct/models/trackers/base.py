@@ -13,6 +13,7 @@ from mmtrack.registry import MODELS
 from mmtrack.structures import TrackDataSample
 from torch import Tensor
 
+from ...checkpoint.names import Names
 from ...runtime.network import Network, NetworkInfo
 from ...runtime.templates import make_policy
 from ...runtime.tracker import Tracker
@@ -45,7 +46,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
     Attributes:
         memory_tokens: M, tokens that a frame hands on to the next; 0 for trackers without.
         template_policy: which templates a frame is searched with, see ``runtime.templates``.
+        names: what released files call the weights.
     """
+    names = Names()
     memory_tokens = 0
     template_policy: dict = dict(type='Fixed')
 

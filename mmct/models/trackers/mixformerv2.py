@@ -6,6 +6,7 @@ from ...runtime.templates import count_templates
 from ..layers.tokens import Tokens
 from ..structures import Prediction
 from .base import OneStreamTracker
+from .mixformerv2_names import MixFormerV2Names
 
 
 @MODELS.register_module()
@@ -15,6 +16,7 @@ class MixFormerV2(OneStreamTracker):
     Arguments as of :class:`OneStreamTracker`. The online template is the one of the best score in
     each interval; without a score head it stays the first.
     """
+    names = MixFormerV2Names()
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)

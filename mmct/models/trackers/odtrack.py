@@ -8,6 +8,7 @@ from ...runtime.network import NetworkInfo
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Prediction
 from .base import OneStreamTracker
+from .odtrack_names import ODTrackNames
 
 
 @MODELS.register_module()
@@ -17,6 +18,7 @@ class ODTrack(OneStreamTracker):
 
     Arguments as of :class:`OneStreamTracker`. The memory is the query token behind the last norm.
     """
+    names = ODTrackNames()
     memory_tokens = 1
     template_policy = dict(type='SpreadHistory', count=3)
 

@@ -2,6 +2,7 @@
 from mmtrack.registry import MODELS
 
 from .base import OneStreamTracker
+from .ostrack_names import OSTrackNames
 
 
 @MODELS.register_module()
@@ -10,3 +11,4 @@ class OSTrack(OneStreamTracker):
 
     Arguments as of :class:`OneStreamTracker`; VitTrack is one with a ``ConvStem``.
     """
+    names = OSTrackNames()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...checkpoint.errors import CheckpointError
-from ...checkpoint.names import OWN_LAYERS, Layout, Sizes, State
+from ...checkpoint.names import Layout, Names, State, has
 
 KINDS = ('weight', 'bias')
 LAYER = tuple(f'{part}.{kind}' for part in (
@@ -24,12 +24,8 @@ CORNER = {'tl': 'predictor.tl_corner_pred', 'br': 'predictor.br_corner_pred'}
 STEM = {'patch_embed.proj.{kind}': 'backbone.patch_embed.proj.{kind}'}
 TRUNK = {'norm.{kind}': 'backbone.norm.{kind}',
          'blocks.{i}.{part}': 'backbone.layers.{i}.{part}'}
-OWN_TRUNK = {name: name for name in TRUNK.values()}
-TABLES = {'backbone.pos_embed_z': 'backbone.pos_embed_z',
-          'backbone.pos_embed_x': 'backbone.pos_embed_x'}
+TABLES = ('backbone.pos_embed_z', 'backbone.pos_embed_x')
 
-# Left over from the image classifier, unused by trackers, but demanded by the published loader.
-UNUSED = {'backbone.cls_token': (1, 1), 'backbone.pos_embed': (1, 197)}
 CLASSIFIER = 'of the image classifier, unused by trackers'
 LEFT_OUT = {
     'backbone.cls_token': CLASSIFIER,
@@ -44,33 +40,55 @@ def released(layers: str, towers: dict[str, str]) -> Layout:
     and the towers of its head as ``towers`` say."""
     student = layers == 'distill_blocks'
     return Layout(
-        title='tracker', sign='box_head.', student=student,
+        sign='box_head.', student=student,
         rules={
             **{f'backbone.{old}'.replace('blocks', layers): new
                for old, new in (STEM | TRUNK).items()},
-            **TABLES,
+            **{name: name for name in TABLES},
             'box_head.conv{k}_{tower}.0.{kind}': 'head.{tower}.{k}.conv.{kind}',
             'box_head.conv{k}_{tower}.1.{statistic}': 'head.{tower}.{k}.bn.{statistic}',
             'box_head.conv5_{tower}.{kind}': 'head.{tower}.4.{kind}',
         },
         fields={**FIELDS, 'tower': towers},
-        ignored={**LEFT_OUT, 'backbone.blocks.*': "the teacher's layers"} if student else LEFT_OUT,
-        complete=for_the_published_loader)
+        ignored={**LEFT_OUT, 'backbone.blocks.*': "the teacher's layers"} if student else LEFT_OUT)
 
 
-def for_the_published_loader(state: State) -> State:
-    """Zeros for what it demands and does not use."""
-    width = len(state['backbone.norm.weight'])
-    return {key: torch.zeros(*shape, width) for key, shape in UNUSED.items()}
+class OSTrackNames(Names):
+    """Of trackers and students, with either head; VitTrack's stem was never released so."""
+    released = tuple(released(layers, towers) for layers in ('blocks', 'distill_blocks')
+                     for towers in (CENTER, CORNER))
+    pretrained = Layout(
+        sign='blocks.', rules=STEM | TRUNK, fields=FIELDS, needs=('pos_embed', ),
+        ignored={'cls_token': CLASSIFIER, 'mask_token': 'of the decoder',
+                 'decoder*': 'for pretraining only', 'head.*': CLASSIFIER,
+                 'fc_norm.*': CLASSIFIER})
+    free = ('head.', 'backbone.patch_embed.')
+    shapes = {
+        'embed_dims': ('backbone.norm.weight', 0),
+        'template tokens (template_size)': (TABLES[0], 1),
+        'search tokens (search_size)': (TABLES[1], 1)}
+
+    def to_released(self, layout: Layout, state: State, source: str, rest: tuple[State, str]
+                    ) -> State:
+        if has(state, 'backbone.patch_embed.layers.'):
+            raise CheckpointError(f'{source} has a convolutional stem; there is no released layout '
+                                  'for such trackers, tools/export.py writes ONNX')
+        return super().to_released(layout, state, source, rest) | self.unused(
+            len(state['backbone.norm.weight']))
+
+    def unused(self, width: int) -> State:
+        """What the published loader demands, left over from the image classifier."""
+        return {'backbone.cls_token': torch.zeros(1, 1, width),
+                'backbone.pos_embed': torch.zeros(1, 197, width)}
+
+    def from_pretrained(self, state: State, source: str, crops: tuple[int, int]) -> State:
+        return super().from_pretrained(state, source, crops) | position_tables(
+            state, source, crops)
 
 
-def position_tables(state: State, sizes: Sizes, source: str) -> State:
+def position_tables(state: State, source: str, crops: tuple[int, int]) -> State:
     """The two tables of a tracker from the one of a pretrained ViT (OSTrack, section 4.1), with
-    ``pos_embed`` (1, 1 + n², C) and ``patch_embed.proj.weight`` (C, 3, P, P).
-
-    Raises:
-        CheckpointError: the weights are no ViT's, or a size is not a multiple of P.
-    """
+    ``pos_embed`` (1, 1 + n², C) and ``patch_embed.proj.weight`` (C, 3, P, P)."""
     places, embedding = state['pos_embed'], state['patch_embed.proj.weight']
     grid = math.isqrt(max(places.size(1) - 1, 0)) if places.ndim == 3 else 0
     if not (grid and places.is_floating_point() and embedding.ndim == 4 and embedding.numel()
@@ -78,7 +96,7 @@ def position_tables(state: State, sizes: Sizes, source: str) -> State:
         raise CheckpointError(f'{source} is no ViT: its pos_embed is {tuple(places.shape)} '
                               f'{places.dtype}, its patch embedding {tuple(embedding.shape)}')
     patch, tables = embedding.size(-1), {}
-    for name, size in zip(TABLES, sizes):
+    for name, size in zip(TABLES, crops):
         if size <= 0 or size % patch:
             raise CheckpointError(f'crop size {size} is not a multiple of the patch size {patch} '
                                   f'of {source}')
@@ -92,24 +110,3 @@ def resize_position_table(table: Tensor, grid: int) -> Tensor:
     table = table[:, 1:].transpose(1, 2).unflatten(2, (old, old))
     table = F.interpolate(table, size=(grid, grid), mode='bicubic', align_corners=False)
     return table.flatten(2).transpose(1, 2)
-
-
-LAYOUTS = (
-    Layout(
-        title='tracker', sign=OWN_LAYERS, own=True,
-        rules={**OWN_TRUNK, **TABLES}, fields=FIELDS,
-        ignored={'head.*': 'each head has its own names; a pretrained ViT has none yet',
-                 'backbone.patch_embed.*': 'each stem has its own names'},
-        unreleased={'backbone.patch_embed.layers.': 'a convolutional stem'},
-        sizes={'embed_dims': ('backbone.norm.weight', 0),
-               'template tokens (template_size)': ('backbone.pos_embed_z', 1),
-               'search tokens (search_size)': ('backbone.pos_embed_x', 1)}),
-    *(released(layers, towers) for layers in ('blocks', 'distill_blocks')
-      for towers in (CENTER, CORNER)),
-    Layout(
-        title='pretrained ViT', sign='blocks.', pretrained='OSTrack', rules=STEM | TRUNK,
-        fields=FIELDS,
-        ignored={'cls_token': CLASSIFIER, 'mask_token': 'of the decoder',
-                 'decoder*': 'for pretraining only', 'head.*': CLASSIFIER,
-                 'fc_norm.*': CLASSIFIER},
-        needs=('pos_embed', ), compute=position_tables))

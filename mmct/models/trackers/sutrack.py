@@ -8,6 +8,7 @@ from ...runtime.network import NetworkInfo
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Prediction
 from .base import OneStreamTracker
+from .sutrack_names import SUTrackNames
 
 
 @MODELS.register_module()
@@ -18,6 +19,7 @@ class SUTrack(OneStreamTracker):
     ``geometry.box_to_crop``, ``stretched``; the score that is reported, and that templates are
     updated by, is the one after the window.
     """
+    names = SUTrackNames()
     template_policy = dict(type='RecentConfident', copies=2, interval=25, threshold=0.7)
 
     def forward_head(self, tokens: Tokens) -> Prediction:

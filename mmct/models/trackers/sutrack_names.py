@@ -2,16 +2,18 @@
 import re
 from collections.abc import Iterable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...checkpoint.errors import CheckpointError
-from ...checkpoint.names import OWN_LAYERS, Layout, Sizes, State, count
+from ...checkpoint.names import OWN_LAYERS, Layout, Names, State, count
 from .ostrack_names import CENTER, FIELDS, KINDS
 
 BODY, COARSE = 'encoder.body.', 'backbone.coarse.'
 FEATURE = 'backbone.text.feature'
 CLIP, CLIP_EPS = 'text_encoder.clip.', 1e-5
+TEXT = 'text_encoder.clip'  # stands in tables for what CLIP makes of no text
 # {in released files: mmct's}
 TOKENS = {
     **{f'{BODY}{name}': f'backbone.{name}' for name in ('cls_token', 'pos_embed', 'search_token')},
@@ -21,7 +23,7 @@ EMBEDDING = {
     **TOKENS,
     f'{BODY}patch_embed.proj.{{kind}}': 'backbone.patch_embed.proj.{kind}',
     f'{BODY}fc_norm.{{kind}}': 'backbone.norm.{kind}',
-    'text_encoder.text_proj.{kind}': 'backbone.text.proj.{kind}'}
+    'text_encoder.text_proj.{kind}': 'backbone.text.proj.{kind}', TEXT: FEATURE}
 CONV_BLOCK = {'norm2': 'norm', 'mlp.fc1': 'fc1', 'mlp.ffn_ln': 'hidden_norm', 'mlp.fc2': 'fc2'}
 MERGE = {name: name for name in ('norm', 'reduction')}
 MLP = {'w1': 'gate', 'w2': 'value', 'ffn_ln': 'hidden_norm', 'w3': 'fc2'}
@@ -55,7 +57,7 @@ def backbone_rules(keys: Iterable[str], ours: bool) -> dict[str, str]:
          for old, new in LAYER.items()}
 
 
-def text_feature(state: State, sizes: Sizes, source: str) -> State:
+def text_feature(state: State, source: str) -> Tensor:
     """CLIP's feature (F,) of the text that SUTrack gives it where there is none: zeros.
 
     CLIP reads it off at the position of the largest token, which is then the first, and there
@@ -82,7 +84,7 @@ def text_feature(state: State, sizes: Sizes, source: str) -> State:
             x = x + linear(f'{block}attn.out_proj', F.linear(norm(f'{block}ln_1', x), weight, bias))
             hidden = linear(f'{block}mlp.c_fc', norm(f'{block}ln_2', x))
             x = x + linear(f'{block}mlp.c_proj', hidden * (1.702 * hidden).sigmoid())
-        return {FEATURE: norm('ln_final', x) @ clip['text_projection']}
+        return norm('ln_final', x) @ clip['text_projection']
     except KeyError as error:
         raise CheckpointError(
             f"{source} lacks {CLIP}{error.args[0]}: SUTrack's text token is computed from the CLIP "
@@ -92,25 +94,44 @@ def text_feature(state: State, sizes: Sizes, source: str) -> State:
                               ) from None
 
 
-# A student may do without the task head.
-RELEASED = tuple(
-    Layout(
-        title='tracker', sign=BODY, student=None, fields={**FIELDS, 'tower': CENTER},
-        rules=lambda keys, ours, head=head: backbone_rules(keys, ours) | head,
-        ignored={f'{CLIP}*': 'one feature of it is kept',
-                 'text_encoder.norm?.*': 'never used'},
-        compute=text_feature, computed=(FEATURE, ), borrowed='text_encoder.')
-    for head in (BOX_HEAD | TASK_HEAD, BOX_HEAD))
-LAYOUTS = (
-    Layout(
-        title='tracker', sign=COARSE, own=True, fields=FIELDS,
-        rules=lambda keys, ours: {
-            name: name for name in (*backbone_rules(keys, True).values(), FEATURE)},
-        ignored={'head.*': 'each head has its own names'},
-        sizes={'embed_dims': ('backbone.cls_token', 2),
-               'tokens of a search crop and a template (search_size, template_size)':
-                   ('backbone.pos_embed', 1),
-               'hidden width of MLPs (mlp_ratio)': (f'{OWN_LAYERS}0.mlp.gate.weight', 0),
-               'text_dims': (FEATURE, 0)},
-        counts={'convolutional blocks and merges (coarse_depths)': f'{COARSE}{{i}}'}),
-    *RELEASED)
+class SUTrackNames(Names):
+    """A student may do without the task head. Of CLIP, which released files hold, mmct keeps one
+    feature."""
+    own_sign = COARSE
+    released = tuple(
+        Layout(BODY, lambda keys, ours, head=head: backbone_rules(keys, ours) | head,
+               {**FIELDS, 'tower': CENTER}, student=None,
+               ignored={f'{CLIP}*': 'one feature of it is kept',
+                        'text_encoder.norm?.*': 'never used'})
+        for head in (BOX_HEAD | TASK_HEAD, BOX_HEAD))
+    shapes = {
+        'embed_dims': ('backbone.cls_token', 2),
+        'tokens of a search crop and a template (search_size, template_size)':
+            ('backbone.pos_embed', 1),
+        'hidden width of MLPs (mlp_ratio)': (f'{OWN_LAYERS}0.mlp.gate.weight', 0),
+        'text_dims': (FEATURE, 0)}
+
+    def to_own(self, layout: Layout, state: State, source: str) -> State:
+        return super().to_own(layout, state | {TEXT: text_feature(state, source)}, source)
+
+    def to_released(self, layout: Layout, state: State, source: str, rest: tuple[State, str]
+                    ) -> State:
+        released = super().to_released(layout, state, source, rest)
+        feature, (weights, name) = released.pop(TEXT), rest
+        taken = {key: value for key, value in weights.items()
+                 if key.startswith('text_encoder.') and key not in released}
+        if not taken:
+            raise CheckpointError(
+                f'released files of the kind of {source} hold more than mmct keeps '
+                '(text_encoder.*); name the released file that it came from, --released FILE')
+        theirs = text_feature(weights, name)
+        if theirs.shape != feature.shape or not torch.allclose(theirs, feature, rtol=1e-4,
+                                                               atol=1e-5):
+            raise CheckpointError(f'{source} did not come from {name}: its {FEATURE} is another; '
+                                  'name the released file that it came from, --released FILE')
+        return released | taken
+
+    def sizes(self, state: State) -> dict[str, int]:
+        coarse = {'convolutional blocks and merges (coarse_depths)':
+                  count(state, f'{COARSE}{{i}}', least=0)}
+        return super().sizes(state) | coarse
