@@ -329,8 +329,10 @@ def registered() -> list[tuple[str, str]]:
             for call in getattr(node, 'decorator_list', ()):
                 if isinstance(call, ast.Call) and ast.unparse(call.func).endswith(
                         '.register_module'):
-                    name = call.args[0].value if call.args else node.name
-                    found.append((ast.unparse(call.func).partition('.')[0], name))
+                    names = ast.literal_eval(call.args[0]) if call.args else node.name
+                    registry = ast.unparse(call.func).partition('.')[0]
+                    found += [(registry, name) for name in
+                              ([names] if isinstance(names, str) else names)]
     return found
 
 

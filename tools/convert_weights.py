@@ -20,8 +20,10 @@ def parse_args():
                         help='in pixels, for a pretrained ViT only (default %(default)s)')
     parser.add_argument('--search-size', type=int, default=256,
                         help='in pixels, for a pretrained ViT only (default %(default)s)')
-    parser.add_argument('--starts', choices=['OSTrack', 'ODTrack'], default='OSTrack',
-                        help='tracker that a pretrained ViT is made for (default %(default)s)')
+    parser.add_argument('--starts', metavar='TRACKER', default='OSTrack', help='tracker that a '
+                        'pretrained ViT is made for, such as ODTrack (default %(default)s)')
+    parser.add_argument('--imports', nargs='+', metavar='MODULE', default=[], help='modules that '
+                        'register trackers of your own, as custom_imports of their configs')
     parser.add_argument('--released', type=Path, metavar='FILE', help='for SUTrack with --to '
                         'released: the file that it or its teacher came from, which holds CLIP')
     parser.add_argument('--calibration', type=Path, metavar='CONFIG', help='measure the statistics '
@@ -35,8 +37,11 @@ def parse_args():
 def main(args) -> None:
     if args.source.suffix == '.onnx':
         return vittrack(args)
+    from mmengine.utils import import_modules_from_strings
+
     from mmct.checkpoint import convert
 
+    import_modules_from_strings(args.imports)
     if args.calibration:
         raise ValueError(f'--calibration is for a VitTrack (.onnx), {args.source} has its own '
                          'statistics of batch norm; leave it out')

@@ -1,6 +1,12 @@
+import os
+import re
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
+from commands import ROOT
 from tiny import (
     build,
     distiller,
@@ -205,6 +211,77 @@ def test_own_files_of_any_tracker_are_understood(tmp_path, kind):
     save_checkpoint({'state_dict': state}, tmp_path / 'a.pth')
     assert convert(tmp_path / 'a.pth', tmp_path / 'b.pth', 'mmct', 32, 64) == 'tracker'
     assert same_weights(net(tmp_path / 'b.pth'), state)
+
+
+# A tracker of one's own
+
+MY_TRACKER = """
+from mmtrack.registry import MODELS
+
+from mmct.checkpoint.names import Layout, Names
+from mmct.models.trackers import OSTrack
+from mmct.models.trackers.ostrack_names import FIELDS
+
+
+class MyNames(Names):
+    released = (Layout(
+        sign='net.',
+        rules={
+            'net.stem.{kind}': 'backbone.patch_embed.proj.{kind}',
+            'net.places_{crop}': 'backbone.pos_embed_{crop}',
+            'net.blocks.{i}.{part}': 'backbone.layers.{i}.{part}',
+            'net.norm.{kind}': 'backbone.norm.{kind}',
+            'net.{tower}.{k}.conv.{kind}': 'head.{tower}.{k}.conv.{kind}',
+            'net.{tower}.{k}.bn.{statistic}': 'head.{tower}.{k}.bn.{statistic}',
+            'net.{tower}.5.{kind}': 'head.{tower}.4.{kind}'},
+        fields={**FIELDS, 'crop': {'search': 'x', 'template': 'z'},
+                'tower': ('score', 'size', 'offset')},
+        ignored={'net.text.*': 'not used'}), )
+
+
+@MODELS.register_module()
+class MyTracker(OSTrack):
+    names = MyNames()
+"""
+
+
+def renamed(own: dict) -> dict:
+    """Weights of an OSTrack as such a tracker's released file calls them."""
+    changes = [(r'backbone\.patch_embed\.proj', 'stem'), (r'backbone\.layers', 'blocks'),
+               (r'backbone\.pos_embed_x', 'places_search'), ('backbone.norm', 'norm'),
+               (r'backbone\.pos_embed_z', 'places_template'),
+               (r'head\.(\w+)\.(\d)', lambda match: f'{match[1]}.{int(match[2]) + 1}')]
+    theirs = {}
+    for name, value in own.items():
+        for pattern, text in changes:
+            name = re.sub(f'^{pattern}', text, name)
+        theirs[f'net.{name}'] = value
+    return theirs
+
+
+def test_released_files_of_a_tracker_of_ones_own(tmp_path):
+    own = build(tracker()).state_dict()
+    (tmp_path / 'my_tracker.py').write_text(MY_TRACKER)
+    save_checkpoint({'net': renamed(own) | {'net.text.proj': torch.ones(2)}}, tmp_path / 'r.pth')
+
+    def convert_weights(*options):
+        return subprocess.run(
+            [sys.executable, '-W', 'ignore', ROOT / 'tools/convert_weights.py', 'r.pth', 'own.pth',
+             *options], cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)},
+            capture_output=True, text=True, check=False)
+
+    assert convert_weights().stderr.startswith('error: r.pth is not a checkpoint of a known track')
+    assert convert_weights('--imports', 'mine').stderr == 'error: Failed to import mine\n'
+    done = convert_weights('--imports', 'my_tracker')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert same_weights(net(tmp_path / 'own.pth'), own)
+
+
+def test_a_tracker_that_starts_from_nothing(tmp_path):
+    torch.save({'model': pretrained_vit()}, tmp_path / 'mae.pth')
+    with pytest.raises(CheckpointError, match='^SUTrack does not start from a pretrained network; '
+                       'choose one of ODTrack, OSTrack'):
+        convert(tmp_path / 'mae.pth', tmp_path / 'out.pth', 'mmct', 32, 64, starts='SUTrack')
 
 
 # Pretrained ViT
