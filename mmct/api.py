@@ -11,6 +11,7 @@ from mmtrack.registry import MODELS
 from .checkpoint import load_weights
 from .models.torch_network import DTYPES, TorchNetwork
 from .models.trackers import OneStreamTracker
+from .runtime.backends import OpenedNetwork
 
 
 def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStreamTracker:
@@ -35,8 +36,12 @@ def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStrea
     return fuse_for_inference(tracker)
 
 
+class OpenedTorchNetwork(OpenedNetwork, TorchNetwork):
+    """The network of a config and its checkpoint."""
+
+
 def open_eager(config: Path, checkpoint: str | PathLike | None, precision: str | None,
-               threads: int | None, compiled: bool = False) -> TorchNetwork:
+               threads: int | None, compiled: bool = False) -> OpenedTorchNetwork:
     """A config with its checkpoint as a network of the runtime, on a GPU if there is one; arguments
     as of :class:`mmct.runtime.Tracker`, errors also as of :func:`load_tracker`."""
     if checkpoint is None:
@@ -46,7 +51,7 @@ def open_eager(config: Path, checkpoint: str | PathLike | None, precision: str |
     tracker = load_tracker(config, checkpoint)
     if torch.cuda.is_available():
         tracker = tracker.cuda()
-    return TorchNetwork(tracker, compiled, DTYPES[precision])
+    return OpenedTorchNetwork(tracker, compiled, DTYPES[precision])
 
 
 open_compiled = partial(open_eager, compiled=True)

@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from numbers import Integral
 from pathlib import Path
 
 import cv2
@@ -238,9 +239,10 @@ class Frames:
         ValueError: it cannot be read as a video, the folder has no images, or the levels are none.
     """
 
-    def __init__(self, source: str | Path | Sequence[Path],
+    def __init__(self, source: str | int | Path | Sequence[Path],
                  levels: Sequence[float] | None = None) -> None:
         check_levels('levels', levels)
+        source = str(source) if isinstance(source, Integral) else source
         self._read = partial(read_image, levels=levels)
         self.fps = self._files = self._video = None
         path = Path(source) if isinstance(source, (str, Path)) else None

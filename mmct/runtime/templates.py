@@ -13,7 +13,11 @@ Template = tuple[np.ndarray, np.ndarray]
 
 
 class TemplatePolicy:
-    """Keeps the templates of one target. Frames are counted from 0, the first of the target."""
+    """Keeps the templates of one target. Frames are counted from 0, the first of the target.
+
+    A frame that fails must leave no trace, so a tracker asks a shallow copy what would come of it,
+    and keeps that only if all went well: what a policy holds is replaced, never changed.
+    """
 
     def start(self, crop: np.ndarray, box: np.ndarray) -> None:
         """Take the template of the first frame."""
@@ -107,8 +111,10 @@ class SpreadHistory(TemplatePolicy):
     def observe(self, frame: int, score: float, cut: Callable[[], Template]) -> None:
         if self.count == 1:
             return
+        # The store is changed in place, which does no harm to what this is a copy of: a crop is
+        # written over if its frame comes once more, and no later frame uses what is dropped, since
+        # the middles only move on.
         self._past.put(frame, *cut())
-        # The middles only move on: what lies before the first of them is never used again.
         while self._dropped < (frame + 1) // self.count // 2:
             self._past.drop(self._dropped)
             self._dropped += 1

@@ -1,21 +1,23 @@
 """The tracking loop: crop, network, window, decode, map back. The one place of the hot path."""
 import copy
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from . import geometry
-from .backends import open_network
+from .backends import OpenedNetwork, open_network
 from .network import Network
-from .templates import make_policy
+from .templates import TemplatePolicy, make_policy
 
 
 class Tracker:
     """Follows one target through a video.
+
+    ``copy.deepcopy`` goes on from the same frame with the same network; ``pickle`` keeps the paths
+    of the network's files, which the other process opens again.
 
     Args:
         model: an exported file; the config of a tracker or a compression, with ``checkpoint``; or a
@@ -43,11 +45,16 @@ class Tracker:
         self._window = geometry.hann_window(info.grid)
         self._crops = np.empty((1, info.search_size, info.search_size, 3), np.uint8)
         self._policy = make_policy(info.templates)
-        self._templates = None
+        self._box = self._templates = None
 
     @property
     def box(self) -> list[float]:
-        """x, y, w, h in pixels of the last frame; a copy, which is the caller's."""
+        """x, y, w, h in pixels of the last frame; a copy, which is the caller's.
+
+        Raises:
+            ValueError: there is no target.
+        """
+        self._check_target()
         return list(self._box)
 
     @box.setter
@@ -56,20 +63,20 @@ class Tracker:
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
         """Start to follow a target, the box x, y, w, h in pixels of its first frame (H, W, 3) uint8
-        BGR.
+        BGR; with any error, it goes on with the one that it had.
 
         Raises:
             ValueError: the box is not finite, empty, or outside the frame; the frame is none.
         """
         geometry.check_frame(frame)
         geometry.check_first_box(box, frame.shape)
-        self._templates = None
-        self.box, self._frame_size = box, frame.shape[:2]
-        self._policy.start(*self._cut_template(frame))
-        self._frame = 0
-        self._encode()
+        self._warn_if_forked()
+        box, policy = [float(value) for value in box], copy.copy(self._policy)
+        policy.start(*self._cut_template(frame, box))
         memory = self.network.info.memory
-        self._memory = np.zeros((1, *memory), np.float32) if memory[0] else None
+        self._move(dict(
+            self._encode(policy, 0), _box=box, _frame_size=frame.shape[:2],
+            _memory=np.zeros((1, *memory), np.float32) if memory[0] else None))
 
     def update(self, frame: np.ndarray, on_part: Callable[[], None] = lambda: None
                ) -> tuple[list[float], float]:
@@ -85,56 +92,68 @@ class Tracker:
         Raises:
             ValueError: there is no target, no frame, or no finite box of the network.
         """
-        with all_or_none([self]):
-            scale = self._crop(frame, self._crops[0])
-            on_part()
-            memories = None if self._memory is None else [self._memory]
-            outputs = self.network.step([self._encoded], self._crops, memories)
-            on_part()
-            return self._finish(frame, scale, outputs, 0)
+        cut = self._crop(frame, self._crops[0])
+        on_part()
+        memories = None if self._memory is None else [self._memory]
+        outputs = self.network.step([self._encoded], self._crops, memories)
+        on_part()
+        found, score = self._decode(frame, *cut, outputs, 0)
+        self._move(found)
+        return self.box, score
 
-    def _cut_template(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A template of the target where it is now, and its box in pixels of that crop."""
+    def _check_target(self) -> None:
+        if self._box is None:
+            raise ValueError('a tracker has no target yet; call init(frame, box) first')
+
+    def _warn_if_forked(self) -> None:
+        if isinstance(self.network, OpenedNetwork):
+            self.network.warn_if_forked()
+
+    def _cut_template(self, frame: np.ndarray, box: Sequence[float]
+                      ) -> tuple[np.ndarray, np.ndarray]:
+        """A template of the target in its box, and this box in pixels of that crop."""
         info = self.network.info
         size = info.template_size
-        crop, scale = geometry.crop_square(frame, self._box, info.template_factor, size)
-        return crop, geometry.template_box(self._box, scale, size, info.stretched_boxes)
+        crop, scale = geometry.crop_square(frame, box, info.template_factor, size)
+        return crop, geometry.template_box(box, scale, size, info.stretched_boxes)
 
-    def _encode(self) -> None:
-        """Encode the templates of the next frame, if they are others than the last."""
-        templates = self._policy.current(self._frame + 1)
-        if templates is not self._templates:
-            self._templates = templates
-            self._encoded = self.network.encode(*templates)
-
-    def _crop(self, frame: np.ndarray, out: np.ndarray) -> float:
-        if self._templates is None:
-            raise ValueError('a tracker needs init(frame, box) before update(frame)')
+    def _crop(self, frame: np.ndarray, out: np.ndarray) -> tuple[Sequence[float], float]:
+        """Cut the search crop; around which box, and its scale."""
+        self._check_target()
         geometry.check_frame(frame)
-        info = self.network.info
+        self._warn_if_forked()
+        info, box = self.network.info, self._box
         if frame.shape[:2] != self._frame_size:
-            self._frame_size = frame.shape[:2]
-            self._box = list(geometry.clip_box(self._box, *self._frame_size, info.margin))
-        return geometry.crop_square(
-            frame, self._box, info.search_factor, info.search_size, out)[1]
+            box = geometry.clip_box(box, *frame.shape[:2], info.margin)
+        return box, geometry.crop_square(frame, box, info.search_factor, info.search_size, out)[1]
 
-    def _finish(self, frame: np.ndarray, scale: float, outputs: dict[str, np.ndarray],
-                index: int) -> tuple[list[float], float]:
-        """Bring what the network found at ``index`` of a batch to the frame."""
+    def _decode(self, frame: np.ndarray, last_box: Sequence[float], scale: float,
+                outputs: dict[str, np.ndarray], index: int) -> tuple[dict[str, Any], float]:
+        """What the network found at ``index`` of a batch, as :meth:`_move` takes it, and its score.
+        All that can fail is done here, and nothing of this tracker changed."""
         info = self.network.info
         own = {name: values[index] for name, values in outputs.items()}
         box, score = info.decode(own, self._window)
         if not math.isfinite(sum(box) + score):
             raise ValueError(f'the network gave the box {tuple(map(float, box))} and the score '
                              f'{score}; its weights, or its precision, are not fit for this')
-        box = geometry.map_back(box, self._box, scale, info.search_size)
-        self._box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
-        if self._memory is not None:
-            self._memory = own['next_memory'][None]
-        self._frame += 1
-        self._policy.observe(self._frame, score, lambda: self._cut_template(frame))
-        self._encode()
-        return self.box, score
+        box = geometry.map_back(box, last_box, scale, info.search_size)
+        box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
+        number, policy = self._frame + 1, copy.copy(self._policy)
+        policy.observe(number, score, lambda: self._cut_template(frame, box))
+        return dict(
+            self._encode(policy, number), _box=box, _frame_size=frame.shape[:2],
+            _memory=None if self._memory is None else own['next_memory'][None]), score
+
+    def _encode(self, policy: TemplatePolicy, number: int) -> dict[str, Any]:
+        """The target after a frame, with the templates of the next encoded if they are others."""
+        templates = policy.current(number + 1)
+        return dict(_policy=policy, _frame=number, _templates=templates,
+                    _encoded=self._encoded if templates is self._templates
+                    else self.network.encode(*templates))
+
+    def _move(self, target: dict[str, Any]) -> None:
+        vars(self).update(target)
 
 
 def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
@@ -160,31 +179,20 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
                          'own, Tracker(first.network)')
     size = network.info.search_size
     crops = np.empty((len(trackers), size, size, 3), np.uint8)
-    with all_or_none(trackers):
-        scales = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
-        outputs = [None] * len(trackers)
-        for places in alike([tracker._encoded for tracker in trackers]):
-            batch = [trackers[i] for i in places]
-            memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
-            own = network.step([tracker._encoded for tracker in batch],
-                               crops if len(batch) == len(trackers) else crops[places], memories)
-            for index, place in enumerate(places):
-                outputs[place] = own, index
-        return [tracker._finish(frame, scale, *own)
-                for tracker, scale, own in zip(trackers, scales, outputs)]
-
-
-@contextmanager
-def all_or_none(trackers: Sequence[Tracker]) -> Iterator[None]:
-    """Leave all trackers as they were if what is done with them does not come to its end."""
-    # What a policy holds is replaced, never changed, so that a shallow copy will do.
-    before = [dict(vars(tracker), _policy=copy.copy(tracker._policy)) for tracker in trackers]
-    try:
-        yield
-    except BaseException:  # Ctrl-C, too
-        for tracker, state in zip(trackers, before):
-            vars(tracker).update(state)
-        raise
+    cuts = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
+    outputs = [None] * len(trackers)
+    for places in alike([tracker._encoded for tracker in trackers]):
+        batch = [trackers[i] for i in places]
+        memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
+        own = network.step([tracker._encoded for tracker in batch],
+                           crops if len(batch) == len(trackers) else crops[places], memories)
+        for index, place in enumerate(places):
+            outputs[place] = own, index
+    found = [tracker._decode(frame, *cut, *own)
+             for tracker, cut, own in zip(trackers, cuts, outputs)]
+    for tracker, (target, _) in zip(trackers, found):
+        tracker._move(target)
+    return [(tracker.box, score) for tracker, (_, score) in zip(trackers, found)]
 
 
 def alike(encoded: Sequence[dict[str, Any]]) -> list[list[int]]:

@@ -133,3 +133,13 @@ def test_what_is_no_box(box):
     with pytest.raises(ValueError, match='is not x, y, w, h: expected four numbers'):
         tracker.init(frame, box)
     assert tracker.box == [0, 0, 60, 40]
+
+
+@pytest.mark.parametrize('call', [
+    lambda tracker: tracker.box, lambda tracker: tracker.update(np.ones((40, 60, 3), np.uint8)),
+    lambda tracker: tracker.init(np.ones((40, 60, 3), np.uint8), (70, 1, 5, 5)) or tracker.box])
+def test_a_tracker_without_target(call):
+    tracker = Tracker(Oracle())
+    line = outcome(call, tracker)
+    assert isinstance(line, Refused)
+    assert 'has no target yet; call init(frame, box) first' in line or 'outside' in line

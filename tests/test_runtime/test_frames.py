@@ -138,6 +138,9 @@ def test_streams_are_handed_to_opencv(tmp_path):
             Frames(name)
     with pytest.raises(FileNotFoundError, match='does not exist'):
         Frames(tmp_path / 'none.mp4')
+    for number in (97, '97', np.int64(97)):
+        with pytest.raises(ValueError, match='^camera 97 cannot be opened$'):
+            Frames(number)
 
 
 @pytest.mark.parametrize('name', ['a.png', 'a.tiff'])

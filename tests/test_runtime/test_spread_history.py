@@ -1,5 +1,6 @@
 """Templates from all over the past: which, how they are kept, and that memory has an end."""
 import gc
+import io
 import os
 import tracemalloc
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from disc import BOX, moving_disc
 
-from mmct.runtime import Tracker, crop_store
+from mmct.runtime import Tracker, crop_store, update_many
 from mmct.runtime.crop_store import CropStore
 from mmct.runtime.geometry import box_to_crop, crop_square
 from mmct.runtime.network import NetworkInfo
@@ -92,7 +93,8 @@ def test_a_new_target_forgets_the_last(monkeypatch):
     assert len(policy._past) == 1
 
 
-def test_store_uses_places_again():
+def test_store_uses_places_again(monkeypatch):
+    monkeypatch.setattr(crop_store, 'IN_MEMORY', 0)
     store = CropStore((2, 2, 3))
     for frame in range(10):
         store.put(frame, np.full((2, 2, 3), frame, np.uint8), np.full(4, frame, np.float32))
@@ -132,6 +134,79 @@ def test_templates_are_cut_where_the_target_was_found():
                 assert (crop == expected).all()
                 inside = box_to_crop(boxes[frame], boxes[frame], scale, 16)
                 np.testing.assert_allclose(box, np.multiply(inside, 16), rtol=1e-6)
+
+
+class Unsure(Seeing):
+    """Finds nothing for the last target of a batch, or encodes no second one, if told so; frames
+    are of one level each."""
+    at = None
+
+    def encode(self, crops, boxes):
+        if self.at == 'encode' and self.encoded:
+            raise RuntimeError('no memory')
+        self.encoded = True
+        return super().encode(crops, boxes)
+
+    def step(self, encoded, crops, memories=None):
+        self.encoded = False
+        outputs = super().step(encoded, crops, memories)
+        if self.at == 'target':
+            outputs['score'][-1] = np.nan
+        return outputs
+
+
+@pytest.mark.parametrize('at', ['target', 'encode'])
+@pytest.mark.parametrize('failing', range(1, 9))
+def test_a_frame_that_fails_leaves_no_trace(at, failing):
+    """In the first target, which is done when the second fails."""
+    network = Unsure()
+    first, second, alone = (Tracker(network) for _ in range(3))
+    frames = [np.full((64, 64, 3), level, np.uint8) for level in range(20)]
+    for follower in (first, second, alone):
+        network.encoded = False
+        follower.init(frames[0], BOX)
+    for number, frame in enumerate(frames[1:], 1):
+        if number == failing and (at == 'target' or spread(number, 3) != spread(number + 1, 3)):
+            network.at = at
+            for _ in range(2):
+                with pytest.raises((ValueError, RuntimeError), match='network gave|no memory'):
+                    update_many([first, second], frames[-number])
+        network.at = None
+        for followers in ([first, second], [alone]):
+            update_many(followers, frame)
+        for follower in (first, second):
+            assert follower.box == alone.box
+            np.testing.assert_array_equal(follower._templates[0], alone._templates[0])
+    assert [crop[8, 8, 0] for crop in first._templates[0]] == spread(20, 3)
+
+
+@pytest.mark.parametrize('full', [False, True])
+def test_no_room_for_a_file(monkeypatch, full):
+    """No folder for it, or no room on its disk: the crops stay in memory, which is said once."""
+    class Full(io.BytesIO):
+        def write(self, content):
+            return super().write(content) if self.tell() < 5000 else len(content) // 2
+
+    def no_file(**_):
+        if full:
+            return Full()
+        raise FileNotFoundError('no usable temporary directory')
+
+    monkeypatch.setattr(crop_store, 'IN_MEMORY', 2000)
+    monkeypatch.setattr(crop_store.tempfile, 'TemporaryFile', no_file)
+    frames, network = [moving_disc(20), Seeing()]
+    follower, expected = Tracker(network), []
+    follower.init(frames[0], BOX)
+    with pytest.warns(UserWarning, match='stay in memory.*TMPDIR') as caught:
+        expected = [follower.update(frame) for frame in frames[1:]]
+    assert len(caught) == 1
+    shown = [crops for crops, _ in network.templates]
+    monkeypatch.undo()
+    network.templates = []
+    follower.init(frames[0], BOX)
+    assert [follower.update(frame) for frame in frames[1:]] == expected
+    for own, (crops, _) in zip(shown, network.templates, strict=True):
+        np.testing.assert_array_equal(own, crops)
 
 
 def resident() -> float:

@@ -323,10 +323,11 @@ def test_recorded_runs(golden, name):
     tracker, exact, expected = Tracker(network), 0, {}
     candidates, cut = [], tracker._cut_template
 
-    def recorded_cut(frame):
-        expected[network.frame] = cut(frame)[0]
+    def recorded_cut(*frame_and_box):
+        template = cut(*frame_and_box)
+        expected[network.frame] = template[0]
         candidates.append(network.frame)
-        return cut(frame)
+        return template
 
     tracker._cut_template = recorded_cut
     for i, frame in enumerate(Frames(str(frames))):

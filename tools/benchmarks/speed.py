@@ -44,10 +44,11 @@ def fill_templates(tracker: Tracker, frame: np.ndarray) -> None:
     if not hasattr(tracker, 'network'):  # OpenCV's
         return
     most, policy = count_templates(tracker.network.info.templates), tracker._policy
-    while len(policy.current(tracker._frame + 1)[0]) < most:
-        tracker._frame += 1
-        policy.observe(tracker._frame, 0., lambda: tracker._cut_template(frame))
-    tracker._encode()
+    number = tracker._frame
+    while len(policy.current(number + 1)[0]) < most:
+        number += 1
+        policy.observe(number, 0., lambda: tracker._cut_template(frame, tracker.box))
+    tracker._move(tracker._encode(policy, number))
 
 
 def _step_time(tracker: Tracker, frame: np.ndarray) -> np.ndarray:

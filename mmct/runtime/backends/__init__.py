@@ -1,9 +1,17 @@
-"""What runs a network; one file each, imported when asked for."""
+"""What runs a network; one file each, imported when asked for.
+
+A backend is a file here, with a class as of :class:`mmct.runtime.network.Network`, and a line in
+``BACKENDS``.
+"""
 import hashlib
 import importlib
+import os
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +24,30 @@ BACKENDS.update(
         f'{__name__}.onnxruntime', 'OnnxRuntimeNetwork', '.onnx', ('fp32', ), 'deploy'),
     openvino=Backend(
         f'{__name__}.openvino', 'OpenVinoNetwork', '.xml', ('fp32', 'bf16'), 'deploy'))
+
+
+class OpenedNetwork:
+    """What :func:`open_network` gives: a copy is the network itself, and another process opens the
+    same files anew."""
+
+    def opened_by(self, reopen: partial) -> None:
+        self._reopen, self._process = reopen, os.getpid()
+
+    def warn_if_forked(self) -> None:
+        """Say once if this process is a fork of the one that opened the network."""
+        if self._process != os.getpid():
+            warnings.warn(
+                f'the network was opened by process {self._process}, of which this one is a fork: '
+                "threads of backends do not survive that, so it may hang; open it here, Tracker("
+                f"'{self._reopen.args[0]}'), or start processes by multiprocessing's 'spawn'",
+                RuntimeWarning, stacklevel=3)
+            self._process = os.getpid()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'OpenedNetwork':
+        return self
+
+    def __reduce__(self) -> tuple:
+        return self._reopen, ()
 
 
 def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None, *,
@@ -49,7 +81,11 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
         raise ImportError(f'backend {backend} needs the package {error.name}; install it alone, or '
                           f"with pip install -e '.[{chosen.extra}]' in the folder of mmct"
                           ) from None
-    return getattr(module, chosen.opener)(path, checkpoint, precision, threads)
+    network = getattr(module, chosen.opener)(path, checkpoint, precision, threads)
+    network.opened_by(partial(
+        open_network, path.absolute(), checkpoint and Path(checkpoint).absolute(),
+        backend=backend, precision=precision, threads=threads))
+    return network
 
 
 def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,

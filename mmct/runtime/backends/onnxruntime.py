@@ -6,10 +6,10 @@ import numpy as np
 import onnxruntime
 
 from ..network import METADATA, STAMP, NetworkInfo
-from . import check_together, step_inputs, template_file
+from . import OpenedNetwork, check_together, step_inputs, template_file
 
 
-class OnnxRuntimeNetwork:
+class OnnxRuntimeNetwork(OpenedNetwork):
     """See :class:`mmct.runtime.network.Network`."""
 
     def __init__(self, path: Path, checkpoint: None, precision: str | None,

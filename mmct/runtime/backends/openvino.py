@@ -7,10 +7,10 @@ import numpy as np
 import openvino as ov
 
 from ..network import METADATA, STAMP, NetworkInfo
-from . import check_together, step_inputs, template_file
+from . import OpenedNetwork, check_together, step_inputs, template_file
 
 
-class OpenVinoNetwork:
+class OpenVinoNetwork(OpenedNetwork):
     """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size; serves one
     thread at a time."""
 

@@ -1,0 +1,98 @@
+"""Copies of a tracker, and trackers in other processes."""
+import copy
+import os
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from disc import BOX, moving_disc
+from test_spread_history import Seeing
+from tiny import build, tracker
+
+from mmct.runtime import Tracker, open_network, update_many
+
+
+def go_on(follower, frames):
+    return [follower.update(frame) for frame in frames]
+
+
+@pytest.mark.parametrize('again', [copy.deepcopy, lambda own: pickle.loads(pickle.dumps(own))])
+def test_a_copy_goes_on_by_itself(again):
+    """With crops of all frames so far, and without adding to those of the first."""
+    frames = moving_disc(30)
+    follower = Tracker(Seeing())
+    follower.init(frames[0], BOX)
+    go_on(follower, frames[1:10])
+    other = again(follower)
+    found = go_on(other, frames[10:20])
+    go_on(other, [frame[::-1].copy() for frame in frames[20:]])
+    assert go_on(follower, frames[10:20]) == found
+    assert go_on(again(follower), frames[20:]) == go_on(follower, frames[20:])
+    for crop, number in zip(follower._templates[0][1:], follower._policy.frames[1:], strict=True):
+        assert crop.any(), number
+
+
+@pytest.fixture(scope='module')
+def files(tmp_path_factory):
+    pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
+    pytest.importorskip('openvino', reason='the extra deploy is not installed')
+    from mmct.deploy import export_tracker
+
+    folder = tmp_path_factory.mktemp('files')
+    for format, name in (('onnx', 'a.onnx'), ('openvino', 'a.xml')):
+        export_tracker(build(tracker()).eval(), folder / name, format)
+    return folder
+
+
+@pytest.mark.parametrize('name', ['a.onnx', 'a.xml'])
+def test_copies_of_trackers_of_files(files, name, monkeypatch):
+    frames = moving_disc(6)
+    monkeypatch.chdir(files)
+    pair = [Tracker(name, threads=1)]
+    pair.append(Tracker(pair[0].network))
+    for follower in pair:
+        follower.init(frames[0], BOX)
+        follower.update(frames[1])
+    copied, content = copy.deepcopy(pair), pickle.dumps(pair)
+    assert copied[0].network is pair[0].network
+    monkeypatch.chdir('/')  # files are found by their whole path
+    opened = pickle.loads(content)
+    assert opened[0].network is opened[1].network is not pair[0].network
+    for frame in frames[2:]:
+        assert update_many(pair, frame) == update_many(copied, frame) == update_many(opened, frame)
+
+
+@pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork')
+def test_a_forked_process_is_warned_once(files):
+    follower, frames = Tracker(files / 'a.onnx', threads=1), moving_disc(3)
+    follower.init(frames[0], BOX)
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            go_on(follower, frames[1:])
+        os.write(write, '\n'.join(str(own.message) for own in caught).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    line, = os.read(read, 10000).decode().splitlines()
+    assert f'was opened by process {os.getpid()}, of which this one is a fork' in line
+    assert f"open it here, Tracker('{files / 'a.onnx'}')" in line
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        go_on(follower, frames[1:])
+
+
+def test_a_network_of_a_config(tmp_path):
+    import mmct  # noqa: F401
+
+    network = open_network('configs/demo/ostrack_tiny.py', 'configs/demo/ostrack_tiny.pth')
+    opened = pickle.loads(pickle.dumps(network))
+    found = []
+    for own in (network, copy.deepcopy(network), opened):
+        follower = Tracker(own)
+        follower.init(moving_disc(1)[0], BOX)
+        found.append(go_on(follower, moving_disc(3)[1:]))
+    assert found[0] == found[1] == found[2]
+    assert np.isfinite(found[0][-1][0]).all()
