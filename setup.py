@@ -42,6 +42,9 @@ setup(
     python_requires='>=3.10',
     classifiers=[f'Programming Language :: Python :: 3.{minor}' for minor in range(10, 15)],
     packages=find_packages(include=['mmct', 'mmct.*']),
+    # So that an editable installation is an entry of sys.path: another kind loses to a folder mmct
+    # (the clone's own) in the current one.
+    package_dir={'': '.'},
     package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
     cmdclass={'build_py': BuildWithMim},
     # MMTracking itself (mmtrack 1.0.0rc1) is missing here: its metadata asks for a pandas and a

@@ -70,6 +70,22 @@ print(mmct.__file__, abs(x + w / 2 - 82) < 4 and abs(y + h / 2 - 62) < 4)
     assert done.stdout.split() == [str(tmp_path / 'mmct/__init__.py'), 'True'], done.stderr
 
 
+def test_editable_installation_wins_over_the_clones_own_folder(tmp_path):
+    """In the folder above a clone called mmct, `import mmct` finds the package."""
+    clone, site = tmp_path / 'above/mmct', tmp_path / 'site'
+    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(
+        '.*', '__pycache__', 'tests', 'work_dirs', 'data', 'build'))
+    # What pip calls for --editable.
+    subprocess.run([sys.executable, '-c', f'from setuptools import build_meta; '
+                    f'build_meta.build_editable({str(tmp_path)!r})'], cwd=clone, check=True,
+                   capture_output=True)
+    zipfile.ZipFile(next(tmp_path.glob('*.whl'))).extractall(site)
+    code = f'import site; site.addsitedir({str(site)!r}); import mmct; print(mmct.__file__)'
+    done = subprocess.run([sys.executable, '-S', '-c', code], cwd=clone.parent, check=True,
+                          capture_output=True, text=True, env={})
+    assert done.stdout.strip() == str(clone / 'mmct/__init__.py')
+
+
 def constraints(python: str) -> dict[str, list[str]]:
     """The versions that ``constraints.txt`` has of each package for a Python on Linux."""
     found = {}
