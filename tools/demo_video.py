@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int | None:
     from drawing.target import draw_target
     from drawing.video import VideoFile
 
-    from mmct.formats.results import box_text
+    from mmct.formats.annotations import box_text
     from mmct.runtime import Tracker
     from mmct.runtime.frames import FrameError, Frames
     from mmct.utils.files import write_text
@@ -113,7 +113,7 @@ def main(args: argparse.Namespace) -> int | None:
 
 def result_name(video: str) -> str:
     """What the result is called, unless somebody says."""
-    from mmct.formats.own import TRACKED
+    from mmct.formats.layouts import TRACKED
 
     source = Path(video)
     if source.is_dir():

@@ -32,16 +32,16 @@ TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
 
 
 def parse_args() -> argparse.Namespace:
+    from mmct.evaluation import METRICS
+
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS', help='folder of box files')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
                         help='in one of the layouts above')
-    parser.add_argument('--metric', choices=['published', 'official', 'sot', 'got10k'],
-                        default='published',
-                        help='published (default): the figures of papers, frames without the '
-                        "target are failures; official: as LaSOT's toolkit, they are left out; "
-                        "sot: as MMTracking's SOTMetric; got10k: AO and SR as GOT-10k's toolkit")
+    parser.add_argument('--metric', choices=METRICS, default='published',
+                        help='default: published. ' + '; '.join(
+                            f'{name}: {metric.about}' for name, metric in METRICS.items()))
     parser.add_argument('--dataset', metavar='NAME',
                         help='published figures differ by data set: uav123, lasot_ext, or any '
                         'other, such as lasot (default: recognised by the names of the sequences '
@@ -62,7 +62,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    from mmct.evaluation import PUBLISHED, evaluate, evaluate_got10k
+    from mmct.evaluation import METRICS, PUBLISHED
     from mmct.formats import dataset_of, read_annotations, read_results
     from mmct.formats.results import result_files
     from mmct.utils.files import write_text
@@ -80,8 +80,7 @@ def main(args: argparse.Namespace) -> int:
     if problems and not results:
         raise ValueError('no sequence is left to evaluate')
     dataset = args.dataset or dataset_of(annotations, args.annotations)
-    found = evaluate_got10k(results, annotations) if args.metric == 'got10k' else \
-        evaluate(results, annotations, args.metric, dataset or 'lasot')
+    found = METRICS[args.metric].evaluate(results, annotations, dataset=dataset or 'lasot')
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     if args.csv:
@@ -91,14 +90,14 @@ def main(args: argparse.Namespace) -> int:
         tell_what_is_left_out(lengths, results.keys() | problems.keys(), args.results,
                               args.annotations)
     rows = [dict(attribute=f'all {total["sequences"]} sequences', **columns(total))]
-    rows += [dict(attribute=f'{code} ({own["sequences"]})', **columns(own))
-             for code, own in found.get('per_attribute', {}).items()]
+    rows += [dict(attribute=f'{code} ({figures["sequences"]})', **columns(figures))
+             for code, figures in found.get('per_attribute', {}).items()]
     print(table(rows))
     if args.per_sequence:
         worst_first = sorted(found['per_sequence'].items(),
                              key=lambda item: next(iter(columns(item[1]).values())))
-        print('\n' + table([dict(sequence=name, frames=own['frames'], **columns(own))
-                            for name, own in worst_first]))
+        print('\n' + table([dict(sequence=name, frames=figures['frames'], **columns(figures))
+                            for name, figures in worst_first]))
     of_set = f' of {dataset}' if dataset in PUBLISHED and args.metric == 'published' else ''
     print(f'\nin percent, {total["frames"]} frames, {args.metric} convention{of_set}')
     return int(bool(problems or result_files(args.results, not_annotated)))
@@ -134,8 +133,8 @@ def table(rows: list[dict]) -> str:
 
 def csv_text(found: dict) -> str:
     """All figures, a line for each sequence, then one for all, whose name is empty."""
-    rows = [dict(sequence=name, frames=own['frames'], **columns(own))
-            for name, own in [*found['per_sequence'].items(), ('', found['total'])]]
+    rows = [dict(sequence=name, frames=figures['frames'], **columns(figures))
+            for name, figures in [*found['per_sequence'].items(), ('', found['total'])]]
     text = io.StringIO()
     writer = csv.DictWriter(text, rows[0], lineterminator='\n')
     writer.writeheader()
@@ -144,8 +143,9 @@ def csv_text(found: dict) -> str:
 
 
 def columns(found: dict[str, float]) -> dict[str, float]:
-    """Metrics by their titles in the table."""
-    return {title: found[key] for key, title in TITLES.items() if key in found}
+    """Figures by their titles in the table."""
+    return {TITLES.get(key, key): value for key, value in found.items()
+            if key not in ('sequences', 'frames')}
 
 
 if __name__ == '__main__':

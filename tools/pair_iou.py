@@ -98,7 +98,7 @@ def predict(tracker, args, title: str) -> dict:
 
 def video_of(path: str) -> str:
     """The name of the video that a frame is of."""
-    from mmct.formats.own import frame_of_video
+    from mmct.runtime.frames import frame_of_video
 
     file = frame_of_video(path)
     return Path(file[0]).stem if file else Path(path).parent.name

@@ -8,11 +8,12 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.names import sequence_name
-from ..formats.results import read_boxes, read_scores
-from ..formats.sequences import Sequence, frames_from, own, part_of_video
-from ..runtime.frames import VIDEOS, count_frames, image_names, in_order, recorded_length
+from ..formats.annotations import read_boxes
+from ..formats.layouts import Sequence, frames_from, own, part_of_video, sequence_name
+from ..formats.results import read_scores
+from ..runtime.frames import count_frames, recorded_length
 from ..utils.checks import check_number
+from ..utils.files import VIDEOS, image_names, in_order
 
 
 @DATASETS.register_module()
@@ -78,7 +79,7 @@ class GOT10kValDataset(GOT10kDataset):
 class FolderDataset(ListedSOTDataset):
     """Own data: a folder with a folder of frames, or a video file, a sequence, and the boxes
     x,y,w,h in NAME.txt beside it or in a groundtruth.txt within, see
-    :func:`mmct.formats.sequences.own`.
+    :func:`mmct.formats.layouts.own`.
 
     A box without area, or of NaN, stands for an absent target. Of a sequence to test on the first
     box is enough; it is tracked and not scored.
@@ -108,7 +109,7 @@ class FolderDataset(ListedSOTDataset):
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
                 raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
-        for sequence in own(root):
+        for sequence in own(root).values():
             name = sequence.annotation if self.annotations == root else f'{sequence.name}.txt'
             if not (self.annotations / name).is_file():
                 bare.append(sequence.frames)

@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, SOTCocoDataset
 from mmtrack.registry import DATASETS
 
+from ..formats.annotations import Annotation, finite
 from .listed import FolderDataset
 
 MIN_FRAMES = 20  # of a video that is used
@@ -95,6 +96,14 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
             f'{name}: {len(missing)} of {len(annotations)} annotations named in '
             f'{dataset.ann_file} are missing in {folder}, the first is {missing[0]}')
     return dataset
+
+
+def annotation_of(dataset: BaseSOTDataset, index: int) -> Annotation:
+    """Ground truth of a sequence of one of MMTracking's data sets, as evaluation takes it; of one
+    whose ground truth is not known, its first box."""
+    boxes = dataset.get_bboxes_from_video(index).astype(float)
+    visible = dataset.get_visibility_from_video(index)['visible'][:len(boxes)]
+    return Annotation(finite(boxes, dataset.get_data_info(index)['ann_path']), ~visible)
 
 
 def usable_objects(dataset: SOTCocoDataset) -> list[dict]:

@@ -6,8 +6,8 @@ import numpy as np
 from ..formats.annotations import Annotation
 
 
-def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation]
-                    ) -> dict:
+def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
+                    dataset: str | None = None) -> dict:
     """AO, SR0.5 and SR0.75 in percent, in total and by sequence.
 
     Every frame counts the same, whatever the length of its sequence, but for first frames and
@@ -16,6 +16,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
     Args:
         results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
+        dataset: makes no difference.
 
     Raises:
         ValueError: there is nothing to evaluate.
@@ -31,7 +32,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
         raise ValueError('no sequence to evaluate: none has a second frame with its target')
     return dict(
         total=summary(np.concatenate(list(overlaps.values()))) | dict(sequences=len(overlaps)),
-        per_sequence={name: summary(own) | dict(sequences=1) for name, own in overlaps.items()})
+        per_sequence={name: summary(one) | dict(sequences=1) for name, one in overlaps.items()})
 
 
 def summary(overlaps: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,11 @@ import numpy as np
 from ..formats.annotations import ATTRIBUTES, Annotation
 from ..formats.sequences import check_dataset, dataset_of
 
-CONVENTIONS = ('published', 'official', 'sot')
+CONVENTIONS = dict(
+    published='the figures of papers: frames without the target are failures',
+    official="as LaSOT's toolkit: they are left out",
+    sot="as MMTracking's SOTMetric, which does not know of them",
+    sot_visible='as tools/test.py: SOTMetric with only_eval_visible, for which they are failures')
 OVERLAPS = np.arange(21) * 0.05
 PIXELS = np.arange(51.)
 RELATIVE = np.arange(51) / 100  # of the target's size
@@ -51,12 +55,10 @@ def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annota
     Args:
         results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
-        convention: 'published', the analysis that papers quote: frames without the target are
-            failures; 'official', LaSOT's toolkit: they are left out; or 'sot', MMTracking's
-            ``SOTMetric``.
+        convention: one of ``CONVENTIONS``; that of papers by default.
         dataset: name of the data set, such as 'uav123', because the published analysis differs by
             data set, see ``PUBLISHED``. If None, it is recognised by the names of the sequences,
-            see :func:`mmct.formats.sequences.dataset_of`; if that is not clear, as for LaSOT.
+            see :func:`mmct.formats.dataset_of`; if that is not clear, as for LaSOT.
 
     Raises:
         ValueError: there is no such convention or data set, or nothing to evaluate.
@@ -65,15 +67,14 @@ def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annota
 
 
 def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
-               convention: str = 'published', dataset: str | None = None
-               ) -> dict[str, Curves]:
+               convention: str, dataset: str | None = None) -> dict[str, Curves]:
     """The curves of each sequence; arguments and errors as :func:`evaluate`."""
     if convention not in CONVENTIONS:
-        raise ValueError(f'convention={convention!r} is not one of {CONVENTIONS}')
+        raise ValueError(f'convention={convention!r} is not one of {", ".join(CONVENTIONS)}')
     if not results:
         raise ValueError('no sequence to evaluate: none has a box for more than its first frame')
-    if convention == 'sot':
-        return {name: sot_curves(boxes, annotations[name].boxes)
+    if convention in ('sot', 'sot_visible'):
+        return {name: sot_curves(boxes, annotations[name], convention == 'sot_visible')
                 for name, boxes in results.items()}
     unseen = PUBLISHED['lasot']
     if convention == 'published':
@@ -91,16 +92,16 @@ def scores(curves: Mapping[str, Curves], annotations: Mapping[str, Annotation]) 
     frames = {name: len(annotations[name].boxes) for name in curves}
     per_attribute = {}
     for code in ATTRIBUTES:
-        own = [curves[name] for name in curves if code in annotations[name].attributes]
-        if own:
-            found = summary(own)
+        holding = [curves[name] for name in curves if code in annotations[name].attributes]
+        if holding:
+            found = summary(holding)
             per_attribute[code] = {key: found[key] for key in (
-                'auc', 'precision', 'norm_precision')} | dict(sequences=len(own))
+                'auc', 'precision', 'norm_precision')} | dict(sequences=len(holding))
     return dict(
         total=summary(list(curves.values())) | dict(
             sequences=len(curves), frames=sum(frames.values())),
-        per_sequence={name: summary([own]) | dict(sequences=1, frames=frames[name])
-                      for name, own in curves.items()},
+        per_sequence={name: summary([one]) | dict(sequences=1, frames=frames[name])
+                      for name, one in curves.items()},
         per_attribute=per_attribute)
 
 
@@ -133,26 +134,28 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str,
                   share_at_most(relative, RELATIVE))
 
 
-def sot_curves(boxes: np.ndarray, truth: np.ndarray) -> Curves:
+def sot_curves(boxes: np.ndarray, annotation: Annotation, only_visible: bool) -> Curves:
     """Curves of one sequence as MMTracking's ``SOTMetric`` has them, in its single precision.
 
-    It knows of no absent frames, takes boxes as they are, and gives a centre error of -1, which is
-    within any distance, where the centre of the ground truth is not inside the frame.
+    It takes boxes as they are, and gives a centre error of -1, which is within any distance, if the
+    centre of the ground truth is not inside the frame. With ``only_visible``, its
+    ``only_eval_visible``, frames without the target are failures.
     """
-    boxes, truth = (np.float32(kind) for kind in (np.nan_to_num(boxes), truth))
+    boxes, truth = (np.float32(kind) for kind in (np.nan_to_num(boxes), annotation.boxes))
+    unseen = only_visible & (annotation.absent | (annotation.boxes[:, 2:] <= 0).any(axis=1))
     low, target = boxes[:, :2], truth[:, :2]
     high, target_high = low + boxes[:, 2:], target + truth[:, 2:]
     size, target_size = high - low, target_high - target
     shared = np.clip(np.minimum(high, target_high) - np.maximum(low, target), 0, None).prod(axis=1)
     union = size.prod(axis=1) + target_size.prod(axis=1) - shared
-    overlap = np.where((target_size > 0).all(axis=1), shared / np.maximum(union, np.float32(1e-6)),
-                       -1)
+    overlap = np.where((target_size > 0).all(axis=1) & ~unseen,
+                       shared / np.maximum(union, np.float32(1e-6)), -1)
     centre, target_centre = 0.5 * (high + low), 0.5 * (target_high + target)
 
     def error(unit):
         inside = (target_centre / unit > 0).all(axis=1)
         apart = np.sqrt(np.sum((target_centre / unit - centre / unit) ** 2, axis=1))
-        return np.where(inside, apart, -1)
+        return np.where(unseen, np.inf, np.where(inside, apart, -1))
 
     with np.errstate(over='ignore', invalid='ignore'):
         return Curves(share_above(overlap.astype(float), OVERLAPS),

@@ -1,44 +1,65 @@
-"""MMTracking's one-pass evaluation, where a broken sequence does not spoil the others."""
+"""The metrics of a test, for MMEngine."""
 from collections.abc import Sequence
 
 import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from mmtrack.evaluation import SOTMetric
-from mmtrack.registry import METRICS
+from mmtrack.registry import METRICS as REGISTRY
 
-from ..formats.result_files import DIGITS
+from ..datasets.sources import annotation_of
+from ..formats.results import DIGITS
+from . import METRICS
+
+# What MMTracking's SOTMetric calls its figures.
+SOT_FIGURES = dict(success='auc', norm_precision='norm_precision', precision='precision')
 
 
-@METRICS.register_module()
-class OnePassMetric(SOTMetric):
-    """``SOTMetric`` over the sequences that could be tracked; the others are named and counted.
+@REGISTRY.register_module()
+class OnePassMetric(BaseMetric):
+    """Metrics over the sequences that could be tracked; the others are named and counted.
 
-    Boxes count as they are written to files, rounded, so that both give the same metrics. A
+    Boxes count as they are written to files, rounded, so that tools/evaluate.py gives the same. A
     sequence of which the first box alone is known is tracked and not scored.
 
-    Results: ``sot/success`` (AUC), ``sot/norm_precision`` and ``sot/precision`` in percent, and
-    ``sot/failed_sequences``.
+    Results: ``sot/failed_sequences``; of 'OPE' ``sot/success`` (AUC), ``sot/norm_precision`` and
+    ``sot/precision``, of others ``METRIC/FIGURE``, in percent.
+
+    Args:
+        metric: 'OPE', as MMTracking's ``SOTMetric`` has it; a name of
+            :data:`mmct.evaluation.METRICS`; or a list of such.
+        metric_options: ``only_eval_visible`` of 'OPE'.
+        collect_device: as MMEngine's.
     """
 
-    names = ('success', 'norm_precision', 'precision', 'failed_sequences')
+    default_prefix = 'sot'
+    names = (*SOT_FIGURES, 'failed_sequences')
+
+    def __init__(self, metric: str | Sequence[str] = 'OPE', metric_options: dict | None = None,
+                 collect_device: str = 'cpu') -> None:
+        super().__init__(collect_device)
+        self.metrics = [metric] if isinstance(metric, str) else list(metric)
+        if unknown := set(self.metrics) - {'OPE', *METRICS}:
+            raise ValueError(f'OnePassMetric: metric={unknown.pop()!r} is not one of OPE, '
+                             f'{", ".join(METRICS)}')
+        only_visible = (metric_options or {}).get('only_eval_visible', False)
+        self.of_ope = 'sot_visible' if only_visible else 'sot'
+        self.boxes = []
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        # SOTMetric wants to know beforehand whether there is ground truth in all frames.
-        self.format_only = True
-        before = len(self.results)
-        super().process(data_batch, data_samples)
-        if len(self.results) == before:
-            return
-        result = self.results[-1]  # the last frame of a sequence
-        names = (self.dataset_meta or {}).get('sequences')
-        if names:
-            result['video_name'] = names[result['video_id']]
-        result['pred_bboxes'] = list(rounded(np.array(result['pred_bboxes'])))
-        result['scored'] = len(result['gt_bboxes']) == len(result['pred_bboxes'])
-        result['failure'] = data_samples[-1].get('failure')
-        if result['scored'] and not result['failure'] and not result['visible'].any():
-            result['failure'] = 'the target is visible in no frame'
+        """Take the box of a frame; of the data set, when a sequence ends, its annotation."""
+        for sample in data_samples:
+            self.boxes.append(sample['pred_track_instances']['bboxes'][0].cpu().numpy())
+            if sample['frame_id'] < sample['video_length'] - 1:
+                continue
+            number, corners = sample['video_id'], np.array(self.boxes)
+            self.boxes.clear()
+            boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]).round(DIGITS)
+            annotation = annotation_of(self.dataset_meta['dataset'], number)
+            failure, scored = sample.get('failure'), len(annotation.boxes) == len(boxes)
+            if scored and not (~annotation.absent & (annotation.boxes[:, 2:] > 0).all(1)).any():
+                failure = failure or 'the target is visible in no frame'
+            self.results.append((number, boxes, annotation, failure, scored))
 
     def evaluate(self, size: int) -> dict[str, float]:
         """The metrics of all processes' sequences, in every process."""
@@ -46,31 +67,28 @@ class OnePassMetric(SOTMetric):
         metrics = [None]
         if is_main_process():
             # In one order, whoever tracked them, so that means come out the same to the last bit.
-            results = sorted((result for part in parts for result in part),
-                             key=lambda result: result['video_id'])
-            metrics = [{f'{self.prefix}/{key}': value
-                        for key, value in self.compute_metrics(results).items()}]
+            metrics = [self.compute_metrics(sorted(sum(parts, []), key=lambda result: result[0]))]
         broadcast_object_list(metrics)
         return metrics[0]
 
-    def compute_metrics(self, results: list[dict]) -> dict[str, float]:
-        self.format_only = False
+    def compute_metrics(self, results: list[tuple]) -> dict[str, float]:
         logger = MMLogger.get_current_instance()
-        failed = [result for result in results if result['failure']]
-        for result in failed:
-            logger.error(f'sequence {result["video_name"]} failed: {result["failure"]}')
-        tracked = [result for result in results if not result['failure']]
-        scored = [result for result in tracked if result['scored']]
-        if len(scored) < len(tracked):
-            logger.info(f'{len(tracked) - len(scored)} of {len(results)} sequences are tracked and '
+        results = [(self.dataset_meta['sequences'][number], *rest) for number, *rest in results]
+        failures = {name: failure for name, _, _, failure, _ in results if failure}
+        for name, failure in failures.items():
+            logger.error(f'sequence {name} failed: {failure}')
+        tracked = [result for result in results if result[0] not in failures]
+        boxes = {name: boxes for name, boxes, _, _, scored in tracked if scored}
+        annotations = {name: annotation for name, _, annotation, _, scored in tracked if scored}
+        if len(boxes) < len(tracked):
+            logger.info(f'{len(tracked) - len(boxes)} of {len(results)} sequences are tracked and '
                         'not scored: nothing but their first box is known')
-        metrics = super().compute_metrics(scored) if scored else {}
-        # A float, because MMEngine's logs keep no whole numbers.
-        return {**metrics, 'failed_sequences': float(len(failed))}
-
-
-def rounded(boxes: np.ndarray) -> np.ndarray:
-    """(N, 4) x1, y1, x2, y2 of boxes whose x, y, w, h are rounded."""
-    corner, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
-    corner, size = np.round(corner, DIGITS), np.round(size, DIGITS)
-    return np.concatenate([corner, corner + size], axis=1)
+        # Floats, because MMEngine's logs keep no whole numbers.
+        found = {f'{self.prefix}/failed_sequences': float(len(failures))}
+        for metric in self.metrics if boxes else ():
+            name = self.of_ope if metric == 'OPE' else metric
+            total = METRICS[name].evaluate(boxes, annotations)['total']
+            found |= {f'{self.prefix}/{ours}': total[key] for ours, key in SOT_FIGURES.items()} \
+                if metric == 'OPE' else {f'{metric}/{key}': float(value)
+                                         for key, value in total.items()}
+        return found

@@ -3,64 +3,30 @@
 Layouts: ``NAME.txt`` and ``NAME_time.txt``, as most toolkits have them; the latter may be in a
 folder ``times``. GOT-10k's: ``NAME/NAME_001.txt`` and ``NAME/NAME_time.txt``. Scores, which only
 training reads, are in ``NAME_score.txt``. NAME may be written as other toolkits do, see
-:func:`mmct.formats.names.matching_names`.
+:func:`matching_names`.
 """
+import re
 import warnings
-from collections.abc import Iterable
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..runtime.frames import names_in
-from ..utils.files import read_text, safe_name
-from .names import matching_names
+from ..utils.files import atomic_write, names_in, read_text, safe_name, write_text
+from .annotations import box_text, parse_boxes, read_boxes
+from .layouts import BESIDE_BOXES, sequence_name
+from .sequences import PREFIX
 
+if TYPE_CHECKING:
+    from mmtrack.datasets import BaseSOTDataset
 
-def parse_boxes(text: str, source: str | Path) -> np.ndarray:
-    """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
-
-    Args:
-        text: a box a line; empty lines are passed by.
-        source: where it is from, for messages.
-
-    Raises:
-        ValueError: a line has not four numbers; ``source`` and the line are named.
-    """
-    lines = text.removeprefix('\ufeff').replace(',', ' ').splitlines()
-    if not any(line.strip() for line in lines):
-        raise ValueError(f'{source}: expected a line x,y,w,h for each frame; it is empty')
-    try:
-        boxes = np.loadtxt(lines, comments=None, ndmin=2)
-    except ValueError:
-        boxes = None
-    if boxes is None or boxes.shape[1] != 4:
-        number = next((number for number, line in enumerate(lines) if not _is_box(line)), 0)
-        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; line {number + 1} is '
-                         f'{text.splitlines()[number][:100]!r}')
-    return boxes
-
-
-def _is_box(line: str) -> bool:
-    """Whether a line holds four numbers, or nothing."""
-    try:
-        return len([float(word) for word in line.split()]) in (0, 4)
-    except ValueError:
-        return False
-
-
-def box_text(boxes: np.ndarray | Iterable, form: str = '.10g') -> str:
-    """Lines x,y,w,h as :func:`parse_boxes` reads them.
-
-    Args:
-        boxes: (N, 4).
-        form: how Python formats a number.
-    """
-    return ''.join(','.join(f'{value:{form}}' for value in box) + '\n' for box in boxes)
-
-
-def read_boxes(path: Path) -> np.ndarray:
-    """Boxes (N, 4) of a file; errors as :func:`parse_boxes`, and OSError if it cannot be read."""
-    return parse_boxes(read_text(path), path)
+DIGITS = 4
+# Where to hand in the results of sets whose annotations are kept secret.
+SERVERS = {'got10k': 'http://got-10k.aitestunit.com',
+           'trackingnet': 'https://eval.tracking-net.org'}
 
 
 def read_scores(path: Path, length: int) -> np.ndarray:
@@ -239,3 +205,107 @@ def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
                                      ) from None
                 break
     return seconds
+
+
+def sequence_names(dataset: 'BaseSOTDataset') -> list[str]:
+    """Names of all sequences of one of MMTracking's single-object data sets.
+
+    Raises:
+        ValueError: the results of one would overwrite those of another: two have the same name, or
+            one has that of the other's times or scores; both are named.
+    """
+    owners, names = {}, []
+    for i in range(dataset.num_videos):
+        info = dataset.get_data_info(i)
+        names.append(safe_name(sequence_name(info['ann_path'])))
+        place = f'{names[-1]} ({info.get("video_path", info["ann_path"])})'
+        for file in (names[-1], *(f'{names[-1]}_{kind}' for kind in BESIDE_BOXES)):
+            if file in owners:
+                raise ValueError(f'{type(dataset).__name__}: the sequences {owners[file]} and '
+                                 f'{place} would share the result file {file}.txt; give their '
+                                 'annotations different names')
+            owners[file] = place
+    return names
+
+
+def matching_names(names: Iterable[str], there: Iterable[str]) -> dict[str, str]:
+    """What sequences are called elsewhere, where only one can be meant.
+
+    Toolkits differ in case, in dashes, dots and underscores (pysot's Jogging-1, GOT-10k's
+    Jogging.1), and in prefixes (pytracking's uav_bike1). A name that is there exactly counts first.
+
+    Args:
+        names: of all sequences.
+        there: names that others gave them.
+
+    Returns:
+        {name: one of ``there``}, in the order of ``names``.
+    """
+    names, there = list(names), set(there)
+    others = sorted(there.difference(names))
+    own_keys, other_keys = (Counter(map(_plain, group)) for group in (names, others))
+    by_key = {_plain(other): other for other in others}
+    found = {}
+    for name in names:
+        key = _plain(name)
+        if name in there:
+            found[name] = name
+        elif own_keys[key] == other_keys[key] == 1:
+            found[name] = by_key[key]
+    return found
+
+
+def _plain(name: str) -> str:
+    """A name without what toolkits write differently."""
+    return PREFIX.sub('', re.sub(r'[-. ]', '_', name.lower()), count=1)
+
+
+def write_sequence(folder: Path, name: str, boxes: np.ndarray, scores: Sequence[float],
+                   seconds: Sequence[float]) -> None:
+    """The files of a sequence. Whoever finds the boxes finds the others.
+
+    Args:
+        boxes: (N, 4) x, y, w, h in pixels.
+        scores: N, how sure the tracker is of each box.
+        seconds: N, what each took.
+    """
+    write_text(folder / f'{name}_score.txt',
+               ''.join(f'{score:.{DIGITS}f}\n' for score in scores))
+    write_text(folder / f'{name}_time.txt', ''.join(f'{second:.6f}\n' for second in seconds))
+    write_text(folder / f'{name}.txt',
+               box_text(np.round(boxes, DIGITS).tolist(), f'.{DIGITS}f'))
+
+
+def finished_boxes(folder: Path, name: str, length: int) -> np.ndarray | None:
+    """Boxes (length, 4) of a sequence that is done, None if it is not."""
+    path = folder / f'{name}.txt'
+    if not path.is_file():
+        return None
+    try:
+        text = read_text(path)
+        boxes = parse_boxes(text, path)
+    except ValueError:
+        return None
+    whole_file = text.endswith('\n') and len(boxes) == length and np.isfinite(boxes).all()
+    return boxes if whole_file else None
+
+
+def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:
+    """Pack the results of all sequences as a server expects them, FOLDER.zip; returns its path.
+
+    GOT-10k's has a folder NAME with NAME_001.txt and NAME_time.txt, TrackingNet's NAME.txt alone.
+
+    Raises:
+        ValueError: there is no such server.
+    """
+    if server not in SERVERS:
+        raise ValueError(f'submission={server!r} is not one of {", ".join(SERVERS)}')
+    path = folder.with_name(f'{folder.name}.zip')
+    with atomic_write(path) as part, zipfile.ZipFile(part, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            if server == 'got10k':
+                archive.write(folder / f'{name}.txt', f'{name}/{name}_001.txt')
+                archive.write(folder / f'{name}_time.txt', f'{name}/{name}_time.txt')
+            else:
+                archive.write(folder / f'{name}.txt', f'{name}.txt')
+    return path

@@ -1,10 +1,9 @@
 """Frames of folders, video files, cameras and streams: all that reads frames reads them here."""
-import os
 import re
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from numbers import Integral
 from pathlib import Path
@@ -13,11 +12,9 @@ import cv2
 import numpy as np
 
 from ..utils.checks import check_numbers
-from ..utils.files import LITTER
+from ..utils.files import IMAGES, VIDEOS, image_names, in_order, names_in  # noqa: F401
 
-IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.3gp', '.flv',
-          '.m2ts', '.mts', '.ogv', '.ts', '.wmv')
+VIDEO_FRAME = re.compile(rf'(.+(?:{"|".join(map(re.escape, VIDEOS))}))#(\d+)', re.IGNORECASE)
 TRIES = 8  # to come near a frame by an index that lies
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
 
@@ -26,29 +23,10 @@ class FrameError(OSError):
     """A frame cannot be read."""
 
 
-def in_order(names: Iterable[str]) -> list[str]:
-    """Sort names, and the numbers in them as numbers: 2.jpg before 10.jpg."""
-    def key(name: str) -> tuple[list, str]:
-        parts = re.split(r'(\d+)', name)  # every second one is a number
-        return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
-    return sorted(names, key=key)
-
-
-def names_in(folder: str | Path) -> list[str]:
-    """Names of what a folder holds, as they come; none if there is no such folder.
-
-    What macOS leaves on other disks, ``._NAME`` and ``__MACOSX``, is passed by.
-    """
-    try:
-        names = os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [name for name in names if not name.startswith(LITTER)]
-
-
-def image_names(folder: str | Path) -> list[str]:
-    """File names of the images of a folder, as they come; none if there is no such folder."""
-    return [name for name in names_in(folder) if name.lower().endswith(IMAGES)]
+def frame_of_video(path: str) -> tuple[str, int] | None:
+    """Video file and frame number of VIDEO#NUMBER, None for a path of an image."""
+    match = VIDEO_FRAME.fullmatch(path)
+    return match and (match[1], int(match[2]))
 
 
 def recorded_length(path: Path) -> int:

@@ -1,16 +1,46 @@
-"""Files are written whole or not at all, and archives read without being unpacked."""
+"""What folders hold, in which order; files are written whole or not at all; archives are read
+without being unpacked."""
 import codecs
 import os
+import re
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
 MAX_TEXTS = 1 << 29  # of all of them
+IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.3gp', '.flv',
+          '.m2ts', '.mts', '.ogv', '.ts', '.wmv')
 LITTER = ('._', '__MACOSX')  # how the names begin of what macOS leaves on other disks
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Sort names, and the numbers in them as numbers: 2.jpg before 10.jpg."""
+    def key(name: str) -> tuple[list, str]:
+        parts = re.split(r'(\d+)', name)  # every second one is a number
+        return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+    return sorted(names, key=key)
+
+
+def names_in(folder: str | Path) -> list[str]:
+    """Names of what a folder holds, as they come; none if there is no such folder.
+
+    What macOS leaves on other disks, ``._NAME`` and ``__MACOSX``, is passed by.
+    """
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name for name in names if not name.startswith(LITTER)]
+
+
+def image_names(folder: str | Path) -> list[str]:
+    """File names of the images of a folder, as they come; none if there is no such folder."""
+    return [name for name in names_in(folder) if name.lower().endswith(IMAGES)]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pytest
 from drawing.video import VideoFile
 from mmtrack.registry import DATASETS
 
-from mmct.formats.result_files import write_sequence
+from mmct.formats.results import write_sequence
 
 LENGTH = 40
 RNG = np.random.default_rng(0)

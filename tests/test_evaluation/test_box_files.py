@@ -23,7 +23,7 @@ from mmct.formats import (
     read_results,
     read_seconds,
 )
-from mmct.formats.results import parse_boxes
+from mmct.formats.annotations import parse_boxes
 from mmct.formats.sequences import names_of
 
 

@@ -6,7 +6,29 @@ import torch
 from mmtrack.evaluation import SOTMetric
 from mmtrack.registry import METRICS
 
+from mmct.evaluation import METRICS as ALL
+from mmct.formats import Annotation
+
 OPTIONS = {'metric': 'OPE', 'metric_options': {'only_eval_visible': True}}
+
+
+class Annotated:
+    """Stands for a data set that knows the ground truth of sequences of :func:`sequence`."""
+
+    def __init__(self, sequences):
+        self.sequences = {samples[0]['video_id']: samples for samples in sequences}
+
+    def get_data_info(self, number):
+        return {'ann_path': f'cat-{number}.txt'}
+
+    def get_bboxes_from_video(self, number):
+        x1, y1, x2, y2 = np.array([sample['instances'][0]['bbox']
+                                   for sample in self.sequences[number]]).T
+        return np.column_stack([x1, y1, x2 - x1, y2 - y1])
+
+    def get_visibility_from_video(self, number):
+        return {'visible': np.array([sample['instances'][0]['visible']
+                                     for sample in self.sequences[number]])}
 
 
 def sequence(number, length=12, failure=None, visible=None, noise=3.):
@@ -15,7 +37,7 @@ def sequence(number, length=12, failure=None, visible=None, noise=3.):
     samples = []
     for i in range(length):
         box = np.array([20. + i, 15, 40 + i, 35], np.float32)
-        guess = np.zeros(4) if failure else box + rng.normal(0, noise, 4)
+        guess = np.zeros(4) if failure else (box + rng.normal(0, noise, 4)).round(4)
         samples.append({
             'frame_id': i, 'video_length': length, 'video_id': number, 'failure': failure,
             'img_path': f'cat/cat-{number}/img/{i + 1:08d}.jpg', 'ori_shape': (60, 80),
@@ -25,14 +47,16 @@ def sequence(number, length=12, failure=None, visible=None, noise=3.):
 
 
 def evaluate(metric, *sequences):
+    metric.dataset_meta = {'dataset': Annotated(sequences),
+                           'sequences': [f'cat-{number}' for number in range(9)]}
     for samples in sequences:
         for sample in samples:
             metric.process({}, [copy.deepcopy(sample)])
     return metric.evaluate(size=sum(map(len, sequences)))
 
 
-def one_pass():
-    return METRICS.build({'type': 'OnePassMetric', **OPTIONS})
+def one_pass(**options):
+    return METRICS.build({'type': 'OnePassMetric', **OPTIONS, **options})
 
 
 @pytest.mark.parametrize('place', [0, 1, 2])
@@ -45,14 +69,46 @@ def test_good_sequences_are_evaluated_as_if_alone(place):
     mixed.insert(place, sequence(3, failure='frame 0: first box has no area'))
     ours = evaluate(one_pass(), *mixed)
     assert ours.pop('sot/failed_sequences') == 1
-    assert ours == expected
-    assert evaluate(one_pass(), *good) == {**expected, 'sot/failed_sequences': 0}
+    assert ours == pytest.approx(expected, abs=1e-9)
+    assert evaluate(one_pass(), *good) == {**ours, 'sot/failed_sequences': 0}
+
+
+VISIBLE = [i % 3 != 0 for i in range(12)]
+
+
+@pytest.mark.parametrize('only_visible', [False, True])
+def test_frames_without_the_target_are_those_of_mmtracking(only_visible):
+    options = {'metric_options': {'only_eval_visible': only_visible}}
+    samples = sequence(1, visible=VISIBLE)
+    samples[4]['instances'][0]['bbox'][2] = 0  # seen, without area
+    expected = evaluate(SOTMetric(**options), samples)
+    if only_visible:
+        samples[4]['instances'][0]['visible'] = False  # as MMTracking's data sets say
+        expected = evaluate(SOTMetric(**options), samples)
+    ours = evaluate(one_pass(**options), samples)
+    del ours['sot/failed_sequences']
+    assert ours == pytest.approx(expected, abs=1e-9)
+
+
+def test_every_metric_of_evaluation():
+    """What tools/evaluate.py knows, a test gives, too."""
+    samples = sequence(1, visible=VISIBLE)
+    found = evaluate(one_pass(metric=['OPE', *ALL]), samples)
+    boxes = np.array([sample['pred_track_instances']['bboxes'][0].numpy() for sample in samples])
+    boxes[:, 2:] -= boxes[:, :2]
+    truth = Annotation(Annotated([samples]).get_bboxes_from_video(1).astype(float),
+                       ~np.array(VISIBLE))
+    for name, metric in ALL.items():
+        total = metric.evaluate({'cat-1': boxes.round(4)}, {'cat-1': truth})['total']
+        assert {key: found[f'{name}/{key}'] for key in total} == total
+    assert found['sot/success'] == found['sot_visible/auc'] < found['official/auc']
+    with pytest.raises(ValueError, match="metric='EAO' is not one of OPE, published, official, "):
+        one_pass(metric=['OPE', 'EAO'])
 
 
 def test_hidden_frames_do_not_count():
-    visible = [i % 3 != 0 for i in range(12)]
-    samples, far = sequence(1, visible=visible), sequence(1, visible=visible)
-    for sample, seen in zip(far, visible, strict=True):
+    samples, far = sequence(1, visible=VISIBLE), sequence(1, visible=VISIBLE)
+    for sample, seen in zip(far, VISIBLE, strict=True):
         if not seen:
             sample['pred_track_instances']['bboxes'] += 500
     assert evaluate(one_pass(), far) == evaluate(one_pass(), samples)

@@ -14,8 +14,7 @@ from data_preparation.layouts import LAYOUTS, layout_of
 from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
-from mmct.formats import read_annotations, to_be_tested
-from mmct.formats.names import sequence_name, sequence_names
+from mmct.formats import read_annotations, sequence_name, sequence_names, to_be_tested
 from mmct.formats.sequences import names_of
 
 FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
@@ -219,8 +218,8 @@ def test_lists_of_sequences():
         'lasot_test', 'nfs', 'otb100', 'uav123')} == {
         'lasot_test': 280, 'nfs': 100, 'otb100': 100, 'uav123': 123}
     assert len(set(names_of('uav123'))) == 123
-    assert len(LAYOUTS['lasot_ext'].splits[''].sequences(None)) == 150
-    assert len(LAYOUTS['lasot'].splits['train'].sequences(Path('nowhere'))) == 1120
+    assert len(LAYOUTS['lasot_ext'].splits[''].find(None)) == 150
+    assert len(LAYOUTS['lasot'].splits['train'].find(Path('nowhere'))) == 1120
 
 
 def test_training_videos_are_not_to_be_tested():

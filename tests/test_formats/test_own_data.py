@@ -14,8 +14,8 @@ from mmtrack.registry import DATASETS, TRANSFORMS
 from mmct.datasets.transforms.frame_reader import FrameReader
 from mmct.deploy.calibration import samples_of_config
 from mmct.formats import read_annotations, sequence_names
-from mmct.formats.own import frame_of_video, own_items
-from mmct.runtime.frames import in_order
+from mmct.formats.layouts import own
+from mmct.runtime.frames import frame_of_video, in_order
 
 LENGTH = 40
 
@@ -217,7 +217,7 @@ def test_results_of_parts_of_videos_to_train_on(given_out, tmp_path):
 def test_tracked_videos_are_no_data(tmp_path):
     for name in ('a.mp4', 'a.tracked.mp4'):
         (tmp_path / name).touch()
-    assert [path.name for path in own_items(tmp_path)] == ['a.mp4']
+    assert [sequence.frames for sequence in own(tmp_path).values()] == ['a.mp4']
 
 
 def test_the_checker_knows_own_data(files, tmp_path):

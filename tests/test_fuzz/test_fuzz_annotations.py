@@ -15,9 +15,8 @@ from parity.folders import verify_folder
 
 from mmct.evaluation import evaluate, evaluate_got10k
 from mmct.formats import read_annotations, read_boxes, read_results
-from mmct.formats.annotations import flags
-from mmct.formats.names import matching_names, sequence_names
-from mmct.formats.results import parse_boxes, read_scores
+from mmct.formats.annotations import flags, parse_boxes
+from mmct.formats.results import matching_names, read_scores, sequence_names
 from mmct.utils.files import MAX_TEXT, safe_name, texts_of_archive
 
 BOXES = b'10,20,30,40\n11.5,20,30,40\n12,-3,30.25,40\n13,20,30,40\n'

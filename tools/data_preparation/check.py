@@ -1,7 +1,7 @@
 """What is missing in a data set, before a long run finds out."""
 from pathlib import Path
 
-from mmct.formats.sequences import Sequence, frames_from, part_of_video
+from mmct.formats.layouts import Sequence, frames_from, part_of_video
 from mmct.runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
 
 from .layouts import Layout, layout_of

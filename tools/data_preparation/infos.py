@@ -3,8 +3,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from mmct.formats.results import box_text
-from mmct.formats.sequences import Sequence
+from mmct.formats import Sequence
+from mmct.formats.annotations import box_text
 from mmct.runtime.frames import image_names
 from mmct.utils.files import write_text
 

@@ -10,10 +10,10 @@ The toolkit does not tell full occlusion from out of view. Absent frames are wri
 occluded; what is made of the two files, that the target is not visible, comes out the same.
 """
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from mmct.formats.annotations import read_texts, toolkit_annotations
-from mmct.formats.results import box_text
+from mmct.formats.annotations import box_text, read_annotation
+from mmct.formats.layouts import Texts, toolkit
 from mmct.formats.sequences import lasot_sequence, lasot_training_names
 from mmct.utils.files import write_text
 
@@ -39,18 +39,14 @@ def convert_lasot_annotations(source: str | Path, target: str | Path) -> int:
         FileNotFoundError: source is missing, or has no annotations.
         ValueError: source is no archive, or the annotations of a video do not agree.
     """
-    source, target = Path(source), Path(target)
-    texts, flagged = {}, set()
-    for path, text in read_texts(source).items():
-        name, kind = PurePosixPath(path).stem, PurePosixPath(path).parent.name
-        if VIDEO.fullmatch(name) and kind != 'att':
-            texts[path] = text
-        if kind == 'absent':
-            flagged.add(name)
-    annotations = toolkit_annotations(texts, source)
-    lacking = sorted(annotations.keys() - flagged)
+    texts, target = Texts(source), Path(target)
+    found = {name: sequence for name, sequence in toolkit(texts).items() if VIDEO.fullmatch(name)}
+    if not found:
+        raise FileNotFoundError(f'{source} has no annotations CATEGORY-NUMBER.txt')
+    lacking = sorted(name for name, sequence in found.items() if not sequence.flags)
     if lacking:
         raise ValueError(f'{source} has no absent/{lacking[0]}.txt beside {lacking[0]}.txt')
+    annotations = {name: read_annotation(sequence, texts) for name, sequence in found.items()}
     training, lines = lasot_training_names(), [HEADER]
     for name, annotation in annotations.items():
         sequence = lasot_sequence(name)

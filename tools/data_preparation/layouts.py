@@ -1,24 +1,20 @@
 """Which sequences each data set has, and where their frames and annotations are."""
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mmct.formats.results import read_boxes
+from mmct.formats import Sequence, read_boxes
+from mmct.formats.layouts import own, part_of_video, uav123
 from mmct.formats.sequences import (
-    Sequence,
     check_dataset,
     lasot_ext_names,
     lasot_sequence,
     lasot_training_names,
     names_of,
-    own,
-    part_of_video,
-    uav123,
 )
-from mmct.runtime.frames import names_in
-from mmct.utils.files import read_text
+from mmct.utils.files import names_in, read_text
 
 OTB_SKIPPED = dict(Tiger1=5)  # boxes that count nowhere
 
@@ -28,11 +24,11 @@ class Split:
     """A part of a data set.
 
     Attributes:
-        sequences: those that there should be, of a data set's folder.
+        find: the sequences that there should be, by name, of a data set's folder.
         count: how many these are, None where nobody says.
         secret: only the first box is given.
     """
-    sequences: Callable[[Path], list[Sequence]]
+    find: Callable[[Path], dict[str, Sequence]]
     count: int | None
     secret: bool = False
 
@@ -65,9 +61,9 @@ class Layout:
         Raises:
             FileNotFoundError: nothing is there.
         """
-        found = {key: split.sequences(root) for key, split in self.splits.items()}
+        found = {key: list(split.find(root).values()) for key, split in self.splits.items()}
         found = {key: sequences for key, sequences in found.items()
-                 if any((root / self.prefix / own.frames).exists() for own in sequences)}
+                 if any((root / self.prefix / one.frames).exists() for one in sequences)}
         if not found:
             raise FileNotFoundError(f'{root} has no sequence in the layout expected, '
                                     f'{root}/{self.example}')
@@ -84,33 +80,47 @@ def layout_of(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-def lasot_test(root: Path) -> list[Sequence]:
+def named(sequences: Iterable[Sequence]) -> dict[str, Sequence]:
+    """Sequences by name.
+
+    Raises:
+        ValueError: two are called alike.
+    """
+    found = {}
+    for sequence in sequences:
+        if found.setdefault(sequence.name, sequence) != sequence:
+            raise ValueError(f'two sequences are called {sequence.name}: '
+                             f'{found[sequence.name].frames} and {sequence.frames}; rename one')
+    return found
+
+
+def lasot_test(root: Path) -> dict[str, Sequence]:
     """The 280 test videos."""
-    return [lasot_sequence(name) for name in names_of('lasot_test')]
+    return named(lasot_sequence(name) for name in names_of('lasot_test'))
 
 
-def lasot_train(root: Path) -> list[Sequence]:
+def lasot_train(root: Path) -> dict[str, Sequence]:
     """Training videos, and those of other names that are there."""
     found = {path.name for path in (root / 'LaSOTBenchmark').glob('*/*-*')}
     names = lasot_training_names() | found - set(names_of('lasot_test'))
-    return [lasot_sequence(name) for name in sorted(names)]
+    return named(lasot_sequence(name) for name in sorted(names))
 
 
-def lasot_ext(root: Path) -> list[Sequence]:
+def lasot_ext(root: Path) -> dict[str, Sequence]:
     """The 150 videos of LaSOT's extension."""
-    return [lasot_sequence(name) for name in lasot_ext_names()]
+    return named(lasot_sequence(name) for name in lasot_ext_names())
 
 
-def tnl2k(root: Path) -> list[Sequence]:
+def tnl2k(root: Path) -> dict[str, Sequence]:
     """TNL2K's test videos that are there."""
     names = sorted(path.name for path in (root / 'TNL2K_test_subset').glob('*') if path.is_dir())
-    return [Sequence(f'TNL2K_test_subset/{name}/imgs', f'TNL2K_test_subset/{name}/groundtruth.txt',
-                     template=None, start=0) for name in names]
+    return named(Sequence(f'{path}/imgs', f'{path}/groundtruth.txt', template=None, start=0)
+                 for path in (f'TNL2K_test_subset/{name}' for name in names))
 
 
-def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
+def trackingnet(*chunks: str) -> Callable[[Path], dict[str, Sequence]]:
     """TrackingNet's videos that are there, in some of its chunks, such as TRAIN_0."""
-    def sequences(root: Path) -> list[Sequence]:
+    def find(root: Path) -> dict[str, Sequence]:
         found = []
         for chunk in chunks:
             files = names_in(root / chunk / 'anno')
@@ -118,40 +128,40 @@ def trackingnet(*chunks: str) -> Callable[[Path], list[Sequence]]:
             names.update(names_in(root / chunk / 'frames'))
             found += [Sequence(f'{chunk}/frames/{name}', f'{chunk}/anno/{name}.txt', '%d.jpg',
                                start=0) for name in sorted(names)]
-        return found
-    return sequences
+        return named(found)
+    return find
 
 
-def vasttrack(root: Path) -> list[Sequence]:
+def vasttrack(root: Path) -> dict[str, Sequence]:
     """VastTrack's training videos that are there."""
     videos = (path.relative_to(root).as_posix()
               for path in (root / 'unisot_train_final_backup').glob('*/*') if path.is_dir())
-    return [Sequence(f'{video}/imgs', f'{video}/Groundtruth.txt', template=None, start=0)
-            for video in sorted(videos)]
+    return named(Sequence(f'{video}/imgs', f'{video}/Groundtruth.txt', template=None, start=0)
+                 for video in sorted(videos))
 
 
-def got10k(split: str) -> Callable[[Path], list[Sequence]]:
+def got10k(split: str) -> Callable[[Path], dict[str, Sequence]]:
     """GOT-10k's videos of a split, by its list, or those that are there."""
     flags = () if split == 'test' else ('absence.label', 'cover.label')
 
-    def sequences(root: Path) -> list[Sequence]:
+    def find(root: Path) -> dict[str, Sequence]:
         folder, file = root / split, root / split / 'list.txt'
         names = file.read_text().split() if file.is_file() else \
             [name for name in names_in(folder) if (folder / name).is_dir()]
-        return [got10k_sequence(split, name, flags) for name in sorted(names)]
-    return sequences
+        return named(got10k_sequence(split, name, flags) for name in sorted(names))
+    return find
 
 
-def got10k_vot(split: str) -> Callable[[Path], list[Sequence]]:
+def got10k_vot(split: str) -> Callable[[Path], dict[str, Sequence]]:
     """Parts of the training set, by the lists that pytracking gives out."""
-    def sequences(root: Path) -> list[Sequence]:
+    def find(root: Path) -> dict[str, Sequence]:
         file = root / f'train/got10k_vot_{split}_split.txt'
         if not file.is_file():
-            return []
-        return [got10k_sequence('train', f'GOT-10k_Train_{int(float(number)) + 1:06d}',
-                                ('absence.label', 'cover.label'))
-                for number in sorted(file.read_text().split(), key=float)]
-    return sequences
+            return {}
+        return named(got10k_sequence('train', f'GOT-10k_Train_{int(float(number)) + 1:06d}',
+                                     ('absence.label', 'cover.label'))
+                     for number in sorted(file.read_text().split(), key=float))
+    return find
 
 
 def got10k_sequence(split: str, name: str, flags: tuple[str, ...]) -> Sequence:
@@ -161,10 +171,10 @@ def got10k_sequence(split: str, name: str, flags: tuple[str, ...]) -> Sequence:
                     flags=tuple(f'{folder}/{file}' for file in flags))
 
 
-def nfs(root: Path) -> list[Sequence]:
+def nfs(root: Path) -> dict[str, Sequence]:
     """The 100 videos of NfS at 30 frames a second."""
-    return [Sequence(f'{name}/30/{name}', f'{name}/30/{name}.txt', template=None, start=0)
-            for name in names_of('nfs')]
+    return named(Sequence(f'{name}/30/{name}', f'{name}/30/{name}.txt', template=None, start=0)
+                 for name in names_of('nfs'))
 
 
 def read_nfs(path: Path, frames: int) -> np.ndarray:
@@ -190,7 +200,7 @@ def read_nfs(path: Path, frames: int) -> np.ndarray:
     return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], axis=1)
 
 
-def otb100(root: Path) -> list[Sequence]:
+def otb100(root: Path) -> dict[str, Sequence]:
     """The 100 sequences of OTB100."""
     sequences = []
     for name in names_of('otb100'):
@@ -200,16 +210,17 @@ def otb100(root: Path) -> list[Sequence]:
         template = '%05d.jpg' if name == 'Board' else '%04d.jpg'
         sequences.append(Sequence(f'data/{video}/img', f'data/{video}/{file}', template, start,
                                   OTB_SKIPPED.get(name, 0)))
-    return sequences
+    return named(sequences)
 
 
-def vot(root: Path) -> list[Sequence]:
+def vot(root: Path) -> dict[str, Sequence]:
     """Videos of a VOT challenge, by its list, or those that are there."""
     file = root / 'list.txt'
     names = file.read_text().split() if file.is_file() else \
         [name for name in names_in(root) if (root / name / 'groundtruth.txt').is_file()]
-    return [Sequence(f'{name}/color' if (root / name / 'color').is_dir() else name,
-                     f'{name}/groundtruth.txt', template=None, start=0) for name in sorted(names)]
+    return named(Sequence(f'{name}/color' if (root / name / 'color').is_dir() else name,
+                          f'{name}/groundtruth.txt', template=None, start=0)
+                 for name in sorted(names))
 
 
 def read_polygons(path: Path, frames: int) -> np.ndarray:

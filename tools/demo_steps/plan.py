@@ -9,9 +9,10 @@ from pathlib import Path
 from cli import runner_config, runner_parser
 from mmengine.config import Config
 
-from mmct.formats import Annotation
-from mmct.formats.annotations import folder_annotation
-from mmct.utils.files import read_text, write_text
+from mmct.formats import Annotation, read_annotation
+from mmct.formats.layouts import Texts
+from mmct.formats.sequences import lasot_sequence, names_in_infos
+from mmct.utils.files import write_text
 
 from .jobs import Job, run_jobs
 from .teachers import CONFIGS, Teacher
@@ -123,9 +124,9 @@ def convert_vittrack(file: Path, folder: Path, student: Path, data: Path) -> Pat
 
 def read_videos(data: Path) -> dict[str, Annotation]:
     """Ground truth of the test videos by name, in the order of their list."""
-    files = [data / VIDEOS / line.split(',')[1]
-             for line in read_text(data / TEST_LIST).splitlines()[1:]]
-    return {file.parent.name: folder_annotation(file) for file in files}
+    texts = Texts(data / VIDEOS)
+    return {name: read_annotation(lasot_sequence(name), texts)
+            for name in names_in_infos(data / TEST_LIST)}
 
 
 def tool(script: str, *args) -> list[str]:

@@ -3,8 +3,7 @@ import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmct.formats.own import frame_folder
-from mmct.formats.sequences import frames_from, part_of_video
+from mmct.formats.layouts import frame_folder, frames_from, part_of_video
 from mmct.runtime.frames import VIDEOS, Frames, count_frames, image_names
 
 

@@ -3,8 +3,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ...formats.own import frame_of_video
-from ...runtime.frames import Video, read_image
+from ...runtime.frames import Video, frame_of_video, read_image
 
 # By how much frames can be smaller than they are.
 REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,

@@ -1,12 +1,10 @@
 """Testing that can be interrupted, and shared by several processes."""
-import copy
 import itertools
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from mmengine.dataset import Compose
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.runner import Runner, TestLoop
@@ -15,8 +13,13 @@ from mmtrack.registry import LOOPS
 from mmtrack.structures import TrackDataSample
 from torch.utils.data import DataLoader
 
-from ...formats.names import sequence_names
-from ...formats.result_files import SERVERS, finished_boxes, write_sequence, write_submission
+from ...formats.results import (
+    SERVERS,
+    finished_boxes,
+    sequence_names,
+    write_sequence,
+    write_submission,
+)
 from ...utils.files import read_text, write_text
 
 
@@ -28,7 +31,7 @@ class SequenceTestLoop(TestLoop):
     one.
 
     Args:
-        results: folder of :mod:`mmct.formats.result_files`; None for ``results/NAME`` in the work
+        results: folder of :mod:`mmct.formats.results`; None for ``results/NAME`` in the work
             folder, by the annotation file.
         resume: do not track the sequences that are in ``results``; else they are moved aside.
         tracker: what is tested, an identity and perhaps a name; results of another one are not
@@ -43,7 +46,8 @@ class SequenceTestLoop(TestLoop):
         super().__init__(runner, dataloader, evaluator, fp16)
         self.dataset = self.dataloader.dataset
         self.names = sequence_names(self.dataset)
-        self.evaluator.dataset_meta = {**self.dataset.metainfo, 'sequences': self.names}
+        self.evaluator.dataset_meta = {**self.dataset.metainfo, 'dataset': self.dataset,
+                                       'sequences': self.names}
         # Named by the annotation file: lasot_test_infos.txt gives lasot_test.
         name = Path(self.dataset.ann_file).stem.removesuffix('_infos')
         self.folder = Path(results or Path(runner.work_dir, 'results', name))
@@ -95,13 +99,11 @@ class SequenceTestLoop(TestLoop):
     def replay(self, sequence: int, boxes: np.ndarray) -> None:
         """Hand the frames of a finished sequence, by its number and boxes (N, 4) x, y, w, h, to the
         evaluator, without reading an image."""
-        dataset = copy.copy(self.dataset)
-        dataset.pipeline = Compose([])
         boxes = torch.from_numpy(np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1))
         for frame, box in enumerate(boxes):
-            sample = dataset.prepare_test_data(sequence, frame)
-            sample.update(ori_shape=(0, 0), pred_track_instances={'bboxes': box[None]})
-            self.evaluator.process(data_samples=[sample], data_batch=None)
+            self.evaluator.process(data_batch=None, data_samples=[dict(
+                frame_id=frame, video_id=sequence, video_length=len(boxes),
+                pred_track_instances={'bboxes': box[None]})])
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict) -> None:
