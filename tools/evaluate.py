@@ -32,16 +32,15 @@ TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
 
 
 def parse_args() -> argparse.Namespace:
-    from mmct.evaluation import METRICS
-
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', type=Path, metavar='RESULTS', help='folder of box files')
     parser.add_argument('--annotations', type=Path, required=True, metavar='FOLDER|ARCHIVE',
                         help='in one of the layouts above')
-    parser.add_argument('--metric', choices=METRICS, default='published',
-                        help='default: published. ' + '; '.join(
-                            f'{name}: {metric.about}' for name, metric in METRICS.items()))
+    parser.add_argument('--metric', default='published', metavar='NAME',
+                        help='published (default, the figures of papers), official, sot, '
+                        'sot_visible, got10k (AO and SR), or another of mmct/evaluation; '
+                        'docs/evaluation.md says what they are')
     parser.add_argument('--dataset', metavar='NAME',
                         help='published figures differ by data set: uav123, lasot_ext, or any '
                         'other, such as lasot (default: recognised by the names of the sequences '
@@ -67,6 +66,8 @@ def main(args: argparse.Namespace) -> int:
     from mmct.formats.results import result_files
     from mmct.utils.files import write_text
 
+    if args.metric not in METRICS:
+        raise ValueError(f'--metric {args.metric} is not one of {", ".join(METRICS)}')
     not_annotated = {}
     annotations = read_annotations(args.annotations, not_annotated)
     unknown = sorted(set(args.sequences or ()) - annotations.keys())
@@ -80,7 +81,7 @@ def main(args: argparse.Namespace) -> int:
     if problems and not results:
         raise ValueError('no sequence is left to evaluate')
     dataset = args.dataset or dataset_of(annotations, args.annotations)
-    found = METRICS[args.metric].evaluate(results, annotations, dataset=dataset or 'lasot')
+    found = METRICS[args.metric](results, annotations, dataset=dataset or 'lasot')
     if args.json:
         write_text(args.json, json.dumps(found, indent=1))
     if args.csv:

@@ -12,8 +12,6 @@ from cli import run
 
 
 def parse_args() -> argparse.Namespace:
-    from mmct.evaluation import CONVENTIONS
-
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('results', nargs='+', metavar='RESULTS')
@@ -27,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='to show in the player; default: the best, the worst, and those that '
                         'compression cost most')
-    parser.add_argument('--metric', choices=CONVENTIONS, default='published',
+    parser.add_argument('--metric', choices=['published', 'official', 'sot', 'sot_visible'], default='published',
                         help='as tools/evaluate.py (default %(default)s)')
     parser.add_argument('--dataset', metavar='NAME', help='as tools/evaluate.py')
     parser.add_argument('--fit', action='store_true', help='as tools/evaluate.py')

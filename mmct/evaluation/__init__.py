@@ -4,23 +4,14 @@ which are imported when something is registered.
 A metric is a function of (results, annotations, dataset) as :func:`evaluate`, and a line in
 ``METRICS``, by which tools/test.py, tools/evaluate.py and configs know it.
 """
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from .got10k import evaluate_got10k
 from .metrics import CONVENTIONS, PUBLISHED, evaluate
 
-
-class Metric(NamedTuple):
-    evaluate: Callable[..., dict]
-    about: str  # for --help
-
-
 METRICS = {
-    **{name: Metric(partial(evaluate, convention=name), about)
-       for name, about in CONVENTIONS.items()},
-    'got10k': Metric(evaluate_got10k, "AO and SR as GOT-10k's toolkit"),
+    **{name: partial(evaluate, convention=name) for name in CONVENTIONS},
+    'got10k': evaluate_got10k,
 }
 
 __all__ = ['CONVENTIONS', 'METRICS', 'PUBLISHED', 'evaluate', 'evaluate_got10k']

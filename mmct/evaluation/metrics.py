@@ -7,11 +7,7 @@ import numpy as np
 from ..formats.annotations import ATTRIBUTES, Annotation
 from ..formats.sequences import check_dataset, dataset_of
 
-CONVENTIONS = dict(
-    published='the figures of papers: frames without the target are failures',
-    official="as LaSOT's toolkit: they are left out",
-    sot="as MMTracking's SOTMetric, which does not know of them",
-    sot_visible='as tools/test.py: SOTMetric with only_eval_visible, for which they are failures')
+CONVENTIONS = ('published', 'official', 'sot', 'sot_visible')
 OVERLAPS = np.arange(21) * 0.05
 PIXELS = np.arange(51.)
 RELATIVE = np.arange(51) / 100  # of the target's size
@@ -55,7 +51,10 @@ def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annota
     Args:
         results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
-        convention: one of ``CONVENTIONS``; that of papers by default.
+        convention: 'published', the analysis that papers quote: frames without the target are
+            failures; 'official', LaSOT's toolkit: they are left out; 'sot', MMTracking's
+            ``SOTMetric``, which does not know of them; or 'sot_visible', the same with
+            ``only_eval_visible``, as tools/test.py: they are failures.
         dataset: name of the data set, such as 'uav123', because the published analysis differs by
             data set, see ``PUBLISHED``. If None, it is recognised by the names of the sequences,
             see :func:`mmct.formats.dataset_of`; if that is not clear, as for LaSOT.

@@ -87,7 +87,7 @@ class OnePassMetric(BaseMetric):
         found = {f'{self.prefix}/failed_sequences': float(len(failures))}
         for metric in self.metrics if boxes else ():
             name = self.of_ope if metric == 'OPE' else metric
-            total = METRICS[name].evaluate(boxes, annotations)['total']
+            total = METRICS[name](boxes, annotations)['total']
             found |= {f'{self.prefix}/{ours}': total[key] for ours, key in SOT_FIGURES.items()} \
                 if metric == 'OPE' else {f'{metric}/{key}': float(value)
                                          for key, value in total.items()}

@@ -96,7 +96,8 @@ class Texts:
         if self.source.is_dir():
             self.paths = sorted(self._walk())
         elif self.source.is_file():
-            self._contents = dict(texts_of_archive(self.source))
+            self._contents = {str(PurePosixPath(path)): text
+                              for path, text in texts_of_archive(self.source)}
             self.paths = sorted(self._contents)
         else:
             raise FileNotFoundError(f'{source} does not exist; give a folder of annotations or an '

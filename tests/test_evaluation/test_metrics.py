@@ -99,7 +99,7 @@ def test_every_metric_of_evaluation():
     truth = Annotation(Annotated([samples]).get_bboxes_from_video(1).astype(float),
                        ~np.array(VISIBLE))
     for name, metric in ALL.items():
-        total = metric.evaluate({'cat-1': boxes.round(4)}, {'cat-1': truth})['total']
+        total = metric({'cat-1': boxes.round(4)}, {'cat-1': truth})['total']
         assert {key: found[f'{name}/{key}'] for key in total} == total
     assert found['sot/success'] == found['sot_visible/auc'] < found['official/auc']
     with pytest.raises(ValueError, match="metric='EAO' is not one of OPE, published, official, "):
