@@ -25,7 +25,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--sequences', nargs='+', metavar='NAME',
                         help='to show in the player; default: the best, the worst, and those that '
                         'compression cost most')
-    parser.add_argument('--metric', choices=['published', 'official', 'sot', 'sot_visible'], default='published',
+    parser.add_argument('--metric', default='published',
+                        choices=['published', 'official', 'sot', 'sot_visible'],
                         help='as tools/evaluate.py (default %(default)s)')
     parser.add_argument('--dataset', metavar='NAME', help='as tools/evaluate.py')
     parser.add_argument('--fit', action='store_true', help='as tools/evaluate.py')

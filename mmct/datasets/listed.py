@@ -126,11 +126,7 @@ class FolderDataset(ListedSOTDataset):
         return infos
 
     def _extent(self, sequence: Sequence, file: Path) -> tuple[int, int]:
-        """Place of the first frame of a sequence, and how many frames it has.
-
-        Raises:
-            ValueError: boxes cannot be read, or those of a tracker are not as many as the frames.
-        """
+        """Place of the first frame of a sequence, and how many frames it has."""
         path, count = Path(self.data_root) / sequence.frames, len(read_boxes(file))
         first = 0
         if sequence.start > 1:

@@ -44,10 +44,6 @@ def build_source(cfg: dict, min_visible: int) -> 'ImageSource | VideoSource':
     Args:
         cfg: config of the data set.
         min_visible: see :class:`VideoSource`.
-
-    Raises:
-        FileNotFoundError: a data folder or annotation file is missing.
-        ValueError: no sequence of the data set can be used.
     """
     dataset = build_checked(dict(cfg, test_mode=False))
     if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
@@ -60,11 +56,6 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
 
     Args:
         cfg: config of the data set.
-
-    Raises:
-        FileNotFoundError: the data folder, the annotation file, or a video's annotation that the
-            latter names, is missing.
-        ValueError: the annotation file cannot be used; it is named.
     """
     dataset = DATASETS.build(dict(cfg, lazy_init=True))
     name = type(dataset).__name__
@@ -107,11 +98,7 @@ def annotation_of(dataset: BaseSOTDataset, index: int) -> Annotation:
 
 
 def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
-    """The objects of a COCO file that have a box in an image; others are counted in the log.
-
-    Raises:
-        ValueError: there are none.
-    """
+    """The objects of a COCO file that have a box in an image; others are counted in the log."""
     coco, objects = dataset.coco, dataset.data_list
     usable = [own for own in objects if is_usable(coco.anns[own['ann_id']], coco.imgs)]
     rule = 'have no bbox of four numbers, or no image with a file_name'
@@ -138,9 +125,6 @@ class ImageSource:
 
     Args:
         dataset: in which each sequence has one frame.
-
-    Raises:
-        ValueError: it has none.
     """
 
     def __init__(self, dataset: BaseSOTDataset) -> None:
@@ -166,9 +150,6 @@ class VideoSource:
     Args:
         dataset: of videos.
         min_visible: in how many frames the target of a video has to be visible.
-
-    Raises:
-        ValueError: an annotation cannot be read, or no video can be used.
     """
 
     def __init__(self, dataset: BaseSOTDataset, min_visible: int) -> None:

@@ -75,9 +75,6 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
         sequence: one of :func:`mmct.formats.layouts.find`.
         texts: what its paths are in.
         unknown: takes why attributes are left out, for they are another data set's.
-
-    Raises:
-        ValueError: a file cannot be understood; it is named.
     """
     place = texts.source / sequence.annotation
     boxes = finite(parse_boxes(texts[sequence.annotation], place), place)
@@ -107,9 +104,6 @@ def parse_boxes(text: str, source: str | Path) -> np.ndarray:
     Args:
         text: a box a line; empty lines are passed by.
         source: where it is from, for messages.
-
-    Raises:
-        ValueError: a line has not four numbers; ``source`` and the line are named.
     """
     lines = text.removeprefix('\ufeff').replace(',', ' ').splitlines()
     if not any(line.strip() for line in lines):
@@ -149,11 +143,7 @@ def read_boxes(path: Path) -> np.ndarray:
 
 
 def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:
-    """Boxes (N, 4), those that are not finite made 0,0,0,0, as where the target is not seen.
-
-    Raises:
-        ValueError: the first, that of the target to follow, is not; ``source`` is named.
-    """
+    """Boxes (N, 4), those that are not finite made 0,0,0,0, as where the target is not seen."""
     bad = ~np.isfinite(boxes).all(axis=1)
     if bad[0]:
         raise ValueError(f'{source}: the first box {boxes[0].tolist()} is not finite')
@@ -162,11 +152,7 @@ def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:
 
 
 def flags(text: str, source: str | Path, length: int, known: str = '01') -> np.ndarray:
-    """Flags (length,) bool, False for 0, of digits apart by commas, spaces or lines.
-
-    Raises:
-        ValueError: there are others, or not so many; ``source`` is named.
-    """
+    """Flags (length,) bool, False for 0, of digits apart by commas, spaces or lines."""
     values = text.replace(',', ' ').split()
     if len(values) != length or not set(values) <= set(known):
         raise ValueError(f'{source}: expected {length} flags {known[0]} to {known[-1]}, got '

@@ -141,12 +141,7 @@ def sequence_name(annotation: str) -> str:
 
 
 def find(texts: Texts) -> dict[str, Sequence]:
-    """The annotated sequences of a folder or an archive, in whichever layout it is.
-
-    Raises:
-        FileNotFoundError: there are none.
-        ValueError: two sequences are called alike, or the archive has to be unpacked.
-    """
+    """The annotated sequences of a folder or an archive, in whichever layout it is."""
     root, within = texts.source, [path for path in texts.paths if is_ground_truth(path)]
     if within and not root.is_dir():
         raise ValueError(f'{root} has folders of sequences, such as '
@@ -185,10 +180,6 @@ def toolkit(texts: Texts) -> dict[str, Sequence]:
 
     Of files with the same name, such as boxes and what somebody put into a folder beside them, the
     one nearest to the top counts.
-
-    Raises:
-        FileNotFoundError: there are no boxes.
-        ValueError: two files at the same depth are called alike.
     """
     kinds = {kind: {} for kind in ('boxes', *BESIDE)}
     for path in sorted(map(PurePosixPath, texts.paths), key=lambda path: len(path.parts)):

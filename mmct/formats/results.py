@@ -30,12 +30,7 @@ SERVERS = {'got10k': 'http://got-10k.aitestunit.com',
 
 
 def read_scores(path: Path, length: int) -> np.ndarray:
-    """Scores (length,) in [0, 1] of a file, one a line.
-
-    Raises:
-        FileNotFoundError: it is missing.
-        ValueError: it has others, or not so many; the file is named.
-    """
+    """Scores (length,) in [0, 1] of a file, one a line."""
     if not path.is_file():
         raise FileNotFoundError(f'{path} is missing; expected the score of each box, as '
                                 'tools/test.py writes it; track the sequence again, or set '
@@ -110,9 +105,6 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
             frame more for some sequences.
         fit: cut off any number, and fill up with NaN, no box at all, which the metrics take for a
             box 0,0,0,0: a failure, as in the published analysis for data sets other than LaSOT.
-
-    Raises:
-        ValueError: the file cannot be read, has another length, or a box that is none.
     """
     boxes = read_boxes(path)
     there = len(boxes)
@@ -144,9 +136,6 @@ def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     Args:
         folder: of the result files.
         names: of all sequences.
-
-    Raises:
-        ValueError: one cannot be the name of a file.
     """
     there = _box_files(folder)
     called = matching_names(map(safe_name, names), there)
@@ -154,11 +143,7 @@ def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
 
 
 def _box_files(folder: Path) -> dict[str, str]:
-    """{what a sequence is called there: file of its boxes}, in the order of the names.
-
-    Raises:
-        ValueError: a sequence has files in both layouts; they are named.
-    """
+    """{what a sequence is called there: file of its boxes}, in the order of the names."""
     files = {}
     for name in sorted(names_in(folder)):
         if name.lower().endswith('.txt'):
@@ -184,11 +169,7 @@ def _what_else_is_there(folder: Path, known: dict[str, Path]) -> str:
 
 
 def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
-    """Seconds a frame (N,) of each sequence that has a file of them.
-
-    Raises:
-        ValueError: a file holds something else.
-    """
+    """Seconds a frame (N,) of each sequence that has a file of them."""
     names, seconds = list(names), {}
     called = matching_names(map(safe_name, names), _box_files(folder))
     for name in names:
@@ -294,9 +275,6 @@ def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:
     """Pack the results of all sequences as a server expects them, FOLDER.zip; returns its path.
 
     GOT-10k's has a folder NAME with NAME_001.txt and NAME_time.txt, TrackingNet's NAME.txt alone.
-
-    Raises:
-        ValueError: there is no such server.
     """
     if server not in SERVERS:
         raise ValueError(f'submission={server!r} is not one of {", ".join(SERVERS)}')

@@ -17,11 +17,7 @@ EXTENSION = ('atv', 'badminton', 'cosplay', 'dancingshoe', 'footbag', 'frisbee',
 
 
 def check_dataset(name: str) -> None:
-    """See that a data set is known.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """See that a data set is known."""
     if name not in DATASETS:
         raise ValueError(f'{name} is not one of the data sets {", ".join(DATASETS)}')
 
