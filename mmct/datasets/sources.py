@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, SOTCocoDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.annotations import Annotation, finite
+from ..formats.annotations import Annotation
 from .listed import FolderDataset
 
 MIN_FRAMES = 20  # of a video that is used
@@ -92,9 +92,9 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
 def annotation_of(dataset: BaseSOTDataset, index: int) -> Annotation:
     """Ground truth of a sequence of one of MMTracking's data sets, as evaluation takes it; of one
     whose ground truth is not known, its first box."""
-    boxes = dataset.get_bboxes_from_video(index).astype(float)
+    boxes = dataset.get_bboxes_from_video(index)
     visible = dataset.get_visibility_from_video(index)['visible'][:len(boxes)]
-    return Annotation(finite(boxes, dataset.get_data_info(index)['ann_path']), ~visible)
+    return Annotation(np.where(np.isfinite(boxes).all(axis=1)[:, None], boxes, 0.), ~visible)
 
 
 def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
