@@ -2,7 +2,6 @@
 import contextlib
 import io
 import runpy
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -37,8 +36,6 @@ def run_tool(name: str, *args) -> Done:
         status = end.code or 0
     finally:
         sys.argv = before
-        # A training that did not come to its end has left a handler.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         forget_runs()
     return Done(status, out.getvalue(), err.getvalue())
 

@@ -3,7 +3,7 @@ steps; with --data, the making of training pairs. On a GPU, one command measures
 training.
 
 Each row is printed as soon as it is measured. A table of all rows follows, even after Ctrl-C,
-SIGTERM or a failed row.
+SIGTERM, a closed terminal or a failed row.
 
 The first row is the step as the published code computes it: eager, fp32, attention multiplied out;
 in tracking with attention maps kept, templates run in every frame and batch norm not folded; in
@@ -16,16 +16,14 @@ much of the work, a row full:fp32 shows the tracker that encodes nothing ahead.
 """
 import argparse
 import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli import box, existing_config, run
+from cli import box, existing_config, run, stopped_status
 from cli import threads as count
 
-STOPPED = 130  # exit status, as after Ctrl-C
 STEPS, STEPS_GPU = dict(track=30, train=2, data=100), dict(track=100, train=5)
 # Of the first config, eagerly; then what is compiled, in this order.
 LATE = {'graphs': 1, 'compile': 3}
@@ -80,8 +78,6 @@ def main(args) -> int:
     from benchmarks.tables import Report
     from mmengine.registry import init_default_scope
 
-    # What stops a run may come at any time.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config = existing_config(args.config)
     check_device(args.device)
     init_default_scope('mmtrack')
@@ -101,9 +97,9 @@ def main(args) -> int:
                 jobs += own
                 notes.append(note)
             report.measure_all(jobs)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             print('stopped')
-            status = STOPPED
+            status = stopped_status(error)
     print(f'\n{report.tables()}\n\n{about["machine"]}, {args.threads} '
           f'thread{"s" * (args.threads > 1)}\n' +
           '\n'.join(notes))

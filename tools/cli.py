@@ -5,9 +5,12 @@ Tools parse their command line before they import anything of mmct, which takes 
 import argparse
 import os
 import re
+import signal
 import sys
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,28 +20,64 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 TRACEBACK = '--traceback'
+ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+SAME_WISH = 5.  # seconds: a closed terminal and its shell, or a batch system, send several signals
 IN_WORKER = re.compile(r'Traceback \(most recent call last\):\n(?:[ \t].*\n)*')
 DATASETS = Path(__file__).parents[1] / 'configs/_base_/datasets'
 
 
 def run(parse_args: Callable[[], argparse.Namespace],
-        main: Callable[[argparse.Namespace], int | None]) -> None:
-    """Call ``main`` and exit with what it returns; bad input ends in one line, exit status 2, and
-    Ctrl-C in another, 130.
+        main: Callable[[argparse.Namespace], int | None], stopped: str = 'interrupted') -> None:
+    """Call ``main`` and exit with what it returns; bad input ends in one line, exit status 2.
 
+    Ctrl-C ends in the line ``stopped``, 130, and SIGTERM and SIGHUP as Ctrl-C does, 143 and 129.
     ``--traceback`` on any tool's command line shows where the error came from.
     """
     debug = TRACEBACK in sys.argv
     if debug:
         sys.argv.remove(TRACEBACK)
     try:
-        call(parse_args, main, debug)
-    except KeyboardInterrupt:
+        with ends_like_ctrl_c():
+            call(parse_args, main, debug)
+    except KeyboardInterrupt as error:
         if debug:
             raise
         sys.stdout.flush()
-        print('interrupted', file=sys.stderr)
-        sys.exit(130)  # as shells report it
+        print(stopped, file=sys.stderr)
+        sys.exit(stopped_status(error))
+
+
+def stopped_status(error: KeyboardInterrupt) -> int:
+    """Exit status after Ctrl-C or another signal, as shells report it."""
+    return 128 + (error.args[0] if error.args else signal.SIGINT)
+
+
+@contextmanager
+def ends_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt with their number, unless they are ignored, as
+    nohup has it. A tool has some seconds then to write what there is."""
+    process, first = os.getpid(), []
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+
+    def end(number: int, frame: object) -> None:
+        if not first and os.getpid() == process:
+            first.append(time.monotonic())
+            for terminal in terminals:
+                if not os.isatty(terminal):  # closed, and writing to it an error
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), terminal)
+            raise KeyboardInterrupt(number)
+        if not first or time.monotonic() - first[0] > SAME_WISH:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    own = [number for number in ENDS if signal.getsignal(number) == signal.SIG_DFL]
+    for number in own:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in own:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def call(parse_args: Callable[[], argparse.Namespace],

@@ -7,7 +7,6 @@ where it was. --students compares several students, each with and without the te
 """
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -43,8 +42,6 @@ def parse_args() -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> None:
     start = time.monotonic()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
     if args.jobs < 1:
         raise ValueError(f'--jobs {args.jobs} must be at least 1')
     if args.teacher.suffix not in TEACHERS:
@@ -79,12 +76,6 @@ def main(args: argparse.Namespace) -> None:
     show(contestants, args.data, work_dir, teacher.speed_up)
 
 
-def stop(number: int, frame) -> None:
-    """End as the handler of a signal, with all that runs."""
-    print('stopped; the same command goes on from here', file=sys.stderr)
-    sys.exit(128 + number)
-
-
 def make_videos(folder: Path, workers: int) -> None:
     done = subprocess.run([sys.executable, str(Path(__file__).with_name('make_demo_videos.py')),
                            str(folder), '--workers', str(workers)], check=False)
@@ -93,4 +84,4 @@ def make_videos(folder: Path, workers: int) -> None:
 
 
 if __name__ == '__main__':
-    run(parse_args, main)
+    run(parse_args, main, stopped='stopped; the same command goes on from here')

@@ -3,8 +3,8 @@
 VIDEO is a video file, a folder of images, or anything else that OpenCV opens: the number or path of
 a camera, the address of a stream, a pattern such as img_%d.jpg. MODEL is a file written by
 tools/export.py, or a config with --checkpoint. Without --out and --show, the result is
-NAME.tracked.mp4 in the current folder. After Ctrl-C, or a frame that cannot be read, video and
-boxes up to that frame are written.
+NAME.tracked.mp4 in the current folder. After Ctrl-C, SIGTERM, a closed terminal, or a frame that
+cannot be read, video and boxes up to that frame are written.
 """
 import argparse
 import os
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import add_device, bars, box, run, threads, use_device
+from cli import add_device, bars, box, run, stopped_status, threads, use_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,38 +75,40 @@ def main(args: argparse.Namespace) -> int | None:
     if out is None and not args.show:
         out = Path(result_name(args.video))
     boxes, seconds, stop = [], 0., None
-    with bars() as progress, VideoFile(out, frames.fps or 30) as video:
-        task = progress.add_task('tracking', total=frames.length)
-        try:
-            for frame in frames:
-                if not boxes:
-                    box, score = args.box or select(frame), 1.
-                    tracker.init(frame, box)
-                else:
-                    start = time.perf_counter()
-                    box, score = tracker.update(frame)
-                    seconds += time.perf_counter() - start
-                boxes.append(box)
-                draw_target(frame, box, score, (len(boxes) - 1) / seconds if seconds else None)
-                video.write(frame)
-                progress.advance(task)
-                if args.show:
-                    cv2.imshow(WINDOW, frame)
-                    if cv2.waitKey(1) == 27:
-                        break
-        except (KeyboardInterrupt, FrameError, ValueError) as error:
-            stop = error
+    try:
+        with bars() as progress, VideoFile(out, frames.fps or 30) as video:
+            task = progress.add_task('tracking', total=frames.length)
+            try:
+                for frame in frames:
+                    if not boxes:
+                        box, score = args.box or select(frame), 1.
+                        tracker.init(frame, box)
+                    else:
+                        start = time.perf_counter()
+                        box, score = tracker.update(frame)
+                        seconds += time.perf_counter() - start
+                    draw_target(frame, box, score, len(boxes) / seconds if seconds else None)
+                    video.write(frame)
+                    boxes.append(box)
+                    progress.advance(task)
+                    if args.show:
+                        cv2.imshow(WINDOW, frame)
+                        if cv2.waitKey(1) == 27:
+                            break
+            except (KeyboardInterrupt, FrameError, ValueError) as error:
+                stop = error
+    finally:  # also if the disk has no room for the video
+        if args.boxes and boxes:
+            write_text(args.boxes, box_text(boxes, '.4f'))
     interrupted = isinstance(stop, KeyboardInterrupt)
     if not boxes and not interrupted:
         raise stop or ValueError(f'{args.video} has no frame that can be read')
-    if args.boxes:
-        write_text(args.boxes, box_text(boxes, '.4f'))
     speed = f', {(len(boxes) - 1) / seconds:.0f} frames a second (tracking alone)' \
         if seconds else ''
     print(f'{"interrupted after " if interrupted else ""}{len(boxes)} frames{speed}'
           f'{f"; written to {out}" if out and boxes else ""}')
     if interrupted:
-        return 130  # as shells report it
+        return stopped_status(stop)
     if stop:
         raise stop
 

@@ -57,4 +57,4 @@ def write(args: argparse.Namespace) -> None:
 
 
 if __name__ == '__main__':
-    run(parse_args, main)
+    run(parse_args, main, stopped='stopped; the same command goes on from here')

@@ -6,15 +6,16 @@ from threading import Thread
 
 
 def end_with_trainer(init: Callable[[int], None] | None, worker_id: int) -> None:
-    """Initialise a data loader's worker so that SIGTERM ends it from the training process alone.
+    """Initialise a data loader's worker so that only the training process ends it, by SIGTERM.
 
-    Slurm signals every process. The training that ends in good order still needs its workers.
+    Slurm signals every process, a closed terminal, too (SIGHUP). The training that ends in good
+    order still needs its workers.
 
     Args:
         init: the ``worker_init_fn`` that there was before, or None.
         worker_id: number of the worker.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])
     Thread(target=_wait_for_trainer, daemon=True).start()
     if init:
         init(worker_id)

@@ -1,7 +1,11 @@
 """One clear line for each mistake, and exit status 2; a broken sequence fails alone, status 1."""
+import fcntl
 import os
+import pty
+import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -260,6 +264,68 @@ def test_ctrl_c(where, capsys):
         run(interrupt if where == 'parse' else lambda: None, interrupt)
     assert end.value.code == 130
     assert capsys.readouterr().err == 'interrupted\n'
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_end_like_ctrl_c(number, capsys):
+    def several(_):
+        os.kill(os.getpid(), number)
+
+    def all_is_written(_):
+        try:
+            several(_)
+        finally:
+            several(_)  # as of a closing shell, after the terminal's
+            print('written')
+
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None, all_is_written)
+    assert end.value.code == 128 + number
+    assert tuple(capsys.readouterr()) == ('written\n', 'interrupted\n')
+    assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_what_is_ignored_stays_so(monkeypatch):
+    """As by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit) as end:
+            run(lambda: None, lambda _: os.kill(os.getpid(), signal.SIGHUP))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not end.value.code
+
+
+def test_processes_of_a_tool_end_at_once():
+    def in_another(_):
+        child = os.fork()
+        if not child:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(1)
+        return os.WTERMSIG(os.waitpid(child, 0)[1])
+
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None, in_another)
+    assert end.value.code == signal.SIGTERM
+
+
+def test_a_closed_terminal():
+    """What is said then would be an error of its own, before all is written."""
+    code = ('import cli, time\ndef main(args):\n    print("begun", flush=True)\n    try:\n'
+            '        time.sleep(60)\n    finally:\n        print("end", flush=True)\n'
+            'cli.run(lambda: None, main)')
+    screen, terminal = pty.openpty()
+    with subprocess.Popen(
+            [sys.executable, '-c', code], stdin=terminal, stdout=terminal, stderr=terminal,
+            cwd=ROOT / 'tools', env={**os.environ, 'PYTHONPATH': f'{ROOT}/tools:{ROOT}'},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) as process:
+        os.close(terminal)
+        said = b''
+        while b'\n' not in said:
+            said += os.read(screen, 100)
+        os.close(screen)
+        assert process.wait(60) == 129
 
 
 def test_weights_of_another_network(setup, tool, tmp_path):

@@ -141,7 +141,7 @@ def test_what_is_measured_outlives_a_stop(tmp_path):
         first = process.stdout.readline()
         process.terminate()
         rest = process.stdout.read()
-    assert process.returncode == 130
+    assert process.returncode == 143
     assert first.startswith('training, published, p=0.5: ')
     assert rest.startswith('stopped\n')
     assert '| published' in rest

@@ -64,6 +64,10 @@ def sigterm():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def sighup():
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
 @pytest.fixture
 def full_disk():
     """Function after whose call files cannot grow to the size of a checkpoint."""
@@ -138,11 +142,14 @@ def test_interrupted_training_ends_with_the_same_weights(
     assert_same_state(trained / 'epoch_3.pth', tmp_path / 'iter_9.pth')
 
 
-def test_told_to_end_and_resumed(trained, training, tmp_path, at_step):
-    at_step(4, sigterm)
+@pytest.mark.parametrize(('event', 'name', 'status'), [
+    (sigterm, 'SIGTERM', 143), (sighup, 'SIGHUP', 129)])
+def test_told_to_end_and_resumed(
+        trained, training, tmp_path, at_step, event, name, status):
+    at_step(4, event)
     done = training()
-    assert (done.status, done.err) == (143, '')
-    assert (f'told to end (SIGTERM): saved {tmp_path}/interrupted.pth after 5 iterations; '
+    assert (done.status, done.err) == (status, '')
+    assert (f'told to end ({name}): saved {tmp_path}/interrupted.pth after 5 iterations; '
             '--resume goes on from there') in done.out
     assert sorted(file.name for file in tmp_path.glob('[!b]*.pth')) == [
         'epoch_1.pth', 'interrupted.pth']

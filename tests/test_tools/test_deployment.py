@@ -1,5 +1,8 @@
 """tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
+import os
+import resource
 import shutil
+import signal
 import sys
 
 import cv2
@@ -161,22 +164,51 @@ def test_a_frame_that_cannot_be_read(exported, pictures, tmp_path):
     assert [path.name for path in out.iterdir()] == ['o.txt']
 
 
-def test_ctrl_c_ends_in_good_order(exported, pictures, tmp_path, monkeypatch):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_told_to_end(exported, pictures, tmp_path, monkeypatch, number):
     update, left = Tracker.update, [None] * 4
 
     def interrupted(self, frame):
         if not left:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
         left.pop()
         return update(self, frame)
 
     monkeypatch.setattr(Tracker, 'update', interrupted)
     done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / 'o.avi', '--boxes',
                 tmp_path / 'o.txt')
-    assert (done.status, done.err) == (130, '')
+    assert (done.status, done.err) == (128 + number, '')
     assert 'interrupted after 5 frames, ' in done.out
     assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 5
     assert len(list(Frames(tmp_path / 'o.avi'))) == 5
+
+
+@pytest.mark.parametrize('name', ['o.mp4', 'o.avi'])
+def test_a_full_disk_under_a_video(exported, pictures, tmp_path, name):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, before[1]))
+    try:
+        done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / name, '--boxes',
+                    tmp_path / 'o.txt')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.status == 2
+    assert done.err.splitlines()[-1].startswith(
+        f'error: {tmp_path / name} cannot be written: 8 frames were given, ')
+    assert [path.name for path in tmp_path.iterdir()] == ['o.txt']
+    assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 8
+
+
+@pytest.mark.parametrize(('fps', 'written'), [
+    (29.97003, 29.97), (59.943, 59.943), (119.973, 119.97), (211.222, 211.22), (240.003, 240)])
+def test_rates_of_videos(tmp_path, recwarn, fps, written):
+    """MPEG-4 has fractions of 16 bits, and OpenCV's writer refuses what it does not round so."""
+    with VideoFile(tmp_path / 'o.mp4', fps) as video:
+        video.write(np.zeros((48, 64, 3), np.uint8))
+    assert Frames(tmp_path / 'o.mp4').fps == pytest.approx(written)
+    assert [str(warning.message) for warning in recwarn] == [
+        f'{tmp_path}/o.mp4: {fps:g} frames a second are written as {written:g}, which is the '
+        'nearest rate that MPEG-4 has'] * (abs(fps - written) > 0.001)
 
 
 def test_a_stream(exported, pictures, tmp_path, monkeypatch):

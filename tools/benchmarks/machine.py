@@ -80,7 +80,9 @@ class Worker:
 
 
 def _serve(pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that asks ends this one
+    for name in ('SIGINT', 'SIGHUP'):  # the process that asks ends this one
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     while True:
         try:
             function, args = pipe.recv()

@@ -19,6 +19,7 @@ from .starting import check_resumed, load_checkpoint, warn_of_changed_settings
 from .unwrapped import unwrapped
 
 INTERRUPTED = 'interrupted.pth'
+ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 # Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
 SAME_WISH = 5.
 
@@ -27,10 +28,10 @@ SAME_WISH = 5.
 class ResumableCheckpointHook(CheckpointHook):
     """MMEngine's checkpoints, one more when the run is told to end, and the last one kept.
 
-    SIGTERM lets the iteration end (with accumulated gradients, the step of the optimizer), saves
-    ``interrupted.pth`` and exits with status 143; all processes do so after the same iteration.
-    Another one, seconds later, ends the process at once. Old checkpoints go when the new one is
-    written, whole or not at all. What a run starts or goes on from is read by
+    SIGTERM and SIGHUP let the iteration end (with accumulated gradients, the step of the
+    optimizer), save ``interrupted.pth`` and exit with status 143 or 129; all processes do so after
+    the same iteration. Another one, seconds later, ends the process at once. Old checkpoints go
+    when the new one is written, whole or not at all. What a run starts or goes on from is read by
     :func:`load_checkpoint`.
     """
 
@@ -91,21 +92,25 @@ class ResumableCheckpointHook(CheckpointHook):
         if is_main_process():
             for part in Path(self.out_dir).glob('.*.pth.*.part'):  # of a run that was killed
                 part.unlink()
-        self.told_to_end = None
-        signal.signal(signal.SIGTERM, self.tell_to_end)
+        self.told_to_end, self.ending = None, signal.SIGTERM
+        self.handlers = {number: signal.getsignal(number) for number in ENDS}
+        for number, handler in self.handlers.items():
+            if handler != signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, self.tell_to_end)
         for loop in filter(None, (runner.train_loop, runner.val_loop)):
             loader = loop.dataloader
             loader.worker_init_fn = partial(end_with_trainer, loader.worker_init_fn)
 
     def after_train(self, runner: Runner) -> None:
         super().after_train(runner)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, handler in self.handlers.items():
+            signal.signal(number, handler)
 
     def tell_to_end(self, number: int, frame: object) -> None:
-        """Handler of SIGTERM."""
+        """Handler of SIGTERM and SIGHUP."""
         now = time.monotonic()
         if self.told_to_end is None:
-            self.told_to_end = now
+            self.told_to_end, self.ending = now, signal.Signals(number)
         elif now - self.told_to_end > SAME_WISH:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
@@ -118,7 +123,7 @@ class ResumableCheckpointHook(CheckpointHook):
         if told and runner.optim_wrapper.should_update():
             self.save_interrupted(runner, runner.iter + 1)
             barrier()  # the first process to leave would have the others killed
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(128 + self.ending)
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None,
                        outputs: object = None) -> None:
@@ -128,12 +133,12 @@ class ResumableCheckpointHook(CheckpointHook):
                 if isinstance(hook, EMAHook):  # which lent the network its weights to validate
                     hook.after_val_epoch(runner)
             self.save_interrupted(runner, runner.iter)
-            sys.exit(128 + signal.SIGTERM)
+            sys.exit(128 + self.ending)
 
     def save_interrupted(self, runner: Runner, iteration: int) -> None:
         self.save(runner, INTERRUPTED, {'epoch': runner.epoch, 'iter': iteration})
-        runner.logger.warning(f'told to end (SIGTERM): saved {self.last_ckpt} after {iteration} '
-                              'iterations; --resume goes on from there')
+        runner.logger.warning(f'told to end ({self.ending.name}): saved {self.last_ckpt} after '
+                              f'{iteration} iterations; --resume goes on from there')
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         old = [INTERRUPTED]
