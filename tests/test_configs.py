@@ -11,12 +11,12 @@ from cli import DATASETS, runner_config, runner_parser
 from mmengine.config import Config, ConfigDict
 from mmengine.hooks import Hook
 from mmengine.optim import build_optim_wrapper
-from mmengine.structures import InstanceData
-from tiny import HOOKS, METRICS, MODELS, TRANSFORMS, build, packed_pairs, same_weights
+from tiny import HOOKS, METRICS, MODELS, TRANSFORMS, build, packed_pairs, same_weights, two_sizes
 
 from mmct.checkpoint import save_tracker
 from mmct.datasets.sampling import make_sampling
 from mmct.models.distillers import ReplacementDistiller
+from mmct.models.structures import Clip
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 NAMES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.rglob('*.py')
@@ -103,8 +103,9 @@ def one_step(config, folder):
     sampling = make_sampling(config.train_dataloader.dataset.get('sampling', {'type': 'pair'}))
     as_clips(data, sampling.num_templates, sampling.num_searches, sampling.negatives)
     if other != size:
-        data['inputs'].update({f'student_{key}': value for key, value in
-                               packed_pairs(2, *other)['inputs'].items()})
+        own = packed_pairs(2, *other)
+        as_clips(own, sampling.num_templates, sampling.num_searches, sampling.negatives)
+        data = two_sizes(data, own)
     if compressions(config):
         model.build_teacher()  # so that what the step itself changes can be told
     before = {name: value.clone() for name, value in model.named_parameters()}
@@ -118,15 +119,11 @@ def one_step(config, folder):
 def as_clips(data, templates, searches, labels) -> None:
     """Make clips of pairs, in place, each template and search frame as often as asked for; one with
     the target, the others without if there are labels."""
-    for key, instances, count in (('img', 'gt_instances', templates),
-                                  ('search_img', 'search_gt_instances', searches)):
-        data['inputs'][key] = data['inputs'][key].repeat(1, count, 1, 1, 1)
-        for sample in data['data_samples']:
-            boxes = getattr(sample, instances).bboxes.repeat(count, axis=0)
-            setattr(sample, instances, InstanceData(bboxes=boxes))
-    for i, sample in enumerate(data['data_samples']):
-        if labels:
-            sample.search_gt_instances.labels = np.array([i == 0], np.float32)
+    clip = data['inputs']['clip']
+    data['inputs']['clip'] = Clip(
+        clip.templates.repeat(1, templates, 1, 1, 1), clip.template_boxes.repeat(1, templates, 1),
+        clip.searches.repeat(1, searches, 1, 1, 1), clip.gt_boxes.repeat(1, searches, 1),
+        torch.tensor([[1.], [0.]]) if labels else None)
 
 
 def scalars(model) -> set:

@@ -9,9 +9,7 @@ from mmct.models.structures import Clip
 
 # MMTracking comes after mmct.
 # isort: split
-from mmengine.structures import InstanceData
 from mmtrack.registry import HOOKS, METRICS, MODELS, TRANSFORMS  # noqa: F401  for tests
-from mmtrack.structures import TrackDataSample
 
 TEMPLATE, SEARCH, WIDTH, DEPTH = 32, 64, 32, 4
 
@@ -104,21 +102,26 @@ def teacher_path(distiller, clip):
 
 
 def packed_pairs(size=2, template=TEMPLATE, search=SEARCH, seed=0) -> dict:
-    """What a data loader gives: crops of bytes and boxes in pixels."""
+    """What a data loader gives: pairs of crops of bytes."""
+    clip = pair_batch(size, template, search, seed)
     rng = torch.Generator().manual_seed(seed)
-    samples = []
-    for cx, cy, w, h in pair_batch(size, template, search, seed).gt_boxes[:, 0].tolist():
-        box = torch.tensor([[cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]])
-        middle = torch.tensor([[0.25, 0.25, 0.75, 0.75]])
-        sample = TrackDataSample()
-        sample.search_gt_instances = InstanceData(bboxes=(box * search).numpy())
-        sample.gt_instances = InstanceData(bboxes=(middle * template).numpy())
-        samples.append(sample)
-    return {
-        'inputs': {
-            key: torch.randint(0, 256, (size, 1, 3, side, side), generator=rng).byte()
-            for key, side in (('img', template), ('search_img', search))},
-        'data_samples': samples}
+    templates, searches = (torch.randint(0, 256, images.shape, generator=rng).byte()
+                           for images in (clip.templates, clip.searches))
+    return {'inputs': {'clip': clip._replace(templates=templates, searches=searches)},
+            'img_path': [[f'{i}/1.jpg', f'{i}/2.jpg'] for i in range(size)]}
+
+
+def two_sizes(data: dict, own: dict) -> dict:
+    """A batch whose student sees the crops of another, at another size, of the same boxes."""
+    clip, other = data['inputs']['clip'], own['inputs']['clip']
+    scale = other.templates.size(-1) / clip.templates.size(-1)
+    student = other._replace(template_boxes=clip.template_boxes * scale, gt_boxes=clip.gt_boxes)
+    return {**data, 'inputs': {'clip': clip, 'student_clip': student}}
+
+
+def clip_of(model, data: dict) -> Clip:
+    """The clip of a data loader as a model takes it."""
+    return model.data_preprocessor(data)['inputs']['clip']
 
 
 def same_weights(one, other) -> bool:

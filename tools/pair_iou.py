@@ -63,9 +63,8 @@ def main(args) -> None:
 
 
 def predict(tracker, args, title: str) -> dict:
-    """Boxes (N, 4) x1, y1, x2, y2 in [0, 1] of the search crop, the truth likewise, and the name of
+    """Boxes (N, 4) cx, cy, w, h in [0, 1] of the search crop, the truth likewise, and the name of
     each pair's video."""
-    import numpy as np
     import torch
     from mmengine.registry import init_default_scope
     from mmtrack.registry import DATASETS
@@ -87,13 +86,10 @@ def predict(tracker, args, title: str) -> dict:
     for start in track(range(0, count, 32), title):
         batch = collate_pairs([dataset[i] for i in range(start, min(start + 32, count))])
         with torch.inference_mode():
-            samples = tracker.test_step(batch)
-        for sample in samples:
-            boxes.append(sample.pred_track_instances.bboxes[0].numpy())
-            truth.append(np.asarray(sample.search_gt_instances.bboxes[0]))
-            videos.append(video_of(sample.metainfo['img_path'][0]))
-    return dict(boxes=np.array(boxes) / info.search_size,
-                truth=np.array(truth) / info.search_size, videos=videos)
+            boxes.append(tracker.test_step(batch)[:, 0])
+        truth.append(batch['inputs']['clip'].gt_boxes[:, 0])
+        videos += [video_of(paths[0]) for paths in batch['img_path']]
+    return dict(boxes=torch.cat(boxes), truth=torch.cat(truth), videos=videos)
 
 
 def video_of(path: str) -> str:
@@ -105,11 +101,10 @@ def video_of(path: str) -> str:
 
 
 def iou(boxes, others):
-    """(N,) IoU of boxes (N, 4) x1, y1, x2, y2, pair by pair."""
-    import torch
-    from mmdet.structures.bbox import bbox_overlaps
+    """(N,) IoU of boxes (N, 4) cx, cy, w, h, pair by pair."""
+    from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
 
-    return bbox_overlaps(torch.from_numpy(boxes), torch.from_numpy(others), is_aligned=True,
+    return bbox_overlaps(bbox_cxcywh_to_xyxy(boxes), bbox_cxcywh_to_xyxy(others), is_aligned=True,
                          eps=1e-12).numpy()
 
 

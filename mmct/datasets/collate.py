@@ -1,18 +1,15 @@
 import torch
 from mmengine.registry import FUNCTIONS  # where MMEngine looks for a collate_fn
 
+from ..models.structures import Clip
+
 
 @FUNCTIONS.register_module()
 def collate_pairs(samples: list[dict]) -> dict:
-    """Stack packed samples in the worker, so that a batch is handed over in two tensors.
-
-    Args:
-        samples: B of ``PackPair``.
-
-    Returns:
-        ``inputs`` of tensors, templates (B, T, 3, Sz, Sz) and search frames (B, S, 3, Sx, Sx), and
-        ``data_samples``, their list.
-    """
-    inputs = {key: torch.stack([sample['inputs'][key] for sample in samples])
-              for key in samples[0]['inputs']}
-    return {'inputs': inputs, 'data_samples': [sample['data_samples'] for sample in samples]}
+    """Stack B packed samples of ``PackPair`` in the worker: ``inputs`` of clips, and ``img_path``,
+    lists of names."""
+    inputs = {}
+    for name in samples[0]['inputs']:
+        parts = zip(*(sample['inputs'][name] for sample in samples))
+        inputs[name] = Clip(*(part[0] if part[0] is None else torch.stack(part) for part in parts))
+    return {'inputs': inputs, 'img_path': [sample['img_path'] for sample in samples]}

@@ -40,13 +40,11 @@ def samples_of_config(config: Config, count: int) -> Iterator[Sample]:
     init_default_scope('mmtrack')
     dataset = DATASETS.build(config.val_dataloader.dataset)
     for i in np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist():
-        packed = dataset[i]
-        templates, searches = (
-            np.ascontiguousarray(packed['inputs'][key].numpy().transpose(0, 2, 3, 1))
-            for key in ('img', 'search_img'))
-        boxes = np.array(packed['data_samples'].gt_instances.bboxes, np.float32)
-        boxes[:, 2:] -= boxes[:, :2]
-        yield Sample(templates, boxes, searches[0])
+        clip = dataset[i]['inputs']['clip']
+        templates, search = (
+            images.permute(*range(images.dim() - 3), -2, -1, -3).contiguous().numpy()
+            for images in (clip.templates, clip.searches[0]))
+        yield Sample(templates, clip.template_boxes.numpy(), search)
 
 
 def samples_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray],

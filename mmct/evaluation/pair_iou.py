@@ -1,10 +1,11 @@
 """Validation on pairs of frames, or clips of more."""
 from collections.abc import Sequence
 
-import torch
-from mmdet.structures.bbox import bbox_overlaps
 from mmengine.evaluator import BaseMetric
 from mmtrack.registry import METRICS
+from torch import Tensor
+
+from ..models.losses import mean_iou
 
 
 @METRICS.register_module()
@@ -14,11 +15,11 @@ class PairIoU(BaseMetric):
     default_prefix = 'pair'
     names = ('iou',)
 
-    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        for sample in data_samples:
-            predicted = sample['pred_track_instances']['bboxes'].cpu()
-            target = sample['search_gt_instances']['bboxes'].to(predicted)
-            self.results.append(bbox_overlaps(predicted, target, is_aligned=True).mean().item())
+    def process(self, data_batch: dict, data_samples: Sequence[Tensor]) -> None:
+        """Take the clip of a data loader, and the boxes (S, 4) cx, cy, w, h in [0, 1] of its
+        samples."""
+        for found, truth in zip(data_samples, data_batch['inputs']['clip'].gt_boxes, strict=True):
+            self.results.append(mean_iou(found.cpu(), truth).item())
 
     def compute_metrics(self, results: list[float]) -> dict[str, float]:
-        return dict(iou=torch.tensor(results).mean().item())
+        return dict(iou=sum(results) / len(results))

@@ -1,4 +1,3 @@
-import numpy as np
 import torch
 from mmengine.model import BaseDataPreprocessor
 from mmtrack.registry import MODELS
@@ -8,11 +7,8 @@ from ..utils.checks import check_numbers
 
 @MODELS.register_module()
 class PairDataPreprocessor(BaseDataPreprocessor):
-    """Batch what the data loader gives, and normalise it where it is a pair.
-
-    Pairs of crops (there is a ``search_img``), (1, 3, S, S) BGR, 0 to 255, leave as (B, 1, 3, S, S)
-    normalised RGB, with the boxes of the data samples, on the model's device. Frames to track in
-    (only ``img``) leave as they come, (B, 1, 3, H, W) BGR uint8 on the CPU.
+    """Normalise the crops of clips, on the model's device; frames to track in (``inputs`` with
+    ``img``) stay as they are.
 
     Args:
         mean, std: of R, G, B in [0, 1].
@@ -26,21 +22,15 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', 255 * torch.tensor(std).view(3, 1, 1), False)
 
     def forward(self, data, training=False):
-        samples = data.get('data_samples')
-        inputs = {key: self.batch(images) for key, images in data['inputs'].items()}
-        if 'search_img' in inputs:
-            inputs = {key: self.normalize(self.cast_data(images))
-                      for key, images in inputs.items()}
-            for key in ('gt_instances', 'search_gt_instances'):
-                self.cast_boxes([getattr(sample, key) for sample in samples])
-        return {'inputs': inputs, 'data_samples': samples}
+        if 'img' in data['inputs']:
+            return data
+        return {'inputs': {name: self.normalize_clip(self.cast_data(clip))
+                           for name, clip in data['inputs'].items()}}
 
-    @staticmethod
-    def batch(images):
-        """Stack a list; a frame to track in comes alone and is not copied."""
-        if isinstance(images, torch.Tensor):
-            return images
-        return images[0][None] if len(images) == 1 else torch.stack(images)
+    def normalize_clip(self, clip):
+        """A ``Clip`` of a data loader with its crops as networks take them."""
+        return clip._replace(templates=self.normalize(clip.templates),
+                             searches=self.normalize(clip.searches))
 
     def normalize(self, images):
         """(..., 3, H, W) BGR, 0 to 255, to float32 RGB of mean 0 and deviation 1."""
@@ -57,9 +47,3 @@ class PairDataPreprocessor(BaseDataPreprocessor):
             images = images.flip(-1)
         first = crops.dim() - 3  # permute, as ONNX has no negative axes in what movedim becomes
         return images.permute(*range(first), first + 2, first, first + 1)
-
-    def cast_boxes(self, instances):
-        """Bring the boxes of all samples to the device at once."""
-        boxes = torch.as_tensor(np.stack([instance.bboxes for instance in instances]))
-        for instance, box in zip(instances, self.cast_data(boxes), strict=True):
-            instance.bboxes = box

@@ -11,9 +11,9 @@ class Clip(NamedTuple):
     """A training batch: T templates and S search frames in order. Of a pair, both are 1.
 
     Attributes:
-        templates: (B, T, 3, Sz, Sz) normalised RGB.
+        templates: (B, T, 3, Sz, Sz) normalised RGB; of a data loader BGR, 0 to 255.
         template_boxes: (B, T, 4) x, y, w, h in pixels of the template crop.
-        searches: (B, S, 3, Sx, Sx) normalised RGB.
+        searches: (B, S, 3, Sx, Sx), as templates.
         gt_boxes: (B, S, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
         labels: (B, S), 1 where the search frame shows the target, else 0; None if all do.
     """
@@ -26,6 +26,10 @@ class Clip(NamedTuple):
     @property
     def num_frames(self) -> int:
         return self.searches.size(1)
+
+    def first(self, count: int | None) -> 'Clip':
+        """So many samples, or all."""
+        return Clip(*(part if part is None else part[:count] for part in self))
 
 
 @dataclass

@@ -130,15 +130,16 @@ def test_clips_are_packed(lasot):
     """Search crops are around their own targets, each in its own way."""
     dataset = build(lasot.add('cat-1').config)
     batch = collate_pairs([dataset[i] for i in range(4)])
-    assert batch['inputs']['img'].shape == (4, 3, 3, 32, 32)
-    assert batch['inputs']['search_img'].shape == (4, 2, 3, 64, 64)
-    for sample in batch['data_samples']:
-        assert sample.gt_instances.bboxes.shape == (3, 4)
-        assert sample.search_gt_instances.bboxes.shape == (2, 4)
-        frames = [int(Path(path).stem) for path in sample.img_path]
+    clip = batch['inputs']['clip']
+    assert clip.templates.shape == (4, 3, 3, 32, 32)
+    assert clip.searches.shape == (4, 2, 3, 64, 64)
+    assert clip.template_boxes.shape == (4, 3, 4)
+    assert clip.gt_boxes.shape == (4, 2, 4)
+    for paths in batch['img_path']:
+        frames = [int(Path(path).stem) for path in paths]
         assert sorted(frames) == frames
-    boxes = np.stack([sample.search_gt_instances.bboxes for sample in batch['data_samples']])
-    assert np.abs(boxes[:, 0] - boxes[:, 1]).min(axis=1).max() > 0.1
+    boxes = clip.gt_boxes
+    assert (boxes[:, 0] - boxes[:, 1]).abs().amin(dim=1).max() > 0.1 / 64
 
 
 def test_one_bad_crop_and_the_whole_clip_is_drawn_again(lasot):
@@ -150,6 +151,6 @@ def test_one_bad_crop_and_the_whole_clip_is_drawn_again(lasot):
     target = dataset.sources[0].videos[0][1]
     target[3::4, :2] = 1e4
     found = {int(Path(path).stem) - 1 for i in range(20)
-             for path in dataset[i]['data_samples'].img_path}
+             for path in dataset[i]['img_path']}
     assert len(found) > 10
     assert all(frame % 4 != 3 for frame in found)

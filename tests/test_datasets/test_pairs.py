@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmengine.config import Config
 from mmengine.runner import Runner
 from mmtrack.registry import DATASETS
@@ -31,10 +32,8 @@ def build(*datasets, pipeline=PIPELINE, **kwargs):
 
 
 def same(a, b):
-    return all(torch.equal(a['inputs'][key], b['inputs'][key]) for key in a['inputs']) and all(
-        np.array_equal(getattr(a['data_samples'], key).bboxes,
-                       getattr(b['data_samples'], key).bboxes)
-        for key in ('gt_instances', 'search_gt_instances'))
+    return all(one is other is None or torch.equal(one, other)
+               for one, other in zip(a['inputs']['clip'], b['inputs']['clip'], strict=True))
 
 
 # Visibility in the four data sets
@@ -141,28 +140,30 @@ def test_lists_of_sequences_that_are_cut_short(coco, lasot):
 
 # Samples
 
-def test_packed_like_mmtracking(lasot):
-    sample = build(lasot.add('cat-1').config)[0]
-    assert sample['inputs']['img'].shape == (1, 3, 32, 32)
-    assert sample['inputs']['search_img'].shape == (1, 3, 64, 64)
-    for key, size in (('gt_instances', 32), ('search_gt_instances', 64)):
-        (x1, y1, x2, y2), = getattr(sample['data_samples'], key).bboxes
-        assert x1 < x2 < 2 * size
-        assert y1 < y2 < 2 * size
-    # The template is not jittered: centre of the crop, half as wide as the crop.
-    (x1, y1, x2, y2), = sample['data_samples'].gt_instances.bboxes
-    assert (x1 + x2) / 2 == pytest.approx(15.5)
-    assert (y1 + y2) / 2 == pytest.approx(15.5)
-    assert (x2 - x1) * (y2 - y1) == pytest.approx(16 * 16, rel=0.1)
+def test_a_packed_pair(lasot):
+    clip = build(lasot.add('cat-1').config)[0]['inputs']['clip']
+    assert clip.templates.shape == (1, 3, 32, 32)
+    assert clip.searches.shape == (1, 3, 64, 64)
+    # The template is not jittered: centre of the crop, half as wide as the crop, in pixels.
+    (x, y, w, h), = clip.template_boxes.tolist()
+    assert x + w / 2 == pytest.approx(15.5)
+    assert y + h / 2 == pytest.approx(15.5)
+    assert w * h == pytest.approx(16 * 16, rel=0.1)
+    # The search box is in units of the crop, by its centre.
+    (cx, cy, w, h), = clip.gt_boxes.tolist()
+    assert 0 < w < 1
+    assert 0 < h < 1
+    assert 0 < cx < 1
+    assert 0 < cy < 1
 
 
 def test_box_covers_the_target(lasot):
     dataset = build(lasot.add('cat-1').config, pipeline=[
         step for step in PIPELINE if step['type'] not in ('GrayPair', 'BrightenCrops')])
     for i in range(40):
-        sample = dataset[i]
-        crop = sample['inputs']['search_img'][0].float()
-        (x1, y1, x2, y2), = sample['data_samples'].search_gt_instances.bboxes
+        clip = dataset[i]['inputs']['clip']
+        crop = clip.searches[0].float()
+        (x1, y1, x2, y2), = (bbox_cxcywh_to_xyxy(clip.gt_boxes) * 64).tolist()
         inside = torch.zeros(64, 64, dtype=bool)
         inside[max(0, round(y1) + 2):max(0, round(y2) - 2),
                max(0, round(x1) + 2):max(0, round(x2) - 2)] = True
@@ -195,10 +196,11 @@ def test_workers_give_the_same_in_every_epoch(lasot):
         for i, batch in enumerate(loader):
             for j in range(2):
                 alone = dataset[3, epoch, 2 * i + j]
-                assert torch.equal(batch['inputs']['search_img'][j],
-                                   alone['inputs']['search_img'])
-                assert np.array_equal(batch['data_samples'][j].search_gt_instances.bboxes,
-                                      alone['data_samples'].search_gt_instances.bboxes)
+                assert torch.equal(batch['inputs']['clip'].searches[j],
+                                   alone['inputs']['clip'].searches)
+                assert torch.equal(batch['inputs']['clip'].gt_boxes[j],
+                                   alone['inputs']['clip'].gt_boxes)
+                assert batch['img_path'][j] == alone['img_path']
 
 
 @pytest.mark.parametrize('weights', [None, [3, 1]])
@@ -327,8 +329,9 @@ def test_data_loader_of_the_runner(lasot):
         'dataset': {'type': 'mmtrack.PairDataset', 'datasets': [lasot.add('cat-1').config],
                     'pipeline': PIPELINE, 'pairs_per_epoch': 4}}, seed=7)
     batch = next(iter(loader))
-    assert batch['inputs']['img'].shape == (2, 1, 3, 32, 32)
-    assert torch.equal(batch['inputs']['img'][1], loader.dataset[7, 0, 1]['inputs']['img'])
+    assert batch['inputs']['clip'].templates.shape == (2, 1, 3, 32, 32)
+    assert torch.equal(batch['inputs']['clip'].templates[1],
+                       loader.dataset[7, 0, 1]['inputs']['clip'].templates)
 
 
 def test_dataset_survives_pickling(lasot):
@@ -344,7 +347,7 @@ def test_config_pipelines(lasot, name, loader, pytestconfig):
     config = Config.fromfile(pytestconfig.rootpath / f'configs/_base_/datasets/{name}.py')
     dataset = config[loader].dataset
     sample = build(lasot.add('cat-1').config, pipeline=dataset.pipeline)[0]
-    assert sample['inputs']['img'].shape == (1, 3, 128, 128)
-    assert sample['inputs']['search_img'].shape == (1, 3, 256, 256)
+    assert sample['inputs']['clip'].templates.shape == (1, 3, 128, 128)
+    assert sample['inputs']['clip'].searches.shape == (1, 3, 256, 256)
     assert config[loader].dataset.pairs_per_epoch == {'train_dataloader': 60000}.get(loader, 10000)
     assert all(cfg.type in DATASETS.module_dict for cfg in dataset.datasets)

@@ -4,6 +4,7 @@ import math
 import cv2
 import numpy as np
 import pytest
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmtrack.registry import DATASETS
 
 SIZES, FACTORS, CENTER, SCALE = (32, 64), (2, 4), (0, 3), (0, 0.25)
@@ -74,10 +75,12 @@ def test_pipeline_is_the_plain_rendering(lasot):
     gray = 0
     for i in range(150):
         sample, (crops, boxes) = dataset[i], plain[i]
-        for prefix, crop, box in zip(('', 'search_'), crops, boxes, strict=True):
-            np.testing.assert_array_equal(
-                sample['inputs'][f'{prefix}img'][0].permute(1, 2, 0), crop)
-            instances = getattr(sample['data_samples'], f'{prefix}gt_instances')
-            assert instances.bboxes[0].tolist() == pytest.approx(box, abs=1e-4)
+        clip = sample['inputs']['clip']
+        for images, crop in zip((clip.templates, clip.searches), crops, strict=True):
+            np.testing.assert_array_equal(images[0].permute(1, 2, 0), crop)
+        (x, y, w, h), = clip.template_boxes.tolist()
+        assert [x, y, x + w, y + h] == pytest.approx(boxes[0], abs=1e-4)
+        found = bbox_cxcywh_to_xyxy(clip.gt_boxes)[0] * len(crops[1])
+        assert found.tolist() == pytest.approx(boxes[1], abs=1e-4)
         gray += bool((crops[0][..., 0] == crops[0][..., 2]).all())
     assert 0 < gray < 20

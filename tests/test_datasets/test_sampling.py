@@ -287,31 +287,31 @@ def test_a_clip_is_a_function_of_its_place(lasot, kind):
     one, other = (build(lasot.config, kind=kind) for _ in range(2))
     for place in reversed([(seed, epoch, 3) for seed in (0, 1) for epoch in (0, 1)]):
         a, b = one[place], other[place]
-        assert a['data_samples'].img_path == b['data_samples'].img_path
-        assert all(torch.equal(a['inputs'][key], b['inputs'][key]) for key in a['inputs'])
-        assert a['data_samples'].search_gt_instances == b['data_samples'].search_gt_instances or \
-            np.array_equal(a['data_samples'].search_gt_instances.bboxes,
-                           b['data_samples'].search_gt_instances.bboxes)
-    assert one[0]['data_samples'].img_path != one[1]['data_samples'].img_path
+        assert a['img_path'] == b['img_path']
+        for one_part, other_part in zip(a['inputs']['clip'], b['inputs']['clip'], strict=True):
+            assert one_part is other_part is None or torch.equal(one_part, other_part)
+    assert one[0]['img_path'] != one[1]['img_path']
 
 
 def test_clips_are_packed(lasot):
     dataset = build(lasot.add('cat-1').config)
     batch = collate_pairs([dataset[i] for i in range(3)])
-    assert batch['inputs']['img'].shape == (3, 2, 3, 32, 32)
-    assert batch['inputs']['search_img'].shape == (3, 1, 3, 64, 64)
-    assert batch['inputs']['img'].is_contiguous()
-    for sample in batch['data_samples']:
-        assert sample.gt_instances.bboxes.shape == (2, 4)
-        assert sample.search_gt_instances.bboxes.shape == (1, 4)
-        assert 'labels' not in sample.search_gt_instances
-        base, earlier, search = (int(Path(path).stem) for path in sample.img_path)
+    clip = batch['inputs']['clip']
+    assert clip.templates.shape == (3, 2, 3, 32, 32)
+    assert clip.searches.shape == (3, 1, 3, 64, 64)
+    assert clip.templates.is_contiguous()
+    assert clip.template_boxes.shape == (3, 2, 4)
+    assert clip.gt_boxes.shape == (3, 1, 4)
+    assert {boxes.dtype for boxes in (clip.template_boxes, clip.gt_boxes)} == {torch.float32}
+    assert clip.labels is None
+    for boxes, paths in zip(clip.template_boxes, batch['img_path'], strict=True):
+        base, earlier, search = (int(Path(path).stem) for path in paths)
         assert earlier < base < search
         # Templates are not jittered: centre of the crop, half as wide as the crop.
-        x1, y1, x2, y2 = sample.gt_instances.bboxes.T
+        x, y, w, h = boxes.numpy().T
         # 15.5 pixels from the left, or from the right.
-        np.testing.assert_allclose(np.abs([(x1 + x2) / 2 - 16, (y1 + y2) / 2 - 16]), 0.5, rtol=1e-4)
-        np.testing.assert_allclose((x2 - x1) * (y2 - y1), 16 * 16, rtol=0.1)
+        np.testing.assert_allclose(np.abs([x + w / 2 - 16, y + h / 2 - 16]), 0.5, rtol=1e-4)
+        np.testing.assert_allclose(w * h, 16 * 16, rtol=0.1)
 
 
 def test_slots_hold_the_frames_in_order(lasot):
@@ -319,18 +319,19 @@ def test_slots_hold_the_frames_in_order(lasot):
     plain = [{'type': 'LoadPair'}, {**CROP, 'center_jitter': [0, 0], 'scale_jitter': [0, 0]},
              {'type': 'PackPair'}]
     lasot.add('cat-1')
-    clip = build(lasot.config, pipeline=plain)[0]
+    packed = build(lasot.config, pipeline=plain)[0]
+    clip = packed['inputs']['clip']
     dataset = build(lasot.config, kind='pair', pipeline=plain)
-    base, earlier, search = clip['data_samples'].img_path
+    base, earlier, search = packed['img_path']
     for i, paths in ((0, (base, search)), (1, (earlier, search))):
         boxes = dict(zip(frames_of({'img_path': paths}),
                          dataset.sources[0].videos[0][1][frames_of({'img_path': paths})]))
         pair = dataset.run({'rng': np.random.default_rng(0), 'img_path': list(paths),
                             'boxes': list(boxes.values())})
-        assert torch.equal(clip['inputs']['img'][i], pair['inputs']['img'][0])
-        assert torch.equal(clip['inputs']['search_img'], pair['inputs']['search_img'])
-        np.testing.assert_array_equal(clip['data_samples'].gt_instances.bboxes[i],
-                                      pair['data_samples'].gt_instances.bboxes[0])
+        pair = pair['inputs']['clip']
+        assert torch.equal(clip.templates[i], pair.templates[0])
+        assert torch.equal(clip.template_boxes[i], pair.template_boxes[0])
+        assert torch.equal(clip.searches, pair.searches)
 
 
 def test_templates_are_mirrored_independently(lasot):
@@ -342,7 +343,7 @@ def test_templates_are_mirrored_independently(lasot):
                        for pipeline in (steps[:2] + steps[3:], steps))
     seen = Counter()
     for i in range(60):
-        one, other = plain[i]['inputs']['img'], mirrored[i]['inputs']['img']
+        one, other = (own[i]['inputs']['clip'].templates for own in (plain, mirrored))
         flips = [torch.equal(a.flip(-1), b) for a, b in zip(one, other)]
         assert all(flip or torch.equal(a, b) for flip, a, b in zip(flips, one, other))
         seen[tuple(flips)] += 1
@@ -417,17 +418,18 @@ def test_labels_and_boxes_are_packed(lasot):
                     pipeline=[*steps[:3], crop, *steps[3:]])
     labels = Counter()
     for i in range(40):
-        instances = dataset[i]['data_samples'].search_gt_instances
-        assert instances.labels.dtype == np.float32
-        assert instances.labels.shape == (1, )
-        labels[float(instances.labels[0])] += 1
-        (x1, y1, x2, y2), = instances.bboxes
-        if not instances.labels[0]:
+        clip = dataset[i]['inputs']['clip']
+        assert clip.labels.dtype == torch.float32
+        assert clip.labels.shape == (1, )
+        labels[clip.labels.item()] += 1
+        (_, _, w, h), = clip.gt_boxes.tolist()
+        if not clip.labels[0]:
             # Frames are 80 x 60: the middle box has their shape, not the target's.
-            assert (x2 - x1) / (y2 - y1) == pytest.approx(10 / 7, abs=0.01)
+            assert w / h == pytest.approx(10 / 7, abs=0.01)
     assert set(labels) == {0., 1.}
-    batch = collate_pairs([dataset[i] for i in range(2)])
-    assert batch['inputs']['img'].shape == (2, 2, 3, 32, 32)
+    clip = collate_pairs([dataset[i] for i in range(2)])['inputs']['clip']
+    assert clip.templates.shape == (2, 2, 3, 32, 32)
+    assert clip.labels.shape == (2, 1)
 
 
 def test_a_reduced_frame_without_the_target_stays_whole(lasot):
@@ -448,6 +450,6 @@ def test_an_empty_box_of_an_online_template_redraws_the_whole_sample(lasot):
     lines[8:14] = ['0,0,0,0'] * 6
     path.write_text('\n'.join(lines))
     dataset = build(lasot.config, kind='trident', pipeline=[*PIPELINE])
-    seen = [frames_of({'img_path': dataset[i]['data_samples'].img_path}) for i in range(60)]
+    seen = [frames_of(dataset[i]) for i in range(60)]
     assert not {online for _, online, _ in seen} & set(range(8, 14))
     assert {search for _, _, search in seen} & set(range(8, 14))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from mmtrack.registry import MODELS, TRANSFORMS
 
+from mmct.datasets import collate_pairs
 from mmct.datasets.transforms.crop import jitter_box
 from mmct.models.data_preprocessor import PairDataPreprocessor
 
@@ -74,8 +75,8 @@ def test_stretched_boxes():
     x, y, w, h = stretched['boxes'][0]
     assert (x + w / 2, y + h / 2) == pytest.approx((0.5, 0.5))
     assert all(np.array_equal(*crops) for crops in zip(plain['img'], stretched['img']))
-    packed = build('PackPair')(stretched)['data_samples'].gt_instances.bboxes[0]
-    assert packed == pytest.approx([32 * x, 32 * y, 32 * (x + w), 32 * (y + h)])
+    packed = build('PackPair')(stretched)['inputs']['clip'].template_boxes[0]
+    assert packed.tolist() == pytest.approx([32 * x, 32 * y, 32 * w, 32 * h])
 
 
 def test_crops_of_nothing_but_padding_are_kept_if_wanted():
@@ -220,25 +221,22 @@ def packed(seed=0):
 def test_pairs_are_normalised(training):
     preprocessor = MODELS.build({'type': 'PairDataPreprocessor'})
     samples = [packed(seed) for seed in range(3)]
-    expected = torch.stack([sample['inputs']['search_img'] for sample in samples])
+    expected = torch.stack([sample['inputs']['clip'].searches for sample in samples])
     expected = (expected[:, :, [2, 1, 0]] / 255 - torch.tensor([0.485, 0.456, 0.406]).view(
         3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
-    boxes = [sample['data_samples'].search_gt_instances.bboxes.copy() for sample in samples]
-    data = preprocessor({
-        'inputs': {key: [sample['inputs'][key] for sample in samples]
-                   for key in ('img', 'search_img')},
-        'data_samples': [sample['data_samples'] for sample in samples]}, training)
-    assert data['inputs']['img'].shape == (3, 1, 3, 32, 32)
-    torch.testing.assert_close(data['inputs']['search_img'], expected)
-    for sample, box in zip(data['data_samples'], boxes, strict=True):
-        assert torch.equal(sample.search_gt_instances.bboxes, torch.from_numpy(box))
+    batch = collate_pairs(samples)
+    clip = preprocessor(batch, training)['inputs']['clip']
+    assert clip.templates.shape == (3, 1, 3, 32, 32)
+    torch.testing.assert_close(clip.searches, expected)
+    for name in ('template_boxes', 'gt_boxes'):
+        assert torch.equal(getattr(clip, name), torch.stack(
+            [getattr(sample['inputs']['clip'], name) for sample in samples]))
 
 
 def test_frames_to_track_in_stay_as_they_are():
     frame = torch.randint(0, 256, (1, 3, 50, 70), dtype=torch.uint8)
     data = PairDataPreprocessor()({'inputs': {'img': [frame]}, 'data_samples': [None]})
-    assert data['inputs']['img'].dtype == torch.uint8
-    assert torch.equal(data['inputs']['img'], frame[None])
+    assert data['inputs']['img'] == [frame]
 
 
 # Crops for a student of another resolution
@@ -260,13 +258,16 @@ def run(steps, seed=0):
 def test_both_sizes_show_the_same(seed):
     """Same region, same brightness, same mirroring: one is the other, resized."""
     inputs = run(student_crops(), seed)['inputs']
-    assert {key: tuple(value.shape) for key, value in inputs.items()} == {
-        'img': (1, 3, 32, 32), 'search_img': (1, 3, 64, 64),
-        'student_img': (1, 3, 16, 16), 'student_search_img': (1, 3, 128, 128)}
-    for name, side in (('img', 8), ('search_img', 32)):
-        one, other = (cv2.resize(inputs[key][0].permute(1, 2, 0).float().numpy(), (side, side),
-                                 interpolation=cv2.INTER_AREA)
-                      for key in (name, f'student_{name}'))
+    one_clip, other_clip = inputs['clip'], inputs['student_clip']
+    assert [tuple(part.shape) for clip in inputs.values()
+            for part in (clip.templates, clip.searches)] == [
+        (1, 3, 32, 32), (1, 3, 64, 64), (1, 3, 16, 16), (1, 3, 128, 128)]
+    assert torch.equal(one_clip.template_boxes / 2, other_clip.template_boxes)
+    assert torch.equal(one_clip.gt_boxes, other_clip.gt_boxes)
+    for name, side in (('templates', 8), ('searches', 32)):
+        one, other = (cv2.resize(getattr(clip, name)[0].permute(1, 2, 0).float().numpy(),
+                                 (side, side), interpolation=cv2.INTER_AREA)
+                      for clip in (one_clip, other_clip))
         mirrored = np.abs(one[:, ::-1] - other).mean()
         assert np.abs(one - other).mean() < 0.5 * mirrored
 
@@ -274,11 +275,8 @@ def test_both_sizes_show_the_same(seed):
 def test_a_second_size_changes_nothing_else():
     plain = [crop_pair(), *student_crops()[1:]]
     one, both = run(plain), run(student_crops())
-    for key in one['inputs']:
-        assert torch.equal(one['inputs'][key], both['inputs'][key])
-    for key in ('gt_instances', 'search_gt_instances'):
-        a, b = (getattr(sample['data_samples'], key).bboxes for sample in (one, both))
-        np.testing.assert_array_equal(a, b)
+    for part, other in zip(one['inputs']['clip'], both['inputs']['clip'], strict=True):
+        assert part is other is None or torch.equal(part, other)
 
 
 def test_number_of_student_sizes():
@@ -304,10 +302,6 @@ def test_frame_is_packed_as_mmtracking_packs_it():
     assert set(mine.metainfo) == set(other.metainfo)
     assert all(repr(mine.get(key)) == repr(other.get(key)) for key in mine.metainfo)
 
-    # Without ground truth there are no boxes, and the preprocessor adds the batch without a copy.
+    # Without ground truth there are no boxes.
     bare = build('PackFrame')({**results, 'instances': [{'visible': True}]})
     assert bare['data_samples'].gt_instances.bboxes.shape == (0, 4)
-    image = ours['inputs']['img']
-    batch = PairDataPreprocessor()({'inputs': {'img': [image]}, 'data_samples': [mine]})
-    assert batch['inputs']['img'].shape == (1, 1, 3, 9, 7)
-    assert batch['inputs']['img'].data_ptr() == image.data_ptr()

@@ -5,9 +5,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmengine.logging import MessageHub
 from mmtrack.registry import HOOKS, VISUALIZERS
-from tiny import build, distiller, packed_pairs, same_weights, save_teacher, student, tracker
+from tiny import (
+    build,
+    distiller,
+    packed_pairs,
+    same_weights,
+    save_teacher,
+    student,
+    tracker,
+    two_sizes,
+)
 
 from mmct.models.losses import mean_iou
 from mmct.visualization.batch_picture import Answer, draw_pairs
@@ -42,8 +52,7 @@ def train(model, hooks, steps=2, other_size=False):
     for run.iter in range(steps):
         data = packed_pairs(seed=run.iter)
         if other_size:
-            data['inputs'].update({f'student_{key}': images for key, images in packed_pairs(
-                2, 16, 32, seed=run.iter)['inputs'].items()})
+            data = two_sizes(data, packed_pairs(2, 16, 32, seed=run.iter))
         torch.manual_seed(run.iter)
         for hook in hooks:
             hook.before_train_iter(run, 0, data)
@@ -87,11 +96,8 @@ def test_iou_of_the_student_alone(teacher_file):
     expected = []
     for i in (0, 3, 6):
         data = model.student.data_preprocessor(packed_pairs(8, seed=i))
-        samples = model.student.eval().predict(**data)
-        boxes = [torch.cat([getattr(sample, key).bboxes for sample in samples]) / 64
-                 for key in ('pred_track_instances', 'search_gt_instances')]
-        sizes = [torch.cat([(b[:, :2] + b[:, 2:]) / 2, b[:, 2:] - b[:, :2]], 1) for b in boxes]
-        expected.append(mean_iou(*sizes).item())
+        boxes = model.student.eval().predict(**data)
+        expected.append(mean_iou(boxes[:, 0], data['inputs']['clip'].gt_boxes[:, 0]).item())
     assert run.logged('train/iou_student') == pytest.approx(expected, rel=1e-4)
     assert max(expected) > 0
 
@@ -110,11 +116,15 @@ def test_when_pictures_are_drawn(teacher_file, monkeypatch):
         assert title == f'epoch 1, iteration {i}, p = 0.50'
         assert [a.scores.shape for a in answers.values()] == [(3, 4, 4)] * 2
         data = packed_pairs(4)
-        assert np.array_equal(arrays[1], data['inputs']['search_img'][:3, 0].permute(
-            0, 2, 3, 1).flip(-1))
-        samples = model.student.eval().predict(**model.student.data_preprocessor(data))
-        expected = torch.cat([s.pred_track_instances.bboxes for s in samples[:3]]).detach()
-        assert answers['student'].boxes == pytest.approx(expected.numpy(), rel=1e-4)
+        clip = data['inputs']['clip'].first(3)
+        assert np.array_equal(arrays[1], clip.searches[:, 0].permute(0, 2, 3, 1).flip(-1))
+        found = model.student.eval().predict(**model.student.data_preprocessor(data))[:3, 0]
+        for own, (boxes, side) in ((arrays[2], (clip.template_boxes[:, 0], None)),
+                                   (arrays[3], (clip.gt_boxes[:, 0], 64)),
+                                   (answers['student'].boxes, (found, 64))):
+            expected = bbox_cxcywh_to_xyxy(boxes) * side if side else torch.cat(
+                [boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], dim=1)
+            assert own == pytest.approx(expected.detach().numpy(), rel=1e-4)
     off = HOOKS.build({'type': 'BatchPictureHook', 'interval': 0})
     run.iter = 0
     off.before_train_iter(run, 0, None)

@@ -12,6 +12,7 @@ from tiny import build, distiller, packed_pairs, save_teacher
 from mmct.engine import FiniteOptimWrapper
 from mmct.engine.loops import ResumableTrainLoop
 from mmct.engine.processes import join_training, lost_processes_reported
+from mmct.models.structures import Clip
 
 PROCESSES, PAIRS, STEPS = 2, 8, 5
 
@@ -58,8 +59,9 @@ def batches(rank=0, processes=1):
     """The pairs of each step that a process gets, as ``EpochIndexSampler`` deals them."""
     for step in range(STEPS):
         whole = packed_pairs(PAIRS, seed=step)
-        yield {'inputs': {key: value[rank::processes] for key, value in whole['inputs'].items()},
-               'data_samples': whole['data_samples'][rank::processes]}
+        yield {'inputs': {'clip': Clip(*(part if part is None else part[rank::processes]
+                                         for part in whole['inputs']['clip']))},
+               'img_path': whole['img_path'][rank::processes]}
 
 
 def weights(model) -> dict:

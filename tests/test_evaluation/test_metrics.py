@@ -8,6 +8,7 @@ from mmtrack.registry import METRICS
 
 from mmct.evaluation import METRICS as ALL
 from mmct.formats import Annotation
+from mmct.models.structures import Clip
 
 OPTIONS = {'metric': 'OPE', 'metric_options': {'only_eval_visible': True}}
 
@@ -130,13 +131,11 @@ def test_nothing_but_failures():
 
 def test_pair_iou_by_hand():
     metric = METRICS.build({'type': 'PairIoU'})
-    boxes = [[0., 0, 10, 10], [0, 0, 10, 10], [20, 20, 30, 30]]
-    targets = [[0., 0, 10, 10], [5, 0, 15, 10], [0, 0, 10, 10]]
-    for box, target in zip(boxes, targets, strict=True):
-        metric.process({}, [{'pred_track_instances': {'bboxes': torch.tensor([box])},
-                             'search_gt_instances': {'bboxes': torch.tensor([target])}}])
+    boxes = torch.tensor([[.1, .1, .2, .2], [.1, .1, .2, .2], [.5, .5, .2, .2]])
+    targets = torch.tensor([[.1, .1, .2, .2], [.2, .1, .2, .2], [.1, .1, .2, .2]])
+    batch = {'inputs': {'clip': Clip(None, None, None, targets[:, None])}}
+    metric.process(batch, boxes[:, None])
     assert metric.evaluate(3) == {'pair/iou': pytest.approx((1 + 1 / 3 + 0) / 3)}
     # A clip counts with the mean of its search frames.
-    metric.process({}, [{'pred_track_instances': {'bboxes': torch.tensor(boxes)},
-                         'search_gt_instances': {'bboxes': torch.tensor(targets)}}])
+    metric.process({'inputs': {'clip': Clip(None, None, None, targets[None])}}, boxes[None])
     assert metric.evaluate(1) == {'pair/iou': pytest.approx((1 + 1 / 3 + 0) / 3)}

@@ -1,20 +1,19 @@
 """Clips of several search frames: what is handed on, drawn once, summed and averaged."""
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmengine.logging import MessageHub
-from mmengine.structures import InstanceData
 from mmtrack.registry import HOOKS
-from tiny import MODELS, build, distiller, packed_pairs, shake
+from tiny import MODELS, build, clip_of, distiller, packed_pairs, shake
 from toy import SEARCH, TEMPLATE, toy_batch, toy_student, toy_teacher
 
 from mmct.checkpoint import save_tracker
 from mmct.models.layers import run_layers
 from mmct.models.losses import mean_iou
+from mmct.models.structures import Clip
 
 FRAMES = 3
 
@@ -46,16 +45,12 @@ def found_alone(tracker, clip):
 
 def packed_clips(size=4):
     """What a data loader gives, of two templates and some search frames."""
-    frames = [packed_pairs(size, TEMPLATE, SEARCH, seed) for seed in range(FRAMES)]
-    data = frames[0]
-    data['inputs'] = {
-        'img': torch.cat([frame['inputs']['img'] for frame in frames[:2]], dim=1),
-        'search_img': torch.cat([frame['inputs']['search_img'] for frame in frames], dim=1)}
-    for i, sample in enumerate(data['data_samples']):
-        for key, count in (('gt_instances', 2), ('search_gt_instances', FRAMES)):
-            boxes = [getattr(frame['data_samples'][i], key).bboxes for frame in frames[:count]]
-            setattr(sample, key, InstanceData(bboxes=np.concatenate(boxes)))
-    return data
+    frames = [packed_pairs(size, TEMPLATE, SEARCH, seed)['inputs']['clip']
+              for seed in range(FRAMES)]
+    return {'inputs': {'clip': Clip(*(
+        torch.cat([getattr(frame, name) for frame in frames[:count]], dim=1)
+        for name, count in (('templates', 2), ('template_boxes', 2), ('searches', FRAMES),
+                            ('gt_boxes', FRAMES))))}}
 
 
 def test_student_and_teacher_each_hand_on_their_own_memory(model):
@@ -106,7 +101,7 @@ def test_losses_are_summed_and_scalars_averaged(model, gates):
 
 def test_gates_are_drawn_once_for_all_frames(model, monkeypatch):
     data = model.data_preprocessor(packed_clips(), True)
-    clip = model.student.unpack(**data)
+    clip = data['inputs']['clip']
     assert clip.num_frames == FRAMES
     assert (clip.templates.shape[1], clip.template_boxes.shape) == (2, (4, 2, 4))
     assert clip.gt_boxes.shape == (4, FRAMES, 4)
@@ -131,7 +126,7 @@ def test_gates_are_drawn_once_for_all_frames(model, monkeypatch):
 def test_a_tracker_that_is_trained_alone(model):
     tracker, data = model.student, packed_clips()
     data = tracker.data_preprocessor(data, True)
-    clip = tracker.unpack(**data)
+    clip = data['inputs']['clip']
     boxes = found_alone(tracker, clip)
     expected = sum((box - gt).abs().mean()
                    for box, gt in zip(boxes, clip.gt_boxes.unbind(1), strict=True))
@@ -139,17 +134,14 @@ def test_a_tracker_that_is_trained_alone(model):
     assert losses.keys() == {'loss_track_l1'}
     torch.testing.assert_close(losses['loss_track_l1'], expected)
     # What is predicted of a clip is what is found in each of its frames.
-    found = torch.cat([sample.pred_track_instances.bboxes
-                       for sample in tracker(**data, mode='predict')])
-    torch.testing.assert_close(
-        found, bbox_cxcywh_to_xyxy(torch.stack(boxes, 1).flatten(0, 1)) * SEARCH)
+    torch.testing.assert_close(tracker(**data, mode='predict'), torch.stack(boxes, 1))
 
 
 def test_iou_of_the_student_is_that_of_all_frames(model):
     data = packed_clips()
     run = SimpleNamespace(model=model, iter=0, message_hub=MessageHub('clips'))
     HOOKS.build({'type': 'StudentIoUHook', 'interval': 1}).before_train_iter(run, 0, data)
-    clip = model.student.unpack(**model.data_preprocessor(data))
+    clip = clip_of(model, data)
     ious = [mean_iou(box, truth).item() for box, truth in zip(
         found_alone(model.student, clip), clip.gt_boxes.unbind(1), strict=True)]
     logged = run.message_hub.get_scalar('train/iou_student').data[0]

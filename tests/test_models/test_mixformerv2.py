@@ -4,7 +4,6 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from mmengine.structures import InstanceData
 from mmtrack.registry import MODELS
 from tiny import build, distiller, packed_pairs, same_weights, shake
 
@@ -290,12 +289,11 @@ def test_divergence_of_edges_by_the_book():
 # The score stage
 
 def labelled_pairs(size=4):
-    data = packed_pairs(size, TEMPLATE, SEARCH)
-    data['inputs']['img'] = data['inputs']['img'].repeat(1, 2, 1, 1, 1)
-    for i, sample in enumerate(data['data_samples']):
-        sample.gt_instances = InstanceData(bboxes=sample.gt_instances.bboxes.repeat(2, axis=0))
-        sample.search_gt_instances.labels = torch.tensor([i % 2])
-    return data
+    clip = packed_pairs(size, TEMPLATE, SEARCH)['inputs']['clip']
+    return {'inputs': {'clip': clip._replace(
+        templates=clip.templates.repeat(1, 2, 1, 1, 1),
+        template_boxes=clip.template_boxes.repeat(1, 2, 1),
+        labels=torch.arange(size)[:, None] % 2 * 1.)}}
 
 
 def test_only_the_score_head_is_trained():
@@ -317,20 +315,12 @@ def test_only_the_score_head_is_trained():
     assert modes['head.score_head']
     # By the book, of the network as it was.
     model.load_state_dict(before)
-    logits = next(model.eval().predictions(model.unpack(**data))).outputs['score_logits']
+    logits = next(model.eval().predictions(data['inputs']['clip'])).outputs['score_logits']
     labels = [0., 1., 0., 1.]
     expected = sum(math.log(1 + math.exp(-logit if label else logit))
                    for logit, label in zip(logits.tolist(), labels, strict=True)) / 4
     assert losses['loss_score'].item() == pytest.approx(expected, rel=1e-5)
     assert set(losses) == {'loss_score'}
-
-
-def test_labels_of_a_clip():
-    model = build(mixformer())
-    data = model.data_preprocessor(labelled_pairs())
-    assert model.unpack(**data).labels.tolist() == [[0.], [1.], [0.], [1.]]
-    plain = packed_pairs(4, TEMPLATE, SEARCH)
-    assert model.unpack(**model.data_preprocessor(plain)).labels is None
 
 
 def test_what_the_score_stage_needs():

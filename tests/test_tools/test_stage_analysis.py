@@ -11,7 +11,7 @@ from analysis.layer_similarity import layer_similarity
 from analysis.pictures import draw_divisions
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny import build, embedded, packed_pairs, tracker
+from tiny import build, clip_of, embedded, packed_pairs, tracker
 from toy import SEARCH, TEMPLATE, toy_teacher
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -27,8 +27,7 @@ def test_similarity_of_a_trackers_layers():
     assert seen == [3, 3, 3]
     with torch.no_grad():
         for i in range(3):
-            data = model.data_preprocessor(packed_pairs(3, seed=i))
-            tokens = embedded(model, model.unpack(**data))
+            tokens = embedded(model, clip_of(model, packed_pairs(3, seed=i)))
             for j, layer in enumerate([lambda t: t, *model.backbone.layers]):
                 tokens = layer(tokens)
                 states[j].append(tokens.x.flatten(0, 1))
@@ -45,8 +44,9 @@ def test_groups_of_tokens_count_alike():
     model = build(toy_teacher()).eval()
     batches = []
     for seed in range(2):
-        batches.append(packed_pairs(2, TEMPLATE, SEARCH, seed))
-        batches[-1]['inputs']['img'] = batches[-1]['inputs']['img'].repeat(1, 2, 1, 1, 1)
+        clip = packed_pairs(2, TEMPLATE, SEARCH, seed)['inputs']['clip']
+        clip = clip._replace(templates=clip.templates.repeat(1, 2, 1, 1, 1))
+        batches.append({'inputs': {'clip': clip}})
     names = ('query', 'first', 'second', 'search')
     alone = {name: layer_similarity(model, copy.deepcopy(batches), groups=[name])
              for name in names}

@@ -9,8 +9,17 @@ from analysis.layer_similarity import build_teacher, pair_loader
 from analysis.start_scores import Start, UntrainedStudents, check_copies, last_layers
 from mmengine.config import Config
 from mmengine.model import BaseModule
-from mmengine.structures import InstanceData
-from tiny import MODELS, build, distiller, mixed_path, packed_pairs, predicted, student, tracker
+from tiny import (
+    MODELS,
+    build,
+    clip_of,
+    distiller,
+    mixed_path,
+    packed_pairs,
+    predicted,
+    student,
+    tracker,
+)
 from toy import SEARCH as TOY_SEARCH
 from toy import TEMPLATE as TOY_TEMPLATE
 from toy import ToyTracker, toy_student, toy_teacher
@@ -28,12 +37,12 @@ def pairs(toy=False):
     shape = {'template': TOY_TEMPLATE, 'search': TOY_SEARCH} if toy else {}
     batches = [packed_pairs(size, seed=seed, **shape) for seed, size in enumerate((3, 3, 2))]
     for batch in batches:
-        side = batch['inputs']['search_img'].size(-1)
-        for i, sample in enumerate(batch['data_samples']):
-            box = np.float32([[0, 0, side - i, side]])
-            sample.search_gt_instances = InstanceData(bboxes=box)
-        if toy:
-            batch['inputs']['img'] = batch['inputs']['img'].repeat(1, 2, 1, 1, 1)
+        clip = batch['inputs']['clip']
+        side = clip.searches.size(-1)
+        widths = torch.tensor([(side - i) / side for i in range(len(clip.searches))])
+        gt_boxes = torch.stack([widths / 2, 0 * widths + 0.5, widths, 0 * widths + 1], dim=1)
+        templates = clip.templates.repeat(1, 2, 1, 1, 1) if toy else clip.templates
+        batch['inputs']['clip'] = clip._replace(templates=templates, gt_boxes=gt_boxes[:, None])
     return batches
 
 
@@ -62,8 +71,7 @@ def validation_iou(model):
     """What a validation says."""
     metric = PairIoU()
     for data in pairs():
-        samples = model.predict(**model.data_preprocessor(data))
-        metric.process(data, [sample.to_dict() for sample in samples])
+        metric.process(data, model.predict(**model.data_preprocessor(data)))
     return metric.compute_metrics(metric.results)['iou']
 
 
@@ -71,7 +79,7 @@ def validation_iou(model):
 def iou_with_teacher(model):
     boxes = [[], []]
     for data in pairs():
-        batch = model.student.unpack(**model.data_preprocessor(data))
+        batch = clip_of(model, data)
         for found, one in zip(boxes, (model.student, model.teacher)):
             found.append(predicted(one, batch).boxes)
     return mean_iou(*map(torch.cat, boxes)).item()
@@ -131,8 +139,7 @@ def test_trackers_of_another_kind(tmp_path):
         check_copies(Config(dict(model=dict(student=config))), teacher)
         model = MODELS.build(distiller(file, toy_teacher(), student=config))
         model.build_teacher()
-        batches = [model.student.unpack(**model.data_preprocessor(data))
-                   for data in pairs(toy=True)]
+        batches = [clip_of(model, data) for data in pairs(toy=True)]
         with torch.no_grad():
             boxes = torch.cat([mixed_path(model, batch, [True, True])[1].boxes
                                for batch in batches])

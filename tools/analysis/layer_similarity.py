@@ -56,15 +56,15 @@ def layer_similarity(tracker: nn.Module, batches: Iterable[dict],
     """
     total, count = 0., 0
     for data in batches:
-        data = tracker.data_preprocessor(data)
-        states = token_states(tracker, tracker.unpack(**data))
+        clip = tracker.data_preprocessor(data)['inputs']['clip']
+        states = token_states(tracker, clip)
         missing = [name for name in groups if name not in states[0].groups]
         if missing:
             raise ValueError(f'there are no groups {missing} of tokens, only '
                              f'{list(states[0].groups)}')
         parts = [[state.group(name) for state in states] for name in groups] or [
             [state.x for state in states]]
-        size = len(data['data_samples'])
+        size = len(clip.searches)
         for part in parts:
             x = torch.stack([x.flatten(0, 1).float() for x in part])
             x = nn.functional.normalize(x, dim=2)
@@ -88,7 +88,7 @@ def build_teacher(config: Config, checkpoint: Path) -> nn.Module:
     """
     init_default_scope('mmtrack')
     teacher = MODELS.build(config.model.get('teacher', config.model))
-    missing = [name for name in ('unpack', 'embed', 'forward_head') if not hasattr(teacher, name)]
+    missing = [name for name in ('embed', 'forward_head') if not hasattr(teacher, name)]
     if not hasattr(getattr(teacher, 'backbone', None), 'layers'):
         missing.append('backbone.layers')
     if missing:

@@ -53,7 +53,7 @@ class UntrainedStudents:
         self.teacher = teacher
         self.batches = []
         for data in batches:
-            clip = teacher.unpack(**teacher.data_preprocessor(data))
+            clip = teacher.data_preprocessor(data)['inputs']['clip']
             states = token_states(teacher, clip)
             gt_boxes = clip.gt_boxes[:, 0]
             self.batches.append(PairTokens(states[0], gt_boxes, self._boxes(states[-1])))

@@ -171,5 +171,5 @@ def measure(config: Config, videos: dict, pairs: int) -> Iterator[Row]:
 
 def difference(one: dict, other: dict) -> float:
     """Mean absolute difference of two search crops."""
-    crops = [sample['inputs']['search_img'].float() for sample in (one, other)]
+    crops = [sample['inputs']['clip'].searches.float() for sample in (one, other)]
     return float((crops[0] - crops[1]).abs().mean())

@@ -1,50 +1,44 @@
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
+from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
 from mmengine.structures import InstanceData
 from mmtrack.registry import TRANSFORMS
 from mmtrack.structures import TrackDataSample
 
-from .views import VIEWS, kinds
+from ...models.structures import Clip
+from .views import kinds, views
 
 
 @TRANSFORMS.register_module()
 class PackPair(BaseTransform):
-    """Pack crops in the layout of MMTracking's ``PackTrackInputs``.
+    """Pack crops and boxes as a :class:`Clip` without its first axis, BGR, 0 to 255.
 
-    Gives ``inputs`` with ``img``, templates (T, 3, Sz, Sz), and ``search_img``, search frames
-    (S, 3, Sx, Sx), and a ``TrackDataSample`` whose ``gt_instances`` and ``search_gt_instances``
-    hold the target's boxes, (T, 4) and (S, 4), x1, y1, x2, y2 in pixels of the crop; a box may
-    reach out of it. With ``labels`` in the results, ``search_gt_instances.labels`` is (S,) float32:
-    1 for a search frame that shows the target, 0 for one that does not.
-
-    Crops of a second size, for a student of another resolution, are ``student_img`` and
-    ``student_search_img``; the boxes stay in pixels of the first. ``img_path`` of the sample names
-    all frames.
-
-    Boxes and labels are NumPy arrays, boxes until ``PairDataPreprocessor``: handing a small tensor
-    from worker to trainer takes a shared memory file, which ``PackTrackInputs`` pays six times a
-    pair, more than the pair itself costs.
+    With ``labels`` in the results, S numbers, the clip has them. Crops of a second size, for a
+    student of another resolution, make a second clip.
     """
 
     def transform(self, results: dict) -> dict:
-        """Give ``inputs`` and ``data_samples`` of crops (S, S, 3) and boxes in units of their
-        sides."""
-        inputs, sample = {}, TrackDataSample(metainfo={'img_path': results.get('img_path', ())})
-        count = kinds(results).count(0)
-        for prefix, own in (('', slice(count)), ('search_', slice(count, None))):
-            boxes = [np.array([x, y, x + w, y + h]) * crop.shape[0]
-                     for crop, (x, y, w, h) in zip(results['img'][own], results['boxes'][own],
-                                                   strict=True)]
-            instances = InstanceData(bboxes=np.array(boxes, np.float32))
-            setattr(sample, f'{prefix}gt_instances', instances)
-            for key, view in VIEWS.items():
-                if key in results:
-                    images = np.array([crop.transpose(2, 0, 1) for crop in results[key][own]])
-                    inputs[f'{view}{prefix}img'] = torch.from_numpy(images)
-        if 'labels' in results:
-            sample.search_gt_instances.labels = np.array(results['labels'], np.float32)
-        return {'inputs': inputs, 'data_samples': sample}
+        """Give ``inputs``, ``clip`` and ``student_clip`` of crops (S, S, 3) and boxes x, y, w, h in
+        units of their sides; and ``img_path``, the names of all frames."""
+        count, labels = kinds(results).count(0), results.get('labels')
+        sides = [crop.shape[0] for crop in results['img']]
+        boxes = [np.array([x, y, x + w, y + h]) * side
+                 for side, (x, y, w, h) in zip(sides, results['boxes'], strict=True)]
+        boxes = torch.from_numpy(np.array(boxes, np.float32))
+        template_boxes = boxes[:count].clone()
+        template_boxes[:, 2:] -= template_boxes[:, :2]
+        gt_boxes = bbox_xyxy_to_cxcywh(boxes[count:]) / sides[-1]
+        if labels is not None:
+            labels = torch.tensor(labels)
+        inputs = {}
+        for crops, name in zip(views(results), ('clip', 'student_clip')):
+            templates, searches = (
+                torch.from_numpy(np.array([crop.transpose(2, 0, 1) for crop in part]))
+                for part in (crops[:count], crops[count:]))
+            inputs[name] = Clip(templates, template_boxes * (templates.size(-1) / sides[0]),
+                                searches, gt_boxes, labels)
+        return {'inputs': inputs, 'img_path': results.get('img_path', ())}
 
 
 @TRANSFORMS.register_module()
@@ -53,7 +47,7 @@ class PackFrame(BaseTransform):
 
     Gives ``inputs`` with ``img`` (1, 3, H, W) BGR uint8, a view of the frame as OpenCV has it, and
     a ``TrackDataSample`` whose ``gt_instances`` holds the box (1, 4), x1, y1, x2, y2 in pixels of
-    the frame. The box is a NumPy array, as those of :class:`PackPair` and for the same reason.
+    the frame.
     """
 
     META = ('frame_id', 'video_id', 'video_length', 'img_path', 'ori_shape', 'img_shape',

@@ -1,13 +1,10 @@
 """The frames of a sample in the results of a pipeline: templates first, then search frames."""
 import numpy as np
 
-# Key of the crops in a pipeline's results, prefix of their names in a packed sample.
-VIEWS = {'img': '', 'student_img': 'student_'}
-
 
 def views(results: dict) -> list[list[np.ndarray]]:
     """Lists of crops, each (S, S, 3), one for each size that there is."""
-    return [results[key] for key in VIEWS if key in results]
+    return [results[key] for key in ('img', 'student_img') if key in results]
 
 
 def kinds(results: dict) -> list[int]:

@@ -7,7 +7,7 @@ from mmtrack.registry import HOOKS
 
 from ...utils.checks import check_number
 from ...visualization.batch_picture import Answer, draw_pairs
-from .undisturbed import undisturbed, views
+from .undisturbed import clips, undisturbed
 from .unwrapped import unwrapped
 
 
@@ -33,9 +33,10 @@ class BatchPictureHook(Hook):
         if runner.iter % self.interval and runner.iter + 1 < runner.max_iters:
             return
         model = unwrapped(runner.model)
-        size = data_batch['inputs']['search_img'][0].shape[-1]
+        shown = data_batch['inputs']['clip'].first(self.samples)
+        size = shown.searches.size(-1)
         with undisturbed(model):
-            own, theirs = views(model, data_batch, self.samples)
+            own, theirs = clips(model, data_batch, self.samples)
             answers = {}
             for name, tracker, clip in (('teacher', model.teacher, theirs),
                                         ('student', model.student, own)):
@@ -44,14 +45,12 @@ class BatchPictureHook(Hook):
                 scores = prediction.score_map
                 answers[name] = Answer(boxes.cpu().numpy(),
                                        None if scores is None else scores[:, 0].cpu().numpy())
-        count = len(own.gt_boxes)
         # The first template and, as predicted, the last search frame.
-        crops = [torch.stack([clip[frame] for clip in data_batch['inputs'][key][:count]])
-                 .permute(0, 2, 3, 1).flip(-1).byte().numpy()
-                 for key, frame in (('img', 0), ('search_img', -1))]
-        boxes = [torch.stack([torch.as_tensor(getattr(sample, key).bboxes[frame])
-                              for sample in data_batch['data_samples'][:count]]).numpy()
-                 for key, frame in (('gt_instances', 0), ('search_gt_instances', -1))]
+        crops = [images.permute(0, 2, 3, 1).flip(-1).byte().numpy()
+                 for images in (shown.templates[:, 0], shown.searches[:, -1])]
+        x, y, w, h = shown.template_boxes[:, 0].unbind(-1)
+        boxes = [torch.stack([x, y, x + w, y + h], dim=-1).numpy(),
+                 (bbox_cxcywh_to_xyxy(shown.gt_boxes[:, -1]) * size).numpy()]
         title = (f'epoch {runner.epoch + 1}, iteration {runner.iter}, '
                  f'p = {model.replace_prob:.2f}')
         runner.visualizer.add_image('train_batch', draw_pairs(*crops, *boxes, answers, title),

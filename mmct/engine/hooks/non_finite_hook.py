@@ -54,5 +54,4 @@ class NonFiniteHook(Hook):
 
 def names(data_batch: dict) -> str:
     """The frames of a batch."""
-    return ', '.join(' and '.join(map(str, sample.get('img_path') or ['a pair without name']))
-                     for sample in data_batch['data_samples'])
+    return ', '.join(' and '.join(map(str, paths)) for paths in data_batch['img_path'])

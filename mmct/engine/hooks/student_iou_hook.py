@@ -4,7 +4,7 @@ from mmtrack.registry import HOOKS
 
 from ...models.losses import mean_iou
 from ...utils.checks import check_number
-from .undisturbed import undisturbed, views
+from .undisturbed import clips, undisturbed
 from .unwrapped import unwrapped
 
 
@@ -26,7 +26,7 @@ class StudentIoUHook(Hook):
             return
         model = unwrapped(runner.model)
         with undisturbed(model):
-            clip, _ = views(model, data_batch)
+            clip, _ = clips(model, data_batch)
             frames = zip(model.student.predictions(clip), clip.gt_boxes.unbind(1))
             iou = sum(mean_iou(found.boxes, gt_boxes) for found, gt_boxes in frames)
         runner.message_hub.update_scalar('train/iou_student', iou / clip.num_frames)

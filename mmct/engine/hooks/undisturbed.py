@@ -1,5 +1,4 @@
 """Looking at a network in the midst of its training."""
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,16 +24,12 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
                 module.training = training
 
 
-def views(model: ReplacementDistiller, data_batch: dict,
+def clips(model: ReplacementDistiller, data_batch: dict,
           samples: int | None = None) -> tuple[Clip, Clip]:
-    """The pairs of a data loader's batch, or so many of them, as the student and as the teacher see
-    them."""
-    # Preprocessing changes the data samples.
-    data = model.data_preprocessor(dict(
-        inputs={key: images[:samples] for key, images in data_batch['inputs'].items()},
-        data_samples=copy.deepcopy(data_batch['data_samples'][:samples])))
+    """A data loader's batch, or so many samples of it, as the student and as the teacher see it."""
+    data = {name: clip.first(samples) for name, clip in data_batch['inputs'].items()}
+    inputs = model.data_preprocessor(dict(inputs=data))['inputs']
     if model.teacher is None:
         # The first iteration would; a new student starts from it.
         model.build_teacher()
-    own = 'student_' if 'student_search_img' in data['inputs'] else ''
-    return model.student.unpack(**data, view=own), model.teacher.unpack(**data)
+    return inputs.get('student_clip', inputs['clip']), inputs['clip']

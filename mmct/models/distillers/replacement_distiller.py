@@ -151,17 +151,18 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         keep_statistics(self.frozen)
         return self
 
-    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
-        """Losses of one iteration: tracking, guidance and mimicking of the mixed path."""
+    def loss(self, inputs: dict[str, Clip], data_samples: None = None) -> dict[str, Tensor]:
+        """Losses of one iteration: tracking, guidance and mimicking of the mixed path.
+
+        Args:
+            inputs: ``clip`` and, for a student of another resolution, ``student_clip``.
+        """
         if self.teacher is None:
             self.build_teacher()
         gates = self.fixed_gates or self.next_gates()
         self.iteration += 1
-        teacher_clip = self.teacher.unpack(inputs, data_samples)
-        clip = teacher_clip
-        if 'student_search_img' in inputs:
-            clip = self.student.unpack(inputs, data_samples, view='student_')
-        return self.losses(clip, teacher_clip, gates)
+        clip = inputs['clip']
+        return self.losses(inputs.get('student_clip', clip), clip, gates)
 
     def next_gates(self) -> list[bool]:
         """The gates of this iteration and process."""
@@ -264,11 +265,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     # Testing: the student only
 
-    def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
-        return self.student.predict(inputs, data_samples, **kwargs)
+    def predict(self, inputs: dict, data_samples: list | None = None) -> Tensor | list:
+        return self.student.predict(inputs, data_samples)
 
-    def _forward(self, inputs: dict, data_samples=None, **kwargs):
-        return self.student(inputs, data_samples, mode='tensor')
+    def _forward(self, inputs: dict[str, Clip], data_samples: None = None) -> dict[str, Tensor]:
+        return self.student(inputs, mode='tensor')
 
     def init(self, frame, box) -> None:
         self.student.init(frame, box)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
 from mmengine.logging import print_log
 from mmengine.structures import InstanceData
 from mmtrack.models.sot.base import BaseSingleObjectTracker
@@ -128,31 +127,6 @@ class OneStreamTracker(BaseSingleObjectTracker):
         keep_statistics(self.frozen)
         return self
 
-    @staticmethod
-    def unpack(inputs: dict, data_samples: list, view: str = '') -> Clip:
-        """MMTracking's training batch.
-
-        Args:
-            inputs: ``img`` (B, T, 3, Sz, Sz) and ``search_img`` (B, S, 3, Sx, Sx).
-            data_samples: with ``gt_instances`` and ``search_gt_instances``, whose ``bboxes`` are
-                xyxy in pixels of these; the latter with ``labels`` (S,), 1 where the target is
-                there, if it is not everywhere.
-            view: 'student_' for crops of the same boxes at another size, ``student_img`` and
-                ``student_search_img``.
-        """
-        templates, searches = inputs[f'{view}img'], inputs[f'{view}search_img']
-        boxes = torch.stack([s.search_gt_instances.bboxes for s in data_samples]).to(searches)
-        template_boxes = torch.stack([s.gt_instances.bboxes for s in data_samples]).to(searches)
-        template_boxes = torch.cat(
-            [template_boxes[..., :2], template_boxes[..., 2:] - template_boxes[..., :2]], dim=-1)
-        template_boxes = template_boxes * (templates.size(-1) / inputs['img'].size(-1))
-        gt_boxes = bbox_xyxy_to_cxcywh(boxes) / inputs['search_img'].size(-1)
-        labels = None
-        if 'labels' in data_samples[0].search_gt_instances:
-            labels = torch.stack([torch.as_tensor(s.search_gt_instances.labels)
-                                  for s in data_samples]).to(searches)
-        return Clip(templates, template_boxes, searches, gt_boxes, labels)
-
     def predictions(self, clip: Clip) -> Iterator[Prediction]:
         """Of each search frame of a clip, in order."""
         memory = self.init_memory(clip.searches)
@@ -161,9 +135,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
             yield prediction
             memory = prediction.memory
 
-    def loss(self, inputs: dict, data_samples: list, **kwargs) -> dict[str, Tensor]:
+    def loss(self, inputs: dict[str, Clip], data_samples: None = None) -> dict[str, Tensor]:
         """Tracking losses of a batch."""
-        return self.losses(self.unpack(inputs, data_samples))
+        return self.losses(inputs['clip'])
 
     def losses(self, clip: Clip) -> dict[str, Tensor]:
         """Tracking losses of a clip, summed over its search frames."""
@@ -172,29 +146,26 @@ class OneStreamTracker(BaseSingleObjectTracker):
         losses = (self.head.loss(prediction, *truth) for prediction, *truth in frames)
         return summed(losses, clip.num_frames, self)
 
-    def _forward(self, inputs: dict, data_samples: list | None = None, **kwargs) -> dict:
+    def _forward(self, inputs: dict[str, Clip], data_samples: None = None) -> dict[str, Tensor]:
         """What the head gives for the last search frame of a batch."""
-        if data_samples:
-            clip = self.unpack(inputs, data_samples)
-        else:
-            clip = Clip(inputs['img'], None, inputs['search_img'], None)
-        *_, prediction = self.predictions(clip)
+        *_, prediction = self.predictions(inputs['clip'])
         return prediction.outputs
 
     # Testing
 
-    def predict(self, inputs: dict, data_samples: list, **kwargs) -> list:
-        """The data samples of a frame of a sequence, or of a batch of clips, with
-        ``pred_track_instances``: of a frame ``bboxes`` (1, 4) xyxy in pixels of it and ``scores``
-        (1,), of a clip ``bboxes`` (S, 4) xyxy in pixels of each search crop."""
-        if 'search_img' in inputs:
-            return self._predict_clips(inputs, data_samples)
+    def predict(self, inputs: dict, data_samples: list | None = None) -> Tensor | list:
+        """Of a clip, boxes (B, S, 4) cx, cy, w, h in [0, 1] of each search crop; of a frame of a
+        sequence, its data sample with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of
+        the frame and ``scores`` (1,)."""
+        if 'clip' in inputs:
+            frames = self.predictions(inputs['clip'])
+            return torch.stack([prediction.boxes for prediction in frames], dim=1)
         if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
             raise ValueError(f'test_mode={self.test_cfg["test_mode"]!r}: '
                              f'{type(self).__name__} runs OPE only')
         sample = data_samples[0]
         self._seconds = 0.
-        (x, y, w, h), score = self._track_sample(inputs['img'], sample)
+        (x, y, w, h), score = self._track_sample(inputs['img'][0][0], sample)
         sample.pred_track_instances = InstanceData(
             # float64, because the lines of result files are compared to a hundredth of a pixel
             bboxes=torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64),
@@ -202,16 +173,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
         sample.set_metainfo(dict(failure=self._failed, seconds=self._seconds))
         return [sample]
 
-    def _predict_clips(self, inputs: dict, data_samples: list) -> list:
-        frames = self.predictions(self.unpack(inputs, data_samples))
-        boxes = torch.stack([prediction.boxes for prediction in frames], dim=1)
-        boxes = bbox_cxcywh_to_xyxy(boxes) * self.backbone.search_size
-        for sample, own in zip(data_samples, boxes):
-            sample.pred_track_instances = InstanceData(bboxes=own)
-        return data_samples
-
-    def _track_sample(self, frames: Tensor, sample: TrackDataSample) -> tuple[list[float], float]:
-        """One frame of a sequence; a sequence that fails once is not tracked any further."""
+    def _track_sample(self, image: Tensor, sample: TrackDataSample) -> tuple[list[float], float]:
+        """One frame (3, H, W); a sequence that fails once is not tracked any further."""
         frame_id = sample.metainfo.get('frame_id', -1)
         if frame_id == 0:
             self._failed = None
@@ -219,7 +182,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
             if sample.metainfo.get('load_error'):
                 raise ValueError(sample.metainfo['load_error'])
             if self._failed is None:
-                frame = frames[0, 0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+                frame = image.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
                 start = time.perf_counter()
                 if frame_id == 0:
                     x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
