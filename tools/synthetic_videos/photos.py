@@ -54,25 +54,9 @@ class Photos:
                     self._add(file)
 
     def _add(self, file: Path) -> None:
-        """Take in a file; what cannot be read, is small or has 16 bits is passed by."""
-        try:
-            image = read_image(file, cv2.IMREAD_UNCHANGED)
-        except OSError:
-            return
-        scale = min(1, LARGEST / max(image.shape[:2]))
-        if image.dtype != np.uint8 or scale * min(image.shape[:2]) < SMALLEST:
-            return
-        image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        if image.ndim == 2 or image.shape[2] == 1:
-            image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
-        if image.shape[2] == 4 and (image[..., 3] < 128).mean() > 0.05:
-            if _drawn(image):
-                return
-            x, y, w, h = cv2.boundingRect(np.uint8(image[..., 3] > 127))
-            if min(w, h) >= 24:
-                self.stamps.append(image[y:y + h, x:x + w])
-        else:
-            self.scenes.append(np.ascontiguousarray(image[..., :3]))
+        image = read_photo(file)
+        if image is not None:
+            (self.stamps if image.shape[2] == 4 else self.scenes).append(image)
 
     @cached_property
     def segments(self) -> list[tuple[int, tuple[int, int, int, int], np.ndarray]]:
@@ -101,6 +85,37 @@ def photos_in(folder: str) -> list[Path]:
     if not files:
         raise ValueError(f'{folder} has no photographs ({", ".join(SUFFIXES)})')
     return files
+
+
+def check_photos(folder: str) -> None:
+    """Raises:
+        NotADirectoryError: there is no such folder.
+        ValueError: none of its photographs can be used.
+    """
+    files = photos_in(folder)
+    if all(read_photo(file) is None for file in files):
+        raise ValueError(f'{folder}: none of its {len(files)} photographs can be used, the first '
+                         f'is {files[0].name}; expected pictures of 8 bits that can be read, with '
+                         f'at least {SMALLEST} pixels a side')
+
+
+def read_photo(file: Path) -> np.ndarray | None:
+    """A scene (H, W, 3) or a thing on a transparent background (h, w, 4), uint8; None for what
+    cannot be read, is small, has 16 bits, or is a drawing."""
+    try:
+        image = read_image(file, cv2.IMREAD_UNCHANGED)
+    except OSError:
+        return None
+    scale = min(1, LARGEST / max(image.shape[:2]))
+    if image.dtype != np.uint8 or scale * min(image.shape[:2]) < SMALLEST:
+        return None
+    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    if image.shape[2] == 4 and (image[..., 3] < 128).mean() > 0.05:
+        x, y, w, h = cv2.boundingRect(np.uint8(image[..., 3] > 127))
+        return None if _drawn(image) or min(w, h) < 24 else image[y:y + h, x:x + w]
+    return np.ascontiguousarray(image[..., :3])
 
 
 def _of_packages(names: tuple[str, ...]) -> list[Path]:

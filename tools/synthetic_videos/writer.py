@@ -14,7 +14,7 @@ from data_preparation.infos import HEADER
 from mmct.formats.sequences import lasot_sequence
 from mmct.utils.files import write_text
 
-from .photos import photos_in
+from .photos import check_photos
 from .scene import Video
 
 SPLITS = ('train', 'val', 'test')
@@ -54,11 +54,11 @@ def write_videos(root: str | Path,
         ImportError: a package with photographs is not installed.
         OSError: there is no folder of that name, or the disk is full.
         ValueError: the folder holds videos that were made with other settings, or that of the
-            photographs has none.
+            photographs has none that can be used.
     """
     root = Path(root)
     if photos is not None:
-        photos_in(photos)  # before anything is noted down
+        check_photos(photos)  # before anything is noted down
     for split, (_, length) in splits.items():
         check_settings(root, split, dict(generator=GENERATOR, length=length, size=list(size),
                                          seed=seed, photos=photos))
