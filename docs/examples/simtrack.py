@@ -45,7 +45,8 @@ class FovealViT(OneStreamViT):
         fovea = self.patch_embed(middle) + self.pos_embed_f
         return dict(template_tokens=torch.cat([whole, fovea], dim=1))
 
-    def join(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
+    def join(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor | None = None
+             ) -> Tokens:
         """Tokens before the first layer, in the order of ``groups``."""
         self.check_crops('search', search)
         found = self.patch_embed(search) + self.pos_embed_x

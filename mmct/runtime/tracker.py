@@ -103,7 +103,7 @@ class Tracker:
 
     def _check_target(self) -> None:
         if self._box is None:
-            raise ValueError('a tracker has no target yet; call init(frame, box) first')
+            raise ValueError('a tracker needs init(frame, box) before update(frame) and box')
 
     def _warn_if_forked(self) -> None:
         if isinstance(self.network, OpenedNetwork):

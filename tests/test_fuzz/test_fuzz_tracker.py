@@ -142,4 +142,4 @@ def test_a_tracker_without_target(call):
     tracker = Tracker(Oracle())
     line = outcome(call, tracker)
     assert isinstance(line, Refused)
-    assert 'has no target yet; call init(frame, box) first' in line or 'outside' in line
+    assert 'needs init(frame, box) before update(frame) and box' in line or 'outside' in line

@@ -111,7 +111,7 @@ def test_templates_never_depend_on_the_search_crop():
 def test_order_of_tokens():
     backbone = build(mixformer()).backbone
     clip = mix_clip()
-    tokens = backbone.embed(clip.templates, clip.searches[:, 0])
+    tokens = backbone.join(backbone.embed_templates(clip.templates), clip.searches[:, 0])
     assert tokens.groups == backbone.groups == {
         'template': (2, 2, 2), 'search': (3, 3), 'prediction': (4, )}
     expected = torch.cat([

@@ -364,7 +364,7 @@ def test_paths_are_dropped_for_each_template():
 def test_task_loss():
     head = shake(TaskCenterHead(WIDTH, 16, num_tasks=3, task=2, task_weight=0.5)).eval()
     tokens = Tokens(torch.randn(2, 26, WIDTH), GROUPS)
-    logits = head.task_logits(tokens)['task_logits']
+    logits = head(tokens)['task_logits']
     torch.testing.assert_close(logits, head.task_head(tokens.x.sum(dim=1) / 26))
     model = build(sutrack(head={'task': 1, 'task_weight': 2.}))
     clip = su_clip()

@@ -17,6 +17,7 @@ from tracker_tools import (
 from mmct import load_tracker
 from mmct.checkpoint import save_tracker
 from mmct.deploy import export_tracker
+from mmct.models.layers import run_layers
 
 INTERVAL = 4
 OWN = DATA + f"""
@@ -58,7 +59,8 @@ def aim_at_the_middle(model) -> None:
         inner, bins = model.head.box_head[:3], model.head.box_head[3]
         search = torch.zeros(1, 3, 64, 64)
         encoded = model.encode(torch.zeros(1, 2, 3, 32, 32), None)
-        hidden = inner(model.backbone.follow(encoded, search).group('prediction')[0])
+        hidden = inner(run_layers(
+            model.backbone.layers, model.backbone.join(encoded, search)).group('prediction')[0])
         places = torch.tensor([4.5, 7.5, 4.5, 7.5])
         wanted = -(torch.arange(12) - places[:, None]).square()
         bins.weight.copy_((torch.linalg.pinv(hidden) @ wanted).T)

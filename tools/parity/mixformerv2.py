@@ -12,7 +12,7 @@ from torch import Tensor
 from mmct.checkpoint import load_weights, names, tracker_weights
 from mmct.models.backbones.mixvit import sine_table
 from mmct.models.distillers import ReplacementDistiller
-from mmct.models.layers import Tokens
+from mmct.models.layers import Tokens, run_layers
 from mmct.models.losses import PredictionGuidanceLoss, mean_iou
 from mmct.models.losses.box_loss import EPS, ciou_loss
 from mmct.models.structures import Clip, Prediction
@@ -224,7 +224,7 @@ def verify_small(folder: Path, meta: dict, tensors: Recorded) -> Iterator[Row]:
 
 
 def verify_cached_form(folder: Path, meta: dict, tensors: Recorded) -> Iterator[Row]:
-    """Frame by frame with kept keys and values of the templates."""
+    """Frame by frame with cached keys and values of the templates."""
     tracker = build(tracker_config(folder / TEACHER, shape_of(meta)['num_heads']),
                     folder / TEACHER)
     first, online, searches = (
@@ -238,7 +238,7 @@ def verify_cached_form(folder: Path, meta: dict, tensors: Recorded) -> Iterator[
         with torch.no_grad():
             if encoded is None or 'kept' not in step['memory']:
                 encoded = tracker.encode(torch.stack(templates, dim=1), None)
-            tokens = tracker.backbone.follow(encoded, search)
+            tokens = run_layers(tracker.backbone.layers, tracker.backbone.join(encoded, search))
             prediction = tracker.step(encoded, search, tracker.init_memory(search))
         yield from verify_tokens({
             f'{prefix}.k_layer0': encoded['keys'][:, 0],

@@ -110,7 +110,8 @@ class FastITPN(ViT):
             inside * self.foreground_token + (1 - inside) * self.background_token)
         return dict(template_tokens=tokens.flatten(1, 2))
 
-    def join(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
+    def join(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor | None = None
+             ) -> Tokens:
         """Tokens before the first layer, from what :meth:`encode` gave and search crops
         (B, 3, Sx, Sx), normalised RGB."""
         self.check_crops('search', search)

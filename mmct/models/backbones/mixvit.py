@@ -14,9 +14,9 @@ class MixViT(ViT):
     """Templates, a search crop and a prediction token for each edge of the box, through one ViT.
 
     Template tokens attend to template tokens only, all others to all (section 3.1). There are
-    therefore two forms, equal within rounding: :meth:`embed`, then each of ``layers`` with all
-    tokens; or :meth:`encode`, which runs the layers once for the templates and keeps their keys and
-    values, then :meth:`follow` for each frame.
+    therefore two forms, equal within rounding: :meth:`join` what :meth:`embed_templates` gives, so
+    that all tokens pass the layers; or what :meth:`encode` gives, which runs the layers once for
+    the templates and caches their keys and values.
 
     The position tables are sines. They are never trained, but loaded from files.
 
@@ -57,50 +57,45 @@ class MixViT(ViT):
         return {**(template if templates else {}),
                 'search': (self.search_grid, self.search_grid), 'prediction': (len(EDGES), )}
 
-    def embed(self, templates: Tensor, search: Tensor) -> Tokens:
-        """All tokens before the first layer, of templates (B, T, 3, Sz, Sz) and search crops
-        (B, 3, Sx, Sx), normalised RGB."""
-        x = torch.cat([self._embed_templates(templates), self._embed_search(search)], dim=1)
-        return Tokens(x, self.groups_of(templates.size(1)))
-
-    def encode(self, templates: Tensor) -> dict[str, Tensor]:
-        """``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) in each of the L layers, of
-        templates (B, T, 3, Sz, Sz) normalised RGB, the first and then online ones."""
-        groups = self.groups_of(templates.size(1))
-        tokens = Tokens(self._embed_templates(templates), dict(template=groups['template']))
-        kept = []
-        for layer in self.layers:
-            tokens, own = layer.attend(tokens)
-            kept.append(own)
-        keys, values = (torch.stack(parts, dim=1) for parts in zip(*kept))
-        return dict(keys=keys, values=values)
-
-    def follow(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
-        """Search and prediction tokens behind the last layer, of what :meth:`encode` gave and
-        search crops (B, 3, Sx, Sx), normalised RGB."""
-        tokens = Tokens(self._embed_search(search), self.groups_of(0))
-        kept = zip(encoded['keys'].unbind(1), encoded['values'].unbind(1))
-        for layer, own in zip(self.layers, kept, strict=True):
-            tokens = layer(tokens, own)
-        return tokens
-
-    def finalize(self, tokens: Tokens) -> Tokens:
-        """The same; there is no last norm."""
-        return tokens
-
-    def _embed_templates(self, templates: Tensor) -> Tensor:
+    def embed_templates(self, templates: Tensor, template_boxes: Tensor | None = None
+                        ) -> dict[str, Tensor]:
+        """``template_tokens`` (B, T·Lz, C) before the first layer; arguments as of
+        ``OneStreamTracker.embed``, the first template and then online ones."""
         self.check_crops('template', templates)
         if templates.size(1) < 2:
             raise ValueError('a MixViT takes two templates or more, the first and online ones, got '
                              "1; in training set sampling=dict(type='mixformer') of the data set")
         tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_t
-        return tokens.reshape(templates.size(0), -1, self.embed_dims)
+        return dict(template_tokens=tokens.reshape(templates.size(0), -1, self.embed_dims))
 
-    def _embed_search(self, search: Tensor) -> Tensor:
-        """With the prediction tokens behind."""
+    def encode(self, templates: Tensor, template_boxes: Tensor | None = None) -> dict[str, Tensor]:
+        """``keys`` and ``values`` (B, L, heads, T·Lz, C / heads) in each of the L layers;
+        arguments as of :meth:`embed_templates`."""
+        groups = dict(template=self.groups_of(templates.size(1))['template'])
+        tokens, cache = Tokens(self.embed_templates(templates)['template_tokens'], groups), []
+        for layer in self.layers:
+            tokens, own = layer.attend(tokens)
+            cache.append(own)
+        keys, values = (torch.stack(parts, dim=1) for parts in zip(*cache))
+        return dict(keys=keys, values=values)
+
+    def join(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor | None = None
+             ) -> Tokens:
+        """Tokens before the first layer, of search crops (B, 3, Sx, Sx), normalised RGB, and the
+        templates, or with the cache of these."""
         self.check_crops('search', search)
         prediction = (self.reg_tokens + self.pos_embed_reg).expand(search.size(0), -1, -1)
-        return torch.cat([self.patch_embed(search) + self.pos_embed_s, prediction], dim=1)
+        x = torch.cat([self.patch_embed(search) + self.pos_embed_s, prediction], dim=1)
+        if 'keys' in encoded:
+            cache = zip(encoded['keys'].unbind(1), encoded['values'].unbind(1))
+            return Tokens(x, self.groups_of(0), cache=tuple(cache))
+        templates = encoded['template_tokens']
+        return Tokens(torch.cat([templates, x], dim=1),
+                      self.groups_of(int(templates.size(1)) // self.template_grid**2))
+
+    def finalize(self, tokens: Tokens) -> Tokens:
+        """The same; there is no last norm."""
+        return tokens
 
 
 def sine_table(grid: int, dims: int) -> Tensor:

@@ -103,7 +103,8 @@ class OneStreamViT(ViT):
             encoded['template_boxes'] = template_boxes
         return encoded
 
-    def join(self, encoded: dict[str, Tensor], search: Tensor) -> Tokens:
+    def join(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor | None = None
+             ) -> Tokens:
         """Tokens before the first layer, from what :meth:`encode` gave and search crops
         (B, 3, Sx, Sx), normalised RGB."""
         self.check_crops('search', search)

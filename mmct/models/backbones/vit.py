@@ -51,6 +51,11 @@ class ViT(BaseModule):
         # On the CPU also where a network is built on the device 'meta', to be counted.
         return torch.linspace(0, rate, depth, device='cpu').tolist()
 
+    def embed_templates(self, templates: Tensor, template_boxes: Tensor | None
+                        ) -> dict[str, Tensor]:
+        """What :meth:`join` takes of templates if all tokens are to pass all layers."""
+        return self.encode(templates, template_boxes)
+
     def finalize(self, tokens: Tokens) -> Tokens:
         """Tokens behind the last LayerNorm."""
         return tokens.with_x(self.norm(tokens.x))

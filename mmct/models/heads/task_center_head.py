@@ -35,18 +35,17 @@ class TaskCenterHead(CenterHead):
             nn.Linear(in_channels, channels), nn.ReLU(), nn.Linear(channels, channels), nn.ReLU(),
             nn.Linear(channels, num_tasks)) if with_task else None
 
-    def task_logits(self, tokens: Tokens) -> dict[str, Tensor]:
-        """``task_logits`` (B, num_tasks) of all finalized tokens; empty without a task head."""
-        if self.task_head is None:
-            return {}
-        return dict(task_logits=self.task_head(tokens.x.mean(dim=1)))
+    def forward(self, tokens: Tokens) -> dict[str, Tensor]:
+        """Also ``task_logits`` (B, num_tasks) of all finalized tokens, with a task head."""
+        outputs = super().forward(tokens)
+        if self.task_head is not None:
+            outputs['task_logits'] = self.task_head(tokens.x.mean(dim=1))
+        return outputs
 
     def loss(self, prediction: Prediction, gt_boxes: Tensor,
              labels: Tensor | None = None) -> dict[str, Tensor]:
         """As of :class:`Head`, and ``loss_track_task`` with a task head."""
         losses = super().loss(prediction, gt_boxes, labels)
-
-        losses = super().loss(prediction, gt_boxes)
         logits = prediction.outputs.get('task_logits')
         if logits is not None:
             target = torch.full(logits.shape[:1], self.task, device=logits.device)

@@ -1,5 +1,6 @@
 """A block in which some tokens see only some others (MixFormerV2, arXiv 2305.15896)."""
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -9,8 +10,7 @@ from torch import Tensor
 from .block import Block
 from .tokens import Tokens
 
-# Keys and values (B, heads, N, C / heads).
-Kept = tuple[Tensor, Tensor]
+KeyValues = tuple[Tensor, Tensor]  # (B, heads, N, C / heads) each
 
 
 @MODELS.register_module()
@@ -18,7 +18,7 @@ class RestrictedBlock(Block):
     """A block whose attention follows a rule of token groups.
 
     What a group does not see it does not depend on. So template tokens that see only each other
-    are the same in each frame, and their keys and values can be kept.
+    are the same in each frame, and their keys and values can be cached.
 
     Args:
         sees: {group: names of the groups that it attends to}; groups that are not named attend
@@ -29,28 +29,24 @@ class RestrictedBlock(Block):
         super().__init__(*args, **kwargs)
         self.sees = {group: tuple(seen) for group, seen in sees.items()}
 
-    def forward(self, tokens: Tokens, kept: Kept | None = None) -> Tokens:
-        return self.attend(tokens, kept)[0]
+    def forward(self, tokens: Tokens) -> Tokens:
+        return self.attend(tokens)[0]
 
-    def attend(self, tokens: Tokens, kept: Kept | None = None) -> tuple[Tokens, Kept]:
-        """The tokens behind this block, and their keys and values in it.
-
-        Args:
-            tokens: of all groups, or of those that do not have their keys and values in ``kept``.
-            kept: keys and values of earlier tokens, which groups without a rule see, too.
-        """
+    def attend(self, tokens: Tokens) -> tuple[Tokens, KeyValues]:
+        """The tokens behind this block, and their keys and values in it. Groups without a rule
+        also see those that are cached, in front of the others."""
         x = tokens.x
         query, key, value = self.attn.project(self.norm1(x))
         own = key, value
-        if kept is not None:
-            key, value = (torch.cat(pair, dim=2) for pair in zip(kept, own))
+        if tokens.cache:
+            key, value = (torch.cat(pair, dim=2) for pair in zip(tokens.cache[0], own))
         found = []
         for span, seen in self._spans(tokens):
             keys, values = (key, value) if seen is None else (
                 torch.cat([part[:, :, where] for where in seen], dim=2) for part in own)
             found.append(F.scaled_dot_product_attention(query[:, :, span], keys, values))
         x = x + self.drop_path(self.attn.merge(torch.cat(found, dim=2)))
-        return tokens.with_x(self.feed_forward(x)), own
+        return replace(tokens, x=self.feed_forward(x), cache=tokens.cache[1:]), own
 
     def _spans(self, tokens: Tokens) -> list[tuple[slice, list[slice] | None]]:
         """Where the queries stand that see alike, and where what they see; None for all."""

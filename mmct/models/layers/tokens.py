@@ -23,11 +23,14 @@ class Tokens:
             None while none was eliminated.
         template_boxes: (B, T, 4) x, y, w, h of the target in pixels of the template crops, or
             None if nobody gave them; ``GT_BOX`` elimination asks for them.
+        cache: keys and values (B, heads, N, C / heads) of tokens that are not in ``x``, for each
+            layer still to come, see ``RestrictedBlock``.
     """
     x: Tensor
     groups: dict[str, Grid]
     kept: Tensor | None = None
     template_boxes: Tensor | None = None
+    cache: tuple[tuple[Tensor, Tensor], ...] = ()
 
     def with_x(self, x: Tensor) -> 'Tokens':
         """The same tokens with other features (B, N, C')."""

@@ -30,7 +30,8 @@ TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
 class OneStreamTracker(BaseSingleObjectTracker):
     """A backbone, a head, and four answers that a tracker gives: :meth:`embed` and
     :meth:`forward_head` for whoever runs the layers, :meth:`encode` and :meth:`step` for tracking.
-    Here they are those of a tracker that joins encoded templates with a search crop.
+    Trackers differ in their backbones, which join encoded templates with a search crop and the
+    memory, and in the attributes below.
 
     Args:
         backbone: config of a stageable backbone.
@@ -45,11 +46,13 @@ class OneStreamTracker(BaseSingleObjectTracker):
     Attributes:
         memory_tokens: M, tokens that a frame hands on to the next; 0 for trackers without.
         template_policy: which templates a frame is searched with, see ``runtime.templates``.
+        score, stretched_boxes: see :class:`mmct.runtime.network.NetworkInfo`.
         names: what released files call the weights.
     """
     names = Names()
     memory_tokens = 0
     template_policy: dict = dict(type='Fixed')
+    score, stretched_boxes = 'chosen', False
 
     def __init__(self, backbone: dict, head: dict, data_preprocessor: dict | None = None,
                  train_cfg: dict | None = None, test_cfg: dict | None = None,
@@ -63,11 +66,11 @@ class OneStreamTracker(BaseSingleObjectTracker):
             raise ValueError(f'head.in_channels={width} must be the same as backbone.embed_dims='
                              f'{self.backbone.embed_dims}')
         self.train_cfg = train_cfg
-        self.test_cfg = {**TEST_CFG, **(test_cfg or {})}
+        self.test_cfg = {**TEST_CFG, 'templates': self.template_policy, **(test_cfg or {})}
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
                                ('margin', '(0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
-        make_policy(self.test_cfg.get('templates', self.template_policy))
+        make_policy(self.test_cfg['templates'])
         self.frozen = freeze(self, frozen)
         self._failed = None
         self._tracking = None
@@ -84,9 +87,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
             search: (B, 3, Sx, Sx) normalised RGB.
             memory: (B, M, C) of the frame before.
         """
-        tokens = self.backbone.join(self.encode(templates, template_boxes), search)
+        embedded = self.backbone.embed_templates(templates, template_boxes)
         # Also where only a teacher, whose stages may follow, ranks by the box.
-        return replace(tokens, template_boxes=template_boxes)
+        return replace(self.backbone.join(embedded, search, memory), template_boxes=template_boxes)
 
     def forward_head(self, tokens: Tokens) -> Prediction:
         """What the head makes of the tokens behind the last layer."""
@@ -100,7 +103,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
 
     def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
         """A frame of targets that were encoded before."""
-        tokens = self.backbone.join(encoded, search)
+        tokens = self.backbone.join(encoded, search, memory)
         return self.forward_head(run_layers(self.backbone.layers, tokens))
 
     def forward_frame(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
@@ -228,6 +231,6 @@ class OneStreamTracker(BaseSingleObjectTracker):
             template_size=backbone.template_size, search_size=backbone.search_size,
             template_factor=self.test_cfg['template_factor'],
             search_factor=self.test_cfg['search_factor'], margin=self.test_cfg['margin'],
-            grid=backbone.search_grid, head=self.head.kind,
-            templates=self.test_cfg.get('templates', self.template_policy),
+            grid=backbone.search_grid, head=self.head.kind, templates=self.test_cfg['templates'],
+            score=self.score, stretched_boxes=self.stretched_boxes,
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))

@@ -1,10 +1,7 @@
 """MixFormerV2 (arXiv 2305.15896)."""
 from mmtrack.registry import MODELS
-from torch import Tensor
 
 from ...runtime.templates import count_templates
-from ..layers.tokens import Tokens
-from ..structures import Prediction
 from .base import OneStreamTracker
 from .mixformerv2_names import MixFormerV2Names
 
@@ -20,7 +17,7 @@ class MixFormerV2(OneStreamTracker):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        policy = self.test_cfg.get('templates', self.template_policy)
+        policy = self.test_cfg['templates']
         if count_templates(policy, first=True) < 2:
             raise ValueError(f'test_cfg.templates={policy} gives one template, a MixFormerV2 takes '
                              'two or more; set copies=2')
@@ -34,13 +31,3 @@ class MixFormerV2(OneStreamTracker):
         if self.head.score_head is None:
             return dict(type='Fixed', copies=2)
         return dict(type='BestOfInterval', interval=200)
-
-    def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
-              memory: Tensor) -> Tokens:
-        return self.backbone.embed(templates, search)
-
-    def encode(self, templates: Tensor, template_boxes: Tensor | None) -> dict[str, Tensor]:
-        return self.backbone.encode(templates)
-
-    def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
-        return self.forward_head(self.backbone.follow(encoded, search))

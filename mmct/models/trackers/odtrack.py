@@ -2,10 +2,8 @@
 from dataclasses import replace
 
 from mmtrack.registry import MODELS
-from torch import Tensor
 
-from ...runtime.network import NetworkInfo
-from ..layers.tokens import Tokens, run_layers
+from ..layers.tokens import Tokens
 from ..structures import Prediction
 from .base import OneStreamTracker
 from .odtrack_names import ODTrackNames
@@ -21,25 +19,12 @@ class ODTrack(OneStreamTracker):
     names = ODTrackNames()
     memory_tokens = 1
     template_policy = dict(type='SpreadHistory', count=3)
-
-    @property
-    def info(self) -> NetworkInfo:
-        return replace(super().info, score='highest')
-
-    def embed(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
-              memory: Tensor) -> Tokens:
-        tokens = self.backbone.join(self.encode(templates, template_boxes), search, memory)
-        # Also where only a teacher, whose stages may follow, ranks by the box.
-        return replace(tokens, template_boxes=template_boxes)
+    score = 'highest'
 
     def forward_head(self, tokens: Tokens) -> Prediction:
         tokens = self.backbone.finalize(tokens)
         outputs = self.head(weighted_by_query(tokens))
         return Prediction(outputs, tokens.group('query').detach(), self.head.decode)
-
-    def step(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Prediction:
-        tokens = self.backbone.join(encoded, search, memory)
-        return self.forward_head(run_layers(self.backbone.layers, tokens))
 
 
 def weighted_by_query(tokens: Tokens) -> Tokens:
