@@ -5,7 +5,10 @@ before or after, MMTracking is made to work and everything of mmct is registered
 imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`` and
 ``mmct.evaluation`` need neither PyTorch nor MMTracking.
 """
+import sys
+
 from .compat import prepare_openmmlab
+from .former import FormerModules
 from .utils.backends import BACKENDS, Backend
 
 __version__ = '0.2.0'
@@ -14,6 +17,7 @@ __version__ = '0.2.0'
 for _name, _opener in (('torch', 'open_eager'), ('compile', 'open_compiled')):
     BACKENDS[_name] = Backend('mmct.api', _opener, '.py', ('fp32', 'bf16', 'fp16'), 'lite')
 prepare_openmmlab()
+sys.meta_path.insert(0, FormerModules())
 
 
 def __getattr__(name: str) -> object:

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / 'mmct'
 ROOMS = ('utils', 'compat', 'runtime', 'formats', 'checkpoint', 'models', 'datasets', 'evaluation',
-         'visualization', 'engine', 'deploy', 'api', 'analysis')
+         'visualization', 'engine', 'deploy', 'api', 'former')
 
 
 def room_of(module: tuple[str, ...]) -> str | None:
