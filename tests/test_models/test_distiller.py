@@ -18,6 +18,7 @@ from tiny import (
     teacher_path,
     tracker,
 )
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmct.checkpoint import CheckpointError, save_checkpoint, save_tracker
@@ -364,6 +365,37 @@ def test_terms_are_switched_off_by_config(teacher_file, off, prefix):
     model = build(distiller(teacher_file, **dict.fromkeys(off)), seed=1).train()
     assert set(step(model)) == {
         name for name in ALL_LOSSES | SCALARS if name.startswith(prefix)}
+
+
+@MODELS.register_module()
+class ScaledScores(nn.Module):
+    """A third term, with a weight of its own: score maps of mixed path and teacher."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(2.))
+        self.seen = []
+
+    def forward(self, mixed, teacher, **others):
+        self.seen.append(others)
+        return {'loss_scores': (self.scale * mixed.score_map - teacher.score_map).abs().mean()}
+
+
+@pytest.mark.parametrize('others', [{}, {'guidance_loss': None, 'mimic_loss': None}])
+def test_a_loss_of_ones_own_is_one_more_term(teacher_file, others):
+    model = build(distiller(teacher_file, extra_losses=[{'type': 'ScaledScores'}], **others),
+                  seed=1).train()
+    losses = step(model)
+    expected = ALL_LOSSES | SCALARS if not others else {
+        name for name in ALL_LOSSES | SCALARS if name.startswith(('loss_track', 'iou'))}
+    assert set(losses) == expected | {'loss_scores'}
+    loss, = model.extra_losses
+    assert loss.scale.grad.abs() > 0
+    seen, = loss.seen
+    assert set(seen) == {'stages', 'teacher_stages', 'gt_boxes'}
+    assert [[tokens.x.shape for tokens in seen[name]] for name in ('stages', 'teacher_stages')] == [
+        [(2, 20, 32)] * 2] * 2
+    assert 'extra_losses.0.scale' in model.state_dict()
 
 
 def test_replacement_is_switched_off_by_config(teacher_file):

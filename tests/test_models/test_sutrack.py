@@ -380,6 +380,26 @@ def test_task_loss():
         f'loss_track_{name}' for name in ('focal', 'giou', 'l1')}
 
 
+@MODELS.register_module()
+class RecordingLoss(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.labels = []
+
+    def forward(self, prediction, gt_boxes, labels=None):
+        self.labels.append(labels)
+        return {'loss_seen': prediction.boxes.sum()}
+
+
+def test_a_frame_is_lost_once_with_its_labels():
+    model = build(sutrack(head={'loss': {'type': 'RecordingLoss'}}))
+    clip = su_clip()
+    labels = torch.ones(clip.gt_boxes.shape[:2])
+    model.losses(clip._replace(labels=labels))
+    seen, = model.head.track_loss.labels
+    assert torch.equal(seen, labels[:, 0])
+
+
 # Templates
 
 def test_what_tracking_is_told():

@@ -55,6 +55,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         student: config of the student, such as an ``OSTrack`` with a ``StageDividedViT``.
         teacher_checkpoint: file with the teacher's weights, released or converted.
         guidance_loss, mimic_loss: configs, None for none.
+        extra_losses: configs of more losses, which are called with the same as these two, by name,
+            see :meth:`frame_losses`.
         replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
             student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
@@ -69,9 +71,10 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def __init__(self, teacher: dict, student: dict, teacher_checkpoint: str | None = None,
                  guidance_loss: dict | None = None, mimic_loss: dict | None = None,
-                 replace_prob: float = 0.5, low_prob: str = AT_LEAST_ONE,
-                 head_init: str = 'teacher', frozen: Sequence[str] = (),
-                 teacher_bf16: bool = False, shared_gates: bool = False, seed: int = 0,
+                 extra_losses: Sequence[dict] = (), replace_prob: float = 0.5,
+                 low_prob: str = AT_LEAST_ONE, head_init: str = 'teacher',
+                 frozen: Sequence[str] = (), teacher_bf16: bool = False,
+                 shared_gates: bool = False, seed: int = 0,
                  data_preprocessor: dict | None = None, init_cfg: dict | None = None) -> None:
         preprocessor = data_preprocessor or dict(type='PairDataPreprocessor')
         super().__init__(MODELS.build(preprocessor), init_cfg)
@@ -86,6 +89,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self.bridge = Connector(backbone.embed_dims, teacher_dims, len(backbone.division))
         self.guidance_loss = guidance_loss and MODELS.build(guidance_loss)
         self.mimic_loss = mimic_loss and MODELS.build(mimic_loss)
+        self.extra_losses = nn.ModuleList(map(MODELS.build, extra_losses))
         self.set_replace_prob(replace_prob)
         check_number('seed', seed, '[0, inf)', whole=True)
         self.low_prob, self.seed, self.shared_gates = low_prob, seed, shared_gates
@@ -192,7 +196,15 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     def frame_losses(self, clip: Clip, teacher_clip: Clip,
                      gates: Sequence[bool]) -> Iterator[dict[str, Tensor]]:
         """Losses and scalars of each search frame in order; the teacher and the mixed path each
-        hand on a memory of their own."""
+        hand on a memory of their own.
+
+        Each loss that compares the two gets, by name, ``mixed`` and ``teacher``, predictions;
+        ``stages`` and ``teacher_stages``, tokens after each stage, both as the teacher has them;
+        and ``gt_boxes`` (B, 4) cx, cy, w, h in [0, 1] of the search crop. It gives named losses
+        and scalars to log.
+        """
+        comparing = [loss for loss in (self.guidance_loss, self.mimic_loss, *self.extra_losses)
+                     if loss is not None]
         memory = self.student.init_memory(clip.searches)
         teacher_memory = self.teacher.init_memory(teacher_clip.searches)
         for i in range(clip.num_frames):
@@ -200,14 +212,15 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             gt_boxes = clip.gt_boxes[:, i]
             losses = self.student.head.loss(mixed, gt_boxes)
             losses['iou_mixed'] = mean_iou(mixed.boxes, gt_boxes)
-            if self.guidance_loss or self.mimic_loss:
+            if comparing:
                 teacher_stages, teacher = self.run_teacher(teacher_clip, i, teacher_memory)
                 losses['iou_teacher'] = mean_iou(teacher.boxes, gt_boxes)
                 teacher_memory = teacher.memory
-            if self.guidance_loss:
-                losses.update(self.guidance_loss(mixed, teacher))
-            if self.mimic_loss:
-                losses.update(self.mimic_loss(self.as_teacher(stages, gates), teacher_stages))
+                if comparing != [self.guidance_loss]:  # which does not look at them
+                    stages = self.as_teacher(stages, gates)
+            for loss in comparing:
+                losses.update(loss(mixed=mixed, teacher=teacher, stages=stages,
+                                   teacher_stages=teacher_stages, gt_boxes=gt_boxes))
             memory = mixed.memory
             yield losses
 

@@ -31,7 +31,7 @@ class PredictionGuidanceLoss(nn.Module):
         self.loss_weight, self.focal_weight, self.edge_kl = loss_weight, focal_weight, edge_kl
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
-    def forward(self, mixed: Prediction, teacher: Prediction) -> dict[str, Tensor]:
+    def forward(self, mixed: Prediction, teacher: Prediction, **_) -> dict[str, Tensor]:
         """``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head has
         a score map or edge distributions, ``loss_guidance_focal`` or ``loss_guidance_edge_kl``.
 

@@ -26,12 +26,14 @@ class StageMimicLoss(nn.Module):
         self.loss_weight = loss_weight
         self.groups = groups
 
-    def forward(self, mixed: Sequence[Tokens], teacher: Sequence[Tokens]) -> dict[str, Tensor]:
+    def forward(self, stages: Sequence[Tokens], teacher_stages: Sequence[Tokens],
+                **_) -> dict[str, Tensor]:
         """Tokens after each stage to ``loss_mimic`` and, to be logged, the unweighted
         ``mimic_error_1``, … of each stage."""
-        stages = torch.stack([stage_error(m, t, self.groups) for m, t in zip(mixed, teacher)])
-        errors = {f'mimic_error_{i}': error for i, error in enumerate(stages.detach(), 1)}
-        return dict(loss_mimic=self.loss_weight * stages.mean(), **errors)
+        errors = torch.stack([stage_error(mixed, teacher, self.groups)
+                              for mixed, teacher in zip(stages, teacher_stages)])
+        logged = {f'mimic_error_{i}': error for i, error in enumerate(errors.detach(), 1)}
+        return dict(loss_mimic=self.loss_weight * errors.mean(), **logged)
 
 
 def stage_error(mixed: Tokens, teacher: Tokens, groups: Sequence[str] | None = None) -> Tensor:
