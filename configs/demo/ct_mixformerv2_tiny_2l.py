@@ -1,28 +1,21 @@
 # The tiny MixFormerV2 into two layers.
 _base_ = './mixformerv2_tiny.py'
 
-student = dict(
-    type='MixFormerV2',
-    data_preprocessor=_base_.data_preprocessor,
-    backbone=dict(
-        type='StageDividedMixViT',
-        division=2,
-        teacher_depth=4,
-        layer_init='last_of_stage',
-        embed_dims=48,
-        num_heads=3,
-        mlp_ratio=4.,
-        template_size=64,
-        search_size=128,
-        drop_path_rate=0.),
-    head=_base_.head,
-    test_cfg=_base_.tracking)
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=student,
+    student=dict(
+        _base_.model,
+        frozen=[],
+        backbone=dict(
+            _base_.model.backbone,
+            type='StageDividedMixViT',
+            depth=None,  # the number of stages
+            teacher_depth=_base_.model.backbone.depth,
+            division=2,
+            layer_init='last_of_stage')),
     teacher_checkpoint='weights/mixformerv2_tiny.pth',
     frozen=['head.score_head'],
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1., iou='ciou'),

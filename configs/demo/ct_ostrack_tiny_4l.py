@@ -4,28 +4,21 @@ _base_ = [
     '../_base_/schedules/short.py', '../_base_/short_compression_runtime.py'
 ]
 
-student = dict(
-    type='OSTrack',
-    data_preprocessor=_base_.data_preprocessor,
-    backbone=dict(
-        type='StageDividedViT',
-        division=4,
-        teacher_depth=12,
-        layer_init='last_of_stage',
-        embed_dims=48,
-        num_heads=1,
-        template_size=96,
-        search_size=192,
-        patch_embed=dict(type='ConvStem', norm_eval=True),  # docs/vittrack.md says why
-        drop_path_rate=0.),
-    head=_base_.head,
-    test_cfg=_base_.tracking)
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=student,
+    student=dict(
+        _base_.model,
+        backbone=dict(
+            _base_.model.backbone,
+            type='StageDividedViT',
+            depth=None,  # the number of stages
+            teacher_depth=_base_.model.backbone.depth,
+            division=4,
+            layer_init='last_of_stage',
+            patch_embed=dict(type='ConvStem', norm_eval=True))),  # docs/vittrack.md says why
     teacher_checkpoint='configs/demo/ostrack_tiny.pth',
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2))

@@ -1,29 +1,20 @@
 # The tiny SUTrack into two layers.
 _base_ = './sutrack_tiny.py'
 
-student = dict(
-    type='SUTrack',
-    data_preprocessor=_base_.data_preprocessor,
-    backbone=dict(
-        type='StageDividedFastITPN',
-        division=2,
-        teacher_depth=4,
-        layer_init='last_of_stage',
-        embed_dims=48,
-        num_heads=3,
-        coarse_depths=[1, 1],
-        text_dims=16,
-        template_size=64,
-        search_size=128,
-        drop_path_rate=0.),
-    head=_base_.head,
-    test_cfg=_base_.tracking)
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=student,
+    student=dict(
+        _base_.model,
+        backbone=dict(
+            _base_.model.backbone,
+            type='StageDividedFastITPN',
+            depth=None,  # the number of stages
+            teacher_depth=_base_.model.backbone.depth,
+            division=2,
+            layer_init='last_of_stage')),
     teacher_checkpoint='weights/sutrack_tiny.pth',
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2, groups=['search', 'template']))

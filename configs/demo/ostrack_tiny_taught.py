@@ -2,42 +2,24 @@
 # OpenCV's VitTrack (docs/vittrack.md), whose boxes and tokens it learns to give on smaller crops,
 # four layers for each of VitTrack's three. It takes over none of VitTrack's weights.
 _base_ = ['./ostrack_tiny.py']
-vittrack = dict(
-    type='OSTrack',
-    data_preprocessor=_base_.data_preprocessor,
-    backbone=dict(
-        type='OneStreamViT',
-        embed_dims=48,
-        depth=3,
-        num_heads=1,
-        template_size=128,
-        search_size=256,
-        patch_embed=dict(type='ConvStem'),
-        norm_eps=1e-5),
-    head=_base_.head,
-    test_cfg=_base_.tracking)
-student = dict(
-    type='OSTrack',
-    data_preprocessor=_base_.data_preprocessor,
-    backbone=dict(
-        type='StageDividedViT',
-        division=3,
-        teacher_depth=3,
-        layers_per_stage=4,
-        layer_init='scratch',
-        embed_dims=48,
-        num_heads=1,
-        template_size=96,
-        search_size=192,
-        patch_embed=dict(type='ConvStem')),
-    head=_base_.head,
-    test_cfg=_base_.tracking)
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
-    teacher=vittrack,
-    student=student,
+    teacher=dict(
+        _base_.model,
+        backbone=dict(
+            _base_.model.backbone, depth=3, template_size=128, search_size=256, norm_eps=1e-5)),
+    student=dict(
+        _base_.model,
+        backbone=dict(
+            _base_.model.backbone,
+            type='StageDividedViT',
+            depth=None,  # the number of stages, times four
+            teacher_depth=3,
+            division=3,
+            layers_per_stage=4,
+            layer_init='scratch')),
     teacher_checkpoint='weights/vittrack.pth',
     replace_prob=1.,
     head_init='random',

@@ -47,8 +47,9 @@ class StageDivision:
         layer_init: where a student layer's weights come from when training starts:
             'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
             layers), 'random', or 'scratch': then nothing else starts from the teacher, either.
-        **kwargs: of the backbone, without ``depth``. ``drop_path_rate`` is the teacher's: a layer
-            takes the rate of the first teacher layer of its stage.
+        **kwargs: of the backbone, such as its teacher's; ``depth`` is left out or None.
+            ``drop_path_rate`` is the teacher's: a layer takes the rate of the first teacher layer
+            of its stage.
 
     Attributes:
         division: layers of the teacher in each stage.
@@ -56,7 +57,7 @@ class StageDivision:
 
     def __init__(self, division: int | Sequence[int] = 4, teacher_depth: int = 12,
                  layers_per_stage: int = 1, layer_init: str = 'last_of_stage', **kwargs) -> None:
-        if 'depth' in kwargs:
+        if kwargs.pop('depth', None) is not None:
             raise ValueError(f'depth of a {type(self).__name__} is the number of its stages; set '
                              'division instead')
         if layer_init not in LAYER_INITS:
