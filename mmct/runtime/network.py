@@ -27,6 +27,7 @@ class NetworkInfo:
         template_size, search_size: sides of the crops in pixels.
         template_factor, search_factor: sides of the crops over sqrt(w * h) of the box.
         margin: pixels of a box that stay inside the frame.
+        shrink: pixels that a found box loses in width and in height, see ``geometry.shrink_box``.
         grid: the search map has grid * grid cells.
         head: 'center' (maps ``score``, ``size``, ``offset``, and a Hann window), 'corner' or
             'edge' (``box`` and ``score``, no window).
@@ -48,6 +49,7 @@ class NetworkInfo:
     memory: tuple[int, int] = (0, 0)
     score: str = 'chosen'
     stretched_boxes: bool = False
+    shrink: float = 0.
     precision: str = 'fp32'
 
     @property
@@ -97,12 +99,14 @@ class NetworkInfo:
             if 'highest_score' in values:  # of a file from when there were two flags
                 values['score'] = ('highest' if values['highest_score'] else
                                    'windowed' if values['windowed_score'] else 'chosen')
+            values.setdefault('shrink', 0.)  # of a file from before it could be set
             info = cls(**{own.name: values[own.name] for own in fields(cls)})
             for name in ('template_size', 'search_size', 'grid'):
                 check_number(name, getattr(info, name), '[1, 4096]', whole=True)
             for name in ('template_factor', 'search_factor'):
                 check_number(name, getattr(info, name), '(0, 100]')
             check_number('margin', info.margin, '(0, inf)')
+            check_number('shrink', info.shrink, '[0, inf)')
             check_numbers('memory', info.memory, '[0, 65536]', 2, whole=True)
             for name, known in (('head', list(OUTPUTS)), ('score', SCORES)):
                 if getattr(info, name) not in known:

@@ -138,6 +138,8 @@ class Tracker:
             raise ValueError(f'the network gave the box {tuple(map(float, box))} and the score '
                              f'{score}; its weights, or its precision, are not fit for this')
         box = geometry.map_back(box, last_box, scale, info.search_size)
+        if info.shrink:
+            box = geometry.shrink_box(box, info.shrink)
         box = list(geometry.clip_box(box, *frame.shape[:2], info.margin))
         number, policy = self._frame + 1, copy.copy(self._policy)
         policy.observe(number, score, lambda: self._cut_template(frame, box))

@@ -21,6 +21,7 @@ from mmct.runtime.geometry import (
     map_back,
     only_padding,
     padding_mask,
+    shrink_box,
     template_box,
 )
 
@@ -193,6 +194,15 @@ def test_map_back_scales_an_array_in_its_own_precision():
     _, _, *size = map_back(box.tolist(), (10, 20, 30, 40), scale, 288)
     assert size != expected[2:]
     assert size == [float(value) * 288 / scale for value in box[2:]]
+
+
+@given(boxes(), st.floats(0, 3))
+def test_a_shrunk_box_keeps_its_centre(box, pixels):
+    x, y, w, h = shrink_box(box, pixels)
+    assert x + w / 2 == pytest.approx(box[0] + box[2] / 2)
+    assert y + h / 2 == pytest.approx(box[1] + box[3] / 2)
+    for side, before in zip((w, h), box[2:], strict=True):
+        assert side == pytest.approx(max(before - pixels, 0.98 * before))
 
 
 @given(boxes(), st.integers(10, 70), st.integers(10, 70), st.sampled_from([0, 3, 10]))

@@ -376,6 +376,27 @@ def test_files_with_two_flags_for_the_score(flags, score):
     assert NetworkInfo.from_json(json.dumps(values), 'a.onnx') == info
 
 
+def test_files_from_before_boxes_could_shrink():
+    info = Watching(FIXED).info
+    values = json.loads(info.to_json())
+    del values['shrink']
+    assert NetworkInfo.from_json(json.dumps(values), 'a.onnx') == info
+    with pytest.raises(ValueError, match='shrink'):
+        NetworkInfo.from_json(json.dumps(dict(values, shrink=-1)), 'a.onnx')
+
+
+def test_found_boxes_shrink_by_so_many_pixels():
+    frame, found = np.zeros((200, 300, 3), np.uint8), {}
+    for shrink in (0., .5):
+        network = Watching(FIXED)
+        network.info = replace(network.info, shrink=shrink)
+        follower = Tracker(network)
+        follower.init(frame, (100, 80, 60, 40))
+        found[shrink], _ = follower.update(frame)
+    x, y, w, h = found[0.]
+    assert found[.5] == pytest.approx([x + .25, y + .25, w - .5, h - .5])
+
+
 def test_making_a_policy_leaves_its_config_as_it_is():
     config = dict(FIXED)
     make_policy(config)

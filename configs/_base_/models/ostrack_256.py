@@ -2,7 +2,7 @@
 data_preprocessor = dict(
     type='PairDataPreprocessor', mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 head = dict(type='CenterHead', in_channels=768, channels=256)
-tracking = dict(template_factor=2., search_factor=4., margin=10)
+tracking = dict(template_factor=2., search_factor=4., margin=10, shrink=0.)
 model = dict(
     type='OSTrack',
     data_preprocessor=data_preprocessor,

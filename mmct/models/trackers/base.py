@@ -24,7 +24,7 @@ from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
 from ..torch_network import TorchNetwork
 
-TEST_CFG = dict(template_factor=2., search_factor=4., margin=10)
+TEST_CFG = dict(template_factor=2., search_factor=4., margin=10, shrink=0.)
 
 
 class OneStreamTracker(BaseSingleObjectTracker):
@@ -39,8 +39,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
         data_preprocessor: config of the preprocessor; its mean and standard deviation count at
             test, too.
         test_cfg: ``template_factor`` and ``search_factor``, side of a crop over sqrt(w · h) of
-            the box; ``margin``, pixels of a box that stay inside the frame; ``templates``, config
-            of a policy in place of ``template_policy``.
+            the box; ``margin``, pixels of a box that stay inside the frame; ``shrink``, pixels that
+            a found box loses in width and in height, see :func:`runtime.geometry.shrink_box`;
+            ``templates``, config of a policy in place of ``template_policy``.
         frozen: parts that stay as they are, weights and statistics, such as 'backbone'.
 
     Attributes:
@@ -68,7 +69,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         self.train_cfg = train_cfg
         self.test_cfg = {**TEST_CFG, 'templates': self.template_policy, **(test_cfg or {})}
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
-                               ('margin', '(0, inf)')):
+                               ('margin', '(0, inf)'), ('shrink', '[0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
         make_policy(self.test_cfg['templates'])
         self.frozen = freeze(self, frozen)
@@ -231,6 +232,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
             template_size=backbone.template_size, search_size=backbone.search_size,
             template_factor=self.test_cfg['template_factor'],
             search_factor=self.test_cfg['search_factor'], margin=self.test_cfg['margin'],
+            shrink=self.test_cfg['shrink'],
             grid=backbone.search_grid, head=self.head.kind, templates=self.test_cfg['templates'],
             score=self.score, stretched_boxes=self.stretched_boxes,
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
