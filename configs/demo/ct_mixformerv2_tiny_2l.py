@@ -1,21 +1,22 @@
 # The tiny MixFormerV2 into two layers.
 _base_ = './mixformerv2_tiny.py'
 
+student = dict(
+    _base_.model,
+    frozen=[],
+    backbone=dict(
+        _base_.model.backbone,
+        type='StageDividedMixViT',
+        depth=None,  # the number of stages
+        teacher_depth=_base_.model.backbone.depth,
+        division=2,
+        layer_init='last_of_stage'))
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=dict(
-        _base_.model,
-        frozen=[],
-        backbone=dict(
-            _base_.model.backbone,
-            type='StageDividedMixViT',
-            depth=None,  # the number of stages
-            teacher_depth=_base_.model.backbone.depth,
-            division=2,
-            layer_init='last_of_stage')),
+    student=student,
     teacher_checkpoint='weights/mixformerv2_tiny.pth',
     frozen=['head.score_head'],
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1., iou='ciou'),

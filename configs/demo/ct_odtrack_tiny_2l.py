@@ -1,20 +1,21 @@
 # The tiny ODTrack into two layers.
 _base_ = './odtrack_tiny.py'
 
+student = dict(
+    _base_.model,
+    backbone=dict(
+        _base_.model.backbone,
+        type='StageDividedODTrackViT',
+        depth=None,  # the number of stages
+        teacher_depth=_base_.model.backbone.depth,
+        division=2,
+        layer_init='last_of_stage'))
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=dict(
-        _base_.model,
-        backbone=dict(
-            _base_.model.backbone,
-            type='StageDividedODTrackViT',
-            depth=None,  # the number of stages
-            teacher_depth=_base_.model.backbone.depth,
-            division=2,
-            layer_init='last_of_stage')),
+    student=student,
     teacher_checkpoint='weights/odtrack_tiny.pth',
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2))

@@ -4,21 +4,22 @@ _base_ = [
     '../_base_/schedules/short.py', '../_base_/short_compression_runtime.py'
 ]
 
+student = dict(
+    _base_.model,
+    backbone=dict(
+        _base_.model.backbone,
+        type='StageDividedViT',
+        depth=None,  # the number of stages
+        teacher_depth=_base_.model.backbone.depth,
+        division=4,
+        layer_init='last_of_stage',
+        patch_embed=dict(type='ConvStem', norm_eval=True)))  # docs/vittrack.md says why
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=dict(
-        _base_.model,
-        backbone=dict(
-            _base_.model.backbone,
-            type='StageDividedViT',
-            depth=None,  # the number of stages
-            teacher_depth=_base_.model.backbone.depth,
-            division=4,
-            layer_init='last_of_stage',
-            patch_embed=dict(type='ConvStem', norm_eval=True))),  # docs/vittrack.md says why
+    student=student,
     teacher_checkpoint='configs/demo/ostrack_tiny.pth',
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2))

@@ -2,6 +2,16 @@
 # OpenCV's VitTrack (docs/vittrack.md), whose boxes and tokens it learns to give on smaller crops,
 # four layers for each of VitTrack's three. It takes over none of VitTrack's weights.
 _base_ = ['./ostrack_tiny.py']
+student = dict(
+    _base_.model,
+    backbone=dict(
+        _base_.model.backbone,
+        type='StageDividedViT',
+        depth=None,  # the number of stages, times four
+        teacher_depth=3,
+        division=3,
+        layers_per_stage=4,
+        layer_init='scratch'))
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
@@ -10,16 +20,7 @@ model = dict(
         _base_.model,
         backbone=dict(
             _base_.model.backbone, depth=3, template_size=128, search_size=256, norm_eps=1e-5)),
-    student=dict(
-        _base_.model,
-        backbone=dict(
-            _base_.model.backbone,
-            type='StageDividedViT',
-            depth=None,  # the number of stages, times four
-            teacher_depth=3,
-            division=3,
-            layers_per_stage=4,
-            layer_init='scratch')),
+    student=student,
     teacher_checkpoint='weights/vittrack.pth',
     replace_prob=1.,
     head_init='random',

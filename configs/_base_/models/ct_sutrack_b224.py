@@ -1,20 +1,21 @@
 # SUTrack-B224 as teacher, a student of one attention layer a stage.
 _base_ = './sutrack_b224.py'
 
+student = dict(
+    _base_.model,
+    backbone=dict(
+        _base_.model.backbone,
+        type='StageDividedFastITPN',
+        depth=None,  # the number of stages
+        teacher_depth=_base_.model.backbone.depth,
+        division=4,  # even stages; or the teacher's layers in each, such as [4, 6, 8, 6]
+        layer_init='last_of_stage'))
 model = dict(
     _delete_=True,
     type='ReplacementDistiller',
     data_preprocessor=_base_.data_preprocessor,
     teacher=_base_.model,
-    student=dict(
-        _base_.model,
-        backbone=dict(
-            _base_.model.backbone,
-            type='StageDividedFastITPN',
-            depth=None,  # the number of stages
-            teacher_depth=_base_.model.backbone.depth,
-            division=4,  # even stages; or the teacher's layers in each, such as [4, 6, 8, 6]
-            layer_init='last_of_stage')),
+    student=student,
     teacher_checkpoint='weights/sutrack_b224.pth',
     guidance_loss=dict(type='PredictionGuidanceLoss', loss_weight=1.),
     mimic_loss=dict(type='StageMimicLoss', loss_weight=0.2, groups=['search', 'template']))
