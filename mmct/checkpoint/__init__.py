@@ -1,9 +1,7 @@
 from .conversion import convert, extract_student
-from .errors import CheckpointError
+from .files import CheckpointError, read_checkpoint, save_checkpoint, save_tracker, weights_in
 from .loading import load_weights, starting_weights, tracker_weights
-from .reading import read_checkpoint, weights_in
 from .resuming import newest_intact
-from .writing import save_checkpoint, save_tracker
 
 __all__ = [
     'CheckpointError', 'convert', 'extract_student', 'load_weights', 'newest_intact',

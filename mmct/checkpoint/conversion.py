@@ -2,10 +2,8 @@
 from pathlib import Path
 
 from . import names
-from .errors import CheckpointError
+from .files import CheckpointError, read_checkpoint, save_checkpoint, save_tracker, weights_in
 from .loading import STUDENT_PREFIX, of_compression, student_alone
-from .reading import read_checkpoint, weights_in
-from .writing import save_checkpoint, save_tracker
 
 
 def convert(source: Path, target: Path, to: str, template_size: int, search_size: int,

@@ -5,8 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from . import names
-from .errors import CheckpointError
-from .reading import read_checkpoint, weights_in
+from .files import CheckpointError, read_checkpoint, weights_in
 
 STUDENT_PREFIX = 'student.'
 
@@ -14,25 +13,18 @@ STUDENT_PREFIX = 'student.'
 def tracker_weights(path: str | Path) -> dict[str, Tensor]:
     """Weights of a tracker under mmct's names, from a checkpoint of mmct (of a compression, the
     student's), or a released one; errors as of :func:`load_weights`."""
-    return own_names(student_alone(weights_in(read_checkpoint(path), path)), str(path))
+    return names.to_own(student_alone(weights_in(read_checkpoint(path), path)), str(path))
 
 
 def of_compression(state: Iterable[str]) -> bool:
     """Whether keys are those of a compression, with the student's among them."""
-    return any(key.startswith(STUDENT_PREFIX) for key in state)
+    return names.has(state, STUDENT_PREFIX)
 
 
 def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The student's weights of a compression's, or what else it is as it is."""
     return {key.removeprefix(STUDENT_PREFIX): value for key, value in state.items()
             if key.startswith(STUDENT_PREFIX)} or state
-
-
-def own_names(state: dict[str, Tensor], source: str) -> dict[str, Tensor]:
-    """A tracker's weights of the file ``source`` under mmct's names, whichever they have;
-    CheckpointError if they are not a tracker's."""
-    own = names.has(state, names.OWN_LAYERS)
-    return state if own else names.from_released(state, source)
 
 
 def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
@@ -57,7 +49,7 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
     tracker = student_alone(own)
     layers = [key for key in tracker if key.startswith(names.OWN_LAYERS)]
     if not (of_compression(own) and of_compression(state)):
-        state = own_names(student_alone(state), source)
+        state = names.to_own(student_alone(state), source)
     given = student_alone(state)
     lacking = [key for key, value in tracker.items()
                if key not in given or given[key].shape != value.shape]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from .errors import CheckpointError
+from .files import CheckpointError
 
 State = dict[str, Tensor]
 OWN_LAYERS = 'backbone.layers.'  # every backbone of mmct has them, under this name
@@ -138,12 +138,14 @@ def find(state: State, source: str, starts: str = 'OSTrack') -> tuple[Names, Lay
     if not signed:
         raise CheckpointError(f'{source} is not a checkpoint of a known tracker: its first keys '
                               f'are {sorted(state)[:3]}')
-    return min(signed, key=lambda found: distance(*found[1].faults(state)))
+    return min(signed, key=lambda found: lengths(found[1].faults(state)))
 
 
-def from_released(state: State, source: str) -> State:
-    """Weights of a released tracker, with the teacher inside or not, under mmct's names;
-    CheckpointError, with the file's name ``source``, if they are not that, or not all of it."""
+def to_own(state: State, source: str) -> State:
+    """A tracker's weights of the file ``source`` under mmct's names, whichever they have; of a
+    released file, with the teacher inside or not, all of them, or CheckpointError."""
+    if has(state, OWN_LAYERS):
+        return state
     names, layout = find(state, source)
     if layout is names.pretrained:
         raise CheckpointError(f'{source} is not a checkpoint of a tracker but a pretrained ViT; '
@@ -153,7 +155,7 @@ def from_released(state: State, source: str) -> State:
 
 def to_released(state: State, student: bool, source: str,
                 rest: tuple[State, str] = ({}, '')) -> State:
-    """The reverse of :func:`from_released`.
+    """The reverse of :func:`to_own`.
 
     Args:
         state: weights of a tracker under mmct's names.
@@ -167,19 +169,17 @@ def to_released(state: State, student: bool, source: str,
     """
     fitting = [(names, layout) for names in all_names().values() for layout in names.released
                if layout.student in (student, None)]
-    names, layout = min(fitting, key=lambda found: distance(*found[1].faults(state, ours=True)))
+    names, layout = min(fitting, key=lambda found: lengths(found[1].faults(state, ours=True)))
     return names.to_released(layout, state, source, rest)
 
 
 def check_own(state: State, source: str) -> None:
-    """Raises:
-        CheckpointError: these are not mmct's names of a tracker, or of its whole backbone.
-    """
+    """CheckpointError if these are not mmct's names of a tracker, or of its whole backbone."""
     faults = ([[key for key in keys if not key.startswith(names.free)]
                for keys in layout.faults(state, ours=True)]
               for names in all_names().values() if has(state, names.own_sign)
               for layout in names.released)
-    complain(source, *min(faults, key=lambda lists: distance(*lists)))
+    complain(source, *min(faults, key=lengths))
 
 
 def has(state: Iterable[str], sign: str) -> bool:
@@ -187,15 +187,13 @@ def has(state: Iterable[str], sign: str) -> bool:
     return any(key.startswith(sign) for key in state)
 
 
-def distance(unknown: list[str], missing: list[str]) -> tuple[int, int]:
+def lengths(faults: Iterable[list[str]]) -> list[int]:
     """How far from a whole network keys are; the first number counts first."""
-    return len(unknown), len(missing)
+    return [len(keys) for keys in faults]
 
 
 def complain(source: str, unknown: list[str], missing: list[str]) -> None:
-    """Raises:
-        CheckpointError: there are keys that are not understood or missing.
-    """
+    """CheckpointError if there are keys that are not understood or missing."""
     parts = [
         f'{what} {len(keys)} keys: {", ".join(sorted(keys))}'
         for what, keys in (('does not understand', unknown), ('lacks', missing)) if keys

@@ -9,7 +9,7 @@ from tiny import build, distiller, packed_pairs, same_weights, shake
 
 from mmct.checkpoint import CheckpointError, convert, load_weights, read_checkpoint, save_tracker
 from mmct.checkpoint.loading import starting_weights
-from mmct.checkpoint.names import from_released, to_released
+from mmct.checkpoint.names import to_own, to_released
 from mmct.models import EdgeHead, MixFormerV2
 from mmct.models.backbones import MixViT, StageDividedMixViT
 from mmct.models.backbones.mixvit import sine_table
@@ -438,7 +438,7 @@ def test_names_there_and_back(tmp_path, with_score, student):
     assert ('score_head.layers.1.weight' in released) == with_score
     assert {'backbone.blocks.3.mlp.fc2.bias', 'box_head.layers.1.1.weight',
             'backbone.reg_tokens'} < set(released)
-    assert same_weights(from_released(released, 'released.pth'), own)
+    assert same_weights(to_own(released, 'released.pth'), own)
     source, out, back = (tmp_path / name for name in ('own.pth', 'released.pth.tar', 'back.pth'))
     save_tracker(own, source, student)
     assert convert(source, out, 'released', 0, 0) == ('student' if student else 'tracker')
@@ -477,4 +477,4 @@ def test_what_a_file_lacks(tmp_path):
     released = to_released(build(mixformer()).state_dict(), False, '')
     del released['backbone.pos_embed_reg']
     with pytest.raises(CheckpointError, match='lacks 1 keys: backbone.pos_embed_reg$'):
-        from_released(released, 'file.pth')
+        to_own(released, 'file.pth')

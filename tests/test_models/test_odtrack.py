@@ -17,7 +17,7 @@ from mmct.checkpoint import (
     tracker_weights,
 )
 from mmct.checkpoint.loading import starting_weights
-from mmct.checkpoint.names import from_released, to_released
+from mmct.checkpoint.names import to_own, to_released
 from mmct.models import ODTrack
 from mmct.models.backbones import StageDividedODTrackViT
 from mmct.models.layers import Tokens, run_layers
@@ -488,7 +488,7 @@ def test_names_both_ways(tmp_path):
     assert released['backbone.pos_embed'].shape == (1, 197, WIDTH)
     assert {'backbone.cls_pos_embed', 'backbone.blocks.3.attn.qkv.weight', 'backbone.norm.bias',
             'box_head.conv1_ctr.1.running_mean', 'box_head.conv5_size.weight'} <= set(released)
-    assert same_weights(from_released(released, ''), model.state_dict())
+    assert same_weights(to_own(released, ''), model.state_dict())
     # An OSTrack's weights go the other way, as ever.
     plain = to_released(build(tracker()).state_dict(), False, '')
     assert 'backbone.cls_pos_embed' not in plain

@@ -12,7 +12,7 @@ from tiny import build, distiller, same_weights, shake
 from torch import nn
 
 from mmct.checkpoint import CheckpointError, convert, load_weights, read_checkpoint, save_tracker
-from mmct.checkpoint.names import from_released
+from mmct.checkpoint.names import to_own
 from mmct.models import SUTrack, TaskCenterHead
 from mmct.models.backbones import StageDividedFastITPN
 from mmct.models.backbones.itpn import FastITPN, TextToken, box_cover
@@ -284,7 +284,7 @@ def test_files_with_half_a_clip(change, message):
         if value is not None:
             released[f'{CLIP}{name}'] = value
     with pytest.raises(CheckpointError, match=f'^file.pth:? {message}') as caught:
-        from_released(released, 'file.pth')
+        to_own(released, 'file.pth')
     assert '\n' not in str(caught.value)
 
 
@@ -306,7 +306,7 @@ def test_names_there_and_back(tmp_path, with_task, student):
             'text_encoder.clip.visual.conv1.weight', 'decoder.conv4_size.1.running_var',
             'decoder.conv5_ctr.bias'} < set(released)
     assert not [key for key in released if 'blocks.9' in key or 'k_bias' in key]
-    assert same_weights(from_released(released, 'released.pth'), own)
+    assert same_weights(to_own(released, 'released.pth'), own)
     first, source, out, back = (tmp_path / f'{i}.pth' for i in range(4))
     torch.save({'net': {f'module.{key}': value for key, value in released.items()},
                 'net_type': 'SUTRACK', 'epoch': 180}, first)
@@ -331,7 +331,7 @@ def test_what_a_file_lacks():
     released['encoder.body.blocks.6.attn.k_bias'] = torch.zeros(WIDTH)
     with pytest.raises(CheckpointError, match='does not understand 1 keys: encoder.body.blocks.6.'
                        'attn.k_bias; it lacks 1 keys: encoder.body.blocks.6.attn.v_bias$'):
-        from_released(released, 'file.pth')
+        to_own(released, 'file.pth')
 
 
 # Drop path

@@ -226,7 +226,7 @@ def verify_shape(folder: Path, net: dict) -> Iterator[Row]:
     wrong = [name for name, value in pairs.items() if net.get(name, value) != value]
     yield Row(f'shape of {TEACHER}', float(len(wrong)), 0., ', '.join(wrong) or 'numbers')
     released = names.to_released(state, student=False, source=TEACHER)
-    back = names.from_released(released, TEACHER)
+    back = names.to_own(released, TEACHER)
     wrong = [key for key in state.keys() | back.keys()
              if key not in state or key not in back or not torch.equal(state[key], back[key])]
     yield Row(f'{TEACHER} to released names and back', float(len(wrong)), 0.,

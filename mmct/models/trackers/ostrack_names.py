@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...checkpoint.errors import CheckpointError
+from ...checkpoint.files import CheckpointError
 from ...checkpoint.names import Layout, Names, State, has
 
 KINDS = ('weight', 'bias')
@@ -66,7 +66,8 @@ class OSTrackNames(Names):
     shapes = {
         'embed_dims': ('backbone.norm.weight', 0),
         'template tokens (template_size)': (TABLES[0], 1),
-        'search tokens (search_size)': (TABLES[1], 1)}
+        'search tokens (search_size)': (TABLES[1], 1),
+        'hidden width of MLPs (mlp_ratio)': ('backbone.layers.0.mlp.fc1.weight', 0)}
 
     def to_released(self, layout: Layout, state: State, source: str, rest: tuple[State, str]
                     ) -> State:

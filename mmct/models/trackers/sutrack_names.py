@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...checkpoint.errors import CheckpointError
+from ...checkpoint.files import CheckpointError
 from ...checkpoint.names import OWN_LAYERS, Layout, Names, State, count
 from .ostrack_names import CENTER, FIELDS, KINDS
 

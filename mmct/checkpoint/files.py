@@ -1,9 +1,10 @@
-"""Checkpoint files are data: nothing in them is run."""
+"""Checkpoint files are data: nothing in them is run. They are written whole or not at all."""
 import pickletools
 import sys
 import warnings
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
+from io import BytesIO
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -11,11 +12,15 @@ import torch
 from torch import Tensor
 
 from ..compat import numpy_in_pickles
-from .errors import CheckpointError
+from ..utils.files import atomic_write
 
 PICKLES_OF_OLD_FORMAT = 4  # of its magic number, version, system and content
 COUNT = 'num_batches_tracked'
 PREFIXES = ('module.', '_orig_mod.')  # of DDP and torch.compile, before all names
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is unreadable, unsafe, or of another network."""
 
 
 class ForeignObject:
@@ -182,3 +187,19 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
         if key.endswith('.running_mean'):
             state.setdefault(key.removesuffix('running_mean') + COUNT, torch.tensor(0))
     return state
+
+
+def save_checkpoint(content: dict, path: str | Path) -> None:
+    """Write a checkpoint, whole or not at all; an OSError names ``path``."""
+    # PyTorch has an error of its own where a file cannot be written.
+    buffer = BytesIO()
+    torch.save(content, buffer)
+    # Not a view: that an error leaves both in a traceback crashes the collector of Python 3.12.1.
+    with atomic_write(path) as part:
+        part.write_bytes(buffer.getvalue())
+
+
+def save_tracker(state: dict[str, Tensor], path: str | Path, student: bool) -> None:
+    """Write a plain tracker's checkpoint, of weights under mmct's names. ``student`` is remembered,
+    because released checkpoints name the layers of students otherwise."""
+    save_checkpoint(dict(state_dict=state, meta=dict(student=student)), path)

@@ -1,2 +1,0 @@
-class CheckpointError(ValueError):
-    """A checkpoint that is unreadable, unsafe, or of another network."""
