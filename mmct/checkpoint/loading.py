@@ -42,22 +42,21 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
     Raises:
         CheckpointError: there are none for the network's layers.
     """
-    network = getattr(model, 'student', model)
-    if not hasattr(network, 'names'):  # a tracker of others, whose names are its own affair
-        return state, []
     own = model.state_dict()
     tracker = student_alone(own)
     layers = [key for key in tracker if key.startswith(names.OWN_LAYERS)]
+    if not layers:  # a tracker of others, whose names are its own affair
+        return state, []
     if not (of_compression(own) and of_compression(state)):
         state = names.to_own(student_alone(state), source)
     given = student_alone(state)
     lacking = [key for key, value in tracker.items()
                if key not in given or given[key].shape != value.shape]
     if set(layers) <= set(lacking):
-        theirs = network.names.sizes(given)
+        sizes = getattr(model, 'student', model).names.sizes
+        theirs = sizes(given)
         differences = [f'{what} {theirs.get(what)} instead of {size}'
-                       for what, size in network.names.sizes(tracker).items()
-                       if theirs.get(what) != size]
+                       for what, size in sizes(tracker).items() if theirs.get(what) != size]
         raise CheckpointError(
             f"{source} has no weights for the layers of the config's network: "
             f'{", ".join(differences) or "layers of another kind"}; give a fitting file as '
