@@ -232,10 +232,9 @@ def runner_config(args: argparse.Namespace) -> 'Config':
 
     Raises:
         FileNotFoundError: there is no such config.
-        ValueError: there is no such data set or device, or a number in it makes no sense.
+        ValueError: there is no such data set or device.
     """
     from mmct.engine.config_text import format_configs_once
-    from mmct.engine.settings import check_settings
     from mmct.utils.files import safe_name
 
     use_device(args.device)
@@ -248,7 +247,6 @@ def runner_config(args: argparse.Namespace) -> 'Config':
         cfg.merge_from_dict(args.cfg_options)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f'--cfg-options does not fit the config: {one_line(error)}') from error
-    check_settings(cfg)
     cfg.launcher = args.launcher
     cfg.work_dir = (args.work_dir or cfg.get('work_dir')
                     or f'work_dirs/{safe_name(args.config.stem)}')

@@ -36,12 +36,12 @@ def parse_args():
 def main(args) -> int:
     from mmengine.dist import barrier
     from mmtrack.registry import MODELS
+    from running.processes import join_test, lost_processes_reported
 
     from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
-    from mmct.engine.early import quiet_start
-    from mmct.engine.processes import join_test, lost_processes_reported
+    from mmct.engine.start_checks import clear_start
     from mmct.formats import sequence_names
     from mmct.runtime import open_network
     from mmct.utils.files import write_text
@@ -55,7 +55,7 @@ def main(args) -> int:
                         tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}')
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
-    with quiet_start(cfg) as runner, lost_processes_reported():
+    with clear_start(cfg) as runner, lost_processes_reported():
         tracker = MODELS.build(cfg.model.get('student', cfg.model))
         if args.checkpoint.suffix in ('.onnx', '.xml'):
             tracker.track_by(open_network(args.checkpoint, backend=args.backend,

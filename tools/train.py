@@ -19,12 +19,11 @@ def parse_args():
 
 def main(args) -> None:
     import torch
+    from running.memory import keep_freed_memory
+    from running.processes import join_training, lost_processes_reported
 
     import mmct  # noqa: F401  registers all that configs name
-    from mmct.engine.early import check_built, check_start, quiet_start
-    from mmct.engine.memory import keep_freed_memory
-    from mmct.engine.processes import join_training, lost_processes_reported
-    from mmct.engine.settings import check_device
+    from mmct.engine.start_checks import check_start, clear_start
 
     keep_freed_memory()
     cfg = runner_config(args)
@@ -38,12 +37,11 @@ def main(args) -> None:
         if not torch.cuda.is_available():
             raise ValueError('--amp fp16 needs a GPU, but none was found; use --amp bf16')
         cfg.optim_wrapper.update(type='Fp16OptimWrapper', loss_scale='dynamic')
-    check_device(cfg)
     if args.auto_scale_lr:
         if 'base_batch_size' not in cfg.get('auto_scale_lr', {}):
             raise ValueError('--auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
         cfg.auto_scale_lr.enable = True
-    with quiet_start(cfg, check_built) as runner, lost_processes_reported():
+    with clear_start(cfg) as runner, lost_processes_reported():
         check_start(runner)
         runner.train()
 

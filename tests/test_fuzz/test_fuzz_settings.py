@@ -11,7 +11,7 @@ from mmengine.config import Config
 from tiny import HOOKS, MODELS, TRANSFORMS, distiller, student, tracker
 
 from mmct.datasets.pairs import PairDataset
-from mmct.engine.settings import NUMBERS, check_settings
+from mmct.engine.start_checks import NUMBERS, check_settings
 from mmct.models.backbones import divide
 from mmct.utils.checks import check_number
 
@@ -200,17 +200,6 @@ def test_any_number_of_the_runner(name, value):
         assert value is None or finite(value)
 
 
-@fuzz(200, st.sampled_from(sorted({'.'.join(name.split('.')[:-1]) for name in NUMBERS})), ANYTHING)
-def test_anything_in_place_of_settings(group, value):
-    config = Config({})
-    config.merge_from_dict({group: value})
-    line = outcome(check_settings, config)
-    if isinstance(line, Refused):
-        assert line.startswith(f'{group}={value!r} must be a dict, which may have ')
-    else:
-        assert not value or isinstance(value, dict)
-
-
 @pytest.mark.parametrize('workers', [0, 2])
 def test_loaders_without_workers_keep_none(workers):
     loader = {'num_workers': workers, 'persistent_workers': True, 'prefetch_factor': 2}
@@ -220,12 +209,6 @@ def test_loaders_without_workers_keep_none(workers):
     for name in ('train_dataloader', 'test_dataloader'):
         torch.utils.data.DataLoader([1], **config[name])
         assert config[name].get('persistent_workers', False) == (workers > 0)
-
-
-def test_what_is_no_number_anywhere_is_named():
-    config = Config({'param_scheduler': [{'type': 'LinearLR', 'start_factor': math.nan}],
-                     'infinite': math.inf})
-    assert outcome(check_settings, config) == 'param_scheduler.0.start_factor=nan is no number'
 
 
 @fuzz(200, st.sampled_from([('NonFiniteHook', 'max_in_row'), ('StudentIoUHook', 'interval'),

@@ -8,7 +8,7 @@ import pytest
 CODE = """
 import resource
 import torch
-from mmct.engine.memory import keep_freed_memory
+from running.memory import keep_freed_memory
 keep = {keep}
 if keep:
     assert keep_freed_memory()

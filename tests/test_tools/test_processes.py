@@ -7,11 +7,11 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
+from running.processes import join_training, lost_processes_reported
 from tiny import build, distiller, packed_pairs, save_teacher
 
 from mmct.engine import FiniteOptimWrapper
 from mmct.engine.loops import ResumableTrainLoop
-from mmct.engine.processes import join_training, lost_processes_reported
 from mmct.models.structures import Clip
 
 PROCESSES, PAIRS, STEPS = 2, 8, 5

@@ -1,0 +1,165 @@
+"""What can be wrong with a run is said in a line before it begins."""
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import CheckpointHook, Hook
+from mmengine.registry import OPTIMIZERS
+from mmengine.runner import IterBasedTrainLoop, Runner
+from torch import nn
+
+from ..checkpoint import read_checkpoint, starting_weights, weights_in
+from ..datasets import PairDataset
+from ..datasets.transforms import CropPair
+from ..models import ReplacementDistiller
+from ..utils.checks import check_number
+from .hooks.starting import check_resumed
+from .hooks.unwrapped import unwrapped
+
+# Numbers of MMEngine's that do harm without a word, or hours later: each with its interval.
+NUMBERS = {
+    'test_dataloader.batch_size': '[1, 1]',  # one frame after another
+    'train_cfg.val_interval': '[1, inf)',
+    'optim_wrapper.accumulative_counts': '[1, inf)',
+    'optim_wrapper.clip_grad.max_norm': '(0, inf)',
+    'default_hooks.checkpoint.interval': '[-1, inf)',
+    'auto_scale_lr.base_batch_size': '[1, inf)',
+}
+OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # which PyTorch refuses without any
+
+
+class StartHook(Hook):
+    """Checks a training before other hooks touch anything; knows when an iteration is done."""
+
+    priority = 'HIGHEST'
+    begun = False
+
+    def before_train(self, runner: Runner) -> None:
+        check_training(runner)
+
+    def after_train_iter(self, *args, **kwargs) -> None:
+        self.begun = True
+
+    after_test_iter = after_train_iter
+
+
+@contextmanager
+def clear_start(cfg: Config) -> Iterator[Runner]:
+    """MMEngine's Runner, to train or test with. Until an iteration is done, what MMEngine and
+    PyTorch make of a wrong config is a ValueError in one line."""
+    start = StartHook()
+    try:
+        check_settings(cfg)
+        runner = Runner.from_cfg(cfg)
+        runner.register_hook(start)
+        yield runner
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        if start.begun:
+            raise
+        # MMEngine's error for a missing key ends with the defaults, None.
+        text = str(error.args[0] if error.args else '').removesuffix('\nNone')
+        if ' ' not in text:
+            text = f'{type(error).__name__} {error}'
+        raise ValueError(f'the run cannot begin, its config has a fault: {text}') from error
+
+
+def check_settings(cfg: Config) -> None:
+    """See that ``NUMBERS`` make sense, and take what is about workers out of data loaders without.
+
+    Raises:
+        ValueError: one does not; it is named as ``--cfg-options`` has it.
+    """
+    for name, interval in NUMBERS.items():
+        *groups, key = name.split('.')
+        found = cfg
+        for group in groups:
+            found = found.get(group) or {}
+        if found.get(key) is not None:
+            check_number(name, found[key], interval, whole=key != 'max_norm')
+    for loader in (cfg.get(f'{name}_dataloader') for name in ('train', 'val', 'test')):
+        if loader and not loader.get('num_workers'):
+            for key in OF_WORKERS:
+                loader.pop(key, None)
+
+
+def check_start(runner: Runner) -> None:
+    """See that a training can start from ``load_from``, before its data are read, which may take
+    minutes; then that an epoch has a batch.
+
+    Raises:
+        ValueError, OSError: it cannot, or has not.
+    """
+    cfg, model = runner.cfg, unwrapped(runner.model)
+    if not cfg.get('optim_wrapper'):
+        raise ValueError('the config has no optim_wrapper, which training needs')
+    kind = cfg.optim_wrapper.get('optimizer', {}).get('type')
+    if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:  # of which MMEngine calls None
+        raise ValueError(f'optim_wrapper.optimizer.type={kind} is not a registered optimizer')
+    source = cfg.get('load_from')
+    if source and '://' not in source:
+        content = read_checkpoint(os.path.expanduser(source))
+        if cfg.get('resume'):
+            check_resumed(source, content, model, runner.optim_wrapper)
+        else:
+            starting_weights(model, weights_in(content, source), source)
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    loader = runner.train_dataloader
+    if not len(loader):
+        raise ValueError(f'an epoch has {len(loader.sampler)} pairs for each process, fewer than a '
+                         f'batch of {loader.batch_size}; set train_dataloader.batch_size lower or '
+                         'train_dataloader.dataset.pairs_per_epoch higher')
+
+
+def check_training(runner: Runner) -> None:
+    """See that the network of a training fits its data and, of a compression, its teacher; and
+    that learning rate and checkpoints go by what the loop counts.
+
+    Raises:
+        ValueError, OSError: it does not.
+    """
+    if isinstance(runner.train_loop, IterBasedTrainLoop):
+        check_counting(runner)
+    model = unwrapped(runner.model)
+    if isinstance(model, ReplacementDistiller):
+        if model.teacher is None:
+            model.train()
+            model.build_teacher()  # as the first iteration would
+        trained, validated = dict(teacher=model.teacher, student=model.student), model.student
+    else:
+        trained, validated = dict(tracker=model), model
+    check_crops('train_dataloader', runner.train_dataloader.dataset, trained)
+    if runner.val_loop is not None:
+        check_crops('val_dataloader', runner.val_dataloader.dataset, dict(tracker=validated))
+
+
+def check_counting(runner: Runner) -> None:
+    """See that nothing counts epochs in a loop over iterations."""
+    for schedule in runner.param_schedulers or ():
+        if getattr(schedule, 'by_epoch', False):
+            raise ValueError(f'{type(schedule).__name__} of param_scheduler counts epochs, the '
+                             'loop of the config iterations; give its numbers in iterations, '
+                             'with by_epoch=False')
+    for hook in runner.hooks:
+        if isinstance(hook, CheckpointHook) and hook.by_epoch and hook.interval > 0:
+            raise ValueError(f'default_hooks.checkpoint saves every {hook.interval} epochs, '
+                             'the loop of the config counts iterations; give its interval in '
+                             'iterations, with by_epoch=False')
+
+
+def check_crops(loader: str, dataset: object, networks: dict[str, nn.Module]) -> None:
+    """See that the crops of a data set have the sizes that networks take."""
+    crop = next((own for own in dataset.pipeline if isinstance(own, CropPair)), None) \
+        if isinstance(dataset, PairDataset) else None
+    if crop is None:
+        return
+    for name, network in networks.items():
+        sizes = [size for size, *_ in crop.settings]
+        if name == 'student':
+            sizes = crop.student_size or sizes
+        for kind, size in zip(('template', 'search'), sizes):
+            try:
+                network.backbone.check_crops(kind, torch.empty(size, size))
+            except ValueError as error:
+                raise ValueError(f'{loader}, {name}: {error}') from None

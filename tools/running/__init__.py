@@ -1,0 +1,1 @@
+"""How trainings and tests run: their processes, memory and settings."""
