@@ -58,9 +58,10 @@ def main(args: argparse.Namespace) -> None:
     from analysis.divisions import best_division, even_division
     from analysis.layer_similarity import build_teacher, layer_similarity, pair_loader
     from analysis.start_scores import UntrainedStudents, check_copies
+    from running.options import merge_options
 
     config = existing_config(args.config)
-    config.merge_from_dict(args.cfg_options)
+    merge_options(config, args.cfg_options)
     if args.samples < 1 or args.batch_size < 1:
         raise ValueError(f'--samples {args.samples} and --batch-size {args.batch_size} must be '
                          'positive')

@@ -232,8 +232,10 @@ def runner_config(args: argparse.Namespace) -> 'Config':
 
     Raises:
         FileNotFoundError: there is no such config.
-        ValueError: there is no such data set or device.
+        ValueError: there is no such data set or device, or an option has no effect.
     """
+    from running.options import merge_options
+
     from mmct.engine.config_text import format_configs_once
     from mmct.utils.files import safe_name
 
@@ -243,10 +245,7 @@ def runner_config(args: argparse.Namespace) -> 'Config':
     cfg = existing_config(args.config)
     if getattr(args, 'dataset', None):
         use_test_set(cfg, args.dataset)
-    try:
-        cfg.merge_from_dict(args.cfg_options)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'--cfg-options does not fit the config: {one_line(error)}') from error
+    merge_options(cfg, args.cfg_options)
     cfg.launcher = args.launcher
     cfg.work_dir = (args.work_dir or cfg.get('work_dir')
                     or f'work_dirs/{safe_name(args.config.stem)}')

@@ -60,6 +60,8 @@ def main(args: argparse.Namespace) -> None:
     from demo_steps.progress import shown
     from demo_steps.showing import show
 
+    for student in students:
+        plan.read_config(configs[student], args.cfg_options)  # before anything takes long
     if not (args.data / plan.TEST_LIST).is_file():
         make_videos(args.data, args.jobs)
     weights = args.teacher

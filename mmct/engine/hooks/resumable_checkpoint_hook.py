@@ -1,4 +1,5 @@
 """Checkpoints that a run can always go on from."""
+import inspect
 import signal
 import sys
 import time
@@ -37,6 +38,8 @@ class ResumableCheckpointHook(CheckpointHook):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        if unknown := self.args.keys() - inspect.signature(Runner.save_checkpoint).parameters:
+            raise TypeError(f'{type(self).__name__} takes no {", ".join(sorted(unknown))}')
         if not self.backend_args and '://' not in str(self.out_dir):
             self.backend_args = dict(backend='whole_file')
 
