@@ -20,7 +20,7 @@ def config():
     ('crop.size', 'already, as it was read; set train_dataloader.dataset.pipeline.3.size, val_'),
     ('vis_backends', 'already, as it was read; set visualizer.vis_backends'),
     ('custom_imports.imports', 'the config has used its variable custom_imports already'),
-    ('train_dataloder.batch_size', 'nothing reads train_dataloder; set train_dataloader.batch_size'),
+    ('train_dataloder.batch_size', 'nothing reads train_dataloder; set train_dataloader.batch_'),
     ('lr', 'nothing reads lr; set optim_wrapper.optimizer.lr'),
     ('launcher', 'nothing reads launcher; set --launcher'),
     ('nothing.at_all', 'nothing reads nothing'),

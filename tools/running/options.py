@@ -68,17 +68,14 @@ def check_read(config: Config, key: str) -> None:
 
 
 def places(config: Config, name: str, value: object = None) -> list[str]:
-    """Keys under which a part of the config has a name and a value, or, without any, one of them.
-
-    Args:
-        value: None for any.
-    """
+    """Keys under which a part of the config has a name and a value; without any, the name or else
+    the value."""
     entries = [entry for top in sorted(READ & {*config}) for entry in walk(config[top], top)]
-    named = [path for path, found in entries
-             if path.rpartition('.')[2] == name and value in (None, found)]
+    named = [(path, found) for path, found in entries if path.rpartition('.')[2] == name]
     # Numbers as small as these are equal by chance.
     telling = value is not None and value not in (False, True, '', [], {})
-    return named or [path for path, found in entries if telling and found == value]
+    return ([path for path, found in named if found == value] or [path for path, _ in named]
+            or [path for path, found in entries if telling and found == value])
 
 
 def walk(value: object, path: str) -> Iterator[tuple[str, object]]:
