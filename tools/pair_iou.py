@@ -69,7 +69,7 @@ def predict(tracker, args, title: str) -> dict:
     from mmengine.registry import init_default_scope
     from mmtrack.registry import DATASETS
 
-    from mmct.datasets.collate import collate_pairs
+    from mmct.datasets import collate_pairs
 
     init_default_scope('mmtrack')
     info = tracker.info

@@ -90,10 +90,6 @@ class FolderDataset(ListedSOTDataset):
             (tools/test.py), in place of the boxes beside the frames.
         min_score: in [0, 1]; a frame of a lower score, in NAME_score.txt beside NAME.txt, counts
             as one of an absent target. 0 needs no scores.
-
-    Raises:
-        FileNotFoundError: a folder or a file of scores is missing.
-        ValueError: there is no sequence, or boxes or scores cannot be read or do not fit.
     """
 
     def __init__(self, data_root: str, annotations: str | None = None, min_score: float = 0.,

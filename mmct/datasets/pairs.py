@@ -52,10 +52,6 @@ class PairDataset(Dataset):
             - ``sutrack``: ``num_templates`` templates, two by default, and a search frame, all at
               most ``max_gap`` frames from one frame, in the order of the video or against it, and
               not always different ones (SUTrack).
-
-    Raises:
-        FileNotFoundError: a data folder or annotation file is missing.
-        ValueError: no sequence of a data set can be used, or weights do not fit.
     """
 
     metainfo = {}  # asked for by MMEngine's loops
@@ -80,11 +76,7 @@ class PairDataset(Dataset):
         return self.pairs_per_epoch
 
     def __getitem__(self, place: int | tuple[int, int, int]) -> dict:
-        """The packed sample of a place.
-
-        Raises:
-            ValueError: none of ``MAX_DRAWS`` draws can be used.
-        """
+        """The packed sample of a place."""
         place = place if isinstance(place, tuple) else (0, 0, place)
         rng = np.random.default_rng(place)
         for _ in range(MAX_DRAWS):

@@ -191,9 +191,6 @@ SAMPLINGS = dict(
 def make_sampling(config: dict) -> Sampling:
     """A sampling by its name ``type``, its windows in frames and, where the function has them,
     numbers of templates and search frames.
-
-    Raises:
-        ValueError: there is no such sampling, or a setting makes no sense.
     """
     if not isinstance(config, dict):
         raise ValueError(f"sampling={config!r} must be a dict, such as dict(type='pair')")

@@ -1,4 +1,4 @@
-"""Parts of a network that do not take part in training."""
+"""Parts of a network that do not take part in training, or could not."""
 from collections.abc import Iterable
 
 from torch import nn
@@ -22,3 +22,14 @@ def keep_statistics(parts: Iterable[Part]) -> None:
     for part in parts:
         if isinstance(part, nn.Module):
             part.eval()
+
+
+def check_statistics(model: nn.Module) -> None:
+    """ValueError if a batch norm of a network to be trained has no statistics, since they were
+    folded into the convolution before it: at test it does nothing, in training it ruins all."""
+    for name, norm in model.named_modules():
+        if (isinstance(norm, nn.BatchNorm2d) and not norm.running_mean.any()
+                and (norm.running_var == 1).all() and (norm.weight != 1).all()):
+            raise ValueError(f'{name} has no statistics, they were folded away: convert the file '
+                             'again by tools/convert_weights.py --calibration CONFIG, or the '
+                             'first training step ruins the network')

@@ -11,7 +11,7 @@ from drawing.video import VideoFile
 from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
-from mmct.datasets.transforms.frame_reader import FrameReader
+from mmct.datasets.transforms.load import FrameReader
 from mmct.deploy.calibration import samples_of_config
 from mmct.formats import read_annotations, sequence_names
 from mmct.formats.layouts import own

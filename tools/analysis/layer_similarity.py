@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Subset
 
 from mmct.checkpoint import load_weights
-from mmct.datasets.collate import collate_pairs
+from mmct.datasets import collate_pairs
 from mmct.models.layers import Tokens
 from mmct.models.structures import Clip
 from mmct.models.trackers import OneStreamTracker

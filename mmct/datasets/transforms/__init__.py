@@ -1,11 +1,8 @@
 """Steps of the clips' pipeline. What is random in them comes from ``results['rng']``."""
-from .brightness import BrightenCrops
+from .augment import BrightenCrops, FlipCrops, FlipPair, GrayPair
 from .crop import CropPair
-from .flip import FlipCrops, FlipPair
-from .gray import GrayPair
-from .load import LoadPair
-from .load_frame import LoadFrame
-from .pack import PackFrame, PackPair
+from .load import LoadFrame, LoadPair
+from .pack import PackFrame, PackPair, collate_pairs
 
 __all__ = ['BrightenCrops', 'CropPair', 'FlipCrops', 'FlipPair', 'GrayPair', 'LoadFrame',
-           'LoadPair', 'PackFrame', 'PackPair']
+           'LoadPair', 'PackFrame', 'PackPair', 'collate_pairs']

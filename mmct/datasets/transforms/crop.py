@@ -8,7 +8,7 @@ from mmtrack.registry import TRANSFORMS
 
 from ...runtime.geometry import box_to_crop, cut_square, only_padding
 from ...utils.checks import check_numbers
-from .views import kinds
+from .load import kinds
 
 
 @TRANSFORMS.register_module()

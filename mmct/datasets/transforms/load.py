@@ -1,13 +1,58 @@
+"""Reading frames."""
 import math
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...runtime.frames import check_levels
+from ...runtime.frames import Video, check_levels, frame_of_video, read_image
 from ...utils.checks import check_numbers
-from .frame_reader import REDUCED, FrameReader
-from .views import kinds
+
+# By how much frames can be smaller than they are.
+REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
+           8: cv2.IMREAD_REDUCED_COLOR_8}
+
+
+class FrameReader:
+    """Frames by name, image files or VIDEO#NUMBER; the video of the last call stays open.
+
+    Args:
+        levels: of images of 16 bits, see :func:`mmct.runtime.frames.read_image`.
+    """
+
+    def __init__(self, levels: Sequence[float] | None = None) -> None:
+        self.levels = levels
+        self._videos, self._last = {}, None
+
+    def read(self, name: str, scale: int = 1) -> np.ndarray:
+        """Read a frame, (H, W, 3) uint8 BGR.
+
+        Args:
+            name: path of an image file, or VIDEO#NUMBER.
+            scale: by how much the frame is to be smaller, one of ``REDUCED``.
+        """
+        video = frame_of_video(name)
+        if video is None:
+            return read_image(name, REDUCED[scale], self.levels)
+        path, number = video
+        if path not in self._videos:
+            self._videos[path] = Video(path)
+        if self._last not in (None, path):
+            self._videos[self._last].close()
+        self._last = path
+        frame = self._videos[path][number]
+        if scale == 1:
+            return frame
+        return cv2.resize(frame, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+
+
+def kinds(results: dict) -> list[int]:
+    """Of each box, whether it is a template's (0) or a search frame's (1): the index of its values
+    in settings that have one for each."""
+    templates = results.get('num_templates', 1)
+    return [int(i >= templates) for i in range(len(results['boxes']))]
 
 
 @TRANSFORMS.register_module()
@@ -41,11 +86,7 @@ class LoadPair(BaseTransform):
         self.settings = None if reduce_to is None else list(zip(reduce_to, factor))
 
     def transform(self, results: dict) -> dict:
-        """Read ``img_path``, a name for each frame.
-
-        Raises:
-            OSError: a frame is missing or not an image.
-        """
+        """Read ``img_path``, a name for each frame."""
         paths = results['img_path']
         scales = [1] * len(paths)
         if self.settings:
@@ -84,3 +125,32 @@ def middle_box(width: int, height: int) -> tuple[int, int, int, int]:
     """The box x, y, w, h in pixels that MixFormer gives to a frame without the target."""
     return (int(width / 2 - width / 16), int(height / 2 - height / 16), int(width / 8),
             int(height / 8))
+
+
+@TRANSFORMS.register_module()
+class LoadFrame(BaseTransform):
+    """Read one frame of a test sequence, an image or VIDEO#NUMBER; where it cannot be read, say so
+    and go on.
+
+    Adds ``img``, (H, W, 3) uint8 BGR, ``img_shape`` and ``ori_shape``; for an unreadable frame a
+    black pixel and ``load_error``, which the tracker answers by giving up the sequence, and only
+    that.
+
+    Args:
+        levels: of images of 16 bits, the levels that become 0 and 255, see
+            :func:`mmct.runtime.frames.read_image`.
+    """
+
+    def __init__(self, levels: Sequence[float] | None = None) -> None:
+        check_levels('LoadFrame.levels', levels)
+        self.reader = FrameReader(levels)
+
+    def transform(self, results: dict) -> dict:
+        """Read ``img_path``."""
+        try:
+            frame = self.reader.read(results['img_path'])
+        except OSError as error:
+            frame, results['load_error'] = np.zeros((1, 1, 3), np.uint8), str(error)
+        results['img'] = frame
+        results['img_shape'] = results['ori_shape'] = frame.shape[:2]
+        return results

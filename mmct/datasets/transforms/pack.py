@@ -1,13 +1,16 @@
+"""From crops and boxes to batches."""
 import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmdet.structures.bbox import bbox_xyxy_to_cxcywh
+from mmengine.registry import FUNCTIONS  # where MMEngine looks for a collate_fn
 from mmengine.structures import InstanceData
 from mmtrack.registry import TRANSFORMS
 from mmtrack.structures import TrackDataSample
 
 from ...models.structures import Clip
-from .views import kinds, views
+from .augment import views
+from .load import kinds
 
 
 @TRANSFORMS.register_module()
@@ -22,13 +25,15 @@ class PackPair(BaseTransform):
         """Give ``inputs``, ``clip`` and ``student_clip`` of crops (S, S, 3) and boxes x, y, w, h in
         units of their sides; and ``img_path``, the names of all frames."""
         count, labels = kinds(results).count(0), results.get('labels')
-        sides = [crop.shape[0] for crop in results['img']]
-        boxes = [np.array([x, y, x + w, y + h]) * side
-                 for side, (x, y, w, h) in zip(sides, results['boxes'], strict=True)]
-        boxes = torch.from_numpy(np.array(boxes, np.float32))
-        template_boxes = boxes[:count].clone()
-        template_boxes[:, 2:] -= template_boxes[:, :2]
-        gt_boxes = bbox_xyxy_to_cxcywh(boxes[count:]) / sides[-1]
+        # Corners, in pixels and float32, in between: one rounding less gives other weights.
+        boxes = np.array(results['boxes'], float)
+        boxes[:, 2:] += boxes[:, :2]
+        boxes *= [[crop.shape[0]] for crop in results['img']]
+        boxes = torch.from_numpy(boxes.astype(np.float32))
+        template_boxes = torch.cat(
+            [boxes[:count, :2], boxes[:count, 2:] - boxes[:count, :2]], dim=1)
+        sizes = results['img'][0].shape[0], results['img'][-1].shape[0]
+        gt_boxes = bbox_xyxy_to_cxcywh(boxes[count:]) / sizes[1]
         if labels is not None:
             labels = torch.tensor(labels)
         inputs = {}
@@ -36,9 +41,20 @@ class PackPair(BaseTransform):
             templates, searches = (
                 torch.from_numpy(np.array([crop.transpose(2, 0, 1) for crop in part]))
                 for part in (crops[:count], crops[count:]))
-            inputs[name] = Clip(templates, template_boxes * (templates.size(-1) / sides[0]),
+            inputs[name] = Clip(templates, template_boxes * (templates.size(-1) / sizes[0]),
                                 searches, gt_boxes, labels)
         return {'inputs': inputs, 'img_path': results.get('img_path', ())}
+
+
+@FUNCTIONS.register_module()
+def collate_pairs(samples: list[dict]) -> dict:
+    """Stack B packed samples of ``PackPair`` in the worker: ``inputs`` of clips, and ``img_path``,
+    lists of names."""
+    inputs = {}
+    for name in samples[0]['inputs']:
+        parts = zip(*(sample['inputs'][name] for sample in samples))
+        inputs[name] = Clip(*(part[0] if part[0] is None else torch.stack(part) for part in parts))
+    return {'inputs': inputs, 'img_path': [sample['img_path'] for sample in samples]}
 
 
 @TRANSFORMS.register_module()

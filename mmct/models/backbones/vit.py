@@ -61,9 +61,7 @@ class ViT(BaseModule):
         return tokens.with_x(self.norm(tokens.x))
 
     def check_crops(self, name: str, crops: Tensor) -> None:
-        """Raises:
-            ValueError: crops of the 'template' or 'search' kind have not the size of the config.
-        """
+        """ValueError if crops, 'template' or 'search', have not the size of the config."""
         size = getattr(self, f'{name}_size')
         if tuple(crops.shape[-2:]) != (size, size):
             raise ValueError(f'{name} crops are {tuple(crops.shape[-2:])} pixels, the backbone '

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from ...checkpoint import load_weights
 from ...utils.checks import check_number
 from ..backbones.stage_division import divide
-from ..batch_norm import check_statistics
 from ..clip_losses import summed
-from ..frozen import freeze, keep_statistics
+from ..frozen import check_statistics, freeze, keep_statistics
 from ..initialise import children, copy_what_fits
 from ..layers.tokens import Tokens, run_layers
 from ..losses.box_loss import mean_iou
@@ -109,12 +108,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     # The teacher
 
     def build_teacher(self) -> None:
-        """Build, load and freeze the teacher; start the student from it in a new run.
-
-        Raises:
-            FileNotFoundError, CheckpointError, ValueError: the teacher's checkpoint is missing, or
-                it or the teacher does not fit the student.
-        """
+        """Build, load and freeze the teacher; start the student from it in a new run."""
         # Happens within an iteration, a resumed one too, whose own draws it must not change.
         with torch.random.fork_rng(devices=[]):
             teacher = MODELS.build(self._teacher_cfg)
@@ -184,9 +178,6 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         Returns:
             losses, named ``loss…``, and scalars that MMEngine only logs: mean IoU with ground truth
             of the mixed path and, where it runs, of the teacher, and each stage's mimic error.
-
-        Raises:
-            ValueError: some of the clip's frames do not show the target.
         """
         if clip.labels is not None:
             raise ValueError('a compression trains on clips that all show the target, but these '

@@ -34,9 +34,6 @@ class PredictionGuidanceLoss(nn.Module):
     def forward(self, mixed: Prediction, teacher: Prediction, **_) -> dict[str, Tensor]:
         """``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head has
         a score map or edge distributions, ``loss_guidance_focal`` or ``loss_guidance_edge_kl``.
-
-        Raises:
-            ValueError: ``edge_kl`` is on, and the teacher's edges have other bins.
         """
         terms = self.box_loss(mixed.boxes, teacher.boxes, clamp_target=False)
         if self.focal_weight and mixed.score_map is not None:

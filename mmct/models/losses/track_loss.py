@@ -38,9 +38,6 @@ class TrackLoss(nn.Module):
                 labels: Tensor | None = None) -> dict[str, Tensor]:
         """``loss_track_focal`` (with a score map), ``loss_track_giou`` (or ``…_ciou``) and
         ``loss_track_l1``; arguments as of ``Head.loss``.
-
-        Raises:
-            ValueError: there are labels: a frame without the target has no box to be trained on.
         """
         if labels is not None:
             raise ValueError('boxes are trained on clips that all show the target, but these have '

@@ -17,9 +17,8 @@ from ...runtime.network import Network, NetworkInfo
 from ...runtime.templates import make_policy
 from ...runtime.tracker import Tracker
 from ...utils.checks import check_number
-from ..batch_norm import check_statistics
 from ..clip_losses import summed
-from ..frozen import freeze, keep_statistics
+from ..frozen import check_statistics, freeze, keep_statistics
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
 from ..torch_network import TorchNetwork

@@ -62,9 +62,6 @@ def text_feature(state: State, source: str) -> Tensor:
 
     CLIP reads it off at the position of the largest token, which is then the first, and there
     attention sees itself only. So it is a constant, of a chain of MLPs.
-
-    Raises:
-        CheckpointError: the file does not hold CLIP.
     """
     clip = {key.removeprefix(CLIP): value for key, value in state.items() if key.startswith(CLIP)}
 
