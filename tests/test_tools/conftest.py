@@ -1,5 +1,6 @@
 """Small data, a small compression, and the tools run as from a command line."""
 import json
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -130,6 +131,18 @@ def material(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp('material')
     write_two_trackers(root)
     return root
+
+
+@pytest.fixture(scope='session')
+def launch():
+    """Function that starts Chromium, wherever it is installed, with options."""
+    playwright = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
+    found = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))),
+                 None)
+    if not found:
+        pytest.skip('no chromium, chromium-browser or google-chrome is installed')
+    with playwright.sync_playwright() as driver:
+        yield lambda *options: driver.chromium.launch(executable_path=found, args=options)
 
 
 @pytest.fixture(scope='module')

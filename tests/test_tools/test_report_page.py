@@ -87,17 +87,11 @@ def test_a_file_that_cannot_be_used_fails_alone(material, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def browser():
+def browser(launch):
     """Chromium, wherever it is installed."""
-    playwright = pytest.importorskip('playwright.sync_api', reason='playwright is not installed')
-    found = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))),
-                 None)
-    if not found:
-        pytest.skip('no chromium, chromium-browser or google-chrome is installed')
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=found)
-        yield chromium
-        chromium.close()
+    chromium = launch()
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture

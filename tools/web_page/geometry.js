@@ -27,7 +27,8 @@ function square([x, y, w, h], factor, { width, height }) {
   const exact = Math.sqrt(w * h) * factor;
   const limit = Math.max(MAX_SIDE, Math.ceil(Math.sqrt(width * height) * factor));
   if (!(exact > 0 && exact <= limit && Number.isFinite(x + y))) {
-    throw new Error(`the box ${[x, y, w, h]} gives a crop of ${exact} pixels a side, expected 1 to ${limit}`);
+    throw new Error(
+      `the box ${[x, y, w, h]} gives a crop of ${exact} pixels a side, expected 1 to ${limit}`);
   }
   const side = Math.ceil(exact);
   return [roundHalfEven(x + 0.5 * w - side * 0.5), roundHalfEven(y + 0.5 * h - side * 0.5), side];
@@ -111,7 +112,8 @@ function clip(start, stop, length, margin) {
 
 // The n * n weights that favour cells near the centre of the crop.
 export function hannWindow(n) {
-  const row = Float32Array.from({ length: n }, (_, i) => 0.5 * (1 - Math.cos(((2 * Math.PI) / (n + 1)) * (i + 1))));
+  const step = (2 * Math.PI) / (n + 1);
+  const row = Float32Array.from({ length: n }, (_, i) => 0.5 * (1 - Math.cos(step * (i + 1))));
   return Float32Array.from({ length: n * n }, (_, i) => row[Math.floor(i / n)] * row[i % n]);
 }
 

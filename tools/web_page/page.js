@@ -20,7 +20,8 @@ class View {
     this.canvas = this.find('canvas');
     this.context = this.canvas.getContext('2d', { alpha: false });
     this.find('.name').textContent = own.name;
-    this.canvas.setAttribute('aria-label', `What ${own.name} sees; draw a box on it, or type one below`);
+    this.canvas.setAttribute(
+      'aria-label', `What ${own.name} sees; draw a box on it, or type one below`);
     drawing(this.stage, this);
     part('views').append(this.element);
   }
@@ -39,8 +40,9 @@ class View {
     const { worker } = this;
     this.asked++;
     const answer = this.last.then(() => new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => (data.error ? reject(new Error(`${this.own.name}: ${data.error}`)) : resolve(data));
-      worker.onerror = (event) => reject(new Error(`${this.own.name}: ${event.message || 'its worker does not start'}`));
+      const fail = (text) => reject(new Error(`${this.own.name}: ${text}`));
+      worker.onmessage = ({ data }) => (data.error ? fail(data.error) : resolve(data));
+      worker.onerror = (event) => fail(event.message || 'its worker does not start');
       worker.postMessage({ kind, ...given }, transfer);
     })).finally(() => { this.asked--; });
     this.last = answer.catch(() => {});
@@ -84,7 +86,7 @@ class View {
   }
 
   reset() {
-    Object.assign(this, { times: [], milliseconds: null, shown: 0 });
+    Object.assign(this, { times: [], milliseconds: 0, shown: 0 });
     this.mark(false);
     this.outline(null);
     for (const name of ['.score', '.fps', '.time']) this.find(name).textContent = '–';
@@ -99,13 +101,15 @@ class View {
     const now = performance.now();
     this.mark(score < part('lost').valueAsNumber);
     this.times = [...this.times.filter((time) => now - time < 1000), now];
-    this.milliseconds = this.milliseconds === null ? milliseconds : 0.9 * this.milliseconds + 0.1 * milliseconds;
+    this.milliseconds += (milliseconds - this.milliseconds) * (this.milliseconds ? 0.1 : 1);
     if (now - this.shown > 200) { // slow enough to read
       this.shown = now;
       this.find('.score').textContent = score.toFixed(2);
       const seconds = (now - this.times[0]) / 1000;
-      this.find('.fps').textContent = seconds ? Math.round((this.times.length - 1) / seconds) : '–';
-      this.find('.time').textContent = `${this.milliseconds.toFixed(this.milliseconds < 10 ? 1 : 0)} ms`;
+      const frames = this.times.length - 1;
+      this.find('.fps').textContent = seconds ? Math.round(frames / seconds) : '–';
+      const digits = this.milliseconds < 10 ? 1 : 0;
+      this.find('.time').textContent = `${this.milliseconds.toFixed(digits)} ms`;
     }
     this.element.dispatchEvent(new CustomEvent('followed', {
       bubbles: true, detail: { name: this.own.name, box: target, score, milliseconds } }));
@@ -162,7 +166,8 @@ function say(text, fault = false) {
 
 // Say on the page what goes wrong.
 function tell(promise) {
-  return promise.catch((error) => say(`${error.message[0].toUpperCase()}${error.message.slice(1)}.`, true));
+  return promise.catch(
+    ({ message }) => say(`${message[0].toUpperCase()}${message.slice(1)}.`, true));
 }
 
 function hold() {
@@ -209,7 +214,19 @@ async function again() {
 async function onFrame() {
   part('place').value = source.place;
   if (!origin) await preview();
-  else await Promise.all(views.filter((view) => !view.busy).map((view) => view.follow(source.grab())));
+  else await Promise.all(views.map(search));
+}
+
+// Let a view search the newest frame; those that come meanwhile are left out, but for the last.
+async function search(view) {
+  if (view.busy) {
+    view.missed = true;
+    return;
+  }
+  do {
+    view.missed = false;
+    await view.follow(source.grab());
+  } while (view.missed && origin);
 }
 
 // Show the frame of a source without a target.
@@ -223,7 +240,7 @@ function onChange() {
   part('play').textContent = source.playing || paused ? 'Pause' : 'Play';
   if (!source.ended) return;
   if (source.live) say('The camera has stopped. Connect it and press Camera.', true);
-  else if (origin) say('The end. Again follows from the first box; or go to another place and draw a box.');
+  else if (origin) say('The end. Again follows from the first box; or draw a box elsewhere.');
 }
 
 async function open(opening) {
@@ -233,7 +250,8 @@ async function open(opening) {
   forget();
   for (const name of ['player', 'box']) part(name).hidden = true;
   source = await opening;
-  Object.assign(source, { onframe: () => tell(onFrame()), onchange: onChange, rate: Number(part('rate').value) });
+  const rate = Number(part('rate').value);
+  Object.assign(source, { onframe: () => tell(onFrame()), onchange: onChange, rate });
   paused = false;
   Object.assign(part('place'), { max: source.length || 1, step: source.step, value: 0 });
   for (const name of ['place', 'again']) part(name).hidden = source.live;

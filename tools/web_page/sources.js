@@ -5,6 +5,7 @@
 // and calls onframe() for every frame, and onchange() when it plays, stops or ends.
 
 const nothing = () => {};
+const AS_STORED = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }; // as OpenCV reads
 
 class Video {
   constructor(stream = null, url = '') {
@@ -16,14 +17,16 @@ class Video {
     Object.assign(this.video, { muted: true, playsInline: true, preload: 'auto' });
     if (stream) this.video.srcObject = stream;
     else this.video.src = url;
-    for (const name of ['play', 'pause', 'ended']) this.video.addEventListener(name, () => this.onchange());
-    for (const track of stream?.getTracks() ?? []) track.addEventListener('ended', () => this.onchange());
+    const changed = () => this.onchange();
+    for (const name of ['play', 'pause', 'ended']) this.video.addEventListener(name, changed);
+    for (const track of stream?.getTracks() ?? []) track.addEventListener('ended', changed);
   }
 
   async open() {
     await new Promise((resolve, reject) => {
       this.video.onloadeddata = resolve;
-      this.video.onerror = () => reject(new Error(`this browser cannot play it (${this.video.error.message || 'unknown format'})`));
+      this.video.onerror = () => reject(new Error(
+        `this browser cannot play it (${this.video.error.message || 'unknown format'})`));
       if (this.live) this.play();
     });
     this.wait();
@@ -31,20 +34,19 @@ class Video {
   }
 
   wait() { // for the next frame
-    const frame = () => {
+    this.video.requestVideoFrameCallback(() => {
       if (this.closed) return;
       this.onframe();
       this.wait();
-    };
-    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(frame);
-    else requestAnimationFrame(frame);
+    });
   }
 
   get length() { return this.live ? 0 : this.video.duration; }
   get place() { return this.video.currentTime; }
   get playing() { return !this.video.paused && !this.ended; }
   get ended() {
-    return this.live ? this.video.srcObject.getTracks().every((track) => track.readyState === 'ended') : this.video.ended;
+    if (!this.live) return this.video.ended;
+    return this.video.srcObject.getTracks().every((track) => track.readyState === 'ended');
   }
 
   set rate(rate) { this.video.playbackRate = this.live ? 1 : rate; }
@@ -89,7 +91,7 @@ class Images {
   async grab() {
     const file = this.files[this.place];
     try {
-      return await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+      return await createImageBitmap(file, AS_STORED);
     } catch {
       throw new Error(`${file.name} is no image that this browser can read`);
     }
@@ -135,12 +137,13 @@ export async function openCamera() {
   if (!navigator.mediaDevices) {
     throw new Error('the camera needs an address that begins with https:// or http://localhost');
   }
-  const video = { facingMode: 'environment', width: { ideal: 1280 } };
+  const wanted = { video: { facingMode: 'environment', width: { ideal: 1280 } }, audio: false };
   try {
-    return await new Video(await navigator.mediaDevices.getUserMedia({ video, audio: false })).open();
+    return await new Video(await navigator.mediaDevices.getUserMedia(wanted)).open();
   } catch (error) {
     throw new Error({
-      NotAllowedError: 'the camera was refused: allow it for this page in the settings of the browser, or pick a video',
+      NotAllowedError: 'the camera was refused: allow it for this page in the settings of the '
+        + 'browser, or pick a video',
       NotFoundError: 'there is no camera: connect one, or pick a video',
       NotReadableError: 'the camera is in use by another program: close that, or pick a video',
     }[error.name] ?? `the camera cannot be opened (${error.message})`);

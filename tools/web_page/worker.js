@@ -54,8 +54,9 @@ function pixels(bitmap) {
 async function check({ info, encode, step }, expected) {
   const pattern = (side) => Uint8Array.from(
     { length: side * side * 3 }, (_, i) => 31 * i + 17 * Math.floor(i / 7)); // modulo 256
-  const box = Float32Array.from([0.25, 0.25, 0.5, 0.5], (part) => part * info.template_size);
-  const outputs = await step(await encode(pattern(info.template_size), box), pattern(info.search_size));
+  const { template_size: templateSide, search_size: side } = info;
+  const box = Float32Array.from([0.25, 0.25, 0.5, 0.5], (part) => part * templateSide);
+  const outputs = await step(await encode(pattern(templateSide), box), pattern(side));
   for (const [name, values] of Object.entries(expected)) {
     const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     if (!values.every((value, i) => Math.abs(outputs[name][i] - value) <= TOLERANCE * largest)) {
@@ -70,9 +71,10 @@ async function openNetwork({ info, copies, files }, compute) {
   const url = (name) => new URL(`ort/${name}`, import.meta.url).href;
   ort.env.wasm.wasmPaths = { mjs: url(`${binary}.js`), wasm: url(`${binary}.wasm`) };
   // Threads need memory that is shared, which a server has to allow by two headers.
-  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, 4) : 1;
-  const open = (file) => ort.InferenceSession.create(
-    new URL(file, import.meta.url).href, { executionProviders: [PROVIDERS[compute]], logSeverityLevel: 3 });
+  const { hardwareConcurrency: cores } = navigator;
+  ort.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(cores, 4) : 1;
+  const options = { executionProviders: [PROVIDERS[compute]], logSeverityLevel: 3 };
+  const open = (file) => ort.InferenceSession.create(new URL(file, import.meta.url).href, options);
   const [step, templates] = [await open(files.step), await open(files.templates)];
   const { template_size: templateSide, search_size: side } = info;
   const repeated = (type, values, shape) => {
@@ -87,7 +89,8 @@ async function openNetwork({ info, copies, files }, compute) {
         templates: repeated('uint8', crop, [templateSide, templateSide, 3]),
         boxes: repeated('float32', box, [4]),
       };
-      return templates.run(Object.fromEntries(templates.inputNames.map((name) => [name, given[name]])));
+      const { inputNames } = templates; // not all need the boxes
+      return templates.run(Object.fromEntries(inputNames.map((name) => [name, given[name]])));
     },
     async step(encoded, crop) {
       const search = new ort.Tensor('uint8', crop, [1, side, side, 3]);

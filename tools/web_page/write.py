@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,15 +55,17 @@ def write_page(out: Path, trackers: Sequence[Path], package: Path | None = None)
     listed = [listing(path, f'{i}-') for i, path in enumerate(trackers)]
     if out.exists() and (not out.is_dir() or any(out.iterdir()) and not (out / LIST).is_file()):
         raise ValueError(f'{out} exists and holds no page; give a new folder')
-    read = folder_reader(package) if package else archive_reader(fetched())
-    (out / 'ort').mkdir(parents=True, exist_ok=True)
-    for name, expected in RUNTIME.items():
-        content = read(name)
-        if hashlib.sha256(content).hexdigest() != expected:
+    runtime = read_folder(package) if package else read_archive(fetched())
+    for name, content in runtime.items():
+        if hashlib.sha256(content).hexdigest() != RUNTIME[name]:
             raise ValueError(f'{name} is not that of {PACKAGE}; give the folder that comes out of '
                              f'what `npm pack {PACKAGE}` writes')
+    (out / 'ort').mkdir(parents=True, exist_ok=True)
+    write_text(out / LIST, json.dumps(listed))
+    for name, content in runtime.items():
         # Not all servers know what an .mjs is.
-        (out / 'ort' / name.replace('.min.mjs', '.mjs').replace('.mjs', '.js')).write_bytes(content)
+        name = name.replace('.min.mjs', '.mjs').replace('.mjs', '.js')
+        (out / 'ort' / name).write_bytes(content)
     for old in out.glob('*.onnx'):
         old.unlink()
     for path, own in zip(trackers, listed):
@@ -71,7 +73,6 @@ def write_page(out: Path, trackers: Sequence[Path], package: Path | None = None)
         shutil.copyfile(template_file(path), out / own['files']['templates'])
     for name in OWN:
         shutil.copyfile(HERE / name, out / name)
-    write_text(out / LIST, json.dumps(listed, indent=1))
     return sum(file.stat().st_size for file in out.rglob('*') if file.is_file())
 
 
@@ -140,21 +141,20 @@ def fetched() -> Path:
     return archive
 
 
-def archive_reader(archive: Path) -> Callable[[str], bytes]:
-    """What gives the content of a file in dist/ of the package's archive."""
+def read_archive(archive: Path) -> dict[str, bytes]:
+    """What the page needs of the package, from its archive."""
     try:
-        with tarfile.open(archive) as package:
-            found = {name: package.extractfile(f'package/dist/{name}').read() for name in RUNTIME}
+        with tarfile.open(archive, 'r:gz') as package:
+            return {name: package.extractfile(f'package/dist/{name}').read() for name in RUNTIME}
     except (tarfile.TarError, KeyError, EOFError, OSError) as error:
         raise ValueError(f'{archive} is broken ({error}); delete it, and it is fetched again'
                          ) from None
-    return found.__getitem__
 
 
-def folder_reader(package: Path) -> Callable[[str], bytes]:
-    """Likewise of its folder."""
+def read_folder(package: Path) -> dict[str, bytes]:
+    """Likewise, from its folder."""
     dist = package / 'dist'
     if not dist.is_dir():
         raise FileNotFoundError(f'{package} is not the unpacked npm package {PACKAGE}: it has no '
                                 'folder dist')
-    return lambda name: (dist / name).read_bytes()
+    return {name: (dist / name).read_bytes() for name in RUNTIME}
