@@ -203,7 +203,7 @@ class Page:
         return self
 
     def said(self, text: str) -> None:
-        self.tab.locator('#status', has_text=text).wait_for(timeout=60000)
+        self.wait(lambda: text in self.tab.inner_text('#status'))
 
     def pick(self, *files: Path) -> None:
         self.tab.get_by_label('Video or images').set_input_files(list(files))

@@ -15,6 +15,8 @@ class Video {
     this.url = url;
     this.video = document.createElement('video');
     Object.assign(this.video, { muted: true, playsInline: true, preload: 'auto' });
+    this.video.ariaHidden = 'true';
+    document.body.append(this.video); // one that is in no page may be forgotten while it loads
     if (stream) this.video.srcObject = stream;
     else this.video.src = url;
     const changed = () => this.onchange();
@@ -25,10 +27,14 @@ class Video {
   async open() {
     await new Promise((resolve, reject) => {
       this.video.onloadeddata = resolve;
-      this.video.onerror = () => reject(new Error(
-        `this browser cannot play it (${this.video.error.message || 'unknown format'})`));
+      this.video.onerror = () => {
+        const { message } = this.video.error;
+        this.close();
+        reject(new Error(`this browser cannot play it (${message || 'unknown format'})`));
+      };
       if (this.live) this.play();
     });
+    this.video.onerror = null;
     this.wait();
     return this;
   }
@@ -66,7 +72,7 @@ class Video {
     this.onframe = this.onchange = nothing;
     this.video.pause();
     for (const track of this.video.srcObject?.getTracks() ?? []) track.stop();
-    this.video.removeAttribute('src');
+    this.video.remove();
     if (this.url) URL.revokeObjectURL(this.url);
   }
 }
