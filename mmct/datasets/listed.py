@@ -1,19 +1,40 @@
 """Test sets that MMTracking lacks, and own data."""
+import csv
 import logging
 import os.path as osp
 from pathlib import Path
 
 import numpy as np
+from mmengine.fileio import FileClient
 from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.annotations import read_boxes
+from ..formats.annotations import parse_numbers, read_boxes
 from ..formats.layouts import Sequence, frames_from, own, part_of_video, sequence_name
 from ..formats.results import read_scores
 from ..runtime.frames import count_frames, recorded_length
 from ..utils.checks import check_number
-from ..utils.files import VIDEOS, image_names, in_order
+from ..utils.files import VIDEOS, image_names, in_order, text_of
+
+
+def load_text(self: BaseSOTDataset, filepath: str, dtype: type = np.float32,
+              delimiter: str | None = None, skiprows: int = 0, return_ndarray: bool = True
+              ) -> np.ndarray | str:
+    """A text for MMTracking's data sets: Windows' mark, tabs and ``-nan(ind)`` are read, and errors
+    name the file and the line."""
+    try:
+        text = text_of(FileClient.infer_client(uri=filepath).get(filepath))
+    except UnicodeDecodeError:
+        raise ValueError(f'{filepath} is not a text file') from None
+    text = '\n'.join(text.strip().split('\n')[skiprows:])
+    if not return_ndarray:
+        return text
+    found = parse_numbers(text, filepath, None, 'numbers in lines of equal length')
+    return np.squeeze(found, axis=tuple(i for i in (0, 1) if found.shape[i] == 1)[:1]).astype(dtype)
+
+
+BaseSOTDataset._loadtxt = load_text
 
 
 @DATASETS.register_module()
@@ -22,8 +43,8 @@ class ListedSOTDataset(BaseSOTDataset):
     numbers as numbers.
 
     ``ann_file`` has a comment, then a line ``folder of frames,annotation,start,end`` each
-    (tools/convert_dataset.py writes it), where start and end are places in that order, from 0.
-    Boxes may be apart by commas, tabs or spaces.
+    (tools/convert_dataset.py writes it), where start and end are places in that order, from 0, and
+    a path with a comma is in quotation marks. Boxes may be apart by commas, tabs or spaces.
     """
 
     def __init__(self, *args, **kwargs) -> None:
@@ -35,7 +56,7 @@ class ListedSOTDataset(BaseSOTDataset):
         lines = self._loadtxt(self.ann_file, return_ndarray=False).splitlines()[1:]
         return [dict(video_path=video, ann_path=annotation, start_frame_id=int(start),
                      end_frame_id=int(end))
-                for video, annotation, start, end in (line.split(',') for line in lines)]
+                for video, annotation, start, end in csv.reader(lines)]
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """Boxes (N, 4) x, y, w, h in pixels."""

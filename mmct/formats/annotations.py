@@ -13,6 +13,10 @@ from .layouts import Sequence, Texts, find
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
               'ARC')
+# What Microsoft's C library prints for NaN.
+NAN = re.compile(r'[-+]?(nan\(\w*\)|1\.#(IND|QNAN)\d*)', re.IGNORECASE)
+# Where commas are not between numbers, but in each.
+DECIMAL_COMMAS = re.compile(r'([-+]?\d+,\d+[;\s]+){3,}[-+]?\d+,\d+[;\s]*')
 RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
 
@@ -99,30 +103,58 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
 
 
 def parse_boxes(text: str, source: str | Path) -> np.ndarray:
-    """Boxes (N, 4) x, y, w, h in pixels; numbers apart by commas, tabs or spaces.
+    """Boxes (N, 4) x, y, w, h in pixels, NaN for a frame whose line is blank.
 
     Args:
-        text: a box a line; empty lines are passed by.
+        text: a box a line. Blank lines before and after the boxes are passed by, and a blank line
+            after each box.
         source: where it is from, for messages.
     """
-    lines = text.removeprefix('\ufeff').replace(',', ' ').splitlines()
+    return parse_numbers('\n'.join(lines_of_frames(text)), source, 4,
+                         'four numbers x,y,w,h a line')
+
+
+def lines_of_frames(text: str) -> list[str]:
+    """Lines of a text that has one for each frame, of NaN where a line between others is blank: a
+    frame without the target. Blank lines before the others stay, and those after each of them."""
+    lines = NAN.sub('nan', text.removeprefix('\ufeff')).rstrip().splitlines()
+    start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+    blank = [not line.strip() for line in lines[start:]]
+    if len(blank) > 4 and all(blank[1::2]) and not any(blank[::2]):
+        return lines
+    lines[start:] = ['nan ' * 4 if absent else line
+                     for line, absent in zip(lines[start:], blank)]
+    return lines
+
+
+def parse_numbers(text: str, source: str | Path, count: int | None, expected: str) -> np.ndarray:
+    """Numbers (N, count) of lines, apart by commas, tabs or spaces, also as Windows prints them.
+
+    Args:
+        text: ``count`` numbers a line, or as many in each if it is None; blank lines are passed by.
+        source: where it is from, for messages.
+        expected: for messages, what a line has.
+    """
+    lines = NAN.sub('nan', text.removeprefix('\ufeff')).replace(',', ' ').splitlines()
     if not any(line.strip() for line in lines):
-        raise ValueError(f'{source}: expected a line x,y,w,h for each frame; it is empty')
+        raise ValueError(f'{source}: expected {expected}; it is empty')
     try:
-        boxes = np.loadtxt(lines, comments=None, ndmin=2)
+        found = np.loadtxt(lines, comments=None, ndmin=2)
+        if count in (None, found.shape[1]):
+            return found
     except ValueError:
-        boxes = None
-    if boxes is None or boxes.shape[1] != 4:
-        number = next((number for number, line in enumerate(lines) if not _is_box(line)), 0)
-        raise ValueError(f'{source}: expected four numbers x,y,w,h a line; line {number + 1} is '
-                         f'{text.splitlines()[number][:100]!r}')
-    return boxes
+        pass
+    count = count or len(next(filter(str.strip, lines)).split())
+    number = next((i for i, line in enumerate(lines) if not _has_numbers(line, count)), 0)
+    line = text.splitlines()[number]
+    hint = '; write decimals with a point' if DECIMAL_COMMAS.fullmatch(line.strip()) else ''
+    raise ValueError(f'{source}: expected {expected}; line {number + 1} is {line[:100]!r}{hint}')
 
 
-def _is_box(line: str) -> bool:
-    """Whether a line holds four numbers, or nothing."""
+def _has_numbers(line: str, count: int) -> bool:
+    """Whether a line holds so many numbers, or nothing."""
     try:
-        return len([float(word) for word in line.split()]) in (0, 4)
+        return len([float(word) for word in line.split()]) in (0, count)
     except ValueError:
         return False
 

@@ -1,5 +1,7 @@
 """Layouts: where frames and annotations of sequences are. Each has one function from a folder to
 its sequences by name."""
+import csv
+import io
 import os
 import re
 import warnings
@@ -74,8 +76,12 @@ class Sequence:
         return sequence_name(self.annotation)
 
     def info_line(self, count: int) -> str:
-        """Its line in an info file, with that many frames."""
-        return f'{self.frames},{self.annotation},{self.start},{self.start + count - 1}'
+        """Its line in an info file, with that many frames; paths with commas in quotation marks,
+        which :class:`mmct.datasets.ListedSOTDataset` reads."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator='').writerow(
+            (self.frames, self.annotation, self.start, self.start + count - 1))
+        return text.getvalue()
 
 
 class Texts:

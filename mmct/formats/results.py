@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..utils.files import atomic_write, names_in, read_text, safe_name, write_text
-from .annotations import box_text, parse_boxes, read_boxes
+from .annotations import box_text, parse_boxes, parse_numbers, read_boxes
 from .layouts import BESIDE_BOXES, sequence_name
 from .sequences import PREFIX
 
@@ -35,11 +35,7 @@ def read_scores(path: Path, length: int) -> np.ndarray:
         raise FileNotFoundError(f'{path} is missing; expected the score of each box, as '
                                 'tools/test.py writes it; track the sequence again, or set '
                                 'min_score=0')
-    text = read_text(path)
-    try:
-        scores = np.array(text.split(), float)
-    except ValueError as error:
-        raise ValueError(f'{path}: expected a score a line; {error}') from None
+    scores = parse_numbers(read_text(path), path, 1, 'a score a line')[:, 0]
     if len(scores) != length:
         raise ValueError(f'{path} has {len(scores)} scores for {length} boxes; track the sequence '
                          'again')
@@ -139,7 +135,7 @@ def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
     """
     there = _box_files(folder)
     called = matching_names(map(safe_name, names), there)
-    return {name: folder / there[own] for name, own in called.items()}
+    return {name: folder / there[other] for name, other in called.items()}
 
 
 def _box_files(folder: Path) -> dict[str, str]:
@@ -173,17 +169,13 @@ def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
     names, seconds = list(names), {}
     called = matching_names(map(safe_name, names), _box_files(folder))
     for name in names:
-        own = called.get(name, name)
-        for path in (folder / f'{own}_time.txt', folder / 'times' / f'{own}_time.txt',
-                     folder / own / f'{own}_time.txt'):
+        file = called.get(name, name)
+        for path in (folder / f'{file}_time.txt', folder / 'times' / f'{file}_time.txt',
+                     folder / file / f'{file}_time.txt'):
             if path.is_file():
-                try:
-                    # A column for each run.
-                    seconds[name] = np.loadtxt(
-                        read_text(path).replace(',', ' ').splitlines(), ndmin=2)[:, 0]
-                except ValueError as error:
-                    raise ValueError(f'{path}: expected the seconds of a frame a line; {error}'
-                                     ) from None
+                # A column for each run.
+                seconds[name] = parse_numbers(read_text(path), path, None,
+                                              'the seconds of a frame a line')[:, 0]
                 break
     return seconds
 

@@ -1,4 +1,5 @@
 """What sequences data sets have."""
+import csv
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,8 +60,8 @@ def to_be_tested(annotated: Iterable[str], tested: Iterable[str],
 
 def names_in_infos(file: Path) -> list[str]:
     """Names of the sequences in an info file of MMTracking's."""
-    return [sequence_name(line.split(',')[1]) for line in read_text(file).splitlines()[1:]
-            if ',' in line]
+    return [sequence_name(line[1]) for line in csv.reader(read_text(file).splitlines()[1:])
+            if len(line) > 1]
 
 
 def lasot_ext_names() -> list[str]:

@@ -15,14 +15,26 @@ MAX_TEXTS = 1 << 29  # of all of them
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.3gp', '.flv',
           '.m2ts', '.mts', '.ogv', '.ts', '.wmv')
+# A number with decimals, not a date or version of three numbers.
+DECIMALS = re.compile(r'(?<![\d.])(\d+)\.(\d+)(?!\.?\d)')
 LITTER = ('._', '__MACOSX')  # how the names begin of what macOS leaves on other disks
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Sort names, and the numbers in them as numbers: 2.jpg before 10.jpg."""
+    """Sort names, and the numbers in them as numbers: 2.jpg before 10.jpg, 0.25.jpg before 0.5.jpg,
+    but 1.9.jpg before 1.10.jpg: a number with decimals would be 1.1."""
+    names = list(names)
+    decimals = [match[2] for name in names if (match := DECIMALS.search(name))]
+    counted = len(set(map(len, decimals))) > 1 and any(
+        len(digits) > 1 and digits.endswith('0') for digits in decimals)
+
     def key(name: str) -> tuple[list, str]:
-        parts = re.split(r'(\d+)', name)  # every second one is a number
-        return [int(part) if i % 2 else part for i, part in enumerate(parts)], name
+        marked = name if counted else DECIMALS.sub('\\1\0\\2', name)
+        parts = re.split('(\\d+(?:\0\\d+)?)', marked)  # every second one is a number
+        for i in range(1, len(parts), 2):
+            whole, _, digits = parts[i].partition('\0')
+            parts[i] = int(whole), digits
+        return parts, name
     return sorted(names, key=key)
 
 

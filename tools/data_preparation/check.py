@@ -2,7 +2,8 @@
 from pathlib import Path
 
 from mmct.formats.layouts import Sequence, frames_from, part_of_video
-from mmct.runtime.frames import VIDEOS, count_frames, image_names, in_order, read_image
+from mmct.runtime.frames import count_frames, read_image
+from mmct.utils.files import VIDEOS, image_names, in_order, names_in, read_text
 
 from .layouts import Layout, layout_of
 
@@ -88,7 +89,7 @@ def decodable(path: Path) -> bool:
 def check_flags(path: Path, count: int) -> list[str]:
     """Of a file with a number for each box."""
     try:
-        found = len(path.read_text().replace(',', ' ').split())
+        found = len(read_text(path).replace(',', ' ').split())
     except FileNotFoundError:
         return [f'{path.name} is missing']
     except (OSError, ValueError) as error:

@@ -75,4 +75,7 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         write_text(root / plain, box_text(boxes.tolist()))
         if sequence.template is None:  # read by a class of ours
             sequence = replace(sequence, annotation=plain)
+    if sequence.template and ',' in sequence.frames + sequence.annotation:
+        raise ValueError('its path has a comma, at which MMTracking splits lines of info files; '
+                         'rename it')
     return sequence.info_line(count)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mmct.formats import Sequence, read_boxes
+from mmct.formats.annotations import DECIMAL_COMMAS, lines_of_frames
 from mmct.formats.layouts import own, part_of_video, uav123
 from mmct.formats.sequences import (
     check_dataset,
@@ -146,7 +147,7 @@ def got10k(split: str) -> Callable[[Path], dict[str, Sequence]]:
 
     def find(root: Path) -> dict[str, Sequence]:
         folder, file = root / split, root / split / 'list.txt'
-        names = file.read_text().split() if file.is_file() else \
+        names = read_text(file).split() if file.is_file() else \
             [name for name in names_in(folder) if (folder / name).is_dir()]
         return named(got10k_sequence(split, name, flags) for name in sorted(names))
     return find
@@ -160,7 +161,7 @@ def got10k_vot(split: str) -> Callable[[Path], dict[str, Sequence]]:
             return {}
         return named(got10k_sequence('train', f'GOT-10k_Train_{int(float(number)) + 1:06d}',
                                      ('absence.label', 'cover.label'))
-                     for number in sorted(file.read_text().split(), key=float))
+                     for number in sorted(read_text(file).split(), key=float))
     return find
 
 
@@ -188,7 +189,7 @@ def read_nfs(path: Path, frames: int) -> np.ndarray:
     Raises:
         ValueError: a line has not these numbers.
     """
-    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     try:
         corners = np.array([row[1:5] for row in rows], float).reshape(len(rows), 4)
     except ValueError:
@@ -216,7 +217,7 @@ def otb100(root: Path) -> dict[str, Sequence]:
 def vot(root: Path) -> dict[str, Sequence]:
     """Videos of a VOT challenge, by its list, or those that are there."""
     file = root / 'list.txt'
-    names = file.read_text().split() if file.is_file() else \
+    names = read_text(file).split() if file.is_file() else \
         [name for name in names_in(root) if (root / name / 'groundtruth.txt').is_file()]
     return named(Sequence(f'{name}/color' if (root / name / 'color').is_dir() else name,
                           f'{name}/groundtruth.txt', template=None, start=0)
@@ -227,26 +228,30 @@ def read_polygons(path: Path, frames: int) -> np.ndarray:
     """Boxes (N, 4) x, y, w, h in pixels, the smallest around each polygon of a file of VOT.
 
     Args:
-        path: of a file of lines ``x1,y1,x2,y2,…``, in which x,y,w,h may stand as well.
+        path: of a file of lines ``x1,y1,x2,y2,x3,y3,x4,y4``, in which x,y,w,h may stand as well.
         frames: number of frames; not needed.
 
     Raises:
         ValueError: a line has neither, such as a mask of VOT2020 and later.
     """
     boxes = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    expected = 'a polygon x1,y1,…,x4,y4, four corners in order, or a box x,y,w,h'
+    for number, line in enumerate(lines_of_frames(read_text(path)), 1):
         try:
             values = np.array(line.replace(',', ' ').split(), float)
         except ValueError:
             values = np.empty(1)
+        if len(values) == 8 and not DECIMAL_COMMAS.fullmatch(line.strip()):
+            corners = values.reshape(4, 2)
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            # Opposite sides of a rectangle are alike, however it is turned.
+            one, other = corners[1] - corners[0], corners[2] - corners[3]
+            if np.abs(one - other).max() <= 0.25 * (high - low).max() + 2:
+                values = np.concatenate([low, high - low])
         if len(values) == 4:
             boxes.append(values)
-        elif len(values) >= 6 and len(values) % 2 == 0:
-            low, high = values.reshape(-1, 2).min(axis=0), values.reshape(-1, 2).max(axis=0)
-            boxes.append(np.concatenate([low, high - low]))
         elif line.strip():
-            raise ValueError(f'{path}: expected a polygon x1,y1,x2,y2,… or a box x,y,w,h a line; '
-                             f'line {number} is {line[:60]!r}')
+            raise ValueError(f'{path}, line {number}: expected {expected}; it is {line[:60]!r}')
     if not boxes:
         raise ValueError(f'{path}: expected a polygon for each frame; it is empty')
     return np.array(boxes)
