@@ -62,6 +62,7 @@ def main(args: argparse.Namespace) -> int | None:
 
     from mmct.formats.annotations import box_text
     from mmct.runtime import Tracker
+    from mmct.runtime.conventions import doubt
     from mmct.runtime.frames import FrameError, Frames
     from mmct.utils.files import write_text
 
@@ -83,6 +84,9 @@ def main(args: argparse.Namespace) -> int | None:
                     if not boxes:
                         box, score = args.box or select(frame), 1.
                         tracker.init(frame, box)
+                    if other := doubt([box], frame.shape[1::-1]):
+                        print(f'warning: --box may be {other.text}; expected x,y,w,h in pixels',
+                              file=sys.stderr)
                     else:
                         start = time.perf_counter()
                         box, score = tracker.update(frame)

@@ -75,7 +75,8 @@ def main(args: argparse.Namespace) -> int:
         raise ValueError(f'{args.annotations} has no sequence named {", ".join(unknown)}')
     lengths = {name: len(annotation.boxes) for name, annotation in annotations.items()}
     problems = {}
-    results = read_results(args.results, lengths, args.sequences, problems, args.fit)
+    results = read_results(args.results, lengths, args.sequences, problems, args.fit,
+                           {name: one.boxes[0] for name, one in annotations.items()})
     for problem in (*not_annotated.values(), *problems.values()):
         print(f'left out: {problem}', file=sys.stderr)
     if problems and not results:

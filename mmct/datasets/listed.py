@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.annotations import parse_numbers, read_boxes
+from ..formats.annotations import doubt_sequence, parse_numbers, read_boxes
 from ..formats.layouts import Sequence, frames_from, own, part_of_video, sequence_name
 from ..formats.results import read_scores
 from ..runtime.frames import count_frames, recorded_length
@@ -68,7 +68,7 @@ class ListedSOTDataset(BaseSOTDataset):
         info = self.get_data_info(video_idx)
         path = osp.join(self.data_prefix['img_path'], info['video_path'])
         start, stop = info['start_frame_id'], info['end_frame_id'] + 1
-        if osp.splitext(path)[1].lower() in VIDEOS:
+        if osp.splitext(path)[1].lower() in VIDEOS and not osp.isdir(path):
             paths = [f'{path}#{number}' for number in range(start, stop)]
         else:
             if video_idx not in self._names:
@@ -122,7 +122,7 @@ class FolderDataset(ListedSOTDataset):
 
     def load_data_list(self) -> list[dict]:
         """Frames, annotation, first and last number of each sequence that has boxes."""
-        root, infos, bare = Path(self.data_root), [], []
+        root, infos, bare, doubts = Path(self.data_root), [], [], []
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
                 raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
@@ -131,7 +131,14 @@ class FolderDataset(ListedSOTDataset):
             if not (self.annotations / name).is_file():
                 bare.append(sequence.frames)
                 continue
-            first, count = self._extent(sequence, self.annotations / name)
+            boxes = read_boxes(self.annotations / name)
+            if other := doubt_sequence(root, sequence, boxes):
+                if other.certain:
+                    raise ValueError(f'FolderDataset: {self.annotations / name}: {other.text}; '
+                                     f'expected a line x,y,w,h in pixels for each frame of '
+                                     f'{root / sequence.frames}')
+                doubts.append(f'{name}: {other.text}')
+            first, count = self._extent(sequence, self.annotations / name, len(boxes))
             infos.append(dict(video_path=sequence.frames, ann_path=name, start_frame_id=first,
                               end_frame_id=first + max(count, 1) - 1))
         if not infos:
@@ -140,12 +147,15 @@ class FolderDataset(ListedSOTDataset):
         if bare:
             print_log(f'FolderDataset: left out, for there is no NAME.txt in {self.annotations}: '
                       f'{", ".join(bare)}', 'current', logging.WARNING)
+        if doubts:
+            print_log(f'FolderDataset: {len(doubts)} of {len(infos)} sequences are doubtful, which '
+                      f'tools/check_dataset.py own {root} names, such as {doubts[0]}', 'current',
+                      logging.WARNING)
         return infos
 
-    def _extent(self, sequence: Sequence, file: Path) -> tuple[int, int]:
+    def _extent(self, sequence: Sequence, file: Path, count: int) -> tuple[int, int]:
         """Place of the first frame of a sequence, and how many frames it has."""
-        path, count = Path(self.data_root) / sequence.frames, len(read_boxes(file))
-        first = 0
+        path, first = Path(self.data_root) / sequence.frames, 0
         if sequence.start > 1:
             names = image_names(path)
             first = len(names) - len(frames_from(sequence.start, names, count))

@@ -102,26 +102,26 @@ class PairDataset(Dataset):
     def draw_frames(self, rng: np.random.Generator, target: Target) -> dict:
         """Draw the frames of a sample, as the pipeline takes them."""
         templates, searches = self.sampling.frames(rng, target.visible, len(target.boxes))
-        frames = [(target.path(i), target.boxes[i]) for i in templates + searches]
+        frames = [(target.path(i), target.boxes[i], target.size) for i in templates + searches]
         results = {'rng': rng, 'num_templates': len(templates)}
         if self.sampling.negatives:
             positive = rng.random() < 0.5
             results['labels'] = [float(positive)] * len(searches)
             if not positive:
                 frames[len(templates):] = [self.draw_negative(rng, target) for _ in searches]
-        paths, boxes = zip(*frames)
-        return {**results, 'img_path': list(paths), 'boxes': list(boxes)}
+        paths, boxes, sizes = map(list, zip(*frames))
+        return {**results, 'img_path': paths, 'boxes': boxes, 'sizes': sizes}
 
-    def draw_negative(self, rng: np.random.Generator,
-                      target: Target) -> tuple[str, np.ndarray | None]:
-        """Draw a frame that does not show a target: its path, and the box to crop around, None for
-        one in the middle."""
+    def draw_negative(self, rng: np.random.Generator, target: Target
+                      ) -> tuple[str, np.ndarray | None, tuple[int, int] | None]:
+        """Draw a frame that does not show a target: its path, the box to crop around, None for
+        one in the middle, and the size of the frame as labelled."""
         absent = target.absent
         if len(absent):
-            return target.path(int(rng.choice(absent))), None
+            return target.path(int(rng.choice(absent))), None, target.size
         _, other = self.draw_target(rng)
         frame = int(rng.integers(len(other.boxes)))
-        return other.path(frame), other.boxes[frame]
+        return other.path(frame), other.boxes[frame], other.size
 
     def run(self, results: dict) -> dict | None:
         """Apply the pipeline; None where one of its transforms gives up the pair."""

@@ -12,6 +12,7 @@ from mmtrack.datasets import BaseSOTDataset, SOTCocoDataset
 from mmtrack.registry import DATASETS
 
 from ..formats.annotations import Annotation
+from ..runtime.conventions import doubt
 from .listed import FolderDataset
 
 MIN_FRAMES = 20  # of a video that is used
@@ -26,11 +27,13 @@ class Target:
         boxes: (N, 4) x, y, w, h in pixels, one for each frame.
         visible: (V,) sorted indices of the frames in which it is visible.
         path: returns the path of a frame, given its index.
+        size: width and height in pixels of the frame that was labelled, None if nobody says.
     """
     sequence: str
     boxes: np.ndarray
     visible: np.ndarray
     path: Callable[[int], str]
+    size: tuple[int, int] | None = None
 
     @property
     def absent(self) -> np.ndarray:
@@ -100,7 +103,7 @@ def annotation_of(dataset: BaseSOTDataset, index: int) -> Annotation:
 def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
     """The objects of a COCO file that have a box in an image; others are counted in the log."""
     coco, objects = dataset.coco, dataset.data_list
-    usable = [own for own in objects if is_usable(coco.anns[own['ann_id']], coco.imgs)]
+    usable = [one for one in objects if is_usable(coco.anns[one['ann_id']], coco.imgs)]
     rule = 'have no bbox of four numbers, or no image with a file_name'
     if not usable:
         raise ValueError('it has no object to train on'
@@ -109,7 +112,22 @@ def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
         print_log(f'{type(dataset).__name__}: {len(objects) - len(usable)} of {len(objects)} '
                   f'objects of {dataset.ann_file} left out: they {rule}', 'current',
                   logging.WARNING)
+    annotations = [coco.anns[one['ann_id']] for one in usable]
+    sized = [(annotation['bbox'], size) for annotation in annotations
+             if (size := labelled_size(coco.imgs[annotation['image_id']]))]
+    if sized and (other := doubt(*map(np.array, zip(*sized)))):
+        text = f'its boxes are not x,y,w,h in pixels, but {other.text}'
+        if other.certain:
+            raise ValueError(text)
+        print_log(f'{type(dataset).__name__}: {dataset.ann_file}: perhaps {text}', 'current',
+                  logging.WARNING)
     return usable
+
+
+def labelled_size(image: dict) -> tuple[int, int] | None:
+    """Width and height in pixels that a COCO file gives an image, None if it does not."""
+    size = image.get('width'), image.get('height')
+    return size if all(isinstance(side, int) and side > 0 for side in size) else None
 
 
 def is_usable(annotation: dict, images: dict) -> bool:
@@ -138,7 +156,10 @@ class ImageSource:
         index = int(rng.integers(self.dataset.num_videos))
         path = self.dataset.get_img_infos_from_video(index)['img_paths'][0]
         boxes = self.dataset.get_bboxes_from_video(index)
-        return Target(f'object {index}', boxes, np.zeros(1, int), lambda frame: path)
+        coco = getattr(self.dataset, 'coco', None)
+        size = coco and labelled_size(
+            coco.imgs[coco.anns[self.dataset.get_data_info(index)['ann_id']]['image_id']])
+        return Target(f'object {index}', boxes, np.zeros(1, int), lambda frame: path, size)
 
 
 class VideoSource:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..utils.files import read_text
-from .layouts import Sequence, Texts, find
+from ..runtime.conventions import Doubt, doubt
+from ..runtime.frames import count_frames, frame_size, recorded_length
+from ..utils.files import image_names, read_text
+from .layouts import Sequence, Texts, find, frames_from, part_of_video
 
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
@@ -100,6 +102,25 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
     if sequence.meta:
         size = RESOLUTION.search(texts[sequence.meta])
     return Annotation(boxes, absent, codes, size and (int(size[1]), int(size[2])))
+
+
+def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt | None:
+    """Why frames and boxes (N, 4) of a sequence of own data hardly belong together; None if nothing
+    speaks against it. Of a video whose header disagrees with the boxes the frames are counted."""
+    path, count = root / sequence.frames, len(boxes)
+    if count > 1 and part_of_video(sequence.name)[0] == sequence.name:  # else other parts follow
+        if path.is_file():
+            there = recorded_length(path)
+            there = there if there == count else count_frames(path)
+        else:
+            there = len(frames_from(sequence.start, image_names(path), count))
+        if there and there != count:
+            many = not path.is_file() and there % count == 0
+            return Doubt(many, f'{there} frames for {count} boxes' + (
+                '; are there masks or other pictures beside the frames?' if many else
+                '; those after the last box are not used' if there > count else ''))
+    size = frame_size(path)
+    return doubt(boxes, size) if size else None
 
 
 def parse_boxes(text: str, source: str | Path) -> np.ndarray:

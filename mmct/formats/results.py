@@ -9,12 +9,13 @@ import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..runtime.conventions import convention_of
 from ..utils.files import atomic_write, names_in, read_text, safe_name, write_text
 from .annotations import box_text, parse_boxes, parse_numbers, read_boxes
 from .layouts import BESIDE_BOXES, sequence_name
@@ -48,8 +49,8 @@ def read_scores(path: Path, length: int) -> np.ndarray:
 
 
 def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[str] | None = None,
-                 problems: dict[str, str] | None = None, fit: bool = False
-                 ) -> dict[str, np.ndarray]:
+                 problems: dict[str, str] | None = None, fit: bool = False,
+                 given: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
     """Read the boxes (N, 4) of a tracker by sequence, of the same lengths as the annotations.
 
     Args:
@@ -60,6 +61,8 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
         problems: takes the sequences whose files cannot be used, with the reason; None to raise
             the first.
         fit: use files of another length too, see :func:`fitting_boxes`.
+        given: {name: (4,) the annotated box of the first frame}, which tells whether the tracker's
+            are of another convention.
 
     Raises:
         FileNotFoundError: the folder or files of sequences are missing.
@@ -89,7 +92,21 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
             if problems is None:
                 raise
             problems[name] = str(error)
+    others = {name: other for name, boxes in results.items() if given and (
+        other := convention_of(boxes[0], given[name]))}
+    if others:
+        name, other = next(iter(others.items()))
+        text = (f'{folder}: the first boxes of {len(others)} of {len(results)} sequences are '
+                f'{other}, such as {boxes_text(results[name][0])} of {name}, which is annotated '
+                f'{boxes_text(given[name])}; expected x,y,w,h in pixels')
+        if len(others) == len(results):
+            raise ValueError(text)
+        warnings.warn(text, stacklevel=2)
     return results
+
+
+def boxes_text(box: np.ndarray) -> str:
+    return box_text([box], 'g').rstrip()
 
 
 def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:

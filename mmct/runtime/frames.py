@@ -48,6 +48,22 @@ def count_frames(path: Path) -> int:
     return count
 
 
+def frame_size(path: Path) -> tuple[int, int] | None:
+    """Width and height in pixels of the first frame of a folder or a video file, of a JPEG up to 7
+    more; None if it cannot be read."""
+    try:
+        if path.is_file():
+            height, width = next(iter(Video(path))).shape[:2]
+            return width, height
+        name = in_order(image_names(path))[0]
+        scale = 8 if name.lower().endswith(('.jpg', '.jpeg')) else 1  # eight times as fast
+        height, width = read_image(path / name, cv2.IMREAD_REDUCED_COLOR_8 if scale > 1 else
+                                   cv2.IMREAD_COLOR, (0, 1)).shape[:2]
+        return scale * width, scale * height
+    except (FrameError, IndexError, StopIteration):
+        return None
+
+
 def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR,
                levels: Sequence[float] | None = None) -> np.ndarray:
     """Read an image file as (H, W, 3) uint8 BGR; grey becomes colour, 16 bit 8, alpha is left out.
@@ -55,27 +71,44 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR,
     Args:
         path: of the file.
         flags: how OpenCV decodes it.
-        levels: of a frame of 16 bits, the levels that become 0 and 255, such as those of
+        levels: of a frame of more than 8 bits, the levels that become 0 and 255, such as those of
             a thermal camera's 14 bits that a scene has; those between are spread evenly. None for
-            the whole range of 16 bits, which leaves of few levels only one. 8 bits stay as they
-            are.
+            the whole range of 16 bits, which leaves of few levels only one; a TIFF of signed or
+            real numbers needs them. 8 bits stay as they are.
 
     Raises:
         FrameError: it cannot be read.
     """
+    frame = None
     try:
         # Not cv2.imread, which fills up a JPEG that was broken off with grey, and says nothing.
-        frame = cv2.imdecode(np.fromfile(path, np.uint8),
-                             flags if levels is None else flags | cv2.IMREAD_ANYDEPTH)
+        content = np.fromfile(path, np.uint8)
+        if str(path).lower().endswith(('.tif', '.tiff')):
+            frame = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
+        if frame is None or frame.dtype in (np.uint8, np.uint16):
+            frame = cv2.imdecode(content, flags if levels is None else flags | cv2.IMREAD_ANYDEPTH)
+        elif scale := 2 * (flags >> 4):  # of cv2.IMREAD_REDUCED_COLOR_…, which it does not know
+            frame = cv2.resize(frame.astype(float), None, fx=1 / scale, fy=1 / scale,
+                               interpolation=cv2.INTER_AREA)
     except (OSError, cv2.error):  # the latter where a file is empty, or claims to be gigantic
         frame = None
     if frame is None:
         raise FrameError(f'frame {path} cannot be read')
-    if frame.dtype == np.uint8 or levels is None:
-        return frame
-    low, high = levels
-    spread = (frame.astype(np.float32) - low) * (255 / (high - low))
-    return np.clip(np.nan_to_num(spread), 0, 255).round().astype(np.uint8)
+    return in_8_bits(frame, levels, path)
+
+
+def in_8_bits(frame: np.ndarray, levels: Sequence[float] | None, source: str | Path) -> np.ndarray:
+    """A frame (H, W) or (H, W, 1, 3 or 4) of any numbers as (H, W, 3) uint8, see
+    :func:`read_image`; ``source`` for messages."""
+    if frame.dtype != np.uint8:
+        if levels is None:
+            raise FrameError(f'frame {source} has {frame.dtype} values; set levels, the two that '
+                             'become 0 and 255')
+        low, high = levels
+        spread = (frame.astype(np.float32) - low) * (255 / (high - low))
+        frame = np.clip(np.nan_to_num(spread), 0, 255).round().astype(np.uint8)
+    frame = np.atleast_3d(frame)
+    return np.repeat(frame, 3, axis=2) if frame.shape[2] == 1 else frame[..., :3]
 
 
 def check_levels(name: str, levels: object) -> None:
@@ -105,25 +138,27 @@ class Video:
 
     Args:
         path: of the file. One that is no video has no frames.
+        levels: of grey frames of more than 8 bits, see :func:`read_image`.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path, levels: Sequence[float] | None = None) -> None:
+        self.path, self.levels = path, levels
         self._index_holds, self._capture = True, None
 
     @cached_property
     def _checksums(self) -> list[int]:
-        return [zlib.crc32(frame) for frame in self]
+        return [zlib.crc32(frame) for frame in decoded(open_video(self.path, self.levels))]
 
     @cached_property
     def _places(self) -> dict[int, int]:
         """Numbers of the frames that no other is like, by their checksums."""
         alike = Counter(self._checksums)
-        return {own: i for i, own in enumerate(self._checksums) if alike[own] == 1}
+        return {sum_: i for i, sum_ in enumerate(self._checksums) if alike[sum_] == 1}
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded."""
-        return decoded(cv2.VideoCapture(str(self.path)))
+        for frame in decoded(open_video(self.path, self.levels)):
+            yield in_8_bits(frame, self.levels, self.path)
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Frame (H, W, 3) uint8 BGR of a number from 0.
@@ -147,14 +182,14 @@ class Video:
         if frame is None:
             self.close()  # nobody knows where the file stands
             raise FrameError(f'frame {self.path}#{number} cannot be read')
-        return frame
+        return in_8_bits(frame, self.levels, self.path)
 
     def close(self) -> None:
         """Free the decoder; what is known of the file is kept."""
         self._capture = None
 
     def _open(self) -> None:
-        self._capture = cv2.VideoCapture(str(self.path))
+        self._capture = open_video(self.path, self.levels)
         self._next, self._looked_up = 0, False
 
     def _decode(self, number: int, jump: bool = True) -> np.ndarray | None:
@@ -205,7 +240,7 @@ class Frames:
             files; a video file, see :class:`Video`; or what OpenCV follows: the number of a
             camera or its path (/dev/video0), the address of a stream (rtsp://…, http://…), or a
             numbered pattern (img_%d.jpg). The latter are read once, one after the other.
-        levels: of images of 16 bits, see :func:`read_image`.
+        levels: of frames of more than 8 bits, see :func:`read_image`.
 
     Attributes:
         length: number of frames, of a video as its header says (:func:`count_frames` counts
@@ -245,7 +280,7 @@ class Frames:
         self.length = int(count) if count > 0 and not camera else None
         self.fps = fps if 0 < fps < 1000 else None
         if not camera and path.is_file():
-            self._video, self._stream = Video(path), None
+            self._video, self._stream = Video(path, levels), None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """All frames; a video ends where it can be decoded no further.
@@ -266,7 +301,26 @@ class Frames:
         return self._read(self._files[number]) if self._video is None else self._video[number]
 
 
+def open_video(path: str | Path, levels: Sequence[float] | None = None) -> cv2.VideoCapture:
+    """A video file; with ``levels``, one that gives grey frames of more than 8 bits as they are.
+
+    Raises:
+        ValueError: it has more than 8 bits, and levels cannot be applied to its frames.
+    """
+    capture = cv2.VideoCapture(str(path))
+    if levels is None:
+        return capture
+    # FFmpeg's name of the pixels: Y and what else, and the bits in the last byte.
+    kind = (int(capture.get(cv2.CAP_PROP_CODEC_PIXEL_FORMAT)) & 0xffffffff).to_bytes(4, 'little')
+    if kind[:1] == b'Y' and 8 < kind[3] <= 16 and not (
+            kind == b'Y1\0\x10' and capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)):
+        raise ValueError(f'levels cannot be applied to {path}: of videos, OpenCV gives only grey '
+                         f'ones of 16 bits as they are, this has {kind[3]}, or colours; write its '
+                         'frames as 16-bit PNG')
+    return capture
+
+
 def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """Frames (H, W, 3) uint8 BGR from where a video stands to the last that can be decoded."""
+    """Frames from where a video stands to the last that can be decoded, (H, W, 3) uint8 BGR."""
     while (frame := capture.read()[1]) is not None:
         yield frame

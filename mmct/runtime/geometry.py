@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from .conventions import doubt
+
 # Of a crop before it is resized. A larger side means a runaway box, unless the frame is so large.
 MAX_SIDE = 1 << 14
 
@@ -152,13 +154,16 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
 def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
     """Raises:
         ValueError: the box x, y, w, h of a target to be followed is not finite, has no area, or
-            lies outside the frame (H, W, …).
+            lies outside the frame (H, W, …), or is certainly of another convention.
     """
     x, y, w, h = _floats(box)
     height, width = frame_shape[:2]
     fault = _fault(x, y, w, h)
     if not fault and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
         fault = 'lies outside the frame'
+    other = doubt([(x, y, w, h)], (width, height))
+    if not fault and other and other.certain:
+        fault = f'is given in {other.text}'
     if fault:
         raise ValueError(f'first box {x, y, w, h} {fault}; expected x, y, w, h with w, h > 0 that '
                          f'overlaps the frame of {width}x{height} pixels')

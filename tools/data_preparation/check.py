@@ -1,7 +1,8 @@
 """What is missing in a data set, before a long run finds out."""
 from pathlib import Path
 
-from mmct.formats.layouts import Sequence, frames_from, part_of_video
+from mmct.formats.annotations import doubt_sequence
+from mmct.formats.layouts import TRACKED, Sequence, frames_from
 from mmct.runtime.frames import count_frames, read_image
 from mmct.utils.files import VIDEOS, image_names, in_order, names_in, read_text
 
@@ -24,7 +25,7 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
     """
     prefix, problems = root / layout.prefix, []
     frames = prefix / sequence.frames
-    video = frames.suffix.lower() in VIDEOS
+    video = frames.is_file()
     if video:
         present = [str(number) for number in range(count_frames(frames))]
     else:
@@ -33,7 +34,8 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
         problems.append(f'no frames in {sequence.frames}')
     count = None
     try:
-        count = len(layout.read(prefix / sequence.annotation, len(present))) - sequence.skipped
+        boxes = layout.read(prefix / sequence.annotation, len(present))
+        count = len(boxes) - sequence.skipped
     except FileNotFoundError:
         problems.append(f'annotation {sequence.annotation} is missing')
     except (OSError, ValueError) as error:
@@ -52,12 +54,13 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
                         f'{missing[0]}')
     elif len(expected) < (count or 0):
         problems.append(f'{len(expected)} frames for {count} boxes')
-    elif (layout is layout_of('own') and count and not known_first_only
-          and part_of_video(sequence.name)[0] == sequence.name):  # else other parts follow
-        there = len(frames_from(sequence.start, present, count))
-        if there > count:
-            problems.append(f'{there} frames for {count} boxes; those after the last box are not '
-                            'used')
+    elif layout is layout_of('own') and count and (
+            other := doubt_sequence(root, sequence, boxes)):
+        problems.append(other.text)
+    if layout is layout_of('own') and not video:
+        problems += [f'{name} beside it is not used' for name in names_in(root)
+                     if Path(name).stem == sequence.frames and name.lower().endswith(VIDEOS)
+                     and not name.endswith(TRACKED)]
     if decode and not video:
         there = set(present)
         broken = [name for name in expected if name in there and not decodable(frames / name)]

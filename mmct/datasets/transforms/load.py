@@ -7,7 +7,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
-from ...runtime.frames import Video, check_levels, frame_of_video, read_image
+from ...runtime.frames import FrameError, Video, check_levels, frame_of_video, read_image
 from ...utils.checks import check_numbers
 
 # By how much frames can be smaller than they are.
@@ -38,7 +38,7 @@ class FrameReader:
             return read_image(name, REDUCED[scale], self.levels)
         path, number = video
         if path not in self._videos:
-            self._videos[path] = Video(path)
+            self._videos[path] = Video(path, self.levels)
         if self._last not in (None, path):
             self._videos[self._last].close()
         self._last = path
@@ -96,9 +96,10 @@ class LoadPair(BaseTransform):
                 None if box is None else tuple(float(value) / scale for value in box)
                 for box, scale in zip(results['boxes'], scales)]
         frames = {}
-        for key in zip(paths, scales):
+        for key, size in zip(zip(paths, scales), results.get('sizes') or [None] * len(paths)):
             if key not in frames:
                 frames[key] = self.reader.read(*key)
+                check_size(*key, frames[key], size)
         results['img'] = [frames[key] for key in zip(paths, scales)]
         if 'boxes' in results:
             results['boxes'] = [
@@ -119,6 +120,17 @@ class LoadPair(BaseTransform):
             return 1
         side = math.sqrt(max(float(box[2] * box[3]), 0)) * factor
         return max((scale for scale in REDUCED if side / scale >= size), default=1)
+
+
+def check_size(path: str, scale: int, frame: np.ndarray, size: tuple[int, int] | None) -> None:
+    """See that a frame (H, W, 3), decoded so much smaller, is as large as it was when labelled;
+    FrameError if not, for the boxes are others."""
+    there = frame.shape[1] * scale, frame.shape[0] * scale
+    if size and max(abs(a - b) for a, b in zip(there, size)) >= scale:
+        turned = there[0] > there[1] != size[0] > size[1]
+        raise FrameError(f'frame {path} has {there[0]}x{there[1]} pixels, its annotation is of '
+                         f'{size[0]}x{size[1]}: it was {"turned" if turned else "resized"} after '
+                         'labelling')
 
 
 def middle_box(width: int, height: int) -> tuple[int, int, int, int]:

@@ -1,0 +1,94 @@
+"""What the four numbers of a box mean: the one place that doubts that they are x, y, w, h in pixels
+of the frame. Corners are x1, y1, x2, y2, centres cx, cy, w, h."""
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+CORNERS, CENTRES = 'corners x1,y1,x2,y2', 'centres cx,cy,w,h'
+PARTS, OTHER_SIZE = 'parts of the frame', 'pixels of frames of another size'
+EDGE = 0.02  # of a frame's side, by how much boxes of careful annotators reach beyond its edge
+
+
+class Doubt(NamedTuple):
+    """That boxes are x, y, w, h in pixels of the frame.
+
+    Attributes:
+        certain: nothing else can be the case.
+        text: what they are, with the evidence.
+    """
+    certain: bool
+    text: str
+
+
+def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None:
+    """Why boxes can hardly be x, y, w, h in pixels of their frames; None if nothing speaks against.
+
+    Args:
+        boxes: (N, 4), those of a sequence or of the objects of images; not finite or without area
+            for a target that is not seen.
+        size: width and height of the frames in pixels, or (N, 2) of each.
+    """
+    boxes = np.asarray(boxes, float)
+    seen = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
+    boxes, size = boxes[seen], np.broadcast_to(np.asarray(size, float), (len(boxes), 2))[seen]
+    count = len(boxes)
+    if not count:
+        return None
+    low, extent, high = boxes[:, :2], boxes[:, 2:], boxes[:, :2] + boxes[:, 2:]
+    if (boxes[:, 2:] < 1).all() and (np.abs(low) <= 2).all():
+        return Doubt(True, f'{PARTS}: each is less than a pixel wide and high')
+    beyond = (high > size * (1 + EDGE) + 1).any(axis=1)
+    outside = ((low >= size) | (high <= 0)).any(axis=1)
+    frame = '{:g} x {:g}'.format(*size[0]) if (size == size[0]).all() else 'their frames'
+    if (_within(low, extent, size) & (extent > low).all(axis=1)).mean() > 0.99:
+        # As corners, a target changes its size less from frame to frame than as x, y, w, h.
+        change, as_corners = (np.abs(np.diff(sides, axis=0)).sum()
+                              for sides in (extent, extent - low))
+        if as_corners < 1.1 * change or beyond.mean() > 0.2 and as_corners == change:
+            certain = beyond.mean() > (0.2 if as_corners < change else 0.9) and count >= 5
+            return Doubt(certain, f'{CORNERS}: as x,y,w,h {beyond.sum()} of {count} reach beyond '
+                         f'{frame}, and sizes change by {change / count:.1f} pixels a frame, as '
+                         f'corners none, and by {as_corners / count:.1f}')
+    if outside.mean() > 0.2:
+        reach = '{:g} x {:g}'.format(*high.max(axis=0).round())
+        return Doubt(outside.mean() > 0.5, f'{OTHER_SIZE}: {outside.sum()} of {count} lie outside '
+                     f'{frame}, they reach to {reach}')
+    if beyond.mean() > 0.5:
+        as_centres = _within(low - extent / 2, low + extent / 2, size).mean() > 0.99
+        return Doubt(False, f'{CENTRES if as_centres else OTHER_SIZE}: as x,y,w,h {beyond.sum()} '
+                     f'of {count} reach beyond {frame}')
+    return None
+
+
+def convention_of(box: np.ndarray, given: np.ndarray) -> str | None:
+    """What a tracker's box of the first frame is, which it was given; None for x, y, w, h in pixels
+    or for what is none of the others.
+
+    Args:
+        box: (4,) the first of the results.
+        given: (4,) x, y, w, h in pixels, annotated.
+    """
+    x, y, w, h = given
+    if _near(box, given) or not (w > 0 and h > 0 and np.isfinite(box).all()):
+        return None
+    for name, other in ((CORNERS, (x, y, x + w, y + h)), (CENTRES, (x + w / 2, y + h / 2, w, h))):
+        if _near(box, other):
+            return name
+    scale = np.tile(np.asarray(box)[2:] / (w, h), 2)
+    # By at least 2 %, and so that the box is at another place.
+    if (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 and max(x, y) > max(w, h) / 4 \
+            and (np.abs(box - given * scale) <= scale).all():
+        if np.max(box) <= 1.5:
+            return PARTS
+        return OTHER_SIZE if np.ptp(scale) < 0.05 * scale.max() else None
+    return None
+
+
+def _near(box: np.ndarray, other: Sequence[float]) -> bool:
+    """Whether boxes are the same, but for whole pixels or those counted from 1."""
+    return bool((np.abs(np.subtract(box, other)) <= 1.01).all())
+
+
+def _within(low: np.ndarray, high: np.ndarray, size: np.ndarray) -> np.ndarray:
+    return (low >= -1).all(axis=1) & (high <= size + 1).all(axis=1)
