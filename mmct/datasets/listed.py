@@ -183,22 +183,12 @@ class FolderDataset(ListedSOTDataset):
         return dict(visible=scores >= self.min_score)
 
     def get_ann_infos_from_video(self, video_idx: int) -> dict:
-        """Boxes x1, y1, x2, y2 in pixels and visibility, as many as there are boxes."""
+        """Boxes x1, y1, x2, y2 in pixels and visibility, as many as there are boxes; to test on,
+        with NaN for all frames of which nothing is known."""
         infos = super().get_ann_infos_from_video(video_idx)
-        return {**infos, 'visible': infos['visible'][:len(infos['bboxes'])]}
-
-    def prepare_test_data(self, video_idx: int, frame_idx: int) -> dict:
-        """Give a frame to test on; without ``bbox`` where only the first box is known."""
-        memo = self.test_memo
-        if memo.get('video_idx') != video_idx:
-            memo.video_idx = video_idx
-            memo.video_infos = dict(**self.get_ann_infos_from_video(video_idx),
-                                    **self.get_img_infos_from_video(video_idx))
-        infos = memo.video_infos
-        instance = dict(visible=True, bbox_label=np.zeros(1, np.int32))
-        if frame_idx < len(infos['bboxes']):
-            instance.update({'bbox': infos['bboxes'][frame_idx],
-                             'visible': infos['visible'][frame_idx]})
-        return self.pipeline(dict(
-            img_path=infos['img_paths'][frame_idx], frame_id=frame_idx, video_id=video_idx,
-            video_length=infos['video_length'], instances=[instance]))
+        known, count = len(infos['bboxes']), self.get_len_per_video(video_idx)
+        if self.test_mode and known < count:
+            infos['bboxes'] = np.pad(infos['bboxes'], ((0, count - known), (0, 0)),
+                                     constant_values=np.nan)
+            known = count
+        return {**infos, 'visible': infos['visible'][:known]}

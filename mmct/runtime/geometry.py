@@ -161,8 +161,7 @@ def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
     fault = _fault(x, y, w, h)
     if not fault and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
         fault = 'lies outside the frame'
-    other = doubt([(x, y, w, h)], (width, height))
-    if not fault and other and other.certain:
+    if not fault and (other := doubt([(x, y, w, h)], (width, height))) and other.certain:
         fault = f'is given in {other.text}'
     if fault:
         raise ValueError(f'first box {x, y, w, h} {fault}; expected x, y, w, h with w, h > 0 that '

@@ -99,7 +99,7 @@ def change(file, lines):
      r'b_score.txt, line 10: 1.5 is no score; expected a number in \[0, 1\]'),
     (change('a_score.txt', [1] * 39 + ['nan']), {}, 'a_score.txt, line 40: nan is no score'),
     (change('a_score.txt', [-1] + [1] * 39), {}, 'a_score.txt, line 1: -1 is no score'),
-    (change('a_score.txt', ['x'] * 40), {}, 'a_score.txt: expected a score a line; could not'),
+    (change('a_score.txt', ['x'] * 40), {}, 'a_score.txt: expected a score a line; line'),
     (change('a.txt', ['1,2,3,4'] * 39), {}, 'results/a.txt has 39 boxes, .*own/a 40 frames; track'),
     (change('b.txt', ['1,2,3,4']), {}, 'results/b.txt has 1 boxes, .*own/b.mp4 40 frames'),
     (lambda root: None, {'annotations': 'nowhere'},

@@ -225,7 +225,7 @@ def test_separators(text):
 
 
 @pytest.mark.parametrize(('text', 'message'), [
-    ('', 'a.txt: expected a line x,y,w,h for each frame'),
+    ('', 'a.txt: expected four numbers x,y,w,h a line; it is empty'),
     ('1,2,3,4\n1,2,3', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,3'"),
     ('1,2,3,4\n1,2,x,4', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,x,4'"),
     ('1;2;3;4', "a.txt: expected four numbers x,y,w,h a line; line 1 is '1;2;3;4'")])
@@ -459,7 +459,7 @@ def test_a_sequence_may_be_named_like_what_lies_beside_boxes(tmp_path):
     ('b.txt', '1,2,3,4\n1,2,3\n', "b.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,3'"),
     ('absent/b.txt', '0\n0\n0\n', 'absent/b.txt: expected 2 flags 0 to 1, got 3 values'),
     ('README.txt', 'boxes\n', 'README.txt: expected four numbers x,y,w,h a line; line 1 is '),
-    ('b/groundtruth.txt', '', 'groundtruth.txt: expected a line x,y,w,h for each frame'),
+    ('b/groundtruth.txt', '', 'groundtruth.txt: expected four numbers x,y,w,h a line; it is empty'),
     ('b/out_of_view.txt', '0,0,0\n', 'out_of_view.txt: expected 2 flags 0 to 1, got 3 values'),
 ])
 def test_a_bad_annotation_refuses_no_other(tmp_path, path, text, said):

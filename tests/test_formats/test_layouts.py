@@ -116,7 +116,7 @@ def vot(root):
     for name, folder in (('ball', 'color/'), ('car', '')):
         frames(root / name, f'{folder}%08d.jpg', range(1, 4))
         put(root / name / 'groundtruth.txt', boxes(1) + '11,12,20,12.5,20,20,12,20\n' +
-            '12 12 21 20 18 13\n')
+            '12 16 16 20 21 16 17 12\n')
     put(root / 'list.txt', 'car\nball\n')
     return {'ball': 3, 'car': 3}
 
@@ -259,7 +259,9 @@ def test_boxes_around_polygons(tmp_path):
     assert list(infos(tmp_path, 'vot').values()) == [(2, [])]
     found = read_annotations(tmp_path / 'annotations/vot')
     assert found['car'].boxes.tolist() == [[10, 12, 9, 8], [11, 12, 9, 8], [12, 12, 9, 8]]
-    for text in ('m10,20,5,5,0,1,2', '1,2,3,4,5,6,7', 'a,b,c,d', ''):
+    for text in ('m10,20,5,5,0,1,2', '1,2,3,4,5,6,7', 'a,b,c,d', '', '10,12,9,8,0,1',
+                 '100,5\t80,5\t20,0\t30,0', '100,5,80,5,20,0,30,0', '10,12,9,8,0,1,0,0',
+                 '1,-1,100,80,20,30,1,-1,-1,-1'):  # flags, decimal commas, MOT's lines
         put(tmp_path / 'car/groundtruth.txt', text)
         (_, (problem, )), = infos(tmp_path, 'vot').values()
         assert 'car: ' in problem
@@ -430,3 +432,41 @@ def test_toolkit_annotations_called_alike(tmp_path):
         read_annotations(tmp_path)
     # Nearer to the top counts, as before.
     assert list(read_annotations(tmp_path / 'UAV123')) == ['bike1']
+
+
+def test_a_comma_in_the_name_of_a_sequence(tmp_path):
+    folder = tmp_path / 'TNL2K_test_subset/Fish, red "1"'
+    frames(folder / 'imgs', '%d.png', range(1, 4))
+    put(folder / 'groundtruth.txt', boxes(3))
+    infos(tmp_path, 'tnl2k')
+    dataset = built(tmp_path, 'tnl2k')
+    assert sequence_names(dataset) == ['Fish, red "1"']
+    assert cv2.imread(dataset.get_img_infos_from_video(0)['img_paths'][2]) is not None
+    (tmp_path / 'annotations/tnl2k_infos.txt').rename(
+        tmp_path / 'annotations/tnl2k_test_infos.txt')
+    assert to_be_tested(['Fish, red "1"', 'other'], ['Fish, red "1"'],
+                        tmp_path / 'TNL2K_test_subset') == ['Fish, red "1"']
+    lasot_video(tmp_path / 'LaSOTBenchmark/air,plane/air,plane-3')
+    _, (count, left_out) = infos(tmp_path, 'lasot').popitem()
+    assert count == 0
+    assert 'air,plane-3: its path has a comma, at which MMTracking splits' in '\n'.join(left_out)
+
+
+@pytest.mark.parametrize('change', [
+    lambda text: b'\xef\xbb\xbf' + text, lambda text: text.replace(b',', b'\t'),
+    lambda text: text.replace(b'\n', b'\r\n'),
+    lambda text: text.replace(b'13,12,9,8', b'-nan(ind),-nan(ind),-nan(ind),-nan(ind)')])
+def test_texts_of_windows_in_the_data_sets_of_mmtracking(tmp_path, change):
+    lasot(tmp_path)
+    for file in (tmp_path / 'LaSOTBenchmark/airplane/airplane-1').glob('*.txt'):
+        file.write_bytes(change(file.read_bytes()))
+    infos(tmp_path, 'lasot')
+    file = tmp_path / 'annotations/lasot_test_infos.txt'
+    file.write_bytes(b'\xef\xbb\xbf' + file.read_bytes())
+    found = built(tmp_path, 'lasot').get_ann_infos_from_video(0)
+    assert found['visible'].tolist() == [True] * 3 + [False]
+    np.testing.assert_array_equal(found['bboxes'][:3, 0], [10, 11, 12])
+    assert read_annotations(tmp_path)['airplane-1'].absent.tolist() == [False] * 3 + [True]
+    put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1/groundtruth.txt', '1,2,3,4\n1,2;3,4\n')
+    with pytest.raises(ValueError, match=r"groundtruth.txt: expected .*; line 2 is '1,2;3,4'"):
+        built(tmp_path, 'lasot').get_ann_infos_from_video(0)

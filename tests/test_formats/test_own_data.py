@@ -73,7 +73,7 @@ def test_frames_in_their_order(files):
             if i == 0 or video < 2:
                 np.testing.assert_array_equal(instance['bbox'], [5 + i, 10, 17 + i, 20])
             else:
-                assert 'bbox' not in instance
+                assert np.isnan(instance['bbox']).all()
 
 
 @pytest.mark.parametrize('name', ['b.mp4', 'c.avi'])
@@ -251,3 +251,103 @@ def test_mistakes(tmp_path, make, message):
     make(root)
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+
+
+# What does not belong together
+
+def own_data(root, boxes, count=12, name='kite'):
+    """A folder of frames and its boxes, as :func:`doubtful` reads them."""
+    (root / name).mkdir(parents=True)
+    for i in range(count):
+        cv2.imwrite(str(root / name / f'{i + 1:04d}.png'), scene(i))
+    (root / f'{name}.txt').write_text(boxes)
+    return root
+
+
+def lines(boxes):
+    return ''.join(','.join(f'{value:.5g}' for value in box) + '\n' for box in boxes)
+
+
+BOXES = np.array([[20 + 2 * i, 22 + i, 15, 12] for i in range(12)], float)
+
+
+@pytest.mark.parametrize(('text', 'said'), [
+    (lines(np.hstack([BOXES[:, :2], BOXES[:, :2] + BOXES[:, 2:]])), 'corners x1,y1,x2,y2: as '),
+    (lines(BOXES / (64, 48, 64, 48)), 'parts of the frame: each is less than a pixel'),
+    (lines(BOXES * 5), 'pixels of frames of another size: 12 of 12 lie outside 64 x 48'),
+    (lines(BOXES[:6]), '12 frames for 6 boxes; are there masks or other pictures')])
+def test_boxes_that_are_not_those_of_the_frames(tmp_path, text, said):
+    root = own_data(tmp_path / 'own', text)
+    for training in (False, True):
+        with pytest.raises(ValueError, match=f'kite.txt: {said}'):
+            DATASETS.build({'type': 'FolderDataset', 'data_root': str(root),
+                            'test_mode': not training})
+    done = run_tool('check_dataset.py', 'own', root)
+    assert done.status == 1
+    assert said in done.out
+
+
+@pytest.mark.parametrize(('text', 'said'), [
+    (lines(BOXES[:10]), '12 frames for 10 boxes; those after the last box are not used'),
+    (lines([*BOXES, *BOXES[:2]]), '12 frames for 14 boxes')])
+def test_what_may_be_wrong_is_said(tmp_path, text, said, monkeypatch):
+    root, logged = own_data(tmp_path / 'own', text), []
+    monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert logged == [f'FolderDataset: 1 of 1 sequences are doubtful, which tools/check_dataset.py '
+                      f'own {root} names, such as kite.txt: {said}']
+    assert said in run_tool('check_dataset.py', 'own', root).out
+
+
+def test_a_blank_line_is_a_frame_without_the_target(tmp_path):
+    text = lines(BOXES).splitlines()
+    text[3:6] = [''] * 3
+    root = own_data(tmp_path / 'own', '\n'.join(text) + '\n\n')
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    found = dataset.get_ann_infos_from_video(0)
+    assert found['visible'].tolist() == [True] * 3 + [False] * 3 + [True] * 6
+    assert found['bboxes'][6, 0] == BOXES[6, 0]
+    assert read_annotations(root)['kite'].boxes[[3, 6]].tolist() == [[0] * 4, BOXES[6].tolist()]
+    # Twice as many line ends as lines, as some programs make them, are no frames.
+    (root / 'kite.txt').write_text('\n\n'.join(lines(BOXES).splitlines()))
+    assert len(read_annotations(root)['kite'].boxes) == 12
+
+
+@pytest.mark.parametrize('name', ['2023.10', 'v1.5', 'a.mp4'])
+def test_folders_whose_names_have_dots(tmp_path, name):
+    root = own_data(tmp_path / 'own', lines(BOXES), name=name)
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    assert sequence_names(dataset) == [name] == list(read_annotations(root))
+    assert dataset.get_img_infos_from_video(0)['img_paths'][1] == str(root / name / '0002.png')
+    assert run_tool('check_dataset.py', 'own', root, '--decode').status == 0
+
+
+def test_a_video_beside_its_own_frames_is_not_used(files, tmp_path):
+    root = own_data(tmp_path / 'own', lines(BOXES))
+    shutil.copy(files / 'b.mp4', root / 'kite.mp4')
+    with pytest.warns(UserWarning, match='kite.mp4 is passed by: its frames are in .*kite'):
+        dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert [dataset.get_data_info(i)['video_path'] for i in range(dataset.num_videos)] == ['kite']
+    done = run_tool('check_dataset.py', 'own', root)
+    assert (done.status, 'kite.mp4 beside it is not used' in done.out) == (1, True)
+    shutil.rmtree(root / 'kite')
+    (root / 'kite').mkdir()  # without a frame
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert dataset.get_data_info(0)['video_path'] == 'kite.mp4'
+
+
+def test_levels_of_a_video_in_own_data(tmp_path):
+    video = cv2.VideoWriter(
+        str(tmp_path / 'heat.avi'), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'FFV1'), 30, (64, 48),
+        [cv2.VIDEOWRITER_PROP_DEPTH, cv2.CV_16U, cv2.VIDEOWRITER_PROP_IS_COLOR, 0])
+    for _ in range(3):
+        frame = np.full((48, 64), 3000, np.uint16)
+        frame[10:20, 5:17] = 3200
+        video.write(frame)
+    video.release()
+    for levels, expected in ((None, [11, 12]), ([3000, 3255], [0, 200])):
+        reader = FrameReader(levels)
+        for number in (2, 0, 1):
+            found = reader.read(f'{tmp_path}/heat.avi#{number}')
+            assert found.shape == (48, 64, 3)
+            assert abs(np.unique(found).astype(int) - expected).max() <= 1

@@ -8,7 +8,7 @@ import pytest
 from drawing.video import VideoFile
 
 from mmct.runtime import frames as module
-from mmct.runtime.frames import Frames, Video, count_frames, read_image
+from mmct.runtime.frames import Frames, Video, count_frames, in_order, read_image
 
 APPLE = b'\0\5\x16\7\0\2\0\0Mac OS X        \0\2\xb0\xff'  # what macOS puts into ._NAME
 LENGTH = 90
@@ -44,6 +44,9 @@ class Lying:
         self.done.append('open')
 
     log: list = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.video, name)
 
     def set(self, key: int, number: float) -> bool:
         self.done.append('set')
@@ -165,3 +168,25 @@ def test_levels_of_8_bits_and_none(tmp_path):
     for levels in ((3255, 3000), (1, 1), (1, ), 'ab', (0, float('nan'))):
         with pytest.raises(ValueError, match='levels'):
             Frames(tmp_path, levels)
+
+
+@pytest.mark.parametrize('kind', ['int16', 'float32', 'float64'])
+def test_tiffs_of_signed_and_real_numbers(tmp_path, kind):
+    values = np.array([[-20, 0, 10, 20, 40]], kind)
+    cv2.imwrite(str(tmp_path / 'a.tiff'), values)
+    found = read_image(tmp_path / 'a.tiff', levels=(-20, 20))
+    assert found.shape == (1, 5, 3)
+    assert found[0, :, 0].tolist() == [0, 128, 191, 255, 255]
+    with pytest.raises(OSError, match=f'a.tiff has {kind} values; set levels'):
+        read_image(tmp_path / 'a.tiff')
+    cv2.imwrite(str(tmp_path / 'b.tiff'), np.full((8, 12), 5, kind))
+    assert read_image(tmp_path / 'b.tiff', cv2.IMREAD_REDUCED_COLOR_2, (0, 10)).shape == (4, 6, 3)
+
+
+@pytest.mark.parametrize(('names', 'why'), [
+    (['0.125', '0.25', '0.5', '1', '1.5', '10.0'], 'decimals are'),
+    (['1403636579.063555584', '1403636579.763555583', '1403636579.763555584'], 'of any length'),
+    (['1.8', '1.9', '1.10', '1.11', '2.1'], 'a number with decimals does not end in 0'),
+    (['2023.9.5', '2023.10.5'], 'a date is none')])
+def test_order_of_names_with_points(names, why):
+    assert in_order(f'{name}.png' for name in reversed(names)) == [f'{name}.png' for name in names]

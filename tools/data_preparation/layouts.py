@@ -234,7 +234,7 @@ def read_polygons(path: Path, frames: int) -> np.ndarray:
     Raises:
         ValueError: a line has neither, such as a mask of VOT2020 and later.
     """
-    boxes = []
+    boxes, odd = [], []
     expected = 'a polygon x1,y1,…,x4,y4, four corners in order, or a box x,y,w,h'
     for number, line in enumerate(lines_of_frames(read_text(path)), 1):
         try:
@@ -244,16 +244,20 @@ def read_polygons(path: Path, frames: int) -> np.ndarray:
         if len(values) == 8 and not DECIMAL_COMMAS.fullmatch(line.strip()):
             corners = values.reshape(4, 2)
             low, high = corners.min(axis=0), corners.max(axis=0)
+            values = np.concatenate([low, high - low])
             # Opposite sides of a rectangle are alike, however it is turned.
             one, other = corners[1] - corners[0], corners[2] - corners[3]
-            if np.abs(one - other).max() <= 0.25 * (high - low).max() + 2:
-                values = np.concatenate([low, high - low])
+            if np.abs(one - other).max() > 0.2 * max(np.abs(one).max(), np.abs(other).max()) + 1:
+                odd.append(number)
         if len(values) == 4:
             boxes.append(values)
         elif line.strip():
             raise ValueError(f'{path}, line {number}: expected {expected}; it is {line[:60]!r}')
     if not boxes:
         raise ValueError(f'{path}: expected a polygon for each frame; it is empty')
+    if len(odd) > len(boxes) / 2:
+        raise ValueError(f'{path}, line {odd[0]}: expected {expected}; the eight numbers of '
+                         f'{len(odd)} lines are no rectangle')
     return np.array(boxes)
 
 

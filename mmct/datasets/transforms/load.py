@@ -127,7 +127,7 @@ def check_size(path: str, scale: int, frame: np.ndarray, size: tuple[int, int] |
     FrameError if not, for the boxes are others."""
     there = frame.shape[1] * scale, frame.shape[0] * scale
     if size and max(abs(a - b) for a, b in zip(there, size)) >= scale:
-        turned = there[0] > there[1] != size[0] > size[1]
+        turned = (there[0] > there[1]) != (size[0] > size[1])
         raise FrameError(f'frame {path} has {there[0]}x{there[1]} pixels, its annotation is of '
                          f'{size[0]}x{size[1]}: it was {"turned" if turned else "resized"} after '
                          'labelling')
