@@ -25,11 +25,11 @@ def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None
     """Why boxes can hardly be x, y, w, h in pixels of their frames; None if nothing speaks against.
 
     Args:
-        boxes: (N, 4), those of a sequence or of the objects of images; not finite or without area
-            for a target that is not seen.
-        size: width and height of the frames in pixels, or (N, 2) of each.
+        boxes: (N, 4) of a sequence, or of objects in images; not finite or without area for a
+            target that is not seen.
+        size: width and height of the frames in pixels; (N, 2), those of each image.
     """
-    boxes = np.asarray(boxes, float)
+    boxes, images = np.asarray(boxes, float), np.ndim(size) == 2
     seen = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > 0).all(axis=1)
     boxes, size = boxes[seen], np.broadcast_to(np.asarray(size, float), (len(boxes), 2))[seen]
     count = len(boxes)
@@ -40,16 +40,19 @@ def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None
         return Doubt(True, f'{PARTS}: each is less than a pixel wide and high')
     beyond = (high > size * (1 + EDGE) + 1).any(axis=1)
     outside = ((low >= size) | (high <= 0)).any(axis=1)
-    frame = '{:g} x {:g}'.format(*size[0]) if (size == size[0]).all() else 'their frames'
+    frame = 'their images' if images else '{:g} x {:g}'.format(*size[0])
     if (_within(low, extent, size) & (extent > low).all(axis=1)).mean() > 0.99:
         # As corners, a target changes its size less from frame to frame than as x, y, w, h.
         change, as_corners = (np.abs(np.diff(sides, axis=0)).sum()
                               for sides in (extent, extent - low))
-        if as_corners < 1.1 * change or beyond.mean() > 0.2 and as_corners == change:
-            certain = beyond.mean() > (0.2 if as_corners < change else 0.9) and count >= 5
-            return Doubt(certain, f'{CORNERS}: as x,y,w,h {beyond.sum()} of {count} reach beyond '
-                         f'{frame}, and sizes change by {change / count:.1f} pixels a frame, as '
-                         f'corners none, and by {as_corners / count:.1f}')
+        if images:
+            change = as_corners = 0
+        if beyond.mean() > 0.2 and as_corners <= change or as_corners < 1.1 * change:
+            certain = beyond.mean() > (0.2 if images or as_corners < change else 0.9)
+            return Doubt(certain and count >= 5, f'{CORNERS}: as x,y,w,h {beyond.sum()} of {count} '
+                         f'reach beyond {frame}, as corners none' + (
+                             f'; sizes change by {change / count:.1f} pixels a frame, as corners '
+                             f'by {as_corners / count:.1f}' if change else ''))
     if outside.mean() > 0.2:
         reach = '{:g} x {:g}'.format(*high.max(axis=0).round())
         return Doubt(outside.mean() > 0.5, f'{OTHER_SIZE}: {outside.sum()} of {count} lie outside '

@@ -2,6 +2,7 @@ import json
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -128,6 +129,33 @@ def test_coco_files_that_cannot_be_used(coco, change, message):
     change_coco(coco, change)
     with pytest.raises(ValueError, match=f'annotation file .*/a.json cannot be used: .*{message}'):
         build_source(coco.config, 5)
+
+
+@pytest.mark.parametrize(('form', 'said'), [
+    (lambda x, y, w, h: [x, y, x + w, y + h], 'corners x1,y1,x2,y2'),
+    (lambda x, y, w, h: [x / 80, y / 60, w / 80, h / 60], 'parts of the frame')])
+def test_boxes_of_coco_in_another_convention(coco, form, said):
+    def change(content):
+        content['annotations'] = [
+            {**content['annotations'][0], 'id': i, 'bbox': form(30 + i, 25 + i, 20, 15)}
+            for i in range(1, 9)]
+    change_coco(coco, change)
+    with pytest.raises(ValueError, match=f'a.json cannot be used: its boxes are not x,y,w,h in '
+                       f'pixels, but {said}: '):
+        build_source(coco.config, 5)
+
+
+@pytest.mark.parametrize(('size', 'how'), [((80, 60), 'turned'), ((30, 40), 'resized')])
+@pytest.mark.parametrize('reduce', [{}, {'reduce_to': [4, 4], 'factor': [2, 2]}])
+def test_images_of_coco_that_were_changed_after_labelling(coco, warnings, size, how, reduce):
+    """The boxes are those of the pixels as labelled; such images are left out and counted."""
+    pipeline = [{'type': 'LoadPair', **reduce}]
+    assert build(coco.config, pipeline=pipeline)[0]['img']
+    cv2.imwrite(str(coco.root / 'a.jpg'), np.zeros((*size, 3), np.uint8))
+    dataset = build(coco.config, pipeline=pipeline)
+    with pytest.raises(ValueError, match='could not be read so far: 100'):
+        dataset[0]
+    assert f'its annotation is of 80x60: it was {how} after labelling' in warnings[-1]
 
 
 def test_lists_of_sequences_that_are_cut_short(coco, lasot):

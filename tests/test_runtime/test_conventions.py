@@ -39,7 +39,6 @@ def test_other_conventions(boxes, certain, text):
     found = doubt(boxes, SIZE)
     assert found.certain == certain
     assert found.text.startswith(text)
-    assert doubt(boxes, np.tile(SIZE, (len(boxes), 1))) == found
 
 
 @pytest.mark.parametrize('boxes', [
@@ -59,6 +58,18 @@ def test_no_box_of_lasot_is_doubted(reference):
         for size in (reach, np.maximum(reach, (1280, 720))):
             assert doubt(annotation.boxes, size) is None, name
             assert doubt(annotation.boxes[:1], size) is None, name
+
+
+def test_objects_of_images():
+    rng = np.random.default_rng(0)
+    sizes = rng.integers(100, 900, (200, 2))
+    low = rng.uniform(0, 0.8, (200, 2)) * sizes
+    boxes = np.hstack([low, rng.uniform(0.02, 1, (200, 2)) * (sizes - low)])
+    assert doubt(boxes, sizes) is None
+    for others, text in ((corners(boxes), CORNERS), (boxes / np.tile(sizes, 2), PARTS)):
+        found = doubt(others, sizes)
+        assert found.certain
+        assert found.text.startswith(text)
 
 
 GIVEN = np.array([200., 150, 60, 40])
