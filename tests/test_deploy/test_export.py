@@ -150,6 +150,30 @@ def test_several_targets_in_one_batch(model, files, source):
         update_many([alone[0], Tracker(TorchNetwork(model))], frames[0])
 
 
+def test_openvino_compiles_a_few_sizes_of_batches(files, monkeypatch):
+    """However many targets there are, and their order stays."""
+    network, sizes = open_network(files / 'tracker.xml', threads=1), []
+    compile_model = type(network)._compile
+
+    def noted(self, model, batch):
+        sizes.append(batch)
+        return compile_model(self, model, batch)
+
+    monkeypatch.setattr(type(network), '_compile', noted)
+    frames = moving_disc(2)
+    for number in (3, 7, 11):
+        alone, together = ([Tracker(network) for _ in range(number)] for _ in range(2))
+        for followers in (alone, together):
+            for i, follower in enumerate(followers):
+                follower.init(frames[0], (20. + 5 * i, 30., 30., 18. + i))
+        for (box, score), (other, other_score) in zip(
+                [own.update(frames[1]) for own in alone], update_many(together, frames[1]),
+                strict=True):
+            assert box == pytest.approx(other, abs=0.01)
+            assert score == pytest.approx(other_score, abs=1e-4)
+    assert sorted(sizes) == [1, 2, 4, 8]
+
+
 @pytest.mark.parametrize('source', ['torch', '.onnx', '.xml'])
 def test_trackers_of_one_network_in_threads(model, files, source):
     network = TorchNetwork(model) if source == 'torch' else open_network(

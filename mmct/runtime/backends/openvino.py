@@ -9,10 +9,15 @@ import openvino as ov
 from ..network import METADATA, STAMP, NetworkInfo
 from . import OpenedNetwork, check_together, step_inputs, template_file
 
+SIZES = 8, 4, 2, 1  # of batches
+
 
 class OpenVinoNetwork(OpenedNetwork):
-    """See :class:`mmct.runtime.network.Network`. Compiled once for each batch size; serves one
-    thread at a time."""
+    """See :class:`mmct.runtime.network.Network`. Serves one thread at a time.
+
+    A batch is compiled for, which takes some 50 MB for good, so there are a few sizes of batches,
+    and other numbers of targets are split into these: 7 into 4, 2 and 1.
+    """
 
     def __init__(self, path: Path, checkpoint: None, precision: str | None,
                  threads: int | None) -> None:
@@ -43,6 +48,12 @@ class OpenVinoNetwork(OpenedNetwork):
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
         self.info.check_memories(memories)
+        if len(crops) not in SIZES:
+            size = next(size for size in SIZES if size < len(crops))
+            parts = [self.step(encoded[own], crops[own], memories and memories[own])
+                     for own in (slice(size), slice(size, None))]
+            return {name: np.concatenate([part[name] for part in parts])
+                    for name in self._outputs}
         inputs = step_inputs(encoded, crops, memories)
         with self._lock:
             if len(crops) not in self._requests:
