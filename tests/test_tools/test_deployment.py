@@ -1,5 +1,6 @@
 """tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
 import os
+import re
 import resource
 import shutil
 import signal
@@ -76,6 +77,27 @@ def test_config_and_checkpoint_give_the_same(exported, pictures, tmp_path):
         done = draw(pictures, *model, '--box', box, '--boxes', file, '--out', tmp_path / 'o.avi')
         assert done.status == 0, done.err
     assert np.allclose(*(np.loadtxt(file, delimiter=',') for file in files), atol=0.01)
+
+
+def test_a_device_without_rich(exported, pictures, tmp_path, monkeypatch):
+    """NumPy, OpenCV and a backend are enough."""
+    for name in ('rich', 'rich.progress'):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr('cli.PERIOD', 0.)
+    done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / 'o.avi')
+    assert done.status == 0, done.err
+    assert len(list(Frames(tmp_path / 'o.avi'))) == 8
+    lines = done.err.splitlines()
+    assert len(lines) == 8
+    assert re.fullmatch(r'tracking 3/8, 0:00:\d\d left', lines[2])
+
+
+def test_a_package_that_a_device_lacks(tmp_path, monkeypatch):
+    (tmp_path / 'a.txt').write_text('1,2,3,4\n5,6,7,8\n')
+    monkeypatch.setitem(sys.modules, 'tabulate', None)
+    done = run_tool('evaluate.py', tmp_path, '--annotations', tmp_path)
+    assert (done.status, done.err) == (2, 'error: tabulate is not installed, which this tool '
+                                          'needs: run pip install tabulate\n')
 
 
 def test_no_windows_in_opencv(pictures, exported, monkeypatch):
