@@ -98,9 +98,9 @@ def main(args: argparse.Namespace) -> int | None:
                     else:
                         for first in args.box or [drawn_box(window, frame)]:
                             targets.add(frame, first)
-                        if args.box and (other := doubt(args.box, frame.shape[1::-1])):
-                            print(f'warning: --box may be {other.text}; expected x,y,w,h in pixels',
-                                  file=sys.stderr)
+                            if other := doubt([first], frame.shape[1::-1]):
+                                print(f'warning: --box may be {other.text}; expected x,y,w,h in '
+                                      'pixels', file=sys.stderr)
                     picture = targets.drawn(frame)
                     if window and not args.show:
                         window = window.close()
