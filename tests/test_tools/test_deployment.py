@@ -252,7 +252,7 @@ def test_codecs_of_videos(tmp_path, monkeypatch, recwarn, capfd, name, codecs, f
     assert [codec for codec in writer.asked if codec] == [used]
     levels = [frame.mean() for frame in Frames(tmp_path / name)]
     np.testing.assert_allclose(levels, 20 + 5 * np.arange(40), atol=4.9)  # none is another
-    assert capfd.readouterr().err.count('\n') == name.endswith('.webm')  # OpenCV's, of a tag
+    assert capfd.readouterr().err == ''
     assert ['browsers do not play this video' in str(warning.message)
             for warning in recwarn] == [True] * warned
 
