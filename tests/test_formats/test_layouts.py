@@ -249,7 +249,7 @@ def test_the_list_of_lasot_is_that_of_the_toolkit(reference):
 @pytest.mark.parametrize(('path', 'name'), [
     ('cat/cat-1/groundtruth.txt', 'cat-1'), ('data/Jogging/groundtruth_rect.2.txt', 'Jogging_2'),
     ('x/Ant-1/Groundtruth.txt', 'Ant-1'), ('anno/UAV123/bird1_2.txt', 'bird1_2'),
-    ('a.txt', 'a')])
+    ('a.txt', 'a'), ('v1.0.txt', 'v1.0'), ('x/groundtruth-2.txt', 'groundtruth-2')])
 def test_names(path, name):
     assert sequence_name(path) == name
 

@@ -49,7 +49,7 @@ class SequenceTestLoop(TestLoop):
         self.evaluator.dataset_meta = {**self.dataset.metainfo, 'dataset': self.dataset,
                                        'sequences': self.names}
         # Named by the annotation file: lasot_test_infos.txt gives lasot_test.
-        name = Path(self.dataset.ann_file).stem.removesuffix('_infos')
+        name = Path(self.dataset.ann_file).name.removesuffix('.txt').removesuffix('_infos')
         self.folder = Path(results or Path(runner.work_dir, 'results', name))
         self.resume, self.tracker, self.submission = resume, tracker, submission
         self.boxes, self.scores, self.seconds = [], [], []
