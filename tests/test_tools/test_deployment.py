@@ -168,6 +168,14 @@ def test_what_cannot_be_drawn(exported, pictures, tmp_path, args, message):
     assert not list(places['empty'].iterdir())
 
 
+def test_a_first_box_that_may_be_corners(exported, pictures, tmp_path):
+    done = draw(pictures, exported, '--box', '130,90,200,150', '--out', tmp_path / 'a.mp4')
+    assert done.status == 0
+    assert 'warning: --box may be corners x1,y1,x2,y2: as x,y,w,h 1 of 1 reach beyond ' in done.err
+    done = draw(pictures, exported, '--box', '.25,.3,.2,.2', '--out', tmp_path / 'a.mp4')
+    assert (done.status, 'is given in parts of the frame' in done.err) == (2, True)
+
+
 def test_a_frame_that_cannot_be_read(exported, pictures, tmp_path):
     """What was tracked up to there is kept."""
     (tmp_path / 'in').mkdir()
