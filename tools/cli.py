@@ -270,9 +270,9 @@ def runner_config(args: argparse.Namespace) -> 'Config':
         FileNotFoundError: there is no such config.
         ValueError: there is no such data set or device, or an option has no effect.
     """
+    from running.config_text import format_configs_once
     from running.options import merge_options
 
-    from mmct.engine.config_text import format_configs_once
     from mmct.utils.files import safe_name
 
     use_device(args.device)
