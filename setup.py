@@ -46,6 +46,7 @@ setup(
     # (the clone's own) in the current one.
     package_dir={'': '.'},
     package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
+    entry_points={'console_scripts': ['mmct = mmct.__main__:main']},
     cmdclass={'build_py': BuildWithMim},
     # MMTracking itself (mmtrack 1.0.0rc1) is missing here: its metadata asks for a pandas and a
     # scipy that no longer install, so it has to be installed with `pip install --no-deps`.

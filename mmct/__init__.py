@@ -24,4 +24,7 @@ def __getattr__(name: str) -> object:
     if name == 'load_tracker':
         from .api import load_tracker
         return load_tracker
+    if name == 'Tracker':
+        from .runtime import Tracker
+        return Tracker
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,0 +1,36 @@
+"""The command ``mmct``: ``mmct TOOL …`` is ``python tools/TOOL.py …``, from any folder."""
+import ast
+import runpy
+import sys
+from pathlib import Path
+
+SHORT = {'track': 'demo_video'}
+# Beside the package in a clone, also if that is installed as editable; otherwise in it.
+PLACES = [Path(__file__).parents[1] / 'tools', Path(__file__).parent / '.mim/tools']
+
+
+def main() -> None:
+    """Run the tool that the command line names, or list all."""
+    folder = next((place for place in PLACES if (place / 'demo_video.py').is_file()), None)
+    if folder is None:
+        sys.exit(f'error: this installation of mmct has no tools; they were expected in '
+                 f'{" or ".join(map(str, PLACES))}')
+    tools = {file.stem: file for file in sorted(folder.glob('*.py')) if file.stem != 'cli'}
+    tools.update({name: tools[tool] for name, tool in SHORT.items()})
+    name = sys.argv[1] if len(sys.argv) > 1 else '--help'
+    if name in ('-h', '--help'):
+        print('usage: mmct TOOL …; mmct TOOL --help says more\n')
+        for own, file in sorted(tools.items()):
+            print(f'{own:<26}{ast.get_docstring(ast.parse(file.read_text())).splitlines()[0]}')
+        return
+    if name.replace('-', '_') not in tools:
+        print(f'error: {name} is not one of the tools {", ".join(sorted(tools))}', file=sys.stderr)
+        sys.exit(2)
+    file = tools[name.replace('-', '_')]
+    sys.argv[:2] = [str(file)]
+    sys.path.insert(0, str(folder))
+    runpy.run_path(str(file), run_name='__main__')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,30 @@
+"""tools/compress.py, from own videos to a student."""
+import torch
+from commands import run_tool
+from videos import write_video
+
+from mmct import load_tracker
+
+
+def compress(setup, videos, folder, *args):
+    return run_tool('compress.py', '--teacher', setup.teacher, '--videos', videos, '--config',
+                    setup.config, '--work-dir', folder, *args)
+
+
+def test_own_videos_become_a_student(setup, tmp_path, capfd):
+    for i, split in enumerate(('train', 'train', 'val')):
+        write_video(tmp_path / f'own/{split}/cat{i}', 20, i)
+    work = tmp_path / 'work'
+    done = compress(setup, tmp_path / 'own', work, '--cfg-options', 'train_cfg.max_epochs=1')
+    assert done.status == 0, capfd.readouterr().err
+    assert done.out.startswith(f'{work}/student.pth is written. Next: tools/export.py ')
+    assert load_tracker(work / 'compression.py', work / 'student.pth').backbone
+    last = torch.load((work / 'last_checkpoint').read_text())
+    assert last['meta']['epoch'] == 1
+
+
+def test_videos_that_are_not_there(setup, tmp_path):
+    (tmp_path / 'own/train').mkdir(parents=True)
+    done = compress(setup, tmp_path / 'own', tmp_path / 'work')
+    assert (done.status, done.err) == (2, f'error: {tmp_path}/own/val does not exist\n')
+    assert not (tmp_path / 'work').exists()

@@ -1,0 +1,62 @@
+"""Compress a teacher on your own videos: train, then write the student.
+
+FOLDER holds train and val, each with videos or folders of frames, and a file NAME.txt of boxes
+beside each (docs/datasets.md, "Your own data"). docs/unlabelled.md is for videos without boxes.
+"""
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from cli import Settings, existing_config, run
+
+TOOLS = Path(__file__).parent
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--teacher', type=Path, required=True, metavar='WEIGHTS',
+                        help='as tools/convert_weights.py writes them')
+    parser.add_argument('--videos', type=Path, required=True, metavar='FOLDER')
+    parser.add_argument('--config', type=Path, help='of the compression, which has the kind of '
+                        'teacher (default: ct_ostrack_4l.py)',
+                        default=TOOLS.parent / 'configs/ct_ostrack_4l.py')
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compress'),
+                        help='for logs, checkpoints and student.pth (default %(default)s)')
+    parser.add_argument('--resume', action='store_true',
+                        help='go on with what an interrupted run left')
+    parser.add_argument('--cfg-options', nargs='+', action=Settings, default={},
+                        help='settings that replace those of the config, key=value')
+    return parser.parse_args()
+
+
+def main(args: argparse.Namespace) -> int | None:
+    from mmct.checkpoint import extract_student
+
+    config = existing_config(args.config)
+    if config.model.type != 'ReplacementDistiller':
+        raise ValueError(f'{args.config} is not the config of a compression: its model is a '
+                         f'{config.model.type}, not a ReplacementDistiller')
+    for file in (args.teacher, *(args.videos / split for split in ('train', 'val'))):
+        if not file.exists():
+            raise FileNotFoundError(f'{file} does not exist')
+    config.merge_from_dict(args.cfg_options)
+    config.model.teacher_checkpoint = str(args.teacher)
+    for split in ('train', 'val'):
+        config[f'{split}_dataloader'].dataset.datasets = [
+            dict(type='FolderDataset', data_root=f'{args.videos / split}/')]
+    config.train_dataloader.dataset.weights = [1]
+    args.work_dir.mkdir(parents=True, exist_ok=True)
+    own, student = args.work_dir / 'compression.py', args.work_dir / 'student.pth'
+    config.dump(own)
+    done = subprocess.run([sys.executable, TOOLS / 'train.py', own, '--work-dir', args.work_dir,
+                           *(['--resume'] if args.resume else [])], check=False)
+    if done.returncode:
+        return done.returncode
+    extract_student((args.work_dir / 'last_checkpoint').read_text(), student)
+    print(f'{student} is written. Next: tools/export.py {own} {student} student.onnx')
+
+
+if __name__ == '__main__':
+    run(parse_args, main)
