@@ -49,7 +49,7 @@ def parse_args():
                         'PyTorch, and training)')
     parser.add_argument('--peer', type=Path, metavar='ONNX', help="also time OpenCV's VitTrack: "
                         'its file in ONNX Runtime, and TrackerVit of the OpenCV installed here, '
-                        'for its time only: its boxes are wrong from OpenCV 4.11 on')
+                        'with a stdvalue under which it is right where the default is wrong')
     parser.add_argument('--device', default='cpu', help='where PyTorch computes, such as cuda '
                         '(default cpu)')
     parser.add_argument('--targets', type=count, nargs='+', default=[], metavar='N',
@@ -152,7 +152,7 @@ def tracking(config, args, folder: Path, worker) -> tuple[list, str]:
         note += ('; demand: what the multiply-accumulates would take at the rate of large '
                  'products of the same precision')
     if args.peer:
-        note += f'; TrackerVit of OpenCV {cv2.__version__} is there for its time only'
+        note += f'; TrackerVit is that of OpenCV {cv2.__version__}'
     return jobs, note
 
 

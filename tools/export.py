@@ -1,6 +1,7 @@
 """Export a tracker to files that run without PyTorch, and compare them with PyTorch.
 
 Two files are written, OUT and, beside it, OUT.template: ONNX (.onnx) or OpenVINO (.xml, .bin).
+With --layout opencv it is one file, which OpenCV's TrackerVit reads.
 """
 import argparse
 from pathlib import Path
@@ -17,6 +18,9 @@ def parse_args():
     parser.add_argument('--format', choices=['onnx', 'openvino'],
                         help='format of the files (default: openvino if OUT ends in .xml, else '
                         'onnx)')
+    parser.add_argument('--layout', choices=['mmct', 'opencv'], default='mmct',
+                        help="opencv: one file with the inputs and outputs of OpenCV's VitTrack, "
+                        'which cv2.TrackerVit runs without mmct (default %(default)s)')
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
                         help='precision of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
@@ -47,7 +51,13 @@ def main(args) -> None:
                          'X,Y,W,H')
     if args.levels and not (args.calibration and args.precision == 'int8'):
         raise ValueError('--levels is for the images of --calibration, with --precision int8')
+    if args.layout == 'opencv' and (args.precision != 'fp32' or args.opset is not None
+                                    or args.format == 'openvino'):
+        raise ValueError('--layout opencv writes ONNX in float32 with an opset of its own; leave '
+                         'out --precision, --opset and --format')
     tracker = load_tracker(args.config, args.checkpoint)
+    if args.layout == 'opencv':
+        return write_for_opencv(tracker, args.out)
     samples = []
     if args.precision == 'int8' and args.calibration:
         frames = Frames(args.calibration, args.levels)
@@ -65,6 +75,15 @@ def main(args) -> None:
     figures = ', '.join(f'{name} {value:.2g}' for name, value in written.agreement.items())
     print(f'{written.path} and {written.path.stem}.template{written.path.suffix}, '
           f'{args.precision}; {what}: {figures}')
+
+
+def write_for_opencv(tracker, out: Path) -> None:
+    import cv2
+    from vittrack.writing import write_vittrack
+
+    error = write_vittrack(tracker, out)
+    print(f'{out}, for cv2.TrackerVit; largest error of OpenCV {cv2.__version__} against PyTorch, '
+          f'of the largest value: {error:.2g}')
 
 
 if __name__ == '__main__':

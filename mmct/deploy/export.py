@@ -178,9 +178,9 @@ def memories_of(info: NetworkInfo, samples: Sequence[Sample]) -> list[np.ndarray
 
 
 def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[str], path: Path,
-            any_number: Mapping[str, Sequence[int]], opset: int = OPSET) -> None:
+            any_number: Mapping[str, Sequence[int]] | None, opset: int = OPSET) -> None:
     """Write a graph whose sizes are fixed, but for the batch and axes by name of inputs and
-    outputs, which depend on the number of templates."""
+    outputs, which depend on the number of templates; None if all are, the batch too."""
     require('onnx')
     with torch.inference_mode(), warnings.catch_warnings():
         # All else is fixed, and so may be all that tracing fixes.
@@ -189,7 +189,7 @@ def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[
         torch.onnx.export(
             network.eval(), tuple(inputs.values()), str(path), input_names=list(inputs),
             output_names=list(outputs), opset_version=opset, dynamo=False,
-            dynamic_axes={name: {0: 'batch', **{
+            dynamic_axes=None if any_number is None else {name: {0: 'batch', **{
                 axis: f'{name}_{axis}' for axis in any_number.get(name, ())}}
                 for name in (*inputs, *outputs)})
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from vittrack.opencv import parameters
 from vittrack.reading import INPUTS, OUTPUTS, read_vittrack
 
 from mmct.runtime import Tracker
@@ -23,7 +24,7 @@ class Peer:
 
     Attributes:
         backend: ``ORIGINAL``, ONNX Runtime in mmct's tracking loop, or ``OPENCV``, OpenCV's own
-            ``TrackerVit``, whose boxes are wrong from OpenCV 4.11 on: for times only.
+            ``TrackerVit``, with the parameters under which its boxes are right.
         file: the ONNX file.
         cost: what it does in a frame.
     """
@@ -92,16 +93,11 @@ class OpenCvTracker:
         path: the ONNX file.
 
     Raises:
-        ImportError: this OpenCV has no ``TrackerVit`` (4.9 was the first).
+        ImportError: see :func:`vittrack.opencv.parameters`.
     """
 
     def __init__(self, path: Path) -> None:
-        if not hasattr(cv2, 'TrackerVit_create'):
-            raise ImportError(f'OpenCV {cv2.__version__} has no TrackerVit; install opencv-python '
-                              '4.9 or later')
-        parameters = cv2.TrackerVit_Params()
-        parameters.net = str(path)
-        self._tracker = cv2.TrackerVit_create(parameters)
+        self._tracker = cv2.TrackerVit_create(parameters(path))
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
         self._tracker.init(frame, [round(value) for value in box])
