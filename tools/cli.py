@@ -11,8 +11,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 TRACEBACK = '--traceback'
 ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
+PERIOD = 5.  # seconds between lines of progress
 SAME_WISH = 5.  # seconds: a closed terminal and its shell, or a batch system, send several signals
+# What setup.py installs, and a wheel that was installed with --no-deps lacks.
+COMMON = ('jinja2', 'matplotlib', 'rich', 'scipy', 'tabulate')
 IN_WORKER = re.compile(r'Traceback \(most recent call last\):\n(?:[ \t].*\n)*')
 DATASETS = Path(__file__).parents[1] / 'configs/_base_/datasets'
 
@@ -95,6 +100,8 @@ def call(parse_args: Callable[[], argparse.Namespace],
         missing = getattr(error, 'name', None)
         if missing in (*REQUIRED, *OPENMMLAB):
             line = how_to_install(missing)
+        elif missing and (package := missing.partition('.')[0]) in COMMON:
+            line = f'{package} is not installed, which this tool needs: run pip install {package}'
         # Python names any other module it could not import; our own errors name the extra instead.
         elif missing:
             raise
@@ -161,17 +168,46 @@ def threads(text: str) -> int:
     return int(text)
 
 
-def bars(description: str = '{task.description}') -> 'Progress':
-    """A ``Progress`` of rich, with counts and the time that is left."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+def bars(description: str = '{task.description}') -> 'Progress | PlainProgress':
+    """A ``Progress`` of rich, with counts and the time that is left; without rich lines."""
+    try:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    except ImportError:  # on a device that has NumPy and OpenCV only
+        return PlainProgress()
     return Progress(TextColumn(description), BarColumn(), MofNCompleteColumn(),
                     TextColumn('left'), TimeRemainingColumn())
+
+
+class PlainProgress:
+    """As much of rich's ``Progress`` as tools use that run without it: now and then a line on
+    stderr."""
+
+    def __enter__(self) -> 'PlainProgress':
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+    def add_task(self, description: str, total: float | None = None) -> SimpleNamespace:
+        return SimpleNamespace(description=description, total=total, done=0, start=time.monotonic(),
+                               said=time.monotonic())
+
+    def advance(self, task: SimpleNamespace) -> None:
+        task.done += 1
+        now = time.monotonic()
+        if now - task.said < PERIOD:
+            return
+        task.said, of, left = now, '', ''
+        if task.total:
+            seconds = max(task.total - task.done, 0) * (now - task.start) / task.done
+            of, left = f'/{task.total}', f', {timedelta(seconds=round(seconds))} left'
+        print(f'{task.description} {task.done}{of}{left}', file=sys.stderr, flush=True)
 
 
 class Settings(argparse.Action):
@@ -234,9 +270,9 @@ def runner_config(args: argparse.Namespace) -> 'Config':
         FileNotFoundError: there is no such config.
         ValueError: there is no such data set or device, or an option has no effect.
     """
+    from running.config_text import format_configs_once
     from running.options import merge_options
 
-    from mmct.engine.config_text import format_configs_once
     from mmct.utils.files import safe_name
 
     use_device(args.device)

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,11 @@ from cli import add_device, bars, box, run, stopped_status, threads, use_device
 
 if TYPE_CHECKING:
     import numpy as np
+    from drawing.window import Window
 
-WINDOW = 'mmct'
+    from mmct.runtime import Tracker
+
+LONG = 10.  # seconds that nobody minds
 
 
 def parse_args() -> argparse.Namespace:
@@ -29,18 +33,25 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('model', type=Path, metavar='MODEL', help='exported file or config')
     parser.add_argument('--checkpoint', type=Path, help='weights, if MODEL is a config')
     first = parser.add_mutually_exclusive_group(required=True)
-    first.add_argument('--box', type=box, metavar='X,Y,W,H',
-                       help='the target in the first frame, in pixels')
+    first.add_argument('--box', type=box, metavar='X,Y,W,H', action='append',
+                       help='the target in the first frame, in pixels; again for another target')
     first.add_argument('--select', action='store_true',
                        help='draw the box in the first frame with the mouse')
-    parser.add_argument('--out', type=Path, metavar='OUT.mp4', help='video to write')
+    parser.add_argument('--out', type=Path, metavar='OUT.mp4',
+                        help='video to write, .mp4, .webm or .avi')
     parser.add_argument('--boxes', type=Path, metavar='FILE',
-                        help='also write boxes, one line x,y,w,h per frame')
+                        help='also write boxes, one line x,y,w,h per frame; of several targets '
+                        'lines frame,target,x,y,w,h,score,-1,-1,-1, both numbers from 1')
+    parser.add_argument('--lost', type=float, metavar='SCORE', help='below this score a target is '
+                        'drawn as lost')
+    parser.add_argument('--every-frame', action='store_true', help='track every frame of a camera '
+                        'or stream, however late, instead of the newest')
     parser.add_argument('--levels', type=float, nargs=2, metavar=('LOW', 'HIGH'),
                         help='for 16-bit images: the levels that become black and white '
                         '(default: the whole range of 16 bits)')
     parser.add_argument('--show', action='store_true',
-                        help='show the video in a window; Escape ends it')
+                        help='show the video in a window, in which a drag selects again or, with '
+                        'Shift, another target; Space pauses, Escape, q or closing it ends')
     parser.add_argument('--backend', help='what runs the network (default: onnxruntime, openvino '
                         'or torch, by the kind of MODEL)')
     parser.add_argument('--precision', help='precision of the arithmetic: fp32, bf16 or '
@@ -56,65 +67,154 @@ def main(args: argparse.Namespace) -> int | None:
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
         raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
                          'set); leave out --show, and give the box with --box X,Y,W,H')
-    import cv2
-    from drawing.target import draw_target
     from drawing.video import VideoFile
+    from drawing.window import KEYS, Window
 
-    from mmct.formats.annotations import box_text
     from mmct.runtime import Tracker
     from mmct.runtime.conventions import doubt
     from mmct.runtime.frames import FrameError, Frames
     from mmct.utils.files import write_text
 
     use_device(args.device)
-    if args.show:
-        open_window()
-    frames = Frames(args.video, args.levels)
-    tracker = Tracker(args.model, args.checkpoint, backend=args.backend,
-                      precision=args.precision, threads=args.threads)
+    window = Window() if args.show or args.select else None
+    frames = Frames(args.video, args.levels, args.every_frame)
+    stream = iter(frames)  # from now on the newest of a camera
+    targets = Targets(Tracker(args.model, args.checkpoint, backend=args.backend,
+                              precision=args.precision, threads=args.threads), args.lost)
     out = args.out
     if out is None and not args.show:
         out = Path(result_name(args.video))
-    boxes, seconds, stop = [], 0., None
+    if args.show:
+        print(KEYS, flush=True)
+    tracks, writing, stop = [], 0., None
     try:
-        with bars() as progress, VideoFile(out, frames.fps or 30) as video:
+        with bars() as progress, VideoFile(
+                out, None if frames.live else frames.fps or 30) as video:
             task = progress.add_task('tracking', total=frames.length)
             try:
-                for frame in frames:
-                    if not boxes:
-                        box, score = args.box or select(frame), 1.
-                        tracker.init(frame, box)
-                    if other := doubt([box], frame.shape[1::-1]):
-                        print(f'warning: --box may be {other.text}; expected x,y,w,h in pixels',
-                              file=sys.stderr)
+                for frame in stream:
+                    if tracks:
+                        targets.follow(frame)
                     else:
-                        start = time.perf_counter()
-                        box, score = tracker.update(frame)
-                        seconds += time.perf_counter() - start
-                    draw_target(frame, box, score, len(boxes) / seconds if seconds else None)
-                    video.write(frame)
-                    boxes.append(box)
+                        for first in args.box or [drawn_box(window, frame)]:
+                            targets.add(frame, first)
+                            if other := doubt([first], frame.shape[1::-1]):
+                                print(f'warning: --box may be {other.text}; expected x,y,w,h in '
+                                      'pixels', file=sys.stderr)
+                    picture = targets.drawn(frame)
+                    if window and not args.show:
+                        window = window.close()
+                    while window and (selection := window.show(picture)):
+                        if not selection.another:
+                            targets.forget()
+                        targets.add(frame, selection.box)
+                        picture = targets.drawn(frame)
+                    start = time.perf_counter()
+                    video.write(picture)
+                    writing += time.perf_counter() - start
+                    tracks.append(targets.found)
                     progress.advance(task)
-                    if args.show:
-                        cv2.imshow(WINDOW, frame)
-                        if cv2.waitKey(1) == 27:
-                            break
+                    if window and window.closed:
+                        break
             except (KeyboardInterrupt, FrameError, ValueError) as error:
                 stop = error
     finally:  # also if the disk has no room for the video
-        if args.boxes and boxes:
-            write_text(args.boxes, box_text(boxes, '.4f'))
+        if args.boxes and tracks:
+            write_text(args.boxes, boxes_text(tracks))
     interrupted = isinstance(stop, KeyboardInterrupt)
-    if not boxes and not interrupted:
+    if not tracks and not interrupted:
         raise stop or ValueError(f'{args.video} has no frame that can be read')
-    speed = f', {(len(boxes) - 1) / seconds:.0f} frames a second (tracking alone)' \
-        if seconds else ''
-    print(f'{"interrupted after " if interrupted else ""}{len(boxes)} frames{speed}'
-          f'{f"; written to {out}" if out and boxes else ""}')
+    speed = f', {targets.speed:.0f} frames a second (tracking alone)' if targets.speed else ''
+    skipped = f', {frames.skipped} skipped to keep up' if frames.skipped else ''
+    print(f'{"interrupted after " if interrupted else ""}{len(tracks)} frames{speed}{skipped}'
+          f'{f"; written to {out}" if out and tracks else ""}')
+    if writing > max(targets.seconds, LONG):
+        print(f'writing took {writing:.0f} seconds more; a video that ends in .avi takes less, but '
+              'browsers do not play it')
     if interrupted:
         return stopped_status(stop)
     if stop:
         raise stop
+
+
+class Targets:
+    """What is followed.
+
+    Args:
+        tracker: whose network follows all of them.
+        lost: the score below which a target counts as lost, None for never.
+
+    Attributes:
+        found: {number of a target, from 1: (box, score)} in the last frame.
+        seconds: spent on tracking.
+    """
+
+    def __init__(self, tracker: 'Tracker', lost: float | None) -> None:
+        self.found, self.seconds = {}, 0.
+        self._free, self._trackers, self._frames, self._lost = tracker, {}, 0, lost
+
+    @property
+    def speed(self) -> float | None:
+        """Frames a second."""
+        return self._frames / self.seconds if self.seconds else None
+
+    def add(self, frame: 'np.ndarray', box: Sequence[float]) -> None:
+        """Follow another target, too; the first one if there is none."""
+        from mmct.runtime import Tracker
+
+        number = len(self._trackers) + 1
+        tracker = Tracker(self._free.network) if self._trackers else self._free
+        tracker.init(frame, box)
+        self._trackers[number] = tracker
+        self.found = {**self.found, number: (list(box), 1.)}
+
+    def forget(self) -> None:
+        """Follow none; the next one is the first again."""
+        self._trackers, self.found = {}, {}
+
+    def follow(self, frame: 'np.ndarray') -> None:
+        """Follow them into the next frame."""
+        from mmct.runtime import update_many
+
+        start, trackers = time.perf_counter(), list(self._trackers.values())
+        found = [trackers[0].update(frame)] if len(trackers) == 1 else update_many(trackers, frame)
+        self.seconds += time.perf_counter() - start
+        self._frames += 1
+        self.found = dict(zip(self._trackers, found))
+
+    def drawn(self, frame: 'np.ndarray') -> 'np.ndarray':
+        """A copy of a frame with all of them."""
+        from drawing.target import draw_target
+
+        picture = frame.copy()
+        for number, (found, score) in self.found.items():
+            draw_target(picture, found, score, self.speed if number == 1 else None, number - 1,
+                        self._lost is not None and score < self._lost)
+        return picture
+
+
+def boxes_text(tracks: 'list[dict[int, tuple[list[float], float]]]') -> str:
+    """The content of a box file: see --boxes.
+
+    Args:
+        tracks: :attr:`Targets.found` of each frame.
+    """
+    from mmct.formats.annotations import box_text
+
+    if all(len(found) == 1 for found in tracks):
+        return box_text([found[1][0] for found in tracks], '.4f')
+    return ''.join(
+        f'{frame},{number},{x:.4f},{y:.4f},{w:.4f},{h:.4f},{score:.4f},-1,-1,-1\n'
+        for frame, found in enumerate(tracks, 1)
+        for number, ((x, y, w, h), score) in found.items())
+
+
+def drawn_box(window: 'Window', frame: 'np.ndarray') -> tuple[int, int, int, int]:
+    """The box x, y, w, h in pixels of the first target, drawn with the mouse."""
+    selection = window.show(frame, select=True)
+    if selection is None:
+        raise ValueError('no box was drawn; drag one in the window')
+    return selection.box
 
 
 def result_name(video: str) -> str:
@@ -128,34 +228,6 @@ def result_name(video: str) -> str:
     if name == 'img' and source.is_dir():  # of a sequence of a data set, which has the name
         name = source.parent.name
     return re.sub(r'[^\w.-]+', '_', name) + TRACKED
-
-
-def open_window() -> None:
-    """Open the window to show frames in.
-
-    Raises:
-        ValueError: OpenCV has no windows.
-    """
-    import cv2
-    try:
-        cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE)
-    except cv2.error:
-        raise ValueError('--show needs an OpenCV with windows (opencv-python, not its headless '
-                         'build); leave it out, and see the video that is written') from None
-
-
-def select(frame: 'np.ndarray') -> tuple[int, int, int, int]:
-    """Ask for the box x, y, w, h in pixels with the mouse."""
-    import cv2
-    try:
-        box = cv2.selectROI('drag a box, then press Enter', frame, showCrosshair=False)
-        cv2.destroyAllWindows()
-    except cv2.error:
-        raise ValueError('--select needs a screen, and an OpenCV with windows (opencv-python, not '
-                         'its headless build); give the box with --box X,Y,W,H') from None
-    if not (box[2] and box[3]):
-        raise ValueError('no box was drawn; drag one in the window, then press Enter')
-    return box
 
 
 if __name__ == '__main__':

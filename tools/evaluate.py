@@ -25,7 +25,6 @@ import sys
 from pathlib import Path
 
 from cli import run
-from tabulate import tabulate
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
@@ -130,6 +129,7 @@ def tell_what_is_left_out(lengths: dict[str, int], found: set[str], folder: Path
 
 
 def table(rows: list[dict]) -> str:
+    from tabulate import tabulate
     return tabulate(rows, headers='keys', tablefmt='github', floatfmt='.2f')
 
 

@@ -52,7 +52,8 @@ def main(args) -> int:
     cfg.launcher = 'none'  # for MMEngine: no gradient is shared
     settings = f'{cfg.model.get("student", cfg.model)} {args.backend} {args.precision}'
     cfg.test_cfg.update(type='SequenceTestLoop', results=args.results, resume=args.resume,
-                        tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}')
+                        tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}',
+                        settings=dict(backend=args.backend, precision=args.precision))
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
     with clear_start(cfg) as runner, lost_processes_reported():

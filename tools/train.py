@@ -1,5 +1,6 @@
 """Train a tracker, or compress one."""
 import sys
+from pathlib import Path
 
 from cli import run, runner_config, runner_parser
 
@@ -50,13 +51,16 @@ def resume(cfg) -> None:
     """Let the run go on from the newest checkpoint that is whole."""
     from mmct.checkpoint import newest_intact
 
-    found, broken = newest_intact(cfg.work_dir)
+    folder = (cfg.get('default_hooks') or {}).get('checkpoint', {}).get('out_dir')
+    if folder:  # of several runs, each in one of its own
+        folder = Path(folder, Path(cfg.work_dir).name)
+    found, broken = newest_intact(cfg.work_dir, folder)
     for path in broken:
         print(f'warning: {path} is cut short or damaged and passed over', file=sys.stderr)
     if found:
         cfg.update(resume=True, load_from=str(found))
     else:
-        print(f'warning: {cfg.work_dir} has no checkpoint to go on from, training starts',
+        print(f'warning: {folder or cfg.work_dir} has no checkpoint to go on from, training starts',
               file=sys.stderr)
 
 

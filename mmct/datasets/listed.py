@@ -10,7 +10,12 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.annotations import doubt_sequence, parse_numbers, read_boxes
+from ..formats.annotations import (
+    doubt_sequence,
+    lines_of_frames,
+    parse_numbers,
+    read_boxes,
+)
 from ..formats.layouts import Sequence, frames_from, own, part_of_video, sequence_name
 from ..formats.results import read_scores
 from ..runtime.frames import count_frames, recorded_length
@@ -21,8 +26,8 @@ from ..utils.files import VIDEOS, image_names, in_order, text_of
 def load_text(self: BaseSOTDataset, filepath: str, dtype: type = np.float32,
               delimiter: str | None = None, skiprows: int = 0, return_ndarray: bool = True
               ) -> np.ndarray | str:
-    """A text for MMTracking's data sets: Windows' mark, tabs and ``-nan(ind)`` are read, and errors
-    name the file and the line."""
+    """A text for MMTracking's data sets: Windows' mark, tabs and ``-nan(ind)`` are read, a blank
+    line between boxes is a frame without the target, and errors name the file and the line."""
     try:
         text = text_of(FileClient.infer_client(uri=filepath).get(filepath))
     except UnicodeDecodeError:
@@ -30,7 +35,8 @@ def load_text(self: BaseSOTDataset, filepath: str, dtype: type = np.float32,
     text = '\n'.join(text.strip().split('\n')[skiprows:])
     if not return_ndarray:
         return text
-    found = parse_numbers(text, filepath, None, 'numbers in lines of equal length')
+    found = parse_numbers('\n'.join(lines_of_frames(text)), filepath, None,
+                          'numbers in lines of equal length')
     return np.squeeze(found, axis=tuple(i for i in (0, 1) if found.shape[i] == 1)[:1]).astype(dtype)
 
 

@@ -127,7 +127,7 @@ def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
 def labelled_size(image: dict) -> tuple[int, int] | None:
     """Width and height in pixels that a COCO file gives an image, None if it does not."""
     size = image.get('width'), image.get('height')
-    return size if all(isinstance(side, int) and side > 0 for side in size) else None
+    return size if all(isinstance(side, (int, float)) and side > 0 for side in size) else None
 
 
 def is_usable(annotation: dict, images: dict) -> bool:

@@ -11,11 +11,11 @@ from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
 from ..checkpoint import read_checkpoint, starting_weights, weights_in
+from ..checkpoint.resuming import check_resumed
 from ..datasets import PairDataset
 from ..datasets.transforms import CropPair
 from ..models import ReplacementDistiller
 from ..utils.checks import check_number
-from .hooks.starting import check_resumed
 from .hooks.unwrapped import unwrapped
 
 # Numbers of MMEngine's that do harm without a word, or hours later: each with its interval.
@@ -66,11 +66,7 @@ def clear_start(cfg: Config) -> Iterator[Runner]:
 
 
 def check_settings(cfg: Config) -> None:
-    """See that ``NUMBERS`` make sense, and take what is about workers out of data loaders without.
-
-    Raises:
-        ValueError: one does not; it is named as ``--cfg-options`` has it.
-    """
+    """See that ``NUMBERS`` make sense; take what is about workers out of data loaders without."""
     for name, interval in NUMBERS.items():
         *groups, key = name.split('.')
         found = cfg
@@ -86,11 +82,7 @@ def check_settings(cfg: Config) -> None:
 
 def check_start(runner: Runner) -> None:
     """See that a training can start from ``load_from``, before its data are read, which may take
-    minutes; then that an epoch has a batch.
-
-    Raises:
-        ValueError, OSError: it cannot, or has not.
-    """
+    minutes; then that an epoch has a batch."""
     cfg, model = runner.cfg, unwrapped(runner.model)
     if not cfg.get('optim_wrapper'):
         raise ValueError('the config has no optim_wrapper, which training needs')
@@ -114,11 +106,7 @@ def check_start(runner: Runner) -> None:
 
 def check_training(runner: Runner) -> None:
     """See that the network of a training fits its data and, of a compression, its teacher; and
-    that learning rate and checkpoints go by what the loop counts.
-
-    Raises:
-        ValueError, OSError: it does not.
-    """
+    that learning rate and checkpoints go by what the loop counts."""
     if isinstance(runner.train_loop, IterBasedTrainLoop):
         check_counting(runner)
     model = unwrapped(runner.model)

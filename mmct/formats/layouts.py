@@ -140,10 +140,10 @@ def sequence_name(annotation: str) -> str:
     (OTB's Jogging/groundtruth_rect.2.txt is Jogging_2).
     """
     path = PurePath(annotation)
-    if not path.stem.lower().startswith('groundtruth'):
+    ground_truth = GROUND_TRUTH.fullmatch(path.name.lower())
+    if not ground_truth:
         return path.stem
-    number = re.search(r'\.(\d+)$', path.stem)
-    return path.parent.name + (f'_{number[1]}' if number else '')
+    return path.parent.name + (ground_truth[2] or '').replace('.', '_')
 
 
 def find(texts: Texts) -> dict[str, Sequence]:

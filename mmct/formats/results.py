@@ -96,17 +96,14 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
         other := convention_of(boxes[0], given[name]))}
     if others:
         name, other = next(iter(others.items()))
+        first, annotated = box_text([results[name][0], given[name]], 'g').split()
         text = (f'{folder}: the first boxes of {len(others)} of {len(results)} sequences are '
-                f'{other}, such as {boxes_text(results[name][0])} of {name}, which is annotated '
-                f'{boxes_text(given[name])}; expected x,y,w,h in pixels')
+                f'{other}, such as {first} of {name}, which is annotated {annotated}; expected '
+                'x,y,w,h in pixels')
         if len(others) == len(results):
             raise ValueError(text)
         warnings.warn(text, stacklevel=2)
     return results
-
-
-def boxes_text(box: np.ndarray) -> str:
-    return box_text([box], 'g').rstrip()
 
 
 def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
@@ -175,7 +172,7 @@ def _box_files(folder: Path) -> dict[str, str]:
 def _what_else_is_there(folder: Path, known: dict[str, Path]) -> str:
     """For a message: the box files of a folder that belong to no sequence; '' if there are none."""
     there = _box_files(folder)
-    beside = {f'{name}_{kind}' for name in there for kind in ('score', 'time')}
+    beside = {f'{name}_{kind}' for name in there for kind in BESIDE_BOXES}
     others = sorted(file for name, file in there.items()
                     if name not in beside and folder / file not in known.values())
     return f'; there are {listing(others, 3)}, which fit no sequence clearly' if others else ''

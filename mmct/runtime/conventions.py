@@ -75,12 +75,13 @@ def convention_of(box: np.ndarray, given: np.ndarray) -> str | None:
     x, y, w, h = given
     if _near(box, given) or not (w > 0 and h > 0 and np.isfinite(box).all()):
         return None
-    for name, other in ((CORNERS, (x, y, x + w, y + h)), (CENTRES, (x + w / 2, y + h / 2, w, h))):
-        if _near(box, other):
-            return name
+    away = max(x, y) > max(w, h) / 4  # from the frame's corner, in which conventions look alike
+    if away and _near(box, (x, y, x + w, y + h)):
+        return CORNERS
+    if _near(box, (x + w / 2, y + h / 2, w, h)):
+        return CENTRES
     scale = np.tile(np.asarray(box)[2:] / (w, h), 2)
-    # By at least 2 %, and so that the box is at another place.
-    if (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 and max(x, y) > max(w, h) / 4 \
+    if away and (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 \
             and (np.abs(box - given * scale) <= scale).all():
         if np.max(box) <= 1.5:
             return PARTS

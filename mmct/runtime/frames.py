@@ -1,6 +1,8 @@
 """Frames of folders, video files, cameras and streams: all that reads frames reads them here."""
 import re
+import threading
 import warnings
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -241,8 +243,11 @@ class Frames:
             camera or its path (/dev/video0), the address of a stream (rtsp://…, http://…), or a
             numbered pattern (img_%d.jpg). The latter are read once, one after the other.
         levels: of frames of more than 8 bits, see :func:`read_image`.
+        every: give every frame of a camera or stream, too, however late; without it each frame is
+            the newest, see :class:`Newest`. Of all else every frame is given.
 
     Attributes:
+        live: whether each frame is the newest: of a camera, or of a stream that knows no length.
         length: number of frames, of a video as its header says (:func:`count_frames` counts
             them); None where nobody knows.
         fps: frames a second as recorded, None for images.
@@ -253,8 +258,9 @@ class Frames:
     """
 
     def __init__(self, source: str | int | Path | Sequence[Path],
-                 levels: Sequence[float] | None = None) -> None:
+                 levels: Sequence[float] | None = None, every: bool = False) -> None:
         check_levels('levels', levels)
+        self.live, self._newest = False, None
         source = str(source) if isinstance(source, Integral) else source
         self._read = partial(read_image, levels=levels)
         self.fps = self._files = self._video = None
@@ -279,8 +285,16 @@ class Frames:
         fps = self._stream.get(cv2.CAP_PROP_FPS)
         self.length = int(count) if count > 0 and not camera else None
         self.fps = fps if 0 < fps < 1000 else None
+        self.live = not every and (camera or path.is_char_device()
+                                   or ('://' in str(source) and self.length is None))
         if not camera and path.is_file():
             self._video, self._stream = Video(path, levels), None
+
+    @property
+    def skipped(self) -> int:
+        """Number of frames of a live source, after the first that was taken, which came and went
+        while nobody asked for one."""
+        return self._newest.skipped if self._newest else 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """All frames; a video ends where it can be decoded no further.
@@ -290,6 +304,9 @@ class Frames:
         """
         if self._files is not None:
             return map(self._read, self._files)
+        if self.live:
+            self._newest = self._newest or Newest(self._stream)
+            return self._newest
         return decoded(self._stream) if self._video is None else iter(self._video)
 
     def __getitem__(self, number: int) -> np.ndarray:
@@ -318,6 +335,57 @@ def open_video(path: str | Path, levels: Sequence[float] | None = None) -> cv2.V
                          f'ones of 16 bits as they are, this has {kind[3]}, or colours; write its '
                          'frames as 16-bit PNG')
     return capture
+
+
+class Newest:
+    """Frames of a source that does not wait: each is the newest when it is asked for, and none is
+    given twice. A thread reads, from now on and until this is forgotten, so that no buffer of
+    camera or network fills up with frames that are late.
+
+    Args:
+        capture: an open camera or stream.
+
+    Attributes:
+        skipped: see :attr:`Frames.skipped`.
+    """
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self.skipped, self._taken, self._ended, self._frame = 0, False, False, None
+        self._changed = threading.Condition()
+        # A daemon, as a camera that hangs must not keep the program from its end.
+        threading.Thread(target=self._read, args=(capture, weakref.ref(self)), daemon=True).start()
+
+    @staticmethod
+    def _read(capture: cv2.VideoCapture, owner: 'weakref.ref[Newest]') -> None:
+        frame = True
+        while frame is not None:
+            frame = capture.read()[1]
+            own = owner()
+            if own is None:
+                break
+            own._put(frame)
+            del own
+
+    def _put(self, frame: np.ndarray | None) -> None:
+        with self._changed:
+            if frame is None:
+                self._ended = True  # the last frame is still to be taken
+            else:
+                self.skipped += self._taken and self._frame is not None
+                self._frame = frame
+            self._changed.notify_all()
+
+    def __iter__(self) -> 'Newest':
+        return self
+
+    def __next__(self) -> np.ndarray:
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._frame is not None)
+            frame, self._frame = self._frame, None
+            if frame is None:
+                raise StopIteration
+            self._taken = True
+            return frame
 
 
 def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:

@@ -1,6 +1,7 @@
 """What folders hold, in which order; files are written whole or not at all; archives are read
 without being unpacked."""
 import codecs
+import itertools
 import os
 import re
 import tarfile
@@ -142,6 +143,12 @@ def _members(path: str | Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]
             for member in archive:
                 if member.isfile():
                     yield member.name, member.size, archive.extractfile(member).read
+
+
+def free_name(folder: Path) -> Path:
+    """FOLDER.1, or the first number that is free."""
+    names = (folder.with_name(f'{folder.name}.{number}') for number in itertools.count(1))
+    return next(name for name in names if not name.exists())
 
 
 def safe_name(name: str) -> str:

@@ -1,4 +1,5 @@
 """What a run starts from, or goes on from, by whichever tool: MMEngine's Runner is all it takes."""
+import copy
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
 from tiny import build, distiller, packed_pairs, same_weights, save_teacher, student, tracker
@@ -28,16 +30,18 @@ def runner(folder: Path, model, epochs=1, lr=1e-3, optimizer='AdamW', checkpoint
     """A run of three batches an epoch."""
     checkpoint = dict(checkpoint)
     batches = [packed_pairs(seed=i) for i in range(3)]
+    settings = {
+        'train_cfg': {'by_epoch': True, 'max_epochs': epochs},
+        'optim_wrapper': {'type': 'FiniteOptimWrapper',
+                          'optimizer': {'type': optimizer, 'lr': lr, 'weight_decay': 1e-4}},
+        'param_scheduler': [{'type': 'CosineAnnealingLR', 'T_max': epochs, 'by_epoch': True,
+                             'convert_to_iter_based': True}]}
     return Runner(
         model, str(folder), experiment_name=f'{folder.name}-{id(model)}', log_level='WARNING',
         default_scope='mmtrack',
         train_dataloader={'dataset': batches, 'batch_size': 1, 'collate_fn': lambda batch: batch[0],
                           'sampler': {'type': 'DefaultSampler', 'shuffle': False}},
-        train_cfg={'by_epoch': True, 'max_epochs': epochs},
-        optim_wrapper={'type': 'FiniteOptimWrapper',
-                       'optimizer': {'type': optimizer, 'lr': lr, 'weight_decay': 1e-4}},
-        param_scheduler=[{'type': 'CosineAnnealingLR', 'T_max': epochs, 'by_epoch': True,
-                          'convert_to_iter_based': True}],
+        cfg=Config(copy.deepcopy(settings)), **settings,
         default_hooks={'checkpoint': {'type': 'ResumableCheckpointHook', 'interval': 1,
                                       'rule': 'greater', **checkpoint}}, **kwargs)
 
@@ -159,7 +163,8 @@ def test_changed_settings_of_a_resumed_run_are_named(tmp_path, capsys):
     run.train()
     said = ''.join(capsys.readouterr())
     assert ('the settings of the optimizer and the schedules of the checkpoint apply, not those of '
-            'the config: optimizer lr=0.001 (config: 1e-05); CosineAnnealingLR T_max=3 (config: 6)'
+            'the config: optim_wrapper.optimizer.lr (was 0.001, is 1e-05), param_scheduler.0.T_max '
+            '(was 1, is 2)'
             ) in said
     assert 'was begun with train_cfg.max_epochs=1 and goes on to 2: schedules of' in said
     assert run.iter == 6

@@ -529,3 +529,24 @@ def test_other_texts_in_own_data(tmp_path, name, text):
     (tmp_path / f'{name}.txt').write_text(text)
     write(tmp_path / 'no_frames.txt', [(1, 2, 3, 4)])
     assert list(read_annotations(tmp_path)) == ['kite', 'no_frames']
+
+
+@pytest.mark.parametrize(('form', 'said'), [
+    (lambda x, y, w, h: (x, y, x + w, y + h), 'corners x1,y1,x2,y2'),
+    (lambda x, y, w, h: (x + w / 2, y + h / 2, w, h), 'centres cx,cy,w,h'),
+    (lambda x, y, w, h: (x / 640, y / 480, w / 640, h / 480), 'parts of the frame'),
+    (lambda x, y, w, h: (x / 2, y / 2, w / 2, h / 2), 'pixels of frames of another size')])
+def test_results_in_another_convention(tmp_path, form, said):
+    """Their first box is the annotated one, so it tells."""
+    for name, boxes in (('a', [(200, 150, 60, 40)] * 4), ('b', [(300, 90, 50, 50)] * 4)):
+        write(tmp_path / f'annos/{name}.txt', boxes)
+        write(tmp_path / f'results/{name}.txt', [form(*box) for box in boxes])
+    args = tmp_path / 'results', '--annotations', tmp_path / 'annos'
+    done = run_tool('evaluate.py', *args)
+    assert done.status == 2
+    assert f'the first boxes of 2 of 2 sequences are {said}, such as ' in done.err
+    assert 'of a, which is annotated 200,150,60,40; expected x,y,w,h in pixels' in done.err
+    write(tmp_path / 'results/b.txt', [(301, 90, 49, 50)] * 4)
+    done = run_tool('evaluate.py', *args)
+    assert done.status == 0
+    assert done.err.startswith(f'warning: {tmp_path}/results: the first boxes of 1 of 2 ')

@@ -13,7 +13,7 @@ from mmtrack.registry import DATASETS, TRANSFORMS
 
 from mmct.datasets.transforms.load import FrameReader
 from mmct.deploy.calibration import samples_of_config
-from mmct.formats import read_annotations, sequence_names
+from mmct.formats import read_annotations, read_results, sequence_names
 from mmct.formats.layouts import own
 from mmct.runtime.frames import frame_of_video, in_order
 
@@ -318,6 +318,7 @@ def test_folders_whose_names_have_dots(tmp_path, name):
     root = own_data(tmp_path / 'own', lines(BOXES), name=name)
     dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
     assert sequence_names(dataset) == [name] == list(read_annotations(root))
+    assert list(read_results(root, {name: 12})) == [name]
     assert dataset.get_img_infos_from_video(0)['img_paths'][1] == str(root / name / '0002.png')
     assert run_tool('check_dataset.py', 'own', root, '--decode').status == 0
 

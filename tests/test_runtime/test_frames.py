@@ -1,4 +1,7 @@
 """One reader of frames: one order, and a video's frame is that of reading in order."""
+import queue
+import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -144,6 +147,92 @@ def test_streams_are_handed_to_opencv(tmp_path):
     for number in (97, '97', np.int64(97)):
         with pytest.raises(ValueError, match='^camera 97 cannot be opened$'):
             Frames(number)
+
+
+class Camera:
+    """A camera whose next frame is there when the test lets it come."""
+
+    def __init__(self, source: int | str) -> None:
+        self.coming, self.waiting = queue.Queue(), threading.Semaphore(0)
+        Camera.opened = self
+
+    def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
+        return True
+
+    def get(self, key: int) -> float:
+        return 30. if key == cv2.CAP_PROP_FPS else -1.
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.waiting.release()
+        number = self.coming.get(timeout=60)
+        return number is not None, None if number is None else picture(number)
+
+    def send(self, *numbers: int | None) -> None:
+        """Let frames come, and wait until they have been read."""
+        for number in numbers:
+            self.coming.put(number)
+        for _ in numbers:
+            assert self.waiting.acquire(timeout=60)
+
+
+@pytest.fixture
+def camera(monkeypatch) -> type[Camera]:
+    monkeypatch.setattr(module.cv2, 'VideoCapture', Camera)
+    return Camera
+
+
+@pytest.mark.parametrize('source', [0, '1', 'rtsp://camera/1'])
+def test_each_frame_of_a_live_source_is_the_newest(camera, source):
+    frames = Frames(source)
+    assert frames.live
+    assert frames.length is None
+    stream = iter(frames)
+    assert camera.opened.waiting.acquire(timeout=60)  # it reads before anybody asks
+    camera.opened.send(1, 2)
+    assert number_of(next(stream)) == 2
+    assert frames.skipped == 0  # what was there before the first is no loss
+    camera.opened.send(3)
+    assert number_of(next(stream)) == 3
+    camera.opened.send(4, 5, 6, 7)
+    assert number_of(next(stream)) == 7
+    assert frames.skipped == 3
+    camera.opened.coming.put(8)
+    camera.opened.coming.put(None)
+    assert number_of(next(stream)) == 8
+    assert list(stream) == []
+    assert frames.skipped == 3
+
+
+def test_every_frame_of_a_live_source(camera):
+    frames = Frames(0, every=True)
+    for number in (1, 2, 3, None):
+        camera.opened.coming.put(number)
+    assert [number_of(frame) for frame in frames] == [1, 2, 3]
+
+
+def test_a_camera_is_left_alone_when_its_frames_are_forgotten(camera):
+    frames = Frames(0)
+    stream = iter(frames)
+    camera.opened.waiting.acquire(timeout=60)
+    before = threading.active_count()
+    del frames, stream
+    camera.opened.coming.put(1)
+    for _ in range(600):
+        if threading.active_count() < before:
+            return
+        time.sleep(0.1)
+    raise AssertionError('its thread reads on')
+
+
+@pytest.mark.parametrize('name', ['{folder}/a.mp4', 'file://{folder}/a.mp4'])
+def test_no_frame_of_a_file_is_skipped(file, name):
+    frames = Frames(name.format(folder=file.parent))
+    assert not frames.live
+    slow = []
+    for frame in frames:
+        slow.append(number_of(frame))
+        time.sleep(0.001)
+    assert (slow, frames.skipped) == (list(range(LENGTH)), 0)
 
 
 @pytest.mark.parametrize('name', ['a.png', 'a.tiff'])

@@ -2,14 +2,16 @@
 import json
 import os
 import resource
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 from commands import run_process
+from mmengine.config import Config
 from mmengine.runner import Runner
-from tiny import same_weights
+from tiny import same_weights, save_teacher, tracker
 
 from mmct.engine.loops import ResumableTrainLoop
 from mmct.evaluation.pair_iou import PairIoU
@@ -185,6 +187,66 @@ def test_another_network_is_not_resumed(setup, trained, training, tmp_path):
     assert (done.status, done.err) == (
         2, f'error: {setup.student} is not the state of a run, for it lacks epoch, iter, '
         'optimizer, message_hub; start from it with load_from alone\n')
+
+
+@pytest.mark.parametrize(('option', 'said'), [
+    ('train_dataloader.dataset.pipeline.3.scale_jitter=[0,0.1]',
+     'train_dataloader.dataset.pipeline.3.scale_jitter.1 (was 0.5, is 0.1)'),
+    ('train_dataloader.dataset.datasets.0.data_root={data}',
+     'the data of train_dataloader.dataset.datasets.0'),
+    ('model.teacher_checkpoint={teacher}', 'the weights of model.teacher_checkpoint'),
+    ('custom_hooks.1.init=0.7', 'custom_hooks (ReplacementScheduleHook).init (was 0.5, is 0.7)'),
+    ('optim_wrapper.type=Bf16OptimWrapper', "optim_wrapper.type (was 'FiniteOptimWrapper', is "),
+])
+def test_another_run_is_not_resumed(trained, training, tmp_path, videos, option, said):
+    shutil.copy(trained / 'epoch_2.pth', tmp_path)
+    videos.add('cat-1')
+    teacher = save_teacher(tmp_path / 'teacher.pth', tracker(
+        width=32, depth=4, template_size=96, search_size=192), seed=9)
+    done = training('--resume', options=[option.format(data=videos.root, teacher=teacher)])
+    assert done.status == 2
+    assert (f'{tmp_path}/epoch_2.pth is of a run with other settings: {said}' in done.err)
+    assert ' changed; resume with those that it was begun with, or start anew' in done.err
+
+
+def test_what_decides_nothing_may_change(setup, trained, training, tmp_path):
+    """Nor where the data and the teacher lie."""
+    shutil.copy(trained / 'epoch_3.pth', tmp_path)
+    shutil.copy(setup.teacher, tmp_path / 'moved.pth')
+    data = Config.fromfile(setup.config).videos.data_root
+    shutil.copytree(data, tmp_path / 'data')
+    done = training('--resume', options=[
+        f'train_dataloader.dataset.datasets.0.data_root={tmp_path}/data',
+        f'model.teacher_checkpoint={tmp_path}/moved.pth', 'default_hooks.logger.interval=2',
+        'val_dataloader.num_workers=1', 'default_hooks.checkpoint.interval=2', 'log_level=ERROR'])
+    assert (done.status, done.err) == (0, '')
+
+
+@pytest.mark.parametrize('where', ['work folder', 'folder of its own'])
+def test_training_again_moves_the_earlier_run_aside(training, tmp_path, where):
+    options = ['train_cfg.max_epochs=1']
+    folder = tmp_path
+    if where != 'work folder':
+        options.append(f'default_hooks.checkpoint.out_dir={tmp_path}/all')
+        folder = tmp_path / 'all' / tmp_path.name
+    assert training(options=options).status == 0
+    (folder / 'mine.pth').write_text('')
+    first = load(folder / 'epoch_1.pth')
+    logs = {path.name for path in tmp_path.glob('2*_*')}
+    done = training(options=[*options, 'randomness.seed=7'])
+    aside = folder.with_name(f'{folder.name}.1')
+    assert f'checkpoints and logs of an earlier run are in {aside} now' in done.out
+    assert equal(load(aside / 'epoch_1.pth')['state_dict'], first['state_dict'])
+    assert not equal(load(folder / 'epoch_1.pth')['state_dict'], first['state_dict'])
+    assert (folder / 'mine.pth').is_file()
+    if where == 'work folder':
+        assert {path.name for path in aside.glob('2*_*')} == logs
+    else:
+        (tmp_path / 'last_checkpoint').unlink()
+    options[0] = 'train_cfg.max_epochs=2'
+    done = training('--resume', options=options)
+    assert (done.status, done.err) == (0, '')
+    assert f'Load checkpoint from {folder}/epoch_1.pth' in done.out
 
 
 def test_full_disk_and_a_checkpoint_cut_short(trained, training, tmp_path, at_step, full_disk):
@@ -409,9 +471,3 @@ def test_fp16_needs_a_gpu(setup, tool, tmp_path):
     done = tool('train.py', setup.config, '--work-dir', tmp_path, '--amp')
     assert (done.status, done.err) == (
         2, 'error: --amp fp16 needs a GPU, but none was found; use --amp bf16\n')
-    for wrapper in ('AmpOptimWrapper', 'Fp16OptimWrapper'):
-        done = tool('train.py', setup.config, '--work-dir', tmp_path, '--cfg-options',
-                    f'optim_wrapper.type={wrapper}')
-        assert (done.status, done.err) == (
-            2, f'error: optim_wrapper.type={wrapper} needs a GPU, but none was found; use '
-            'Bf16OptimWrapper, as --amp bf16 does, or FiniteOptimWrapper\n')

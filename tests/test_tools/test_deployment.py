@@ -1,5 +1,6 @@
 """tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
 import os
+import re
 import resource
 import shutil
 import signal
@@ -49,7 +50,7 @@ def draw(*args):
     return run_tool('demo_video.py', *args)
 
 
-@pytest.mark.parametrize('name', ['out.mp4', 'out.avi'])
+@pytest.mark.parametrize('name', ['out.mp4', 'out.webm', 'out.avi'])
 def test_video_of_a_folder(exported, pictures, tmp_path, name):
     box = ','.join(map(str, BOX))
     done = draw(pictures, exported, '--box', box, '--out', tmp_path / name, '--boxes',
@@ -78,6 +79,27 @@ def test_config_and_checkpoint_give_the_same(exported, pictures, tmp_path):
     assert np.allclose(*(np.loadtxt(file, delimiter=',') for file in files), atol=0.01)
 
 
+def test_a_device_without_rich(exported, pictures, tmp_path, monkeypatch):
+    """NumPy, OpenCV and a backend are enough."""
+    for name in ('rich', 'rich.progress'):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr('cli.PERIOD', 0.)
+    done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / 'o.avi')
+    assert done.status == 0, done.err
+    assert len(list(Frames(tmp_path / 'o.avi'))) == 8
+    lines = done.err.splitlines()
+    assert len(lines) == 8
+    assert re.fullmatch(r'tracking 3/8, 0:00:\d\d left', lines[2])
+
+
+def test_a_package_that_a_device_lacks(tmp_path, monkeypatch):
+    (tmp_path / 'a.txt').write_text('1,2,3,4\n5,6,7,8\n')
+    monkeypatch.setitem(sys.modules, 'tabulate', None)
+    done = run_tool('evaluate.py', tmp_path, '--annotations', tmp_path)
+    assert (done.status, done.err) == (2, 'error: tabulate is not installed, which this tool '
+                                          'needs: run pip install tabulate\n')
+
+
 def test_no_windows_in_opencv(pictures, exported, monkeypatch):
     def refuse(*args):
         raise cv2.error('The function is not implemented')
@@ -86,7 +108,7 @@ def test_no_windows_in_opencv(pictures, exported, monkeypatch):
     monkeypatch.setattr(cv2, 'namedWindow', refuse)
     done = draw(pictures, exported, '--show', '--box', '1,2,30,40')
     assert (done.status, done.err.count('\n')) == (2, 1)
-    assert 'error: --show needs an OpenCV with windows' in done.err
+    assert 'error: --show and --select need an OpenCV with windows' in done.err
 
 
 @pytest.mark.parametrize('threads', ['-1', '0', 'two', '1.5'])
@@ -131,7 +153,7 @@ def test_int8_of_a_video(pictures, tmp_path, name):
     (('{pictures}', '{model}', '--box', '500,2,30,30'), 'lies outside the frame'),
     (('{pictures}', '{model}'), 'one of the arguments --box --select is required'),
     (('{pictures}', '{model}', '--box', '1,2,30,40', '--out', '{empty}/x.gif'),
-     'x.gif: a video ends in .mp4 or .avi'),
+     'x.gif: a video ends in .mp4 or .webm or .avi'),
     (('{pictures}', '{model}', '--box', '1,2,30,40', '--precision', 'bf16'), 'not in bf16'),
     (('{pictures}', 'none.onnx', '--box', '1,2,30,40'), 'none.onnx does not exist'),
 ])
@@ -144,6 +166,14 @@ def test_what_cannot_be_drawn(exported, pictures, tmp_path, args, message):
     assert done.status == 2
     assert message.format(**places) in done.err
     assert not list(places['empty'].iterdir())
+
+
+def test_a_first_box_that_may_be_corners(exported, pictures, tmp_path):
+    done = draw(pictures, exported, '--box', '130,90,200,150', '--out', tmp_path / 'a.mp4')
+    assert done.status == 0
+    assert 'warning: --box may be corners x1,y1,x2,y2: as x,y,w,h 1 of 1 reach beyond ' in done.err
+    done = draw(pictures, exported, '--box', '.25,.3,.2,.2', '--out', tmp_path / 'a.mp4')
+    assert (done.status, 'is given in parts of the frame' in done.err) == (2, True)
 
 
 def test_a_frame_that_cannot_be_read(exported, pictures, tmp_path):
@@ -183,10 +213,10 @@ def test_a_run_that_is_told_to_end(exported, pictures, tmp_path, monkeypatch, nu
     assert len(list(Frames(tmp_path / 'o.avi'))) == 5
 
 
-@pytest.mark.parametrize('name', ['o.mp4', 'o.avi'])
-def test_a_full_disk_under_a_video(exported, pictures, tmp_path, name):
+@pytest.mark.parametrize(('name', 'room'), [('o.mp4', 2_000), ('o.webm', 2_000), ('o.avi', 9_000)])
+def test_a_full_disk_under_a_video(exported, pictures, tmp_path, name, room):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (9_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / name, '--boxes',
                     tmp_path / 'o.txt')
@@ -197,6 +227,57 @@ def test_a_full_disk_under_a_video(exported, pictures, tmp_path, name):
         f'error: {tmp_path / name} cannot be written: 8 frames were given, ')
     assert [path.name for path in tmp_path.iterdir()] == ['o.txt']
     assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 8
+
+
+WRITER = cv2.VideoWriter
+
+
+class WithoutCodecs:
+    """OpenCV's writer in a build that has only these codecs."""
+
+    def __init__(self, monkeypatch, *codecs: str) -> None:
+        self.known, self.asked = {cv2.VideoWriter_fourcc(*codec): codec for codec in codecs}, []
+        monkeypatch.setattr(cv2, 'VideoWriter', self.open)
+
+    def open(self, path, codec, *args):
+        self.asked.append(self.known.get(codec))
+        if codec in self.known:
+            return WRITER(path, codec, *args)
+        return WRITER(path, 0, *args)
+
+
+@pytest.mark.parametrize(('name', 'codecs', 'fps', 'used', 'warned'), [
+    ('o.mp4', ('vp09', 'mp4v'), 25, 'vp09', False), ('o.mp4', ('mp4v', ), 25, 'mp4v', True),
+    ('o.mp4', ('vp09', 'mp4v'), None, 'mp4v', True), ('o.avi', ('MJPG', ), 25, 'MJPG', False),
+    ('o.webm', ('VP80', 'VP90'), 25, 'VP80', False), ('o.webm', ('VP90', ), None, 'VP90', False)])
+def test_codecs_of_videos(tmp_path, monkeypatch, recwarn, capfd, name, codecs, fps, used, warned):
+    """Browsers can play what is written, or a warning says that they cannot; a live source does
+    not wait for VP9."""
+    writer = WithoutCodecs(monkeypatch, *codecs)
+    with VideoFile(tmp_path / name, fps) as video:
+        for i in range(40):
+            video.write(np.full((48, 64, 3), 20 + 5 * i, np.uint8))
+    assert [codec for codec in writer.asked if codec] == [used]
+    levels = [frame.mean() for frame in Frames(tmp_path / name)]
+    np.testing.assert_allclose(levels, 20 + 5 * np.arange(40), atol=4.9)  # none is another
+    assert capfd.readouterr().err == ''
+    assert ['browsers do not play this video' in str(warning.message)
+            for warning in recwarn] == [True] * warned
+
+
+def test_browsers_play_the_video(launch, exported, pictures, tmp_path):
+    browser = launch()
+    for name in ('o.mp4', 'o.webm'):
+        done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / name)
+        assert done.status == 0, done.err
+        (tmp_path / 'page.html').write_text(f'<video muted src="{name}"></video>')
+        tab = browser.new_page()
+        tab.goto((tmp_path / 'page.html').as_uri())
+        video = "document.querySelector('video')"
+        tab.wait_for_function(f'{video}.error || {video}.readyState > 2')
+        assert tab.evaluate(f'{video}.error') is None
+        assert tab.evaluate(f'{video}.videoWidth') == 240
+    browser.close()
 
 
 @pytest.mark.parametrize(('fps', 'written'), [

@@ -70,3 +70,11 @@ def test_a_setting_of_the_checkpoint_hook(setup, tool, tmp_path):
                 'default_hooks.checkpoint.intervall=1')
     assert done.status == 2
     assert done.err.endswith('has a fault: ResumableCheckpointHook takes no intervall\n')
+
+
+def test_a_setting_of_tracking(setup, tool, tmp_path):
+    done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path, '--cfg-options',
+                'model.student.test_cfg.search_facto=5.')
+    assert (done.status, done.err) == (
+        2, 'error: test_cfg has search_facto, which nothing reads; expected template_factor, '
+        'search_factor, margin, shrink or templates\n')

@@ -8,6 +8,7 @@ import sys
 import time
 import zipfile
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -148,24 +149,58 @@ def test_starting_again_moves_results_aside(whole, setup, tool, four, tmp_path):
     assert contents(run.results) == contents(whole.results)
 
 
-@pytest.mark.parametrize('change', ['weights', 'settings'])
-def test_results_of_another_tracker_are_not_resumed(whole, setup, tool, four, tmp_path, change):
+@pytest.mark.parametrize(('option', 'said'), [
+    (None, 'the checkpoint (was {student})'),
+    ('model.student.test_cfg.search_factor=5.0',
+     'model.student.test_cfg.search_factor (was 4.0, is 5.0)'),
+    ('test_dataloader.dataset.pipeline.0.levels=[0,900]',
+     'test_dataloader.dataset.pipeline.0.levels.0 (was not set, is 0), '),
+    ('test_cfg.fp16=True', 'fp16 (was False, is True)')])
+def test_results_of_another_tracker_are_not_resumed(
+        whole, setup, tool, four, tmp_path, option, said):
     run = Run(setup, tool, four.root, tmp_path)
     shutil.copytree(whole.results, run.results)
-    if change == 'weights':
+    if option is None:
         state = torch.load(setup.student, weights_only=True)
         state['state_dict'] = {key: value + 1 for key, value in state['state_dict'].items()}
         run.args[1] = tmp_path / 'other.pth'
         torch.save(state, run.args[1])
-        done = run('--resume')
     else:
-        done = tool('test.py', *run.args[:-2], '--resume', *run.args[-2:],
-                    'model.student.test_cfg.search_factor=5.0')
+        run.args.append(option)
+    done = tool('test.py', *run.args[:6], '--resume', *run.args[6:])
     assert done.status == 2
     line, = done.err.splitlines()
-    assert f'{run.results} has results of another tracker' in line
-    assert f'{setup.student}; leave out --resume to start again' in line
+    assert (f'{run.results} has results of another tracker, or with other settings: '
+            + said.format(student=setup.student)) in line
+    assert line.endswith(' changed; leave out --resume to start again, or name another folder')
     assert contents(run.results) == contents(whole.results)
+
+
+@pytest.mark.parametrize('change', ['first box', 'first frame', 'moved', 'not yet tracked', 'old'])
+def test_results_of_other_data_are_not_resumed(whole, setup, tool, four, tmp_path, change):
+    data = tmp_path / 'data'
+    shutil.copytree(four.root, data)
+    run = Run(setup, tool, data, tmp_path)
+    shutil.copytree(whole.results, run.results)
+    folder = data / 'LaSOTBenchmark/cat/cat-2'
+    if change in ('first box', 'not yet tracked'):
+        boxes = (folder / 'groundtruth.txt').read_text().splitlines()
+        (folder / 'groundtruth.txt').write_text('\n'.join(['21,16,12,10', *boxes[1:]]))
+    elif change == 'first frame':
+        frame = cv2.imread(str(folder / 'img/00000001.jpg'))
+        cv2.imwrite(str(folder / 'img/00000001.jpg'), frame[::2, ::2])
+    if change == 'not yet tracked':
+        (run.results / 'cat-2.txt').unlink()
+    if change == 'old':  # as earlier versions wrote it
+        stamp = run.results / '.tracker'
+        stamp.write_text(stamp.read_text().partition('\n')[0])
+    done = run('--resume')
+    if change.startswith('first'):
+        assert done.status == 2
+        assert (f'{run.results} has results of another tracker, or with other settings: the frames '
+                'or the first box of cat-2 changed; ') in done.err
+    else:
+        assert done.status == 0, done.err
 
 
 @pytest.mark.slow

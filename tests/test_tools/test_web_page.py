@@ -127,9 +127,15 @@ def test_bad_input(trackers, package, tmp_path, monkeypatch):
         assert (done.status, done.err.count('\n')) == (2, 1)
         assert message in done.err
     monkeypatch.setenv('PATH', str(tmp_path))
-    done = run_tool('make_page.py', trackers[0], out)
-    assert (done.status, done.err.count('\n')) == (2, 1)
-    assert 'npm, which fetches onnxruntime-web@' in done.err
+    for message in ('npm, which fetches onnxruntime-web@',
+                    f'npm cannot fetch {write.PACKAGE} (npm error no network); try again'):
+        done = run_tool('make_page.py', trackers[0], out)
+        assert (done.status, done.err.count('\n')) == (2, 1)
+        assert message in done.err
+        (tmp_path / 'npm').write_text('#!/bin/sh\necho npm error no network >&2\nexit 1\n')
+        (tmp_path / 'npm').chmod(0o755)
+    assert list((tmp_path / 'cache').iterdir()) == []
+    assert not out.exists()
 
 
 def test_a_broken_archive(tmp_path):
@@ -176,10 +182,10 @@ def browser(launch, tmp_path_factory):
 
 
 class Page:
-    """The page in a tab, with what its trackers found."""
+    """The page in a tab, with what its trackers found; seconds of ``patience`` for all."""
 
-    def __init__(self, tab, site: str) -> None:
-        self.tab = tab
+    def __init__(self, tab, site: str, patience: float = 60) -> None:
+        self.tab, self.patience = tab, patience
         self.trouble, self.asked = [], []
         tab.on('console', lambda message: self.trouble.append(message.text))
         tab.on('pageerror', lambda error: self.trouble.append(str(error)))
@@ -192,7 +198,7 @@ class Page:
 
     def wait(self, found) -> list:
         """What ``found`` gives as soon as that is true."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + self.patience
         while not (value := found()):
             assert time.monotonic() < end, self.tab.inner_text('body')
             self.tab.wait_for_timeout(30)
@@ -446,20 +452,20 @@ def test_webgpu(launch, site, trackers, images):
     """On a graphics card that the processor pretends to be, seconds a frame."""
     chromium = launch('--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader',
                       '--enable-features=Vulkan', '--use-vulkan=swiftshader')
-    page = Page(chromium.new_page(), site).ready()
+    page = Page(chromium.new_page(), site, patience=300).ready()
     compute = page.tab.get_by_label('Compute on')
     assert compute.input_value() == 'wasm'
     compute.select_option('webgpu')
     page.said('Pick a video')
-    page.pick(*images[:3])
+    page.pick(*images[:2])
     page.type_box([*place(0), WIDTH, HEIGHT])
-    page.wait(lambda: len(page.tab.evaluate('all')) == 4)
+    page.wait(lambda: len(page.tab.evaluate('all')) == 2)
     assert compute.input_value() == 'webgpu'
     for name, file in zip(NAMES, trackers):
         tracker = Tracker(file)
         tracker.init(frame(0), [*place(0), WIDTH, HEIGHT])
         np.testing.assert_allclose([own['box'] for own in page.found(name)],
-                                   [tracker.update(frame(i))[0] for i in (1, 2)], rtol=0, atol=0.01)
+                                   [tracker.update(frame(1))[0]], rtol=0, atol=0.01)
     # What does not compute what Python did is not used.
     page.tab.route('**/trackers.json', changed_list)
     page.tab.reload()

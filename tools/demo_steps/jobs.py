@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmct.engine.loops.sequence_test_loop import free_name
-from mmct.utils.files import write_text
+from mmct.utils.files import free_name, write_text
 
 POLL = 0.2  # seconds
 GRACE = 60.  # seconds that a command has to save what it did

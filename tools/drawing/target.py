@@ -1,15 +1,17 @@
 """A tracked target in its frame."""
+import itertools
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
-COLOUR, TEXT = (60, 200, 30), (255, 255, 255)  # BGR
+COLOURS = [(60, 200, 30), (30, 140, 255), (230, 160, 40), (200, 60, 220)]  # BGR, of targets in turn
+TEXT = (255, 255, 255)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
-                fps: float | None = None) -> None:
+                fps: float | None = None, number: int = 0, lost: bool = False) -> None:
     """Draw a box, its score and the speed into a frame; the target itself is not drawn over.
 
     Args:
@@ -17,13 +19,15 @@ def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
         box: x, y, w, h in pixels.
         score: in [0, 1].
         fps: frames a second, None for none.
+        number: of the target, from 0, which gives the colour.
+        lost: of what is probably not the target, only the corners are drawn.
     """
     line = max(round(min(frame.shape[:2]) / 240), 1)
     x, y, w, h = (round(value) for value in box)
     for distance in range(1, 2 * line + 1):  # around the target, however small it is
         low, high = (x - distance, y - distance), (x + w - 1 + distance, y + h - 1 + distance)
-        cv2.rectangle(frame, low, high, COLOUR)
-    text = f'{score:.2f}'
+        _rectangle(frame, low, high, COLOURS[number % len(COLOURS)], lost)
+    text = f'{"lost " if lost else ""}{score:.2f}'
     width, height = _text_size(text, line)
     # Above the box, or below it where there is no room.
     bottom = low[1] - line if low[1] - line >= height else high[1] + line + height
@@ -31,6 +35,23 @@ def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
                          min(max(bottom, height), frame.shape[0])), line)
     if fps is not None:
         _write(frame, f'{fps:.0f} FPS', (0, height), line)
+
+
+def write_hint(frame: np.ndarray, text: str) -> None:
+    """Write a line into a frame, at its lower left."""
+    _write(frame, text, (0, frame.shape[0]), max(round(min(frame.shape[:2]) / 240), 1))
+
+
+def _rectangle(frame: np.ndarray, low: tuple[int, int], high: tuple[int, int],
+               colour: tuple[int, int, int], corners: bool) -> None:
+    """A rectangle, or a quarter of each side at its corners."""
+    if not corners:
+        cv2.rectangle(frame, low, high, colour)
+        return
+    for (x, towards_x), (y, towards_y) in itertools.product(*(
+            ((a, b), (b, a)) for a, b in zip(low, high))):
+        cv2.line(frame, (x, y), (x + (towards_x - x) // 4, y), colour)
+        cv2.line(frame, (x, y), (x, y + (towards_y - y) // 4), colour)
 
 
 def _text_size(text: str, line: int) -> tuple[int, int]:

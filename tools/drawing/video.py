@@ -1,6 +1,10 @@
 """Video files, written whole or not at all."""
 import os
+import sys
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -10,26 +14,32 @@ import numpy as np
 class VideoFile:
     """Writes frames to a video; it appears under its name when all are written.
 
+    Of the codecs that a name's ending can have, it is the first that OpenCV has here. Browsers play
+    H.264, VP9 and VP8, not MPEG-4's own (mp4v), of which a warning says so.
+
     Args:
-        path: of the .mp4 or .avi, None to write nothing.
-        fps: frames a second; a warning says if the file has to have another rate.
+        path: of the .mp4, .webm or .avi, None to write nothing.
+        fps: frames a second; a warning says if the file has to have another rate. None for frames
+            of a live source, whose rate is measured as the first ones come, and which no codec
+            delays that is slow (VP9).
 
     Raises:
         ValueError: the ending is none that can be written.
         OSError: the file cannot be written, or not whole, which OpenCV does not say.
     """
 
-    CODECS = {'.mp4': 'mp4v', '.avi': 'MJPG'}
+    CODECS = {'.mp4': ('avc1', 'vp09', 'mp4v'), '.webm': ('VP80', 'VP90'), '.avi': ('MJPG', )}
+    SLOW = 'vp09'
+    MEASURED = 10  # frames, which are held until their rate is known
 
-    def __init__(self, path: Path | None, fps: float) -> None:
-        self.path, self.fps, self._writer, self._size, self._count = path, fps, None, None, 0
+    def __init__(self, path: Path | None, fps: float | None) -> None:
+        self.path, self.fps, self._writer, self._size, self._count = path, None, None, None, 0
+        self._live, self._held, self._times = fps is None, [], []
         if path is not None:
             if path.suffix.lower() not in self.CODECS:
                 raise ValueError(f'{path}: a video ends in {" or ".join(self.CODECS)}')
-            self.fps = fitting_rate(fps)
-            if abs(self.fps - fps) > 0.001:  # which OpenCV rounds away, too
-                warnings.warn(f'{path}: {fps:g} frames a second are written as {self.fps:g}, '
-                              'which is the nearest rate that MPEG-4 has', stacklevel=2)
+            if not self._live:
+                self._set_rate(fps)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._part = path.with_name(f'.{path.stem}.part{path.suffix}')
 
@@ -37,21 +47,54 @@ class VideoFile:
         return self
 
     def write(self, frame: np.ndarray) -> None:
-        """Add a frame (H, W, 3) uint8 BGR; one of another size than the first is resized to it."""
+        """Add a frame (H, W, 3) uint8 BGR, which is not to be changed afterwards; one of another
+        size than the first is resized to it."""
         if self.path is None:
             return
-        if self._writer is None:
-            self._size = frame.shape[1::-1]
-            codec = cv2.VideoWriter_fourcc(*self.CODECS[self.path.suffix.lower()])
-            self._writer = cv2.VideoWriter(str(self._part), codec, self.fps, self._size)
-            if not self._writer.isOpened():
-                raise OSError(f'{self.path} cannot be written')
-        if frame.shape[1::-1] != self._size:
-            frame = cv2.resize(frame, self._size)
-        self._writer.write(frame)
-        self._count += 1
+        self._held.append(frame)
+        if self.fps is None:
+            self._times.append(time.monotonic())
+        if self.fps is not None or len(self._held) == self.MEASURED:
+            self._write_held()
+
+    def _write_held(self) -> None:
+        if self.fps is None:
+            gaps = np.diff(self._times)  # whose median a pause does not change
+            self._set_rate(1 / max(np.median(gaps), 1e-3) if len(gaps) else 30)
+        held, self._held = self._held, []
+        for frame in held:
+            if self._writer is None:
+                self._open(frame.shape[1::-1])
+            if frame.shape[1::-1] != self._size:
+                frame = cv2.resize(frame, self._size)
+            self._writer.write(frame)
+            self._count += 1
+
+    def _set_rate(self, fps: float) -> None:
+        self.fps = fitting_rate(fps)
+        if not self._live and abs(self.fps - fps) > 0.001:  # which OpenCV rounds away, too
+            warnings.warn(f'{self.path}: {fps:g} frames a second are written as {self.fps:g}, '
+                          'which is the nearest rate that MPEG-4 has', stacklevel=2)
+
+    def _open(self, size: tuple[int, int]) -> None:
+        self._size = size
+        for codec in self.CODECS[self.path.suffix.lower()]:
+            if self._live and codec == self.SLOW:
+                continue
+            with quiet():  # of codecs that are not there
+                self._writer = cv2.VideoWriter(
+                    str(self._part), cv2.VideoWriter_fourcc(*codec), self.fps, size)
+            if self._writer.isOpened():
+                if codec == 'mp4v':
+                    warnings.warn(f'{self.path}: browsers do not play this video (MPEG-4 Part 2), '
+                                  'as this OpenCV cannot write H.264; a name that ends in .webm '
+                                  'makes one that they play, and takes longer', stacklevel=2)
+                return
+        raise OSError(f'{self.path} cannot be written')
 
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
+        if self._held and kind is None:
+            self._write_held()
         if self._writer is None:
             return
         self._writer.release()
@@ -63,6 +106,20 @@ class VideoFile:
         if kind is None:
             raise OSError(f'{self.path} cannot be written: {self._count} frames were given, '
                           f'{found} are in the file; is the disk full?')
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let nobody write to stderr, not even FFmpeg, which goes past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def frames_in(path: Path, last: int) -> int:

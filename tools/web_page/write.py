@@ -130,11 +130,14 @@ def fetched() -> Path:
         folder = part.with_suffix('.folder')
         folder.mkdir(exist_ok=True)
         try:
-            done = subprocess.run([npm, 'pack', PACKAGE, '--silent', '--pack-destination', folder],
+            # Its own two retries without a network take minutes.
+            done = subprocess.run([npm, 'pack', PACKAGE, '--loglevel=error', '--fetch-retries=0',
+                                   '--pack-destination', folder],
                                   capture_output=True, text=True, check=False)
             if done.returncode:
-                raise ValueError(f'npm cannot fetch {PACKAGE}: '
-                                 f'{(done.stderr or done.stdout).strip()[-300:]}')
+                reason = (done.stderr.strip().splitlines() or ['it does not say why'])[0]
+                raise ValueError(f'npm cannot fetch {PACKAGE} ({reason}); try again, or give the '
+                                 'folder of the unpacked package by --package')
             (folder / archive.name).replace(part)
         finally:
             shutil.rmtree(folder)

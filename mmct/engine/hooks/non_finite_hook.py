@@ -13,11 +13,9 @@ class NonFiniteHook(Hook):
     ``skipped_steps``.
 
     Args:
-        max_in_row: with more of them in a row, training ends; the last checkpoint is from before.
-            Loss scaling needs up to 16 to come down from its first scale.
-
-    Raises:
-        ValueError: then, with the frames of the batch.
+        max_in_row: with more of them in a row, training ends and names the frames of the batch; the
+            last checkpoint is from before. Loss scaling needs up to 16 to come down from its first
+            scale.
     """
 
     def __init__(self, max_in_row: int = 20) -> None:

@@ -54,9 +54,6 @@ class ReplacementScheduleHook(ScheduleHook):
         return 1. if epoch > max_epochs - self.final_epochs else self.init
 
     def before_train(self, runner: Runner) -> None:
-        """Raises:
-            ValueError: ``final_epochs`` in a loop over iterations.
-        """
         # The gates are keyed by the seed of the run.
         unwrapped(runner.model).seed = runner.seed or 0
         self.by_epoch = not isinstance(runner.train_loop, IterBasedTrainLoop)

@@ -1,5 +1,6 @@
 """Checkpoints that a run can always go on from."""
 import inspect
+import re
 import signal
 import sys
 import time
@@ -11,15 +12,20 @@ import torch
 from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import CheckpointHook, EMAHook
-from mmengine.runner import Runner
+from mmengine.optim import OptimWrapper
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmtrack.registry import HOOKS
 
+from ...checkpoint import CheckpointError
+from ...checkpoint.decisive import OF_CHECKPOINT, differences, of_training
+from ...checkpoint.resuming import NAMES, check_resumed
 from ...datasets.workers import end_with_trainer
-from ...utils.files import write_text
-from .starting import check_resumed, load_checkpoint, warn_of_changed_settings
+from ...utils.files import free_name, write_text
+from .starting import load_checkpoint
 from .unwrapped import unwrapped
 
 INTERRUPTED = 'interrupted.pth'
+LOGS = re.compile(r'\d{8}_\d{6}')  # folders of MMEngine's logs
 ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 # Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
 SAME_WISH = 5.
@@ -48,14 +54,49 @@ class ResumableCheckpointHook(CheckpointHook):
         runner.load_checkpoint = partial(load_checkpoint, runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Raises:
-            CheckpointError: as of :func:`check_resumed`.
-        """
         if runner._resume:
             check_resumed(runner._load_from or runner.work_dir, checkpoint,
                           unwrapped(runner.model), runner.optim_wrapper)
-            warn_of_changed_settings(runner, checkpoint)
             self.forget_other_best(runner, checkpoint)
+            self.check_same(runner, checkpoint)
+
+    def check_same(self, runner: Runner, checkpoint: dict) -> None:
+        """See that a checkpoint is of a run with the same data and settings, and name those that
+        apply in place of the config's. Checkpoints of 0.2 do not say."""
+        info = checkpoint['message_hub'].get('runtime_info', {})
+        if not isinstance(runner.optim_wrapper, OptimWrapper):
+            return  # not trained, or by several
+        now = of_training(runner.cfg, runner.train_dataloader.dataset)
+        before = info.get('decisive', now)
+        if found := differences(before, now, lambda key: not key.startswith(OF_CHECKPOINT)):
+            raise CheckpointError(
+                f'{runner._load_from or runner.work_dir} is of a run with other settings: {found} '
+                'changed; resume with those that it was begun with, or start anew with load_from')
+        if found := differences(before, now, lambda key: key.startswith(OF_CHECKPOINT)):
+            runner.logger.warning(
+                'the settings of the optimizer and the schedules of the checkpoint apply, not '
+                f'those of the config: {found}; to train with other ones, start anew with '
+                'load_from')
+        name = 'max_epochs' if isinstance(runner.train_loop, EpochBasedTrainLoop) else 'max_iters'
+        length = getattr(runner, name)
+        if (begun := info.get(name, length)) != length:
+            runner.logger.warning(
+                f'the run was begun with train_cfg.{name}={begun} and goes on to {length}: '
+                'schedules of the learning rate stay those of the checkpoint, what hooks schedule '
+                '(replace_prob, for one) is for the new length')
+
+    def move_aside(self, runner: Runner) -> None:
+        """Move what an earlier run left, which checkpoints of this one would mix with."""
+        for folder in {Path(self.out_dir), Path(runner.work_dir)}:
+            old = [path for name in (*NAMES, 'best_*.pth') for path in folder.glob(name)]
+            if old:
+                aside = free_name(folder)
+                aside.mkdir()
+                logs = [path for path in folder.glob('[0-9]*_[0-9]*') if path.is_dir()
+                        and LOGS.fullmatch(path.name) and path.name != runner.timestamp]
+                for path in [*old, *logs, *folder.glob('last_checkpoint')]:
+                    path.rename(aside / path.name)
+                runner.logger.warning(f'checkpoints and logs of an earlier run are in {aside} now')
 
     def forget_other_best(self, runner: Runner, checkpoint: dict) -> None:
         """Begin anew with the best checkpoint if a resumed run chose it by another metric."""
@@ -72,10 +113,8 @@ class ResumableCheckpointHook(CheckpointHook):
                                   'by another metric, and stays')
 
     def check_save_best(self, metrics: Sequence[BaseMetric]) -> None:
-        """Raises:
-            ValueError: the best checkpoint is chosen by a metric that there is not. Metrics of
-                others, which do not say what they give, may give anything.
-        """
+        """See that there is the metric of the best checkpoint. Metrics of others, which do not say
+        what they give, may give anything."""
         if not self.save_best or not all(hasattr(metric, 'names') for metric in metrics):
             return
         known = [f'{metric.prefix}/{name}' for metric in metrics for name in metric.names]
@@ -92,9 +131,14 @@ class ResumableCheckpointHook(CheckpointHook):
             name = Path(self.best_ckpt_path).name
             self.best_ckpt_path = name.startswith('best_') and self.file_backend.join_path(
                 self.out_dir, name)
+        if not runner._resume or 'decisive' not in runner.message_hub.runtime_info:
+            runner.message_hub.update_info(
+                'decisive', of_training(runner.cfg, runner.train_dataloader.dataset))
         if is_main_process():
             for part in Path(self.out_dir).glob('.*.pth.*.part'):  # of a run that was killed
                 part.unlink()
+            if not runner._resume and '://' not in str(self.out_dir):
+                self.move_aside(runner)
         self.told_to_end, self.ending = None, signal.SIGTERM
         self.handlers = {number: signal.getsignal(number) for number in ENDS}
         for number, handler in self.handlers.items():
@@ -107,7 +151,7 @@ class ResumableCheckpointHook(CheckpointHook):
     def after_train(self, runner: Runner) -> None:
         super().after_train(runner)
         for number, handler in self.handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)
 
     def tell_to_end(self, number: int, frame: object) -> None:
         """Handler of SIGTERM and SIGHUP."""

@@ -22,9 +22,6 @@ class ScheduleHook(Hook):
         raise NotImplementedError
 
     def before_train(self, runner: Runner) -> None:
-        """Raises:
-            ValueError: epochs are counted in a loop over iterations.
-        """
         if self.by_epoch and isinstance(runner.train_loop, IterBasedTrainLoop):
             raise ValueError(
                 f'{self.counted} of {type(self).__name__} count epochs, the loop of the config '

@@ -1,6 +1,7 @@
 """Testing that can be interrupted, and shared by several processes."""
-import itertools
+import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mmtrack.registry import LOOPS
 from mmtrack.structures import TrackDataSample
 from torch.utils.data import DataLoader
 
+from ...checkpoint import decisive
 from ...formats.results import (
     SERVERS,
     finished_boxes,
@@ -20,7 +22,7 @@ from ...formats.results import (
     write_sequence,
     write_submission,
 )
-from ...utils.files import read_text, write_text
+from ...utils.files import free_name, read_text, write_text
 
 
 @LOOPS.register_module()
@@ -34,22 +36,24 @@ class SequenceTestLoop(TestLoop):
         results: folder of :mod:`mmct.formats.results`; None for ``results/NAME`` in the work
             folder, by the annotation file.
         resume: do not track the sequences that are in ``results``; else they are moved aside.
-        tracker: what is tested, an identity and perhaps a name; results of another one are not
-            resumed.
+        tracker: what is tested, an identity and perhaps a name; results of another one, or with
+            other settings or data, are not resumed.
+        settings: what decides the boxes beside the config, such as the backend.
         submission: 'got10k' or 'trackingnet', to pack the results for that server.
     """
 
     def __init__(self, runner: Runner, dataloader: DataLoader | dict,
                  evaluator: Evaluator | dict | list, results: str | None = None,
                  resume: bool = False, tracker: str = '', submission: str | None = None,
-                 fp16: bool = False) -> None:
+                 fp16: bool = False, settings: dict | None = None) -> None:
         super().__init__(runner, dataloader, evaluator, fp16)
+        self.settings = dict(settings or {}, fp16=fp16)
         self.dataset = self.dataloader.dataset
         self.names = sequence_names(self.dataset)
         self.evaluator.dataset_meta = {**self.dataset.metainfo, 'dataset': self.dataset,
                                        'sequences': self.names}
         # Named by the annotation file: lasot_test_infos.txt gives lasot_test.
-        name = Path(self.dataset.ann_file).stem.removesuffix('_infos')
+        name = Path(self.dataset.ann_file).name.removesuffix('.txt').removesuffix('_infos')
         self.folder = Path(results or Path(runner.work_dir, 'results', name))
         self.resume, self.tracker, self.submission = resume, tracker, submission
         self.boxes, self.scores, self.seconds = [], [], []
@@ -78,23 +82,36 @@ class SequenceTestLoop(TestLoop):
     def open_folder(self) -> tuple[dict[int, np.ndarray], str | None]:
         """Sequences that are done, with their boxes (N, 4), and what speaks against resuming."""
         stamp = self.folder / '.tracker'
+        now = decisive.of_test(self.runner.cfg, self.names, self.dataset, **self.settings)
         if self.resume:
-            before = read_text(stamp) if stamp.is_file() else self.tracker
-            if before.split()[:1] != self.tracker.split()[:1]:
-                return {}, (f'{self.folder} has results of another tracker, or with other '
-                            f'settings, {before}; leave out --resume to start again, or name '
-                            'another folder')
             done = {i: finished_boxes(self.folder, name, self.dataset.get_len_per_video(i))
                     for i, name in enumerate(self.names)}
             done = {i: boxes for i, boxes in done.items() if boxes is not None}
+            error = self.what_differs(read_text(stamp) if stamp.is_file() else '', now, done)
+            if error:
+                return {}, error
         else:
             done = {}
             if any((self.folder / f'{name}.txt').is_file() for name in self.names):
                 aside = free_name(self.folder)
                 self.folder.rename(aside)
                 self.runner.logger.info(f'earlier results are in {aside}')
-        write_text(stamp, self.tracker)
+        write_text(stamp, f'{self.tracker}\n{json.dumps(now)}')
         return done, None
+
+    def what_differs(self, stamp: str, now: dict[str, str], done: Iterable[int]) -> str | None:
+        """What speaks against going on with results that have a stamp, '' if they have none."""
+        tracker, _, settings = stamp.partition('\n')
+        finished = {decisive.sequence_key(self.names[i]) for i in done}
+        before = json.loads(settings) if settings else now  # of an earlier version
+        found = decisive.differences(
+            before, now,
+            lambda key: key in finished or not key.startswith(decisive.sequence_key('')))
+        if not found and tracker.split()[:1] in ([], self.tracker.split()[:1]):
+            return None
+        found = found or f'the checkpoint (was {tracker.partition(" ")[2]})'
+        return (f'{self.folder} has results of another tracker, or with other settings: {found} '
+                'changed; leave out --resume to start again, or name another folder')
 
     def replay(self, sequence: int, boxes: np.ndarray) -> None:
         """Hand the frames of a finished sequence, by its number and boxes (N, 4) x, y, w, h, to the
@@ -148,9 +165,3 @@ class SequenceTestLoop(TestLoop):
             file = write_submission(self.folder, self.names, self.submission)
             self.runner.logger.info(f'the ground truth is secret: submit {file} at '
                                     f'{SERVERS[self.submission]} for the metrics')
-
-
-def free_name(folder: Path) -> Path:
-    """FOLDER.1, or the first number that is free."""
-    names = (folder.with_name(f'{folder.name}.{number}') for number in itertools.count(1))
-    return next(name for name in names if not name.exists())

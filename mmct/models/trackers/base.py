@@ -67,6 +67,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
                              f'{self.backbone.embed_dims}')
         self.train_cfg = train_cfg
         self.test_cfg = {**TEST_CFG, 'templates': self.template_policy, **(test_cfg or {})}
+        if unknown := self.test_cfg.keys() - {*TEST_CFG, 'templates', 'test_mode'}:
+            raise ValueError(f'test_cfg has {", ".join(sorted(unknown))}, which nothing reads; '
+                             f'expected {", ".join(TEST_CFG)} or templates')
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
                                ('margin', '(0, inf)'), ('shrink', '[0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)

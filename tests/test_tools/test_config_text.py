@@ -1,6 +1,5 @@
 from mmengine.config import Config, config
-
-from mmct.engine.config_text import format_configs_once
+from running.config_text import format_configs_once
 
 
 def test_a_config_is_formatted_once(monkeypatch):
