@@ -52,11 +52,11 @@ def test_compression(compression):
     rows = verify(compression)
     gates = json.loads((compression / 'meta.json').read_text())['gates']
     assert '1010' in gates
-    expected = {f'{who} {name}' for who in ('teacher', 'student_init', 'student') for name in MAPS}
-    expected |= {'teacher stage 3 tokens', 'mix1010 stage 0 tokens', 'schedule of 500 epochs'}
+    expected = {f'{who}.{name}' for who in ('teacher', 'student_init', 'student') for name in MAPS}
+    expected |= {'teacher.stage3', 'mix1010.stage0', 'schedule of 500 epochs'}
     for pattern in gates:
-        items = ('pred_boxes', 'score_map', 'stage 3 tokens', 'gradient norms', *LOSSES)
-        expected |= {f'mix{pattern} {item}' for item in items}
+        expected |= {f'mix{pattern}.{name}' for name in ('pred_boxes', 'score_map', 'stage3')}
+        expected |= {f'mix{pattern} {item}' for item in ('gradient norms', *LOSSES)}
     assert expected <= set(rows)
     tracked = {'boxes on crossing'} & set(rows)
     assert all(row.passed for row in rows.values())
@@ -71,15 +71,16 @@ def test_all_that_was_recorded(reference, name):
     rows = verify(reference / 'golden' / name, reference / 'sequences')
     expected = {
         'ostrack_ce': {
-            f'{mode}.{ratio} {item}' for mode in ('CTR_POINT', 'CTR_REC', 'GT_BOX', 'ALL')
-            for ratio in ('default', '0.85') for item in (*MAPS, 'removed tokens')
+            f'{mode}.{ratio}{item}' for mode in ('CTR_POINT', 'CTR_REC', 'GT_BOX', 'ALL')
+            for ratio in ('default', '0.85')
+            for item in (*(f'.{name}' for name in MAPS), ' removed tokens')
         } | {'keep ratio schedule'},
         'crops': {f'crop {i}' for i in range(16)} | {'crop 3 target', 'heatmap256', 'hann24'},
         'tiny_trained': {'boxes on crossing', 'boxes on tennis'},
         'vittrack': {f'{name} map' for name in ('score', 'size', 'offset')} | {
             f'boxes on {name}' for name in ('bag', 'crossing', 'tennis')},
-        'compresstracker_l4': {'boxes on crossing', 'teacher final tokens'} | {
-            f'mix{gates} stage {i} tokens' for gates in ('1010', '0001', '1111', '0111', '1000')
+        'compresstracker_l4': {'boxes on crossing', 'teacher.norm'} | {
+            f'mix{gates}.stage{i}' for gates in ('1010', '0001', '1111', '0111', '1000')
             for i in range(4)},
     }[name]
     assert expected <= set(rows)
@@ -88,15 +89,15 @@ def test_all_that_was_recorded(reference, name):
 
 @pytest.mark.parametrize(('file', 'key', 'spoilt', 'fine'), [
     (TEACHER, 'backbone.blocks.4.attn.qkv.weight',
-     {'teacher stage 3 tokens', 'teacher score_map', 'mix0001 stage 3 tokens'},
-     {'student score_map', 'schedule of 20 epochs'}),
+     {'teacher.stage3', 'teacher.score_map', 'mix0001.stage3'},
+     {'student.score_map', 'schedule of 20 epochs'}),
     (STUDENT_FILE, 'backbone.distill_blocks.2.mlp.fc1.weight',
-     {'student score_map', 'mix1010 stage 3 tokens', 'mix1010 gradient norms',
+     {'student.score_map', 'mix1010.stage3', 'mix1010 gradient norms',
       'mix1010 Loss/dst_feat_all'},
-     {'teacher score_map', 'student_init score_map', 'mix0001 stage 3 tokens'}),
+     {'teacher.score_map', 'student_init.score_map', 'mix0001.stage3'}),
     (STUDENT_FILE, 'box_head.conv3_size.0.weight',
-     {'student size_map', 'mix1010 gradient norms'},
-     {'student score_map', 'mix1010 stage 3 tokens'}),
+     {'student.size_map', 'mix1010 gradient norms'},
+     {'student.score_map', 'mix1010.stage3'}),
 ])
 def test_one_weight_changed_by_a_hundredth(copied, monkeypatch, capsys, file, key, spoilt, fine):
     content = torch.load(copied / file, weights_only=True)
@@ -123,7 +124,7 @@ def test_wrong_shape_exceeds(copied):
     tensors = dict(np.load(copied / 'tensors.npz'))
     tensors['teacher.score_map'] = tensors['teacher.score_map'][:1]
     np.savez(copied / 'tensors.npz', **tensors)
-    row = verify(copied)['teacher score_map']
+    row = verify(copied)['teacher.score_map']
     assert not row.passed
     assert 'shape' in row.note
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from parity.folders import verify_folder
-from parity.mixformerv2 import SMALL, STUDENT, TEACHER, recognises
+from parity.mixformerv2 import SMALL, STUDENT, TEACHER, MixFormerV2Comparison
 from tiny import build
 
 from mmct.checkpoint import save_checkpoint
@@ -158,22 +158,22 @@ def test_networks_of_other_sizes(folder):
     assert [row for row in rows.values() if row.error is None or not row.passed] == []
     assert {
         'shape of teacher.pth.tar', 'shape of small.pth.tar', 'places of token groups',
-        'teacher.layer5 tokens', 'teacher prob_b', 'test.1 pred_boxes', 'small pred_scores',
-        'teacher_box IoU', 'teacher_box gradient norms', 'mix.ms.101.stage2 tokens',
-        'mix.ms.101 pred_boxes', 'mix.ms.101 guidance_ciou', 'mix.ms.101 total',
+        'teacher.layer5', 'teacher.prob_b', 'test.1.pred_boxes', 'small.pred_scores',
+        'teacher_box IoU', 'teacher_box gradient norms', 'mix.ms.101.stage2',
+        'mix.ms.101.pred_boxes', 'mix.ms.101 guidance_ciou', 'mix.ms.101 total',
         'mix.ms.101 parts of mimicking', 'mix.ms.101 gradient norms'} <= set(rows)
 
 
 @pytest.mark.parametrize(('file', 'key', 'spoilt', 'fine'), [
     (TEACHER, 'backbone.blocks.3.attn.qkv.weight',
-     {'teacher.layer3 tokens', 'test.1 pred_boxes', 'teacher_box gradient norms',
-      'mix.ms.101.stage1 tokens', 'mix.ms.101 guidance_l1', 'mix.ms.101 parts of mimicking'},
-     {'teacher.layer2 tokens', 'mix.ms.101.stage0 tokens', 'small pred_boxes'}),
-    (TEACHER, 'score_head.layers.1.weight', {'teacher pred_scores', 'test.0 pred_scores'},
-     {'teacher pred_boxes', 'mix.ms.101 total'}),
+     {'teacher.layer3', 'test.1.pred_boxes', 'teacher_box gradient norms',
+      'mix.ms.101.stage1', 'mix.ms.101 guidance_l1', 'mix.ms.101 parts of mimicking'},
+     {'teacher.layer2', 'mix.ms.101.stage0', 'small.pred_boxes'}),
+    (TEACHER, 'score_head.layers.1.weight', {'teacher.pred_scores', 'test.0.pred_scores'},
+     {'teacher.pred_boxes', 'mix.ms.101 total'}),
     (STUDENT.format('ms'), 'box_head.layers.1.1.weight',
-     {'mix.ms.101 pred_boxes', 'mix.ms.101 track_l1', 'mix.ms.101 gradient norms'},
-     {'teacher pred_boxes', 'mix.ms.101.stage2 tokens', 'mix.ms.101 mimic'}),
+     {'mix.ms.101.pred_boxes', 'mix.ms.101 track_l1', 'mix.ms.101 gradient norms'},
+     {'teacher.pred_boxes', 'mix.ms.101.stage2', 'mix.ms.101 mimic'}),
 ])
 def test_one_weight_changed_by_a_hundredth(folder, tmp_path, file, key, spoilt, fine):
     for source in folder.iterdir():
@@ -207,11 +207,11 @@ def test_all_that_was_recorded(reference):
     assert [row for row in rows.values() if row.error is None or not row.passed] == []
     runs = {re.sub(' on crossing.*', '', name) for name in rows if name.endswith('online_decay')}
     assert runs == {'boxes', 'scores', 'candidates', 'online template'}
-    assert {'student_init.tokens tokens', 'test.3.v_last tokens', 'small.layer0 tokens',
+    assert {'student_init.tokens', 'test.3.v_last', 'small.layer0',
             'teacher_score gradient norms', 'published distillation Loss/total',
             'mix.ms.0110 gradient norms'} <= set(rows)
 
 
-def test_folders_of_others():
-    assert not recognises({'stages': 4, 'embed_dim': 48})
-    assert not recognises([{'frame': '0001.jpg'}])
+def test_folders_of_others(tmp_path):
+    assert not MixFormerV2Comparison.recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
+    assert not MixFormerV2Comparison.recognises(tmp_path, [{'frame': '0001.jpg'}])

@@ -9,7 +9,13 @@ import torch
 import torch.nn.functional as F
 from disc import moving_disc
 from parity.folders import verify_folder
-from parity.odtrack import STUDENT, TEACHER, recognises, verify_schedules, verify_template_frames
+from parity.odtrack import (
+    STUDENT,
+    TEACHER,
+    ODTrackComparison,
+    verify_schedules,
+    verify_template_frames,
+)
 from tiny import build
 
 from mmct.checkpoint import save_checkpoint
@@ -266,6 +272,6 @@ def test_all_that_was_recorded(reference):
 
 
 def test_folders_of_others(tmp_path):
-    assert not recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
-    assert not recognises(tmp_path, [{'frame': '0001.jpg'}])
-    assert recognises(tmp_path, {'net': NET})
+    assert not ODTrackComparison.recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
+    assert not ODTrackComparison.recognises(tmp_path, [{'frame': '0001.jpg'}])
+    assert ODTrackComparison.recognises(tmp_path, {'net': NET})

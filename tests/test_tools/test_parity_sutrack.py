@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from clip_part import WIDTH, with_clip
 from parity.folders import verify_folder
-from parity.sutrack import STUDENT, TEACHER, recognises
+from parity.sutrack import STUDENT, TEACHER, SUTrackComparison
 from tiny import build
 
 from mmct.checkpoint import save_checkpoint
@@ -153,9 +153,9 @@ def test_networks_of_other_sizes(folder):
     assert {
         f'shape of {TEACHER}', 'drop path rates', 'places of merges', 'places of token groups',
         'teacher.coarse_x.patch_embed', 'teacher.clip_feature', 'teacher.template_mask',
-        'teacher.embed', 'teacher.layer4', 'teacher task_logits', 'heat map',
-        'teacher_one_template score_map', 'teacher, eval: Loss/total',
-        'teacher, eval: gradient norms', 'mix101.embed', 'mix101.stage2', 'mix101 pred_boxes',
+        'teacher.embed', 'teacher.layer4', 'teacher.task_logits', 'heat map',
+        'teacher_one_template.score_map', 'teacher, eval: Loss/total',
+        'teacher, eval: gradient norms', 'mix101.embed', 'mix101.stage2', 'mix101.pred_boxes',
         'mix101 Loss/task_class', 'mix101 L_guidance', 'mix101 L_mimic',
         'mix101 mimicking of text', 'mix101 total', 'mix101 gradient norms'} <= set(rows)
 
@@ -168,15 +168,15 @@ def copied(folder, target):
 
 @pytest.mark.parametrize(('file', 'key', 'spoilt', 'fine'), [
     (TEACHER, 'encoder.body.blocks.8.attn.q_proj.weight',
-     {'teacher.layer3', 'teacher pred_boxes', 'teacher, eval: gradient norms', 'mix101.stage1',
+     {'teacher.layer3', 'teacher.pred_boxes', 'teacher, eval: gradient norms', 'mix101.stage1',
       'mix101 guidance_l1', 'mix101 mimicking of search'},
      {'teacher.layer2', 'mix101.stage0', 'mix101.embed'}),
     (TEACHER, 'text_encoder.clip.positional_embedding', {'teacher.clip_feature',
      'teacher.text_token', 'teacher.embed'}, {'teacher.template_mask', 'mix101.embed'}),
-    (TEACHER, 'task_decoder.layers.2.weight', {'teacher task_logits', 'teacher, eval: Loss/total'},
-     {'teacher pred_boxes', 'mix101 total'}),
+    (TEACHER, 'task_decoder.layers.2.weight', {'teacher.task_logits', 'teacher, eval: Loss/total'},
+     {'teacher.pred_boxes', 'mix101 total'}),
     (STUDENT, 'encoder.body.template_background_token', {'mix101.embed', 'mix101 total'},
-     {'teacher.embed', 'teacher pred_boxes'}),
+     {'teacher.embed', 'teacher.pred_boxes'}),
 ])
 def test_one_weight_changed(folder, tmp_path, file, key, spoilt, fine):
     copied(folder, tmp_path)
@@ -228,5 +228,5 @@ def test_what_needs_frames(reference):
 
 
 def test_folders_of_others(tmp_path):
-    assert not recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
-    assert not recognises(tmp_path, [{'frame': '0001.jpg'}])
+    assert not SUTrackComparison.recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
+    assert not SUTrackComparison.recognises(tmp_path, [{'frame': '0001.jpg'}])
