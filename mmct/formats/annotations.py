@@ -136,11 +136,12 @@ def parse_boxes(text: str, source: str | Path) -> np.ndarray:
 
 
 def lines_of_frames(text: str) -> list[str]:
-    """Lines of a text that has one for each frame, of NaN where a line between others is blank: a
-    frame without the target. Blank lines before the others stay, and those after each of them."""
+    """Lines of a text that has one for each frame, of NaN where a line between others is blank, or
+    any line has commas alone: a frame without the target. Blank lines before the others stay, and
+    those after each of them."""
     lines = NAN.sub('nan', text.removeprefix('\ufeff')).rstrip().splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
-    blank = [not line.strip() for line in lines[start:]]
+    blank = [not line.strip(', \t') for line in lines[start:]]  # tables have commas there
     if len(blank) > 4 and all(blank[1::2]) and not any(blank[::2]):
         return lines
     lines[start:] = ['nan ' * 4 if absent else line

@@ -7,6 +7,7 @@ import numpy as np
 
 CORNERS, CENTRES = 'corners x1,y1,x2,y2', 'centres cx,cy,w,h'
 PARTS, OTHER_SIZE = 'parts of the frame', 'pixels of frames of another size'
+PERCENT = 'percent of the frame'
 EDGE = 0.02  # of a frame's side, by how much boxes of careful annotators reach beyond its edge
 
 
@@ -36,8 +37,8 @@ def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None
     if not count:
         return None
     low, extent, high = boxes[:, :2], boxes[:, 2:], boxes[:, :2] + boxes[:, 2:]
-    if (boxes[:, 2:] < 1).all() and (np.abs(low) <= 2).all():
-        return Doubt(True, f'{PARTS}: each is less than a pixel wide and high')
+    if (boxes[:, 2:] <= 1 + EDGE).all() and (boxes % 1).any() and (np.abs(low) <= 2).all():
+        return Doubt(True, f'{PARTS}: each is at most a pixel wide and high')
     beyond = (high > size * (1 + EDGE) + 1).any(axis=1)
     outside = ((low >= size) | (high <= 0)).any(axis=1)
     frame = 'their images' if images else '{:g} x {:g}'.format(*size[0])
@@ -61,6 +62,8 @@ def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None
         as_centres = _within(low - extent / 2, low + extent / 2, size).mean() > 0.99
         return Doubt(False, f'{CENTRES if as_centres else OTHER_SIZE}: as x,y,w,h {beyond.sum()} '
                      f'of {count} reach beyond {frame}')
+    if count >= 5 and (high <= 101).all() and (size >= 250).all() and (boxes % 1).any():
+        return Doubt(False, f'{PERCENT}: none reaches beyond 100, in {frame}')
     return None
 
 
@@ -80,12 +83,18 @@ def convention_of(box: np.ndarray, given: np.ndarray) -> str | None:
         return CORNERS
     if _near(box, (x + w / 2, y + h / 2, w, h)):
         return CENTRES
+    if np.max(box) <= 1.5 and min(w, h) > 3 and np.any(box % 1):
+        return PARTS
     scale = np.tile(np.asarray(box)[2:] / (w, h), 2)
-    if away and (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 \
+    # By at least 2 %, and so that the box is at another place.
+    if (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 and max(x, y) > max(w, h) / 4 \
             and (np.abs(box - given * scale) <= scale).all():
-        if np.max(box) <= 1.5:
-            return PARTS
-        return OTHER_SIZE if np.ptp(scale) < 0.05 * scale.max() else None
+        apart = (np.abs(box[:2] + box[2:] / 2 - given[:2] - given[2:] / 2)
+                 > (box[2:] + given[2:]) / 2).any()
+        if np.ptp(scale) < 0.05 * scale.max():
+            return OTHER_SIZE
+        # Of frames of another shape, too, if no tracker can have meant the target.
+        return OTHER_SIZE if apart else None
     return None
 
 

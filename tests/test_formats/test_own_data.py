@@ -273,7 +273,7 @@ BOXES = np.array([[20 + 2 * i, 22 + i, 15, 12] for i in range(12)], float)
 
 @pytest.mark.parametrize(('text', 'said'), [
     (lines(np.hstack([BOXES[:, :2], BOXES[:, :2] + BOXES[:, 2:]])), 'corners x1,y1,x2,y2: as '),
-    (lines(BOXES / (64, 48, 64, 48)), 'parts of the frame: each is less than a pixel'),
+    (lines(BOXES / (64, 48, 64, 48)), 'parts of the frame: each is at most a pixel'),
     (lines(BOXES * 5), 'pixels of frames of another size: 12 of 12 lie outside 64 x 48'),
     (lines(BOXES[:6]), '12 frames for 6 boxes; are there masks or other pictures')])
 def test_boxes_that_are_not_those_of_the_frames(tmp_path, text, said):
@@ -301,7 +301,7 @@ def test_what_may_be_wrong_is_said(tmp_path, text, said, monkeypatch):
 
 def test_a_blank_line_is_a_frame_without_the_target(tmp_path):
     text = lines(BOXES).splitlines()
-    text[3:6] = [''] * 3
+    text[3:6] = ['', ',,,', '']
     root = own_data(tmp_path / 'own', '\n'.join(text) + '\n\n')
     dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
     found = dataset.get_ann_infos_from_video(0)

@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 
 from mmct.formats import read_annotations
-from mmct.runtime.conventions import CENTRES, CORNERS, OTHER_SIZE, PARTS, convention_of, doubt
+from mmct.runtime.conventions import (
+    CENTRES,
+    CORNERS,
+    OTHER_SIZE,
+    PARTS,
+    PERCENT,
+    convention_of,
+    doubt,
+)
 from mmct.runtime.geometry import check_first_box
 
 SIZE = 640, 480
@@ -30,6 +38,9 @@ def centres(boxes):
     (corners(walk(5, step=(0, 0))), True, CORNERS),
     (walk() / (640, 480, 640, 480), True, PARTS),
     (walk()[:1] / (640, 480, 640, 480), True, PARTS),
+    (corners(walk()) / (640, 480, 640, 480), True, PARTS),
+    (np.array([[.5, .4, 1, .6]]), True, PARTS),  # corners, at the frame's edge
+    (walk() / (6.4, 4.8, 6.4, 4.8), False, PERCENT),
     (walk() * 3, True, OTHER_SIZE),
     (walk() * 1.5, False, OTHER_SIZE),
     (centres(walk(start=(500, 430), step=(.5, .2))), False, CENTRES)])
@@ -80,12 +91,14 @@ GIVEN = np.array([200., 150, 60, 40])
     ((200, 150, 260, 190), CORNERS), ((199, 149, 259, 189), CORNERS),
     ((230, 170, 60, 40), CENTRES), ((.3125, .3125, .09375, .08333), PARTS),
     ((100, 75, 30, 20), OTHER_SIZE), ((300, 225, 90, 60), OTHER_SIZE),
+    ((.3125, .3125, .40625, .39583), PARTS), ((31.25, 31.25, 9.375, 8.333), OTHER_SIZE),
+    ((312, 312, 94, 83), OTHER_SIZE), ((220, 145, 66, 38), None),
     ((10, 10, 20, 20), None), ((np.nan, 1, 1, 1), None), ((0, 0, 0, 0), None)])
 def test_the_first_box_of_results_tells_their_convention(box, convention):
     assert convention_of(np.array(box, float), GIVEN) == convention
 
 
 def test_a_first_box_in_parts_of_the_frame():
-    with pytest.raises(ValueError, match='is given in parts of the frame: .* less than a pixel'):
+    with pytest.raises(ValueError, match='is given in parts of the frame: .* at most a pixel'):
         check_first_box((.3, .4, .1, .2), (480, 640))
     check_first_box((0, 0, 1, 1), (480, 640))
