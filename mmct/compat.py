@@ -13,13 +13,11 @@ acts only where its obstacle is, so on a machine of the right age nothing is cha
 7. MMTracking's crops treat arrays as numbers, NumPy 2.4 does not: :func:`crop_with_numpy_2_4`.
 """
 import importlib
-import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +64,7 @@ def bridge() -> bool:
     return True
 
 
-class FirstUse(MetaPathFinder):
+class FirstUse:
     """Bridges and registers just before something of OpenMMLab, or of mmct that builds on it, is
     imported first: scripts that track with an exported file import nothing of it, and all others
     find it ready, or one line that says how to install it."""
@@ -90,7 +88,7 @@ class FirstUse(MetaPathFinder):
         return module.__spec__
 
 
-class AlreadyImported(Loader):
+class AlreadyImported:
     """Loads a module by handing it out, as it was before it was looked for."""
 
     def __init__(self, module: ModuleType) -> None:
@@ -201,7 +199,7 @@ def placeholders(packages: tuple[str, ...]) -> Iterator[None]:
                     vars(sys.modules[parent]).pop(child, None)
 
 
-class PlaceholderFinder(MetaPathFinder, Loader):
+class PlaceholderFinder:
     """Finds and loads a :class:`PlaceholderModule` for each absent module."""
 
     def __init__(self, packages: tuple[str, ...]) -> None:
@@ -292,6 +290,8 @@ def checkpoint_any_arguments() -> None:
 
 def find_compiled_ops() -> None:
     """Let MMEngine ask whether mmcv has compiled ops: ``pkgutil.find_loader`` ended in 3.14."""
+    import pkgutil
+
     if hasattr(pkgutil, 'find_loader'):
         return
     from mmengine.utils.dl_utils import misc

@@ -3,7 +3,6 @@ import importlib
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -22,12 +21,15 @@ FORMER = {
 RENAMED = {'frames_of_video': 'count_frames'}
 
 
-class FormerModules(MetaPathFinder, Loader):
+class FormerModules:
     """Finds a former module, as one that holds the names of those that took its place."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None,
                   target: ModuleType | None = None) -> ModuleSpec | None:
         return ModuleSpec(name, self, is_package=True) if name in FORMER else None
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """None: Python makes one."""
 
     def exec_module(self, module: ModuleType) -> None:
         places = FORMER[module.__name__]

@@ -1,9 +1,8 @@
 """A tracker as two ONNX or OpenVINO files: one encodes templates, the other follows them."""
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -16,8 +15,8 @@ from ..models.losses import mean_iou
 from ..models.torch_network import EncodeNetwork, StepNetwork, TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
-from ..runtime.backends import stamp_of, step_inputs
-from ..runtime.network import METADATA, STAMP, Network, NetworkInfo
+from ..runtime.backends import hash_of, mark_weights, step_inputs
+from ..runtime.network import EXPORT, METADATA, Network, NetworkInfo
 from ..runtime.templates import count_templates
 from ..utils.checks import check_number
 from ..utils.extras import require
@@ -115,8 +114,13 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         to_onnx(StepGraph(tracker, bgr, list(encoded)), inputs, info.output_names, source,
                 any_number, opset)
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
-    finish(template_source, template, None)
-    finish(source, path, info, lambda model: quantize(model, inputs_of(tracker, samples), bias))
+    saves = [finish(template_source, template, None),
+             finish(source, path, info,
+                    lambda model: quantize(model, inputs_of(tracker, samples), bias))]
+    # Of all that was written, so that only the same export has the same id.
+    export = hash_of(sorted(path.parent.iterdir()))
+    for save in saves:
+        save(export)
 
 
 @contextmanager
@@ -194,9 +198,10 @@ def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[
                 for name in (*inputs, *outputs)})
 
 
-def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
-    """Metadata, and fewer bits where asked for, int8 by ``to_int8``; ``info`` is None for
-    templates."""
+def finish_onnx(source: Path, target: Path, info: NetworkInfo | None,
+                to_int8: Callable | None = None) -> Callable[[str], None]:
+    """Write a file with metadata, and fewer bits where asked for, int8 by ``to_int8``; ``info`` is
+    None for templates. Returns what writes it again, with the id of its export."""
     onnx = require('onnx')
     model = onnx.load(source)
     if info and info.precision == 'fp16':
@@ -208,13 +213,18 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, to_int8=No
             model, keep_io_types=True, op_block_list=[*float16.DEFAULT_OP_BLOCK_LIST, 'Pow'])
     if info and info.precision == 'int8':
         model = to_int8(model)
-    if info:
-        onnx.helper.set_model_props(
-            model, {METADATA: info.to_json(), STAMP: stamp_of(target)})
-    onnx.save(model, target)
+    own = {METADATA: info.to_json()} if info else {}
+
+    def save(export: str | None = None) -> None:
+        onnx.helper.set_model_props(model, own | ({EXPORT: export} if export else {}))
+        onnx.save(model, target)
+
+    save()
+    return save
 
 
-def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int8=None) -> None:
+def finish_openvino(source: Path, target: Path, info: NetworkInfo | None,
+                    to_int8: Callable | None = None) -> Callable[[str], None]:
     """From ONNX to OpenVINO's own format; the rest as :func:`finish_onnx`."""
     openvino = require('openvino')
     model = openvino.convert_model(source)
@@ -222,13 +232,18 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, to_int
         model = to_int8(model)
     if info:
         model.set_rt_info(info.to_json(), [METADATA])
-    save = partial(openvino.save_model, model, target,
-                   compress_to_fp16=bool(info) and info.precision == 'fp16')
+
+    def save(export: str | None = None) -> None:
+        if export:
+            model.set_rt_info(export, [EXPORT])
+        openvino.save_model(model, target,
+                            compress_to_fp16=bool(info) and info.precision == 'fp16')
+        if export:
+            mark_weights(target.with_suffix('.bin'), export)
+
     save()
-    if info:  # again, with a hash that includes the weights just written
-        model.set_rt_info(stamp_of(target), [STAMP])
-        save()
     source.unlink()
+    return save
 
 
 def check(network: Network, reference: Network, samples: Sequence[Sample],

@@ -1,5 +1,4 @@
 """Crops of a video's past, more of them than memory should hold."""
-import tempfile
 import warnings
 import weakref
 
@@ -48,6 +47,8 @@ class CropStore:
         place = self._free[-1] if self._free else len(self._places)
         try:
             if self._file is None:
+                import tempfile
+
                 self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  with the store
                 weakref.finalize(self, self._file.close)
             self._file.seek(place * record.nbytes)

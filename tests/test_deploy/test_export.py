@@ -22,8 +22,8 @@ from mmct.deploy.export import check, compare
 from mmct.models.layers import PatchEmbed
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
-from mmct.runtime.backends import step_inputs
-from mmct.runtime.network import METADATA
+from mmct.runtime.backends import hash_of, step_inputs
+from mmct.runtime.network import EXPORT, METADATA, STAMP
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')
@@ -330,16 +330,60 @@ def test_a_file_of_another_export(model, files, kind, tmp_path):
                     shutil.copy(own, tmp_path)
         path = tmp_path / f'tracker{suffix}'
         assert open_network(path)
-        if name == '.template.xml':  # says the same of both, but for a change by hand
-            with open(tmp_path / 'tracker.template.xml', 'a') as text:
-                text.write('\n')
-        else:
-            shutil.copy(tmp_path / f'other{name}', tmp_path / f'tracker{name}')
+        shutil.copy(tmp_path / f'other{name}', tmp_path / f'tracker{name}')
         for backend in {'onnx': ['onnxruntime', 'openvino']}.get(kind, ['openvino']):
             with pytest.raises(ValueError, match='was written with other files than those beside '
                                                  rf'it \(tracker.template{suffix}') as found:
                 open_network(path, backend=backend)
             assert '\n' not in str(found.value)
+
+
+@pytest.mark.parametrize('kind', FORMATS)
+def test_files_that_another_tool_has_written_anew(model, files, kind, tmp_path):
+    """Other bytes of the same networks; only without the id there is nothing to tell that by."""
+    names = [f'tracker.template{FORMATS[kind]}', f'tracker{FORMATS[kind]}']
+    if kind == 'onnx':
+        ort = pytest.importorskip('onnxruntime')
+        for name in names:
+            options = ort.SessionOptions()
+            options.optimized_model_filepath = str(tmp_path / name)
+            options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+            ort.InferenceSession(files / name, options, providers=['CPUExecutionProvider'])
+    else:
+        openvino = pytest.importorskip('openvino')
+        for name in names:
+            openvino.save_model(openvino.Core().read_model(files / name), tmp_path / name, False)
+    for name in names:
+        own = Path(name).with_suffix('.onnx' if kind == 'onnx' else '.bin')
+        assert (tmp_path / own).read_bytes() != (files / own).read_bytes()
+    check(open_network(tmp_path / names[1]), TorchNetwork(model), ())
+    for name in names[:1] if kind == 'onnx' else ():
+        onnx = pytest.importorskip('onnx')
+        bare = onnx.load(tmp_path / name)
+        del bare.metadata_props[:]
+        onnx.save(bare, tmp_path / name)
+        for backend in ('onnxruntime', 'openvino'):
+            with pytest.raises(ValueError, match='rewritten without its metadata; in the latter '
+                                                 "case give it the entry 'mmct_export' of"):
+                open_network(tmp_path / names[1], backend=backend)
+
+
+def test_files_of_a_version_without_ids(files, tmp_path):
+    onnx = pytest.importorskip('onnx')
+    path, template = tmp_path / 'tracker.onnx', tmp_path / 'tracker.template.onnx'
+    models = {file: onnx.load(files / file.name) for file in (template, path)}
+    for file, model in models.items():
+        kept = {own.key: own.value for own in model.metadata_props if own.key != EXPORT}
+        if file == path:
+            kept[STAMP] = hash_of([template])
+        onnx.helper.set_model_props(model, kept)
+        onnx.save(model, file)
+    for backend in ('onnxruntime', 'openvino'):
+        assert open_network(path, backend=backend)
+    shutil.copy(files / template.name, template)
+    for backend in ('onnxruntime', 'openvino'):
+        with pytest.raises(ValueError, match='was written with other files than those beside it'):
+            open_network(path, backend=backend)
 
 
 def test_a_kill_between_the_files(model, files, monkeypatch, tmp_path):

@@ -193,7 +193,7 @@ def test_no_room_for_a_file(monkeypatch, full):
         raise FileNotFoundError('no usable temporary directory')
 
     monkeypatch.setattr(crop_store, 'IN_MEMORY', 2000)
-    monkeypatch.setattr(crop_store.tempfile, 'TemporaryFile', no_file)
+    monkeypatch.setattr('tempfile.TemporaryFile', no_file)
     frames, network = [moving_disc(20), Seeing()]
     follower, expected = Tracker(network), []
     follower.init(frames[0], BOX)

@@ -3,7 +3,6 @@
 A backend is a file here, with a class as of :class:`mmct.runtime.network.Network`, and a line in
 ``BACKENDS``.
 """
-import hashlib
 import importlib
 import os
 import warnings
@@ -17,7 +16,7 @@ import numpy as np
 
 from ...utils.backends import BACKENDS, Backend
 from ...utils.checks import check_number
-from ..network import Network, NetworkInfo
+from ..network import EXPORT, STAMP, Network, NetworkInfo
 
 BACKENDS.update(
     onnxruntime=Backend(
@@ -101,10 +100,12 @@ def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
     return inputs
 
 
-def stamp_of(path: Path) -> str:
-    """SHA-256 of the files that an exported one needs beside it."""
+def hash_of(files: Sequence[Path]) -> str:
+    """SHA-256 of what some files hold."""
+    import hashlib  # takes memory that a device may not have to spare
+
     found = hashlib.sha256()
-    for file in files_beside(path):
+    for file in files:
         with open(file, 'rb') as content:
             while block := content.read(1 << 20):
                 found.update(block)
@@ -121,15 +122,16 @@ def files_beside(path: Path) -> list[Path]:
 
 
 def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
-                   encoded: Mapping[str, Sequence], stamp: str | None, path: Path) -> None:
+                   encoded: Mapping[str, Sequence], metadata: Mapping[str, str | None],
+                   template_export: str | None, path: Path) -> None:
     """See that the files of a tracker belong together.
 
     Args:
         info: what its step says of itself.
         inputs: {name: shape} of the step; a size that is not known beforehand is no number.
         encoded: likewise, what the network gives that encodes templates.
-        stamp: of the other files as they were written (:func:`stamp_of`), None in files of an
-            earlier version.
+        metadata: of the step: EXPORT, or in files of an earlier version STAMP, or neither.
+        template_export: EXPORT of the network that encodes templates.
         path: of the step.
 
     Raises:
@@ -141,11 +143,37 @@ def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
         raise ValueError(f'{template_file(path)} is not of the tracker of {path.name}: it encodes '
                          f'templates as {dict(encoded)}, not as {taken}; keep the two files '
                          'together that tools/export.py wrote')
-    if stamp not in (None, stamp_of(path)):
+    export = metadata.get(EXPORT)
+    if export is None:
+        stamp = metadata.get(STAMP)
+        together = stamp is None or stamp == hash_of(files_beside(path))
+    elif template_export is None:
+        raise ValueError(f'{template_file(path)} does not say of which export it is: it is of an '
+                         'earlier one, or was rewritten without its metadata; in the latter case '
+                         f'give it the entry {EXPORT!r} of {path.name}')
+    else:
+        weights = (file for file in files_beside(path) if file.suffix == '.bin')
+        together = {export, template_export, *map(marked_export, weights)} <= {export, None}
+    if not together:
         files = ', '.join(file.name for file in files_beside(path))
         raise ValueError(f'{path} was written with other files than those beside it ({files}); '
                          'keep the files of one export together, or write them again by '
                          'tools/export.py')
+
+
+def mark_weights(file: Path, export: str) -> None:
+    """Write the id of an export behind the weights of an OpenVINO file, which itself has no place
+    for it."""
+    with open(file, 'ab') as content:
+        content.write(f'\n{EXPORT} {export}'.encode())
+
+
+def marked_export(file: Path) -> str | None:
+    """What :func:`mark_weights` wrote; None if a tool has written the weights anew."""
+    with open(file, 'rb') as content:
+        content.seek(-min(200, file.stat().st_size), os.SEEK_END)
+        _, found, export = content.read().rpartition(f'\n{EXPORT} '.encode())
+    return export.decode(errors='replace') if found else None
 
 
 def fit(shape: Sequence, other: Sequence) -> bool:

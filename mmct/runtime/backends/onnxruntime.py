@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from ..network import METADATA, STAMP, NetworkInfo
+from ..network import EXPORT, METADATA, NetworkInfo
 from . import OpenedNetwork, check_together, step_inputs, template_file
 
 
@@ -15,14 +15,15 @@ class OnnxRuntimeNetwork(OpenedNetwork):
     def __init__(self, path: Path, checkpoint: None, precision: str | None,
                  threads: int | None) -> None:
         self._step = session(path, threads)
-        metadata = self._step.get_modelmeta().custom_metadata_map
+        metadata = metadata_of(self._step)
         self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
         self._outputs = [output.name for output in self._step.get_outputs()]
         inputs = shapes(self._step.get_inputs())
         self.info.check_ports(inputs, self._outputs, path)
         self._template = session(template_file(path), threads)
         self._encoded = shapes(self._template.get_outputs())
-        check_together(self.info, inputs, self._encoded, metadata.get(STAMP), path)
+        check_together(self.info, inputs, self._encoded, metadata,
+                       metadata_of(self._template).get(EXPORT), path)
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         given = dict(templates=crops[None], boxes=boxes[None])
@@ -37,6 +38,10 @@ class OnnxRuntimeNetwork(OpenedNetwork):
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 
 
+def metadata_of(session: onnxruntime.InferenceSession) -> dict[str, str]:
+    return session.get_modelmeta().custom_metadata_map
+
+
 def shapes(ports: Sequence[onnxruntime.NodeArg]) -> dict[str, list]:
     """{name: shape}, sizes or names of sizes."""
     return {port.name: port.shape for port in ports}
@@ -45,6 +50,8 @@ def shapes(ports: Sequence[onnxruntime.NodeArg]) -> dict[str, list]:
 def session(path: Path, threads: int | None) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # Plans of the memory of each batch size take more of it than they save.
+    options.enable_mem_pattern = False
     if threads:
         options.intra_op_num_threads = threads
     try:
