@@ -770,3 +770,16 @@ def test_the_best_is_not_chosen_on_a_test_set(name):
     val, test = config.val_dataloader.dataset.datasets, config.test_dataloader.dataset
     key = 'data_root' if test.type == 'FolderDataset' else 'ann_file'
     assert all(own[key] != test[key] for own in val)
+
+
+@pytest.mark.parametrize('name', ['vittrack_own.py', 'ct_vittrack_own.py'])
+def test_configs_of_own_data_read_nothing_else(name):
+    config = read(name)
+    parts = {'train': config.train_dataloader.dataset.datasets,
+             'val': config.val_dataloader.dataset.datasets,
+             'test': [config.test_dataloader.dataset]}
+    for split, (data, ) in parts.items():
+        assert (data.type, data.data_root) == ('FolderDataset', f'data/own/{split}/')
+    size = list(crop_sizes(trackers(config)[-1]))
+    assert [step['size'] for loader in (config.train_dataloader, config.val_dataloader)
+            for step in loader.dataset.pipeline if step['type'] == 'CropPair'] == [size, size]

@@ -158,9 +158,18 @@ class Video:
         return {sum_: i for i, sum_ in enumerate(self._checksums) if alike[sum_] == 1}
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded."""
-        for frame in decoded(open_video(self.path, self.levels)):
+        """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded.
+
+        Raises:
+            FrameError: it is a video of whose frames none can be decoded.
+        """
+        capture, empty = open_video(self.path, self.levels), True
+        for frame in decoded(capture):
+            empty = False
             yield in_8_bits(frame, self.levels, self.path)
+        if empty and capture.isOpened():
+            raise FrameError(f'no frame of {self.path} can be decoded{codec_of(capture)}; write it '
+                             'in another codec, such as H.264')
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Frame (H, W, 3) uint8 BGR of a number from 0.
@@ -182,8 +191,9 @@ class Video:
                 self._open()
                 frame = self._decode(number, jump=False)
         if frame is None:
+            codec = codec_of(self._capture)
             self.close()  # nobody knows where the file stands
-            raise FrameError(f'frame {self.path}#{number} cannot be read')
+            raise FrameError(f'frame {self.path}#{number} cannot be read{codec}')
         return in_8_bits(frame, self.levels, self.path)
 
     def close(self) -> None:
@@ -325,6 +335,8 @@ def open_video(path: str | Path, levels: Sequence[float] | None = None) -> cv2.V
         ValueError: it has more than 8 bits, and levels cannot be applied to its frames.
     """
     capture = cv2.VideoCapture(str(path))
+    if not capture.get(cv2.CAP_PROP_ORIENTATION_AUTO):  # as OpenCV 4.11 starts, and no other
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     if levels is None:
         return capture
     # FFmpeg's name of the pixels: Y and what else, and the bits in the last byte.
@@ -335,6 +347,13 @@ def open_video(path: str | Path, levels: Sequence[float] | None = None) -> cv2.V
                          f'ones of 16 bits as they are, this has {kind[3]}, or colours; write its '
                          'frames as 16-bit PNG')
     return capture
+
+
+def codec_of(capture: cv2.VideoCapture) -> str:
+    """The codec of a video in words, such as ' (codec AV01)'; nothing if there is none."""
+    code = (int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xffffffff).to_bytes(4, 'little')
+    name = code.decode('ascii', 'replace').strip('\0 ')
+    return f' (codec {name})' if name.isprintable() and name else ''
 
 
 class Newest:

@@ -1,5 +1,6 @@
 """One reader of frames: one order, and a video's frame is that of reading in order."""
 import queue
+import struct
 import threading
 import time
 import warnings
@@ -11,7 +12,7 @@ import pytest
 from drawing.video import VideoFile
 
 from mmct.runtime import frames as module
-from mmct.runtime.frames import Frames, Video, count_frames, in_order, read_image
+from mmct.runtime.frames import FrameError, Frames, Video, count_frames, in_order, read_image
 
 APPLE = b'\0\5\x16\7\0\2\0\0Mac OS X        \0\2\xb0\xff'  # what macOS puts into ._NAME
 LENGTH = 90
@@ -279,3 +280,45 @@ def test_tiffs_of_signed_and_real_numbers(tmp_path, kind):
     (['2023.9.5', '2023.10.5'], 'a date is none')])
 def test_order_of_names_with_points(names, why):
     assert in_order(f'{name}.png' for name in reversed(names)) == [f'{name}.png' for name in names]
+
+
+def test_a_phone_held_upright(tmp_path, monkeypatch):
+    """Turned by its file's header, also where OpenCV starts without turning, as 4.11 does."""
+    path = tmp_path / 'phone.mp4'
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 25, (64, 32))
+    for _ in range(3):
+        video.write(np.zeros((32, 64, 3), np.uint8))
+    video.release()
+    content = path.read_bytes()
+    matrix = content.index(b'tkhd') + 44  # ISO 14496-12, 8.3.2, version 0
+    turned = struct.pack('>9i', 0, 1 << 16, 0, -1 << 16, 0, 0, 32 << 16, 0, 1 << 30)
+    path.write_bytes(content[:matrix] + turned + content[matrix + 36:])
+
+    def unturned(*args):
+        capture = OPENCV(*args)
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
+        return capture
+
+    monkeypatch.setattr(module.cv2, 'VideoCapture', unturned)
+    assert next(iter(Frames(path))).shape == (64, 32, 3)
+    assert Frames(path)[1].shape == (64, 32, 3)
+
+
+def test_a_codec_that_is_not_decoded_is_named(file, monkeypatch):
+    class Undecoded(Lying):
+        """As OpenCV 4.10 to 4.13 and 5.0 open AV1."""
+
+        def get(self, key):
+            return cv2.VideoWriter.fourcc(*'AV01') if key == cv2.CAP_PROP_FOURCC else \
+                self.video.get(key)
+
+        def grab(self):
+            return False
+
+        def read(self):
+            return False, None
+
+    monkeypatch.setattr(module.cv2, 'VideoCapture', Undecoded)
+    for read in (lambda frames: list(frames), lambda frames: frames[0]):
+        with pytest.raises(FrameError, match='codec AV01'):
+            read(Frames(file))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.peers import OpenCvTracker
-from commands import run_tool
+from commands import ROOT, run_tool
 from tiny import build, tracker
 from vittrack.opencv import WRONG, mended, parameters
 from vittrack.reading import INPUTS, OUTPUTS, read_vittrack
@@ -222,3 +222,11 @@ def test_a_released_network_that_is_written_again_finds_the_same_boxes(reference
         for frame in frames[1:60]:
             one, other = (follower.update(frame)[1] for follower in followers)
             np.testing.assert_allclose(one, other, rtol=0, atol=1, err_msg=truth.stem)
+
+
+def test_docs_name_the_versions_that_are_wrong():
+    text = (ROOT / 'docs/vittrack.md').read_text()
+    assert f'| {", ".join(WRONG)} | wrong |' in text
+    assert str(tuple(round(value, 5) for value in mended(STD))) in text
+    first, *_, last = [version for version in WRONG if version[0] == '4']
+    assert f'| {first} to {last}, 5.0 | wrong boxes' in (ROOT / 'docs/versions.md').read_text()
