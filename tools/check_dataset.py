@@ -13,6 +13,8 @@ from pathlib import Path
 from cli import bars, run
 from tabulate import tabulate
 
+SHOWN = 10  # of the sequences that have no frames
+
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
@@ -46,8 +48,16 @@ def main(args: argparse.Namespace) -> int:
                             decode=args.decode)
             found = pool.map(check, sequences)
             found = list(progress.track(found, len(sequences), description=title))
+            absent = [sequence.name for sequence in sequences
+                      if not (args.folder / layout.prefix / sequence.frames).exists()]
+            if len(absent) > SHOWN:  # a part of the data set, which needs no line for each other
+                rows.append((title, '', f'{len(absent)} of {len(sequences)} sequences have no '
+                             f'frames: {", ".join(absent[:SHOWN])}, …'))
+            else:
+                absent = []
             rows += [(title, sequence.name, problem)
-                     for sequence, problems in zip(sequences, found) for problem in problems]
+                     for sequence, problems in zip(sequences, found)
+                     if sequence.name not in absent for problem in problems]
             complete = sum(not problems for problems in found)
             expected = max(split.count or 0, len(sequences))
             if len(sequences) < expected:

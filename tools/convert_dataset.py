@@ -37,7 +37,7 @@ def main(args: argparse.Namespace) -> int:
         for problem in left_out[:SHOWN]:
             print(f'  left out: {problem}')
         if len(left_out) > SHOWN:
-            print(f'  and {len(left_out) - SHOWN} more; tools/check_dataset.py names them all')
+            print(f'  and {len(left_out) - SHOWN} more; see tools/check_dataset.py')
     return int(any(left_out for _, left_out in written.values()))
 
 

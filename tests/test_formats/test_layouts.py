@@ -355,7 +355,7 @@ def test_commands(tmp_path):
     assert 'left out: Basketball: ' in done.out
     done = run_tool('check_dataset.py', 'otb100', tmp_path)
     assert done.status == 1
-    assert '| otb100     | Basketball   | no frames in data/Basketball/img' in done.out
+    assert '95 of 100 sequences have no frames: Basketball, ' in done.out
     assert 'otb100: 5 of 100 sequences are complete' in done.out
     uav123(tmp_path)
     done = run_tool('check_dataset.py', 'uav123', tmp_path)
@@ -365,6 +365,9 @@ def test_commands(tmp_path):
     done = run_tool('check_dataset.py', 'lasot', tmp_path)
     assert done.out.splitlines()[-2:] == [
         'lasot train: 1 of 1120 sequences are complete', 'lasot test: nothing is there']
+    assert len(done.out.splitlines()) < 9  # a part is summed up
+    assert '1119 of 1120 sequences have no frames: ' in done.out
+    assert 'airplane-2 ' not in done.out
     got10k(tmp_path)
     done = run_tool('check_dataset.py', 'got10k', tmp_path, '--split', 'train_vot', '--decode')
     assert done.status == 0
