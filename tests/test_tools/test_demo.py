@@ -122,12 +122,15 @@ def test_time_left_follows_the_speed_of_what_runs(job):
     assert time_left(jobs, 2, speeds) == 80.
 
 
-def test_announcement():
+def test_announcement(monkeypatch):
     assert re.fullmatch(r'All of it takes about 14 minutes on this machine, until \d\d:\d\d\.',
                         announcement(14.2 * 60, 13. * 60, 6400))
+    monkeypatch.setattr(sys, 'argv', ['tools/demo.py', '--teacher', 'a b.pth'])
     slow = announcement(30. * 60, 28. * 60, 6400)
     assert 'about 30 minutes' in slow
-    assert 'pairs_per_epoch=3200' in slow
+    assert slow.splitlines()[-1] == (  # to be pasted
+        f"{sys.executable} tools/demo.py --teacher 'a b.pth' --cfg-options "
+        'train_dataloader.dataset.pairs_per_epoch=3200')
 
 
 # Scores

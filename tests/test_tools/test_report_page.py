@@ -4,6 +4,7 @@ import shutil
 import cv2
 import pytest
 from commands import run_process, run_tool
+from report_page.write import write_report
 from two_trackers import LENGTH, NAMES
 
 TEACHER = '<script>alert("teacher")</script>'
@@ -63,6 +64,16 @@ def test_what_cannot_be_shown_is_said(material, tmp_path):
         done = run_tool('report.py', *([] if more else args[:1]), *args, *more)
         assert (done.status, done.err.count('\n')) == (2, 1)
         assert message in done.err
+
+
+def test_times_that_say_nothing(material, tmp_path):
+    """Of tests that ran beside each other."""
+    results = [str(material / name) for name in ('teacher', 'student')]
+    for timed in (True, False):
+        write_report(results, material / 'annos', tmp_path, timed=timed)
+        page = (tmp_path / 'index.html').read_text()
+        assert ('No speeds: the tests ran beside each other.' in page) != timed
+        assert ('frames a second' in page) == timed
 
 
 def test_a_file_that_cannot_be_used_fails_alone(material, tmp_path):

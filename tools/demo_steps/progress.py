@@ -1,4 +1,6 @@
 """How far jobs are, and when all of them will be done."""
+import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,8 +50,9 @@ def announcement(seconds: float, left: float, pairs: int) -> str:
     text = f'All of it takes about {minutes:.0f} minutes on this machine, until {until:%H:%M}.'
     if minutes > LIMIT:
         fewer = max(int(pairs * LIMIT / minutes) // 100 * 100, 100)
-        text += (f'\nFor {LIMIT} minutes stop it, and start tools/demo.py with\n--cfg-options '
-                 f'train_dataloader.dataset.pairs_per_epoch={fewer}')
+        command = shlex.join([sys.executable, *sys.argv, '--cfg-options',
+                              f'train_dataloader.dataset.pairs_per_epoch={fewer}'])
+        text += f'\nFor {LIMIT} minutes stop it, and run\n{command}'
     return text
 
 

@@ -62,7 +62,8 @@ def show(contestants: Sequence[Contestant], data: Path, folder: Path, speed_up: 
         {'ground truth': boxes, **{own.name: read_results(own.boxes, lengths) for own in seen}},
         sheet, title='Teacher and students on test videos')
     with contextlib.redirect_stdout(io.StringIO()):  # its notes are on the page, too
-        write_report([f'{own.name}={own.boxes}' for own in seen], frames, report, frames)
+        write_report([f'{own.name}={own.boxes}' for own in seen], frames, report, frames,
+                     timed=False)
     aucs = trackers[1]['aucs'][0]
     # Hard, neither easy nor hard, and easy for the student.
     hard, typical, easy = (int(np.argsort(aucs)[len(names) * share // 4]) for share in (1, 2, 3))

@@ -22,7 +22,7 @@ ROOM = 14_000_000  # characters of the page for frames
 def write_report(results: Sequence[str], annotations: Path, out: Path, frames: Path | None = None,
                  sequences: Sequence[str] | None = None, convention: str = 'published',
                  dataset: str | None = None, fit: bool = False,
-                 levels: Sequence[float] | None = None) -> bool:
+                 levels: Sequence[float] | None = None, timed: bool = True) -> bool:
     """Write plots (.png, .pdf) and ``index.html``, and say what could not be shown.
 
     Args:
@@ -35,6 +35,8 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         dataset: likewise; None to tell by names and folder of the annotations.
         fit: use result files of another length, see :func:`mmct.formats.results.fitting_boxes`.
         levels: of frames of 16 bits, see :func:`mmct.runtime.frames.read_image`.
+        timed: whether the times beside the boxes are worth showing; not those of tests that ran
+            beside each other.
 
     Returns:
         Whether all result files could be used; sequences of others are left out and named.
@@ -48,6 +50,8 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
     dataset = dataset or dataset_of(truth, annotations)
     trackers = read_trackers(named_folders(results), truth, convention, dataset or 'lasot',
                              problems, fit)
+    if not timed:
+        trackers = [own._replace(fps=None) for own in trackers]
     names = trackers[0].boxes
     unknown = sorted(set(sequences or ()) - names.keys())
     if unknown:
@@ -69,7 +73,8 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
     if any(tracker.fps for tracker in trackers):
         pictures['AUC over frames a second'] = publish(lambda: draw_speed(trackers), out / 'speed')
     else:
-        notes.append('No plot of speed: there are no times beside the boxes (NAME_time.txt).')
+        notes.append('No plot of speed: there are no times beside the boxes (NAME_time.txt).'
+                     if timed else 'No speeds: the tests ran beside each other.')
     if trackers[0].scores['per_attribute']:
         pictures['AUC by attribute'] = publish(lambda: draw_attributes(trackers),
                                                out / 'attributes')
