@@ -4,16 +4,15 @@ import re
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from commands import ROOT, run_tool
 from demo_steps.jobs import Job, run_jobs
 from demo_steps.progress import announcement, time_left
 from demo_steps.results import Estimate, mean_and_error, paired_difference, promises
 
-ROOT = Path(__file__).parents[2]
 FEW_PAIRS = ['train_dataloader.dataset.pairs_per_epoch=64', 'train_dataloader.batch_size=32',
              'val_dataloader.dataset.pairs_per_epoch=32', 'train_cfg.max_epochs=2']
 
@@ -186,13 +185,13 @@ def data(tmp_path_factory):
 @pytest.mark.parametrize(('args', 'says'), [
     (['--teacher', 'none.pth'], '--teacher none.pth does not exist'),
     (['--teacher', 'none.onnx'], '--teacher none.onnx does not exist'),
-    (['--teacher', 'README.md'], '--teacher README.md ends in none of .pth, .onnx'),
+    (['--teacher', ROOT / 'README.md'], 'README.md ends in none of .pth, .onnx'),
     (['--jobs', '0'], '--jobs 0 must be at least 1')])
 def test_bad_arguments_end_at_once(args, says, tmp_path):
-    done = demo('--data', tmp_path / 'data', '--work-dir', tmp_path / 'work', *args)
-    assert done.returncode == 2
-    assert done.stderr.count('\n') == 1
-    assert says in done.stderr
+    done = run_tool('demo.py', '--data', tmp_path / 'data', '--work-dir', tmp_path / 'work', *args)
+    assert done.status == 2
+    assert done.err.count('\n') == 1
+    assert says in done.err
     assert not any(tmp_path.iterdir())
 
 

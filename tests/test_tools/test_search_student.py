@@ -3,7 +3,8 @@ import re
 import cv2
 import numpy as np
 import pytest
-from commands import ROOT, run_process, run_tool
+import torch
+from commands import ROOT, run_tool
 from tiny import build, save_teacher, tracker
 
 import mmct  # noqa: F401  before MMTracking
@@ -39,10 +40,11 @@ def search(tmp_path_factory):
     config = tmp_path_factory.mktemp('config') / 'config.py'
     config.write_text(CONFIG)
 
-    def search(folder, *options, run=run_process):
-        return run('search_student.py', config, '--out', folder, '--steps', 2, '--threads', 1,
-                   '--width', 32, '--mlp-ratio', 1, 2, *options)
-    return search
+    threads = torch.get_num_threads()
+    yield lambda folder, *options: run_tool(
+        'search_student.py', config, '--out', folder, '--steps', 2, '--threads', 1, '--width', 32,
+        '--mlp-ratio', 1, 2, *options)
+    torch.set_num_threads(threads)
 
 
 def test_students_within_the_budget_are_ready_configs(search, tmp_path):
@@ -95,7 +97,7 @@ def test_no_student_within_the_budget(search, tmp_path):
     (('--budget-ms', 0), '--budget-ms 0 and --steps 2 must be positive'),
 ])
 def test_what_cannot_be_searched(search, tmp_path, options, message):
-    done = search(tmp_path, '--budget-ms', 10, *options, run=run_tool)
+    done = search(tmp_path, '--budget-ms', 10, *options)
     assert (done.status, done.out) == (2, '')
     assert message in done.err
     assert not list(tmp_path.iterdir())

@@ -143,16 +143,15 @@ class Comparison:
             table: {name in released files: mmct's}; the network's own if None.
         """
         recorded = {name: norm for name, norm in recorded.items() if norm is not None}
-        table = table or network.names.released[0].table(recorded)
-        norms = {name: p.grad.norm().item() for name, p in network.named_parameters()
-                 if p.grad is not None}
-        rows, largest = [], max(recorded.values())
-        for name, reference in recorded.items():
-            error = abs(norms.pop(table[name], 0.) - reference) / max(reference, 1e-4 * largest)
-            rows.append(Row(name, error, self.gradient_tolerance))
-        return worst(f'{prefix} gradient norms', rows + [
-            Row(f'{name} has a gradient', float('inf'), 0.) for name, norm in norms.items()
-            if norm > 1e-4 * largest])
+        table, largest = table or network.names.released[0].table(recorded), max(recorded.values())
+        norms = {name: 0. if p.grad is None else p.grad.norm().item()
+                 for name, p in network.named_parameters()}
+        rows = [Row(name, abs(norms[table[name]] - norm) / max(norm, 1e-4 * largest),
+                    self.gradient_tolerance) for name, norm in recorded.items()]
+        rows += [Row(f'{name} has a gradient', float('inf'), 0.)
+                 for name in norms.keys() - {table[name] for name in recorded}
+                 if norms[name] > 1e-4 * largest]
+        return worst(f'{prefix} gradient norms', rows)
 
     # Tracking
 

@@ -110,9 +110,10 @@ class ODTrackComparison(Comparison):
                 continue
             clip = self.clip(tracker, len(self.tensors[self.recorded(f'{case}.')[0]]))
             division, depth = self.meta['net']['division'], len(tracker.backbone.layers)
-            if case == 'student' or isinstance(division, int):
-                stages = division if isinstance(division, int) else len(division)
-                division = [depth // stages] * stages
+            if isinstance(division, int):
+                division = [depth // division] * division
+            elif depth != sum(division):
+                division = [depth // len(division)] * len(division)
             ends, memory = (np.cumsum(division) - 1).tolist(), None
             for i in range(1 + max(int(frame[1]) for frame in frames if frame)):
                 for prefix, own in ((f'{case}.f{i}_without_carry', None), (f'{case}.f{i}', memory)):
