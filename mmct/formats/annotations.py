@@ -1,6 +1,7 @@
 """Boxes as texts, and ground truth."""
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -108,6 +109,8 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
     """Why frames and boxes (N, 4) of a sequence of own data hardly belong together; None if nothing
     speaks against it. Of a video whose header disagrees with the boxes the frames are counted."""
     path, count = root / sequence.frames, len(boxes)
+    if path.is_dir() and not image_names(path):
+        return Doubt(False, f'no frames in {sequence.frames}')
     if count > 1 and part_of_video(sequence.name)[0] == sequence.name:  # else other parts follow
         if path.is_file():
             there = recorded_length(path)
@@ -119,6 +122,12 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
             return Doubt(many, f'{there} frames for {count} boxes' + (
                 '; are there masks or other pictures beside the frames?' if many else
                 '; those after the last box are not used' if there > count else ''))
+    elif path.is_dir():
+        numbers = Counter(re.sub(r'\D+', ' ', stem).strip() or stem
+                          for stem in (Path(name).stem for name in image_names(path)))
+        if min(numbers.values()) > 1:
+            return Doubt(False, f'{numbers.total()} frames of {len(numbers)} numbers; are there '
+                         'masks or other pictures beside the frames?')
     size = frame_size(path)
     return doubt(boxes, size) if size else None
 

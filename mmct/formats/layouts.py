@@ -217,15 +217,16 @@ def own(root: Path) -> dict[str, Sequence]:
     for item in own_items(root):
         name = item.stem if item.is_file() else item.name
         within = sorted(filter(is_ground_truth, names_in(item)))
+        folder = frame_folder(item) if within or not image_names(item) else item
+        frames = folder.relative_to(root).as_posix()
         if item.is_file() and (root / name).is_dir():
             if image_names(frame_folder(root / name)):
                 warnings.warn(f'{item} is passed by: its frames are in {root / name}', stacklevel=2)
                 continue
             found.pop(name, None)
         if not within or (root / f'{name}.txt').is_file():
-            add(found, root, name, Sequence(item.name, f'{name}.txt', None, 0))
+            add(found, root, name, Sequence(frames, f'{name}.txt', None, 0))
             continue
-        frames = frame_folder(item).relative_to(root).as_posix()
         for file in within:
             name = sequence_name(f'{item.name}/{file}')
             add(found, root, name, Sequence(frames, f'{item.name}/{file}', None,

@@ -299,6 +299,36 @@ def test_what_may_be_wrong_is_said(tmp_path, text, said, monkeypatch):
     assert said in run_tool('check_dataset.py', 'own', root).out
 
 
+def test_masks_beside_frames_of_which_the_first_alone_is_labelled(tmp_path, monkeypatch):
+    root, logged = own_data(tmp_path / 'own', lines(BOXES[:1])), []
+    monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    assert not logged
+    for file in list((root / 'kite').iterdir()):
+        shutil.copy(file, file.with_name(f'{file.stem}_mask.png'))
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    said = '24 frames of 12 numbers; are there masks or other pictures beside the frames?'
+    assert said in logged[0]
+    assert said in run_tool('check_dataset.py', 'own', root).out
+
+
+def test_frames_in_a_folder_within(tmp_path, monkeypatch):
+    root, logged = own_data(tmp_path / 'own', lines(BOXES)), []
+    monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))
+    (root / 'kite').rename(root / 'img')
+    (root / 'kite').mkdir()
+    (root / 'img').rename(root / 'kite/img')
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert dataset.get_img_infos_from_video(0)['img_paths'][1] == str(root / 'kite/img/0002.png')
+    assert not logged
+    (root / 'kite.mp4').touch()
+    assert 'kite.mp4 beside it is not used' in run_tool('check_dataset.py', 'own', root).out
+    (root / 'kite.mp4').unlink()
+    (root / 'kite/img').rename(root / 'kite/pictures')
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert 'kite.txt: no frames in kite' in logged[0]
+
+
 def test_a_blank_line_is_a_frame_without_the_target(tmp_path):
     text = lines(BOXES).splitlines()
     text[3:6] = ['', ',,,', '']

@@ -59,8 +59,8 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
         problems.append(other.text)
     if layout is layout_of('own') and not video:
         problems += [f'{name} beside it is not used' for name in names_in(root)
-                     if Path(name).stem == sequence.frames and name.lower().endswith(VIDEOS)
-                     and not name.endswith(TRACKED)]
+                     if Path(name).stem == Path(sequence.frames).parts[0]
+                     and name.lower().endswith(VIDEOS) and not name.endswith(TRACKED)]
     if decode and not video:
         there = set(present)
         broken = [name for name in expected if name in there and not decodable(frames / name)]
