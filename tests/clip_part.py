@@ -2,7 +2,7 @@
 import torch
 
 from mmct.checkpoint.names import to_released
-from mmct.models.trackers.sutrack_names import CLIP, text_feature
+from mmct.models.trackers.sutrack import CLIP, text_feature
 
 WIDTH, LAYERS = 12, 2
 

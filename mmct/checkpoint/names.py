@@ -1,6 +1,6 @@
 """What released files call the weights of trackers, and what mmct does.
 
-Each tracker class bears its :class:`Names`, which lie beside it in ``models/trackers/*_names.py``.
+Each tracker class bears its :class:`Names`, in ``models/trackers``.
 The functions here find those of a file of whichever tracker.
 """
 import re

@@ -29,7 +29,7 @@ from mmct.checkpoint import (
     tracker_weights,
     weights_in,
 )
-from mmct.models.trackers.ostrack_names import resize_position_table
+from mmct.models.trackers.ostrack import resize_position_table
 
 
 def net(path):
@@ -220,7 +220,7 @@ from mmtrack.registry import MODELS
 
 from mmct.checkpoint.names import Layout, Names
 from mmct.models.trackers import OSTrack
-from mmct.models.trackers.ostrack_names import FIELDS
+from mmct.models.trackers.ostrack import FIELDS
 
 
 class MyNames(Names):

@@ -21,7 +21,7 @@ from mmct.models.layers.coarse import ConvMlpBlock, PairedPatchEmbed, PatchMergi
 from mmct.models.losses import BoxLoss, StageMimicLoss, focal_loss
 from mmct.models.structures import Clip
 from mmct.models.torch_network import TorchNetwork
-from mmct.models.trackers.sutrack_names import CLIP, text_feature
+from mmct.models.trackers.sutrack import CLIP, text_feature
 from mmct.runtime.templates import RecentConfident
 
 WIDTH, TEMPLATE, SEARCH, DEPTH, TEXT = 16, 32, 64, 4, 6

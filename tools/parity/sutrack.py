@@ -17,7 +17,7 @@ from mmct.models.losses import gaussian_heatmap
 from mmct.models.structures import Clip
 from mmct.models.torch_network import images
 from mmct.models.trackers import OneStreamTracker, SUTrack
-from mmct.models.trackers.sutrack_names import CLIP, FEATURE
+from mmct.models.trackers.sutrack import CLIP, FEATURE
 from mmct.runtime import geometry
 
 from . import common

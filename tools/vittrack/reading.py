@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmct.checkpoint import CheckpointError, weights_in
 from mmct.models import OSTrack
-from mmct.models.trackers.ostrack_names import LAYER
+from mmct.models.trackers.ostrack import LAYER
 from mmct.utils.extras import require
 
 from .graph import Parameter, parameters, ports, read_graph

@@ -20,7 +20,7 @@ class FastITPN(ViT):
     through attention layers, with a class token in front and a text token behind.
 
     The text token comes from a constant feature: SUTrack tracks without language by encoding an
-    empty text, see ``trackers/sutrack_names.py``. Drop path grows through blocks and layers.
+    empty text, see ``trackers/sutrack.py``. Drop path grows through blocks and layers.
 
     Args:
         embed_dims, depth, …: as of :class:`ViT`; C is a multiple of 4.

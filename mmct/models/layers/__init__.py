@@ -1,5 +1,4 @@
-from .attention import Attention
-from .block import Block, Mlp
+from .block import Attention, Block, Mlp
 from .elimination import CEBlock, box_tokens, centre_tokens
 from .patch_embed import ConvStem, PatchEmbed
 from .restricted_block import RestrictedBlock

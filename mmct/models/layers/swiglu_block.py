@@ -4,31 +4,21 @@ import torch.nn.functional as F
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from .block import NORM_EPS, Block
+from .block import NORM_EPS, Attention, Block
 from .tokens import Tokens
 
 
-class SplitAttention(nn.Module):
-    """Self-attention over all tokens, with a projection each for queries, keys, which have no
-    bias, and values."""
+class SplitAttention(Attention):
+    """Self-attention with a projection each for queries, keys, which have no bias, and values."""
 
-    def __init__(self, embed_dims: int, num_heads: int) -> None:
-        super().__init__()
-        if embed_dims % num_heads:
-            raise ValueError(f'embed_dims={embed_dims} is not a multiple of num_heads={num_heads}')
-        self.num_heads = num_heads
+    def make_projections(self, embed_dims: int) -> None:
         self.q_proj = nn.Linear(embed_dims, embed_dims)
         self.k_proj = nn.Linear(embed_dims, embed_dims, bias=False)
         self.v_proj = nn.Linear(embed_dims, embed_dims)
-        self.proj = nn.Linear(embed_dims, embed_dims)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, C) -> (B, N, C)."""
-        batch, num, dims = x.shape
-        heads = (part(x).view(batch, num, self.num_heads, dims // self.num_heads).transpose(1, 2)
-                 for part in (self.q_proj, self.k_proj, self.v_proj))
-        out = F.scaled_dot_product_attention(*heads)
-        return self.proj(out.transpose(1, 2).reshape(batch, num, dims))
+    def project(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(part(x).view(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
+                     for part in (self.q_proj, self.k_proj, self.v_proj))
 
 
 class SwiGLU(nn.Module):
@@ -66,5 +56,5 @@ class SwiGLUBlock(Block):
 
     def forward(self, tokens: Tokens) -> Tokens:
         x = tokens.x
-        x = x + self.drop_path(self.gamma1 * self.attn(self.norm1(x)))
+        x = x + self.drop_path(self.gamma1 * self.attn(self.norm1(x))[0])
         return tokens.with_x(x + self.drop_path(self.gamma2 * self.mlp(self.norm2(x))))

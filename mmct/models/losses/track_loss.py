@@ -1,4 +1,6 @@
-"""The tracking loss: to ground truth."""
+"""The losses to ground truth, of boxes with their heat map, or of a score."""
+import torch
+import torch.nn.functional as F
 from mmdet.models.losses import GaussianFocalLoss
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
@@ -6,7 +8,43 @@ from torch import Tensor, nn
 from ...utils.checks import check_number
 from ..structures import Prediction
 from .box_loss import BoxLoss
-from .heatmap import gaussian_heatmap
+
+MIN_OVERLAP = 0.7
+
+
+def gaussian_radius(wh: Tensor) -> Tensor:
+    """Radius (B,), whole cells, in which a shifted box of sizes (B, 2) in cells still overlaps the
+    true one enough. As published: all three roots take the plus sign and the plain 2 as divisor."""
+    w, h = wh.unbind(-1)
+    area, overlap = w * h, MIN_OVERLAP
+    cases = (
+        (1., h + w, area * (1 - overlap) / (1 + overlap)),
+        (4., 2 * (h + w), (1 - overlap) * area),
+        (4 * overlap, -2 * overlap * (h + w), (overlap - 1) * area),
+    )
+    roots = torch.stack([(b + (b**2 - 4 * a * c).sqrt()) / 2 for a, b, c in cases])
+    return roots.min(dim=0).values.clamp(min=0).trunc()
+
+
+def gaussian_heatmap(boxes: Tensor, grid: int) -> Tensor:
+    """Maps (B, 1, n, n) with a Gaussian around the cell of each box's centre (CenterNet, arXiv
+    1904.07850): 1 in that cell, nowhere if it lies off the map.
+
+    Args:
+        boxes: (B, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
+        grid: n, cells a side.
+    """
+    centre = (boxes[:, :2] * grid).round()
+    radius = gaussian_radius(boxes[:, 2:] * grid)
+    cells = torch.arange(grid, device=boxes.device, dtype=boxes.dtype)
+    dx = (cells - centre[:, :1])[:, None, :]
+    dy = (cells - centre[:, 1:])[:, :, None]
+    radius = radius[:, None, None]
+    sigma = (2 * radius + 1) / 6
+    heat = torch.exp(-(dx**2 + dy**2) / (2 * sigma**2))
+    inside = (dx.abs() <= radius) & (dy.abs() <= radius)
+    visible = inside & (heat >= torch.finfo(heat.dtype).eps)
+    return torch.where(visible, heat, 0.).unsqueeze(1)
 
 
 def focal_loss(score: Tensor, boxes: Tensor) -> Tensor:
@@ -48,3 +86,25 @@ class TrackLoss(nn.Module):
             terms['focal'] = self.focal_weight * focal_loss(prediction.score_map, gt_boxes)
         terms.update(self.box_loss(prediction.boxes, gt_boxes, clamp_target=True))
         return {f'loss_track_{name}': term for name, term in terms.items()}
+
+
+@MODELS.register_module()
+class ScoreLoss(nn.Module):
+    """Binary cross-entropy of the score (MixFormerV2, arXiv 2305.15896, second training stage)."""
+
+    def __init__(self, loss_weight: float = 1.) -> None:
+        super().__init__()
+        check_number('loss_weight', loss_weight, '[0, inf)')
+        self.loss_weight = loss_weight
+
+    def forward(self, prediction: Prediction, gt_boxes: Tensor,
+                labels: Tensor | None = None) -> dict[str, Tensor]:
+        """``loss_score``; arguments as of ``Head.loss``."""
+        logits = prediction.outputs.get('score_logits')
+        if logits is None:
+            raise ValueError('ScoreLoss trains a score head; set head.with_score=True')
+        if labels is None:
+            raise ValueError('ScoreLoss needs clips with labels, some of which do not show the '
+                             'target; change the data set of the config')
+        return dict(loss_score=self.loss_weight * F.binary_cross_entropy_with_logits(
+            logits, labels))
