@@ -48,7 +48,6 @@ class FovealViT(OneStreamViT):
     def join(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor | None = None
              ) -> Tokens:
         """Tokens before the first layer, in the order of ``groups``."""
-        self.check_crops('search', search)
         found = self.patch_embed(search) + self.pos_embed_x
         return Tokens(torch.cat([encoded['template_tokens'], found], dim=1), self.groups)
 

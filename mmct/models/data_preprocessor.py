@@ -24,13 +24,9 @@ class PairDataPreprocessor(BaseDataPreprocessor):
     def forward(self, data, training=False):
         if 'img' in data['inputs']:
             return data
-        return {'inputs': {name: self.normalize_clip(self.cast_data(clip))
-                           for name, clip in data['inputs'].items()}}
-
-    def normalize_clip(self, clip):
-        """A ``Clip`` of a data loader with its crops as networks take them."""
-        return clip._replace(templates=self.normalize(clip.templates),
-                             searches=self.normalize(clip.searches))
+        return {'inputs': {name: clip._replace(templates=self.normalize(clip.templates),
+                                               searches=self.normalize(clip.searches))
+                           for name, clip in self.cast_data(data['inputs']).items()}}
 
     def normalize(self, images):
         """(..., 3, H, W) BGR, 0 to 255, to float32 RGB of mean 0 and deviation 1."""

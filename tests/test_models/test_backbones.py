@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -141,8 +143,6 @@ def test_a_dropped_block_passes_its_input():
 @pytest.mark.parametrize(('change', 'message'), [
     ({'search_size': 250}, 'search_size=250 is not a positive multiple of the patch size 16'),
     ({'template_size': 0}, 'template_size=0 is not a positive multiple'),
-    ({'embed_dims': 36, 'patch_embed': {'type': 'ConvStem'}},
-     'embed_dims=36 of a ConvStem must be a multiple of 8'),
     ({'patch_size': 8, 'patch_embed': {'type': 'ConvStem'}},
      'patch_size=8: a ConvStem has a stride of 16 pixels'),
     ({'norm_eps': 0}, r'norm_eps=0 must be in \(0, 1\)'),
@@ -163,15 +163,6 @@ def test_backbones_that_cannot_be_built(change, message):
         MODELS.build(tracker(**change)['backbone'])
 
 
-@pytest.mark.parametrize(('template', 'search', 'message'), [
-    (32, 80, r'search crops are \(80, 80\) pixels, the backbone takes search_size=64'),
-    (64, 64, r'template crops are \(64, 64\) pixels, the backbone takes template_size=32'),
-])
-def test_crops_of_another_size(template, search, message):
-    with pytest.raises(ValueError, match=message):
-        embedded(build(tracker()), pair_batch(1, template, search))
-
-
 # Stage division
 
 @pytest.mark.parametrize(('depth', 'division', 'sizes'), [
@@ -182,17 +173,12 @@ def test_divisions(depth, division, sizes):
     assert divide(depth, division) == sizes
 
 
-@pytest.mark.parametrize(('depth', 'division', 'message'), [
-    (12, 8, 'division=8 does not divide the 12 layers of the teacher evenly'),
-    (12, 13, 'division=13: a teacher of 12 layers has 1 to 12 stages'),
-    (12, 0, 'division=0: a teacher of 12 layers has 1 to 12 stages'),
-    (12, [3, 3, 3], r'\[3, 3, 3\] sums to 9, but the teacher has 12 layers'),
-    (4, [1] * 5, 'has 5 stages, more than the 4 layers'),
-    (12, [6, 0, 6], r'division\[1\]=0 must be in \[1, inf\)'),
-    (12, [2.5, 9.5], r'division\[0\]=2.5 must be .* a whole number'),
-    (12, [], 'sums to 0'),
+@pytest.mark.parametrize(('depth', 'division'), [
+    (12, 8), (12, 13), (12, 0), (12, [3, 3, 3]), (4, [1] * 5), (12, [6, 0, 6]), (12, [2.5, 9.5]),
+    (12, []), (12, '4'),
 ])
-def test_divisions_that_do_not_fit(depth, division, message):
+def test_divisions_that_do_not_fit(depth, division):
+    message = re.escape(f'division={division!r} does not make up the {depth} layers')
     with pytest.raises(ValueError, match=message):
         divide(depth, division)
     with pytest.raises(ValueError, match=message):
@@ -256,7 +242,7 @@ def test_student_from_scratch_takes_nothing():
 def test_more_layers_a_stage_than_the_teacher(layer_init, fits):
     config = student(2, 2, layer_init=layer_init, layers_per_stage=3, drop_path_rate=0.2)
     if not fits:
-        with pytest.raises(ValueError, match=r'layers_per_stage=3 .* has, \[1, 1\]'):
+        with pytest.raises(ValueError, match=r'layers_per_stage=3 must be in \[1, 1\]'):
             MODELS.build(config['backbone'])
         return
     model = MODELS.build(config['backbone'])

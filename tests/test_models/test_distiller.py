@@ -498,7 +498,7 @@ def test_teacher_that_is_no_tracker(tmp_path):
 
 
 def test_student_that_does_not_fit_the_teacher(teacher_file):
-    with pytest.raises(ValueError, match=r'\[2, 1\] sums to 3, but the teacher has 4 layers'):
+    with pytest.raises(ValueError, match=r'\[2, 1\] does not make up the 4 layers'):
         starting(teacher_file, student=student([2, 1], 3))
 
 

@@ -154,8 +154,6 @@ def test_box_that_covers_no_token_is_named():
     message = r'template box \[60.0, 60.0, 2.0, 2.0\] .* covers no token'
     with pytest.raises(ValueError, match=message):
         search_map(model, batch)
-    with pytest.raises(ValueError, match='needs the box of the target'):
-        search_map(model, batch._replace(template_boxes=None))
 
 
 def test_ranking_tokens_are_not_stored():

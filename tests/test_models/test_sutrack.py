@@ -219,14 +219,6 @@ def test_encoded_templates_give_what_all_together_do(templates):
     assert all(torch.equal(whole.outputs[name], value) for name, value in step.outputs.items())
 
 
-def test_what_templates_need():
-    model, clip = build(sutrack()), su_clip()
-    with pytest.raises(ValueError, match="a FastITPN needs the target's boxes in the template"):
-        model.encode(clip.templates, None)
-    with pytest.raises(ValueError, match=r'template crops are \(64, 64\) pixels'):
-        model.encode(clip.searches, clip.template_boxes)
-
-
 def test_published_sizes():
     with torch.device('meta'):
         model = SUTrack({'type': 'FastITPN'}, {'type': 'TaskCenterHead'})
@@ -506,6 +498,5 @@ def test_position_table_of_other_crops(tmp_path):
 
 def test_groups_that_are_not_there():
     tokens = [Tokens(torch.zeros(1, 26, 4), GROUPS)]
-    with pytest.raises(ValueError, match=r"mimic_loss.groups=\['search', 'query'\]: there are no "
-                       r"token groups \['query'\], only \['cls', 'search', 'template', 'text'\]"):
+    with pytest.raises(KeyError, match="no token group 'query'; there are "):
         StageMimicLoss(groups=['search', 'query'])(tokens, tokens)

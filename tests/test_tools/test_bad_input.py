@@ -144,12 +144,12 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
 
 
 @pytest.mark.parametrize(('changes', 'message'), [
-    (['model.student.backbone.division=[3,3]'], '[3, 3] sums to 6, but the teacher has 4 layers'),
-    (['model.student.backbone.division=[1,1,1,1,1]'], '5 stages, more than the 4 layers'),
-    (['model.student.backbone.division=5'], 'a teacher of 4 layers has 1 to 4 stages'),
-    (['model.student.backbone.division=3'], 'does not divide the 4 layers of the teacher evenly'),
+    (['model.student.backbone.division=[3,3]'], '[3, 3] does not make up the 4 layers'),
+    (['model.student.backbone.division=[1,1,1,1,1]'], 'does not make up the 4 layers'),
+    (['model.student.backbone.division=5'], 'division=5 does not make up the 4 layers'),
+    (['model.student.backbone.division=3'], 'division=3 does not make up the 4 layers'),
     (['model.teacher.backbone.depth=6', 'model.student.backbone.teacher_depth=5',
-      'model.student.backbone.division=[2,3]'], '[2, 3] sums to 5, but the teacher has 6 layers'),
+      'model.student.backbone.division=[2,3]'], '[2, 3] does not make up the 6 layers'),
     (['model.replace_prob=0'], 'replace_prob=0 must be in (0, 1]'),
     (['model.replace_prob=1.5'], 'replace_prob=1.5 must be in (0, 1]'),
     (['custom_hooks.1.init=0'], 'init=0 must be in (0, 1]'),

@@ -99,9 +99,6 @@ class FastITPN(ViT):
     def encode(self, templates: Tensor, template_boxes: Tensor) -> dict[str, Tensor]:
         """``template_tokens`` (B, T·Lz, C); arguments as of ``OneStreamTracker.embed``, boxes
         stretched as SUTrack's are (``geometry.box_to_crop``)."""
-        self.check_crops('template', templates)
-        if template_boxes is None:
-            raise ValueError("a FastITPN needs the target's boxes in the template crops")
         batch, count = templates.shape[:2]
         tokens = self._coarse_tokens(templates.flatten(0, 1))
         tokens = (tokens + self.pos_embed[:, self.search_grid**2:]).unflatten(0, (batch, count))
@@ -114,7 +111,6 @@ class FastITPN(ViT):
              ) -> Tokens:
         """Tokens before the first layer, from what :meth:`encode` gave and search crops
         (B, 3, Sx, Sx), normalised RGB."""
-        self.check_crops('search', search)
         templates = encoded['template_tokens']
         found = self._coarse_tokens(search) + self.pos_embed[:, :self.search_grid**2]
         ends = [token.expand(search.size(0), -1, -1) for token in (self.cls_token, self.text())]

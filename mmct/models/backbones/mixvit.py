@@ -61,7 +61,6 @@ class MixViT(ViT):
                         ) -> dict[str, Tensor]:
         """``template_tokens`` (B, T·Lz, C) before the first layer; arguments as of
         ``OneStreamTracker.embed``, the first template and then online ones."""
-        self.check_crops('template', templates)
         if templates.size(1) < 2:
             raise ValueError('a MixViT takes two templates or more, the first and online ones, got '
                              "1; in training set sampling=dict(type='mixformer') of the data set")
@@ -83,7 +82,6 @@ class MixViT(ViT):
              ) -> Tokens:
         """Tokens before the first layer, of search crops (B, 3, Sx, Sx), normalised RGB, and the
         templates, or with the cache of these."""
-        self.check_crops('search', search)
         prediction = (self.reg_tokens + self.pos_embed_reg).expand(search.size(0), -1, -1)
         x = torch.cat([self.patch_embed(search) + self.pos_embed_s, prediction], dim=1)
         if 'keys' in encoded:

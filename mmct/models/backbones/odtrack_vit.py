@@ -29,14 +29,7 @@ class ODTrackViT(OneStreamViT):
         if attention not in ATTENTIONS:
             raise ValueError(f'attention={attention!r} is not one of {ATTENTIONS}')
         if attention == 'separate':
-            if elimination:
-                raise ValueError("elimination ranks by the attention of templates to the search "
-                                 "crop, of which attention='separate' has none; leave out "
-                                 "elimination, or set attention='concat'")
             block = dict(type='RestrictedBlock', sees=self.sees) | (block or {})
-            if block['type'] != 'RestrictedBlock':
-                raise ValueError(f"attention='separate' is that of a RestrictedBlock, not of a "
-                                 f"{block['type']}; leave out block, or set attention='concat'")
         super().__init__(elimination=elimination, block=block, **kwargs)
         self.groups = dict(query=(1, ), **self.groups)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
@@ -47,7 +40,6 @@ class ODTrackViT(OneStreamViT):
     def join(self, encoded: dict[str, Tensor], search: Tensor, memory: Tensor) -> Tokens:
         """Tokens before the first layer, from what :meth:`encode` gave, search crops
         (B, 3, Sx, Sx), normalised RGB, and the memory (B, 1, C) of the frame before."""
-        self.check_crops('search', search)
         templates, grid = encoded['template_tokens'], self.template_grid
         query = self.cls_token + memory + self.cls_pos_embed
         x = torch.cat([query, templates, self.patch_embed(search) + self.pos_embed_x], dim=1)

@@ -96,7 +96,6 @@ class OneStreamViT(ViT):
     def encode(self, templates: Tensor, template_boxes: Tensor | None = None) -> dict[str, Tensor]:
         """``template_tokens`` (B, T·Lz, C), with ``template_boxes`` if ``GT_BOX`` elimination needs
         them; arguments as of ``OneStreamTracker.embed``."""
-        self.check_crops('template', templates)
         tokens = self.patch_embed(templates.flatten(0, 1)) + self.pos_embed_z
         encoded = dict(template_tokens=tokens.reshape(templates.size(0), -1, self.embed_dims))
         if self.ranks_by_box and template_boxes is not None:
@@ -107,7 +106,6 @@ class OneStreamViT(ViT):
              ) -> Tokens:
         """Tokens before the first layer, from what :meth:`encode` gave and search crops
         (B, 3, Sx, Sx), normalised RGB."""
-        self.check_crops('search', search)
         tokens = encoded['template_tokens']
         grid = self.template_grid
         x = torch.cat([tokens, self.patch_embed(search) + self.pos_embed_x], dim=1)

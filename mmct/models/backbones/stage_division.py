@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from ...utils.checks import check_number, check_numbers
+from ...utils.checks import check_number
 from ..initialise import children, copy_what_fits
 
 LAYER_INITS = ('last_of_stage', 'first_k', 'random', 'scratch')
@@ -14,27 +14,16 @@ def divide(teacher_depth: int, division: int | Sequence[int]) -> list[int]:
     """Sizes of the teacher's stages, by the number of even ones, or the positive size of each;
     ValueError if they do not make up the teacher."""
     check_number('teacher_depth', teacher_depth, '[1, 1000]', whole=True)
-    if not isinstance(division, (list, tuple)):
-        if isinstance(division, str):
-            raise ValueError(f'division={division!r} is neither a number of stages nor a list of '
-                             'their sizes')
-        check_number('division', division, '(-inf, inf)', whole=True)
-        if not 1 <= division <= teacher_depth:
-            raise ValueError(f'division={division}: a teacher of {teacher_depth} layers has 1 to '
-                             f'{teacher_depth} stages; change division in the config')
-        if teacher_depth % division:
-            raise ValueError(f'division={division} does not divide the {teacher_depth} layers of '
-                             'the teacher evenly; give the size of each stage as a list')
-        return [teacher_depth // division] * division
-    sizes = list(division)
-    if len(sizes) > teacher_depth:
-        raise ValueError(f'division={sizes} has {len(sizes)} stages, more than the '
-                         f'{teacher_depth} layers of the teacher')
-    check_numbers('division', sizes, '[1, inf)', whole=True)
-    if sum(sizes) != teacher_depth:
-        raise ValueError(f'division={sizes} sums to {sum(sizes)}, but the teacher has '
-                         f'{teacher_depth} layers; change division or teacher_depth')
-    return sizes
+    sizes = division
+    if isinstance(division, int) and 1 <= division <= teacher_depth:
+        sizes = [teacher_depth // division] * division
+    if not (isinstance(sizes, (list, tuple))
+            and all(isinstance(size, int) and size > 0 for size in sizes)
+            and sum(sizes) == teacher_depth):
+        raise ValueError(f'division={division!r} does not make up the {teacher_depth} layers of '
+                         'the teacher; give a number of stages that divides them, or the size of '
+                         'each stage as a list')
+    return list(sizes)
 
 
 class StageDivision:
@@ -63,11 +52,8 @@ class StageDivision:
         if layer_init not in LAYER_INITS:
             raise ValueError(f'layer_init={layer_init!r} is not one of {LAYER_INITS}')
         self.division = divide(teacher_depth, division)
-        check_number('layers_per_stage', layers_per_stage, '(-inf, inf)', whole=True)
-        copied = layer_init in ('last_of_stage', 'first_k')
-        if layers_per_stage < 1 or copied and layers_per_stage > min(self.division):
-            raise ValueError(f'layers_per_stage={layers_per_stage} of the student must be at least '
-                             f'1 and at most as many as the teacher has, {self.division}')
+        most = min(self.division) if layer_init in ('last_of_stage', 'first_k') else 'inf'
+        check_number('layers_per_stage', layers_per_stage, f'[1, {most}]', whole=True)
         self.layers_per_stage = layers_per_stage
         self.layer_init = layer_init
         super().__init__(depth=len(self.division) * layers_per_stage, **kwargs)

@@ -30,7 +30,7 @@ class CenterHead(Head):
 
     Args:
         in_channels: C of the backbone.
-        channels: width of the first conv of each branch, a multiple of 8.
+        channels: width of the first conv of each branch.
         loss: config of the tracking loss.
     """
     kind = 'center'
@@ -39,8 +39,6 @@ class CenterHead(Head):
                  init_cfg: dict | None = None) -> None:
         super().__init__(in_channels, loss or dict(type='TrackLoss'), init_cfg)
         check_number('channels', channels, '[8, 16384]', whole=True)
-        if channels % 8:
-            raise ValueError(f'channels={channels} of the head must be a multiple of 8')
         self.score = conv_tower(in_channels, channels, 1)
         self.offset = conv_tower(in_channels, channels, 2)
         self.size = conv_tower(in_channels, channels, 2)

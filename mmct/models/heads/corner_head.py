@@ -41,7 +41,6 @@ class CornerHead(Head):
         return dict(box=box, score=(peaks[0] + peaks[1]) / 2)
 
 
-
 def expected_cell(logits: Tensor) -> Tensor:
     """(B, 1, n, n) logits -> (B, 2) expected x, y in [0, 1): cell index / n, no half cell."""
     grid = logits.size(-1)

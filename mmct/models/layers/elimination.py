@@ -99,9 +99,6 @@ class CEBlock(Block):
         if self.centre is not None:
             # Of any batch, also while a graph is traced.
             return self.centre.repeat(tokens.groups['template'][0])[None]
-        if tokens.template_boxes is None:
-            raise ValueError('elimination.template_range="GT_BOX" needs the box of the target in '
-                             'the template crop')
         return box_tokens(tokens.template_boxes, self.template_size, self.patch_size)
 
     def _eliminate(self, tokens: Tokens, attention: Tensor, num_keep: int) -> Tokens:

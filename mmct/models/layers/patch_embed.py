@@ -31,7 +31,7 @@ class ConvStem(nn.Module):
     Each has batch norm, all but the last Hardswish.
 
     Args:
-        embed_dims: C, a multiple of 8; the convolutions are C/8, C/4, C/2 and C wide.
+        embed_dims: C; the convolutions are C/8, C/4, C/2 and C wide.
         patch_size: stride of the whole in pixels, 16.
         norm_eval: keep batch norm's statistics in training, where templates and search crops are
             normalised each by themselves, at test both by the statistics of the two together.
@@ -40,8 +40,6 @@ class ConvStem(nn.Module):
     def __init__(self, embed_dims: int, patch_size: int = 16, norm_eval: bool = False) -> None:
         super().__init__()
         self.norm_eval = norm_eval
-        if embed_dims % 8:
-            raise ValueError(f'embed_dims={embed_dims} of a ConvStem must be a multiple of 8')
         if patch_size != 16:
             raise ValueError(f'patch_size={patch_size}: a ConvStem has a stride of 16 pixels')
         widths = [3] + [embed_dims // 2**i for i in (3, 2, 1, 0)]

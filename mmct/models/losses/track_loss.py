@@ -100,11 +100,8 @@ class ScoreLoss(nn.Module):
     def forward(self, prediction: Prediction, gt_boxes: Tensor,
                 labels: Tensor | None = None) -> dict[str, Tensor]:
         """``loss_score``; arguments as of ``Head.loss``."""
-        logits = prediction.outputs.get('score_logits')
-        if logits is None:
-            raise ValueError('ScoreLoss trains a score head; set head.with_score=True')
         if labels is None:
             raise ValueError('ScoreLoss needs clips with labels, some of which do not show the '
                              'target; change the data set of the config')
         return dict(loss_score=self.loss_weight * F.binary_cross_entropy_with_logits(
-            logits, labels))
+            prediction.outputs['score_logits'], labels))

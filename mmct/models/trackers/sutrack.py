@@ -1,5 +1,5 @@
-"""SUTrack (arXiv 2412.19138), tracking in RGB without language; the names of its weights in released
-files, and what is kept of their CLIP."""
+"""SUTrack (arXiv 2412.19138), tracking in RGB without language; the names of its weights in
+released files, and what is kept of their CLIP."""
 import re
 from collections.abc import Iterable
 
