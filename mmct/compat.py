@@ -122,10 +122,8 @@ def installed(name: str) -> bool:
 
 
 def check_versions() -> None:
-    """Raises:
-        ImportError: what is installed of OpenMMLab, and not imported for this, does not work with
-            mmct; the message says what does.
-    """
+    """ImportError if a package of OpenMMLab, none of which is imported for this, is of a version
+    that mmct does not work with."""
     from packaging.specifiers import SpecifierSet
 
     for name, wanted in VERSIONS.items():

@@ -20,9 +20,6 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
 
     Returns:
         what was found, in words.
-
-    Raises:
-        FileNotFoundError, CheckpointError: no such file, or not a tracker's.
     """
     content = read_checkpoint(source)
     state = weights_in(content, source)
@@ -54,11 +51,8 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
 
 
 def extract_student(source: Path, target: Path) -> None:
-    """Write the student of a compression as a checkpoint of its own.
-
-    Raises:
-        FileNotFoundError, CheckpointError: no such file, or no student in it.
-    """
+    """Write the student of a compression as a checkpoint of its own; CheckpointError if the source
+    is none of a compression."""
     state = weights_in(read_checkpoint(source), source)
     if not of_compression(state):
         raise CheckpointError(f'{source} holds no student: expected keys that start with '

@@ -58,11 +58,7 @@ CONTAINERS = {
 def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     """A checkpoint's content, read with ``weights_only`` protection. Objects of a foreign training
     code beside the weights (statistics, settings) are read as :class:`ForeignObject`.
-
-    Raises:
-        FileNotFoundError: no such file.
-        CheckpointError: not a checkpoint, or one that would run code.
-    """
+    CheckpointError if it is none, or would run code."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
@@ -156,10 +152,7 @@ def _could_run(name: str) -> bool:
 def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint (MMEngine's, a published tracker's, or bare), as a network
     here would have it: without the prefix of a wrapper, in float32, with all counts of batches.
-
-    Raises:
-        CheckpointError: there is none, or one with values that no network can compute with.
-    """
+    CheckpointError if it has values that no network can compute with."""
     for key in ('state_dict', 'net', 'model'):
         if isinstance(content.get(key), dict):
             content = content[key]

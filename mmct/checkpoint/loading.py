@@ -37,10 +37,7 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
 
     Returns:
         the weights under mmct's names, and names of weights of the tracker that are not among them
-        (in their shape).
-
-    Raises:
-        CheckpointError: there are none for the network's layers.
+        (in their shape); CheckpointError if there are none for the layers.
     """
     own = model.state_dict()
     tracker = student_alone(own)
@@ -65,17 +62,8 @@ def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
 
 
 def load_weights(model: nn.Module, path: str | Path, role: str = 'tracker') -> None:
-    """Load a tracker strictly.
-
-    Args:
-        model: the tracker.
-        path: see :func:`tracker_weights`.
-        role: what the model is, for errors ('teacher', 'student', …).
-
-    Raises:
-        FileNotFoundError, CheckpointError: no such file, or it is of another network; says how
-            they differ.
-    """
+    """Load a tracker strictly, from a file as of :func:`tracker_weights`; CheckpointError if it is
+    of another network, which says how they differ, of the ``role`` ('teacher', …)."""
     try:
         state = tracker_weights(path)
     except FileNotFoundError:

@@ -122,11 +122,7 @@ def count(keys: Iterable[str], rule: str, field: str = 'i', least: int = 1) -> i
 
 def find(state: State, source: str, starts: str = 'OSTrack') -> tuple[Names, Layout]:
     """The layout that understands most of a file's keys of those whose sign is there, and the names
-    that it belongs to; ``starts`` is the tracker that a pretrained network is to start.
-
-    Raises:
-        CheckpointError: there is none, or no such tracker starts from a pretrained network.
-    """
+    that it belongs to; ``starts`` is the tracker that a pretrained network is to start."""
     trackers = all_names()
     starting = [name for name, names in trackers.items() if names.pretrained]
     if starts not in starting:
@@ -162,10 +158,6 @@ def to_released(state: State, student: bool, source: str,
         student: name the layers as released students do.
         source: name of the file, for errors.
         rest: see :meth:`Names.to_released`.
-
-    Raises:
-        CheckpointError: keys are not understood or missing, there is no released layout for them,
-            or the rest does not do.
     """
     fitting = [(names, layout) for names in all_names().values() for layout in names.released
                if layout.student in (student, None)]

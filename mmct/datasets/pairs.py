@@ -35,23 +35,12 @@ class PairDataset(Dataset):
             in frame pixels. Of ``trident`` they also get ``labels``, S numbers.
         weights: how often each data set is drawn; equally often if None.
         pairs_per_epoch: what an epoch consists of.
-        sampling: how frames are drawn, by ``type``, and its windows, see
-            :mod:`mmct.datasets.sampling`:
-
-            - ``pair``, the default: a template, and a search frame less than ``max_gap`` later
-              (OSTrack).
-            - ``mixformer``: two templates, the second at most ``max_gap`` frames before the first,
-              and a search frame less than ``max_gap`` after it (MixFormerV2).
-            - ``odtrack``: ``num_templates``, of which the last is the base and the others are at
-              most ``max_gap`` frames before it, and ``num_searches`` frames less than that after it
-              (ODTrack).
-            - ``trident``: likewise two and one, for the training of MixFormerV2's score. In half of
-              the samples the search frame does not show the target: it is one of the video's in
-              which the target is not visible, with the box None, or any frame of another target,
-              with the box of that. The label is 1 if it shows the target, otherwise 0.
-            - ``sutrack``: ``num_templates`` templates, two by default, and a search frame, all at
-              most ``max_gap`` frames from one frame, in the order of the video or against it, and
-              not always different ones (SUTrack).
+        sampling: how frames are drawn, by ``type``: 'pair' (OSTrack), the default, 'mixformer',
+            'odtrack', 'sutrack', or 'trident' for MixFormerV2's score; and the settings of its
+            function in :mod:`mmct.datasets.sampling`. In half of the samples of 'trident' the
+            search frame does not show the target, and its label is 0, not 1: it is one of the
+            video's without the target, with the box None, or any frame of another target, with
+            the box of that.
     """
 
     metainfo = {}  # asked for by MMEngine's loops

@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 @DATA_SAMPLERS.register_module()
 class EpochIndexSampler(Sampler):
-    """Tells a data set the place of each sample: (seed, epoch, index).
+    """Tells a data set the place of each sample: (seed, epoch, index). MMEngine passes the seed.
 
     What is trained on then depends on the place alone, not on the number of workers or on where
     a run was interrupted; and the epoch reaches workers that live longer than one. Process r of n
@@ -17,10 +17,6 @@ class EpochIndexSampler(Sampler):
 
     ``start`` skips that many samples of the process in the next epoch, without reading them; it
     does not change the length, which is that of a whole epoch.
-
-    Args:
-        dataset: its length is the number of samples of an epoch.
-        seed: the run's seed; MMEngine passes it. None counts as 0.
     """
 
     def __init__(self, dataset: Sized, seed: int | None = None) -> None:
@@ -48,11 +44,8 @@ class SequenceSampler(Sampler):
     """The frames of whole sequences, in order: (sequence, frame).
 
     Like MMTracking's ``VideoSampler``, but processes get about as many frames, not sequences,
-    each; there may be fewer sequences than processes; and some can be left out.
-
-    Args:
-        dataset: one of MMTracking's single-object data sets in test mode.
-        seed: passed by MMEngine; nothing is random here.
+    each; there may be fewer sequences than processes; and some can be left out. The seed, which
+    MMEngine passes, does nothing.
     """
 
     def __init__(self, dataset: BaseSOTDataset, seed: int | None = None) -> None:

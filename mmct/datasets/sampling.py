@@ -1,8 +1,8 @@
 """Which frames of a video make a training sample: one function for each kind of tracker.
 
-Each takes a generator, the sorted indices (V,) of the frames in which the target is visible, and
-the number of frames of the video, and gives the indices of templates and search frames, each in
-the order of the tracker's slots.
+Each takes a generator, the sorted indices (V,) of the frames in which the target is visible, at
+least ``Sampling.min_visible``, the number of frames of the video, and its own settings; and gives
+the indices of templates and search frames, each in the order of the tracker's slots.
 """
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,12 +24,6 @@ def sample_pair(rng: np.random.Generator, visible: np.ndarray, length: int,
 
     The template is any visible frame but the last of the video; the search frame a visible one
     1 to max_gap - 1 later. If there is none, the window grows and a new template is drawn.
-
-    Args:
-        rng: source of the draws.
-        visible: (V,) sorted indices of the frames in which the target is visible, at least two.
-        length: number of frames of the video.
-        max_gap: the search frame follows the template by less than this many frames.
     """
     while True:
         template = pick(rng, visible, 0, length - 1)
@@ -49,12 +43,6 @@ def sample_mixformer(rng: np.random.Generator, visible: np.ndarray, length: int,
 
     The base is the first template. The other, although earlier, takes the second slot, that of the
     online template, as published.
-
-    Args:
-        rng: source of the draws.
-        visible: (V,) sorted indices of the frames in which the target is visible, at least three.
-        length: number of frames of the video.
-        max_gap: see above.
     """
     while True:
         base = pick(rng, visible, 1, length - 1)
@@ -72,12 +60,6 @@ def sample_trident(rng: np.random.Generator, visible: np.ndarray, length: int,
     First template and search frame are any two visible frames. The online template is any frame,
     visible or not: one of the max_gap from the search frame on if the first template is not before
     the search frame, otherwise one of the max_gap before the search frame.
-
-    Args:
-        rng: source of the draws.
-        visible: (V,) sorted indices of the frames in which the target is visible, at least one.
-        length: number of frames of the video.
-        max_gap: see above.
     """
     first = pick(rng, visible, 0, length)
     search = pick(rng, visible, 0, length)
@@ -96,15 +78,7 @@ def sample_odtrack(rng: np.random.Generator, visible: np.ndarray, length: int, m
     templates are visible frames 1 to max_gap earlier, the search frames 1 to max_gap - 1 later; a
     frame may be drawn several times. If a window has no frame, both grow and all is drawn anew.
     Templates and search frames are in the order of the video, so the base is the last template.
-
-    Args:
-        rng: source of the draws.
-        visible: (V,) sorted indices of the frames in which the target is visible, more than
-            2 (T + S) of them.
-        length: number of frames of the video.
-        max_gap: see above.
-        num_templates: T; one is the base alone.
-        num_searches: S.
+    One template is the base alone.
     """
     while True:
         base = pick(rng, visible, num_templates - 1, length - num_searches)
@@ -122,13 +96,6 @@ def sample_sutrack(rng: np.random.Generator, visible: np.ndarray, length: int,
     All are visible frames from max_gap before the base to less than max_gap after it, drawn with
     replacement. They stand in the order of the video or against it, each as likely, the search
     frame last.
-
-    Args:
-        rng: source of the draws.
-        visible: (V,) sorted indices of the frames in which the target is visible, at least one.
-        length: number of frames of the video.
-        max_gap: see above.
-        num_templates: how many templates are drawn.
     """
     base = pick(rng, visible, 0, length)
     frames = sorted((pick(rng, visible, base - max_gap, base + max_gap)
@@ -189,9 +156,7 @@ SAMPLINGS = dict(
 
 
 def make_sampling(config: dict) -> Sampling:
-    """A sampling by its name ``type``, its windows in frames and, where the function has them,
-    numbers of templates and search frames.
-    """
+    """A sampling by its name ``type`` and the settings of its function."""
     if not isinstance(config, dict):
         raise ValueError(f"sampling={config!r} must be a dict, such as dict(type='pair')")
     settings = dict(config)

@@ -42,12 +42,7 @@ class Target:
 
 
 def build_source(cfg: dict, min_visible: int) -> 'ImageSource | VideoSource':
-    """Build one of MMTracking's data sets, checked, as a source of targets.
-
-    Args:
-        cfg: config of the data set.
-        min_visible: see :class:`VideoSource`.
-    """
+    """One of MMTracking's data sets, checked, as a source of targets."""
     dataset = build_checked(dict(cfg, test_mode=False))
     if all(dataset.get_len_per_video(i) == 1 for i in range(dataset.num_videos)):
         return ImageSource(dataset)
@@ -55,11 +50,7 @@ def build_source(cfg: dict, min_visible: int) -> 'ImageSource | VideoSource':
 
 
 def build_checked(cfg: dict) -> BaseSOTDataset:
-    """Build one of MMTracking's data sets and see that its files are there.
-
-    Args:
-        cfg: config of the data set.
-    """
+    """Build one of MMTracking's data sets and see that its files are there."""
     dataset = DATASETS.build(dict(cfg, lazy_init=True))
     name = type(dataset).__name__
     if isinstance(dataset, FolderDataset):
@@ -139,11 +130,7 @@ def is_usable(annotation: dict, images: dict) -> bool:
 
 
 class ImageSource:
-    """Objects in images; a sequence of the data set is one object in one image.
-
-    Args:
-        dataset: in which each sequence has one frame.
-    """
+    """Objects in images; a sequence of the data set is one object in one image."""
 
     def __init__(self, dataset: BaseSOTDataset) -> None:
         self.name = type(dataset).__name__
@@ -166,11 +153,8 @@ class VideoSource:
     """Targets of videos.
 
     Annotations are read once, so a broken one is known at once and drawing is cheap. Videos with
-    too few frames, or too few where the target is visible, are left out with a warning.
-
-    Args:
-        dataset: of videos.
-        min_visible: in how many frames the target of a video has to be visible.
+    fewer than ``MIN_FRAMES`` frames, or ``min_visible`` with their target, are left out with a
+    warning.
     """
 
     def __init__(self, dataset: BaseSOTDataset, min_visible: int) -> None:

@@ -6,14 +6,11 @@ from threading import Thread
 
 
 def end_with_trainer(init: Callable[[int], None] | None, worker_id: int) -> None:
-    """Initialise a data loader's worker so that only the training process ends it, by SIGTERM.
+    """Initialise a data loader's worker, also by the ``worker_init_fn`` that there was, so that
+    only the training process ends it, by SIGTERM.
 
     Slurm signals every process, a closed terminal, too (SIGHUP). The training that ends in good
     order still needs its workers.
-
-    Args:
-        init: the ``worker_init_fn`` that there was before, or None.
-        worker_id: number of the worker.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])
     Thread(target=_wait_for_trainer, daemon=True).start()

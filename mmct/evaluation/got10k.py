@@ -17,9 +17,6 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
         results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
         annotations: of these sequences, and perhaps of others.
         dataset: makes no difference.
-
-    Raises:
-        ValueError: there is nothing to evaluate.
     """
     overlaps = {}
     for name, boxes in results.items():

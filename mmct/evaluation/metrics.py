@@ -58,9 +58,6 @@ def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annota
         dataset: name of the data set, such as 'uav123', because the published analysis differs by
             data set, see ``PUBLISHED``. If None, it is recognised by the names of the sequences,
             see :func:`mmct.formats.dataset_of`; if that is not clear, as for LaSOT.
-
-    Raises:
-        ValueError: there is no such convention or data set, or nothing to evaluate.
     """
     return scores(all_curves(results, annotations, convention, dataset), annotations)
 
@@ -162,14 +159,14 @@ def sot_curves(boxes: np.ndarray, annotation: Annotation, only_visible: bool) ->
                       share_at_most(error(target_size + np.float32(1e-16)).astype(float), RELATIVE))
 
 
-def last_good(boxes: np.ndarray, kept: np.ndarray | bool = False) -> np.ndarray:
+def last_good(boxes: np.ndarray, fixed: np.ndarray | bool = False) -> np.ndarray:
     """A copy in which boxes without area are replaced by the last one before that has some.
 
     Args:
         boxes: (N, 4) x, y, w, h in pixels. NaN, where there is no box at all, stays.
-        kept: (N,) bool, stays as it is, whatever its area, and so may replace others.
+        fixed: (N,) bool, boxes that stay, whatever their area, and so may replace others.
     """
-    good = (boxes[:, 2:] != 0).all(axis=1) | kept
+    good = (boxes[:, 2:] != 0).all(axis=1) | fixed
     good[0] = True
     return boxes[np.maximum.accumulate(np.where(good, np.arange(len(boxes)), 0))]
 

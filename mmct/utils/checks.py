@@ -3,11 +3,8 @@ from numbers import Integral, Real
 
 
 def check_number(name: str, value, interval: str, whole: bool = False) -> None:
-    """See that a number lies in an interval, written '(0, 1]' or '[1, inf)'.
-
-    Raises:
-        ValueError: the setting ``name`` does not, is no number, or not a ``whole`` one.
-    """
+    """ValueError if the setting ``name`` is not a number, perhaps a whole one, in an interval,
+    written '(0, 1]' or '[1, inf)'."""
     low, high = (float(end) for end in interval[1:-1].split(','))
     fits = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
     if fits:

@@ -40,10 +40,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def names_in(folder: str | Path) -> list[str]:
-    """Names of what a folder holds, as they come; none if there is no such folder.
-
-    What macOS leaves on other disks, ``._NAME`` and ``__MACOSX``, is passed by.
-    """
+    """Names of what a folder holds, as they come; none if there is no such folder. What macOS leaves
+    on other disks is passed by."""
     try:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -60,10 +58,7 @@ def image_names(folder: str | Path) -> list[str]:
 def atomic_write(path: str | Path) -> Iterator[Path]:
     """A file beside ``path`` to write to, which takes its place once all is on the disk.
 
-    Where that fails, a file that was there before stays as it was.
-
-    Raises:
-        OSError: the disk is full, or ``path`` cannot be written; it names ``path``.
+    If that fails, a file that was there before stays as it was, and the OSError names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,11 +100,7 @@ def text_of(content: bytes) -> str:
 
 def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
     """Name and content of every .txt of a .tar or .zip, in order. Nothing is written, links are
-    passed by.
-
-    Raises:
-        ValueError: it is no such archive, or broken, or has a file that is not text.
-    """
+    passed by. ValueError if it is no such archive, or has a .txt that is not text."""
     left = MAX_TEXTS
     try:
         for name, size, read in _members(path):

@@ -7,24 +7,19 @@ from mmtrack.registry import TRANSFORMS
 from ...utils.checks import check_number
 
 
-def views(results: dict) -> list[list[np.ndarray]]:
+def crops_by_size(results: dict) -> list[list[np.ndarray]]:
     """Lists of crops, each (S, S, 3), one for each size that there is."""
     return [results[key] for key in ('img', 'student_img') if key in results]
 
 
 class ByChance(BaseTransform):
-    """What is done to some samples or crops only.
-
-    Args:
-        prob: with which probability, in [0, 1].
-    """
+    """What is done to some samples or crops only, with a probability ``prob`` in [0, 1]."""
 
     def __init__(self, prob: float) -> None:
         check_number('prob', prob, '[0, 1]')
         self.prob = prob
 
     def happens(self, rng: np.random.Generator) -> bool:
-        """Draw whether it is done."""
         return bool(rng.random() < self.prob)
 
 
@@ -46,10 +41,7 @@ class GrayPair(ByChance):
 class FlipPair(ByChance):
     """Mirror all frames together left to right, with probability ``prob``.
 
-    ``boxes`` are x, y, w, h in frame pixels.
-
     Args:
-        prob: see above.
         shift: pixels by which mirrored boxes lie beside their targets, to the left; 1 in SUTrack's
             training.
     """
@@ -60,7 +52,7 @@ class FlipPair(ByChance):
         self.shift = shift
 
     def transform(self, results: dict) -> dict:
-        """Change ``img``, frames (H, W, 3), and ``boxes``."""
+        """Change ``img``, frames (H, W, 3), and ``boxes`` x, y, w, h in their pixels."""
         if self.happens(results['rng']):
             results['boxes'] = [
                 (frame.shape[1] - self.shift - x - w, y, w, h)
@@ -72,16 +64,14 @@ class FlipPair(ByChance):
 
 @TRANSFORMS.register_module()
 class FlipCrops(ByChance):
-    """Mirror each crop by itself left to right, with probability ``prob``.
-
-    ``boxes`` are x, y, w, h in units of the crop's side.
-    """
+    """Mirror each crop by itself left to right, with probability ``prob``."""
 
     def transform(self, results: dict) -> dict:
-        """Change the crops (S, S, 3), of a student's size too, and ``boxes``."""
+        """Change the crops (S, S, 3), of a student's size too, and ``boxes`` x, y, w, h in units of
+        their sides."""
         for i, (x, y, w, h) in enumerate(results['boxes']):
             if self.happens(results['rng']):
-                for crops in views(results):
+                for crops in crops_by_size(results):
                     crops[i] = cv2.flip(crops[i], 1)
                 results['boxes'][i] = 1 - x - w, y, w, h
         return results
@@ -106,6 +96,6 @@ class BrightenCrops(BaseTransform):
         """Change the crops (S, S, 3), of a student's size too."""
         for i in range(len(results['img'])):
             gain = np.float32(results['rng'].uniform(1 - self.jitter, 1 + self.jitter))
-            for crops in views(results):
+            for crops in crops_by_size(results):
                 crops[i] = np.minimum(crops[i] * gain, np.float32(255))
         return results

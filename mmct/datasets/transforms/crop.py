@@ -72,17 +72,8 @@ class CropPair(BaseTransform):
 
 def jitter_box(rng: np.random.Generator, box: Sequence[float], center: float, scale: float
                ) -> tuple[float, float, float, float]:
-    """Change the size, then the place of a box; every draw is per axis.
-
-    Args:
-        rng: source of the draws.
-        box: x, y, w, h in pixels.
-        center: range of the shift of the centre, in units of sqrt(w * h).
-        scale: standard deviation of the logarithm of width and height.
-
-    Returns:
-        x, y, w, h in pixels.
-    """
+    """Change the size, then the place of a box x, y, w, h in pixels; every draw is per axis, with
+    ``center_jitter`` and ``scale_jitter`` of :class:`CropPair`."""
     x, y, w, h = (float(value) for value in box)
     grow_w, grow_h = rng.standard_normal(2)
     shift_x, shift_y = rng.random(2) - 0.5

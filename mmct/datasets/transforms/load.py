@@ -16,23 +16,14 @@ REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_RED
 
 
 class FrameReader:
-    """Frames by name, image files or VIDEO#NUMBER; the video of the last call stays open.
-
-    Args:
-        levels: of images of 16 bits, see :func:`mmct.runtime.frames.read_image`.
-    """
+    """Frames by name, image files or VIDEO#NUMBER; the video of the last call stays open."""
 
     def __init__(self, levels: Sequence[float] | None = None) -> None:
         self.levels = levels
         self._videos, self._last = {}, None
 
     def read(self, name: str, scale: int = 1) -> np.ndarray:
-        """Read a frame, (H, W, 3) uint8 BGR.
-
-        Args:
-            name: path of an image file, or VIDEO#NUMBER.
-            scale: by how much the frame is to be smaller, one of ``REDUCED``.
-        """
+        """A frame (H, W, 3) uint8 BGR, smaller by a scale of ``REDUCED``."""
         video = frame_of_video(name)
         if video is None:
             return read_image(name, REDUCED[scale], self.levels)
@@ -109,13 +100,8 @@ class LoadPair(BaseTransform):
 
     @staticmethod
     def reduction(box: Sequence[float] | None, size: int, factor: float) -> int:
-        """The largest of ``REDUCED`` that leaves the square around a box enough pixels.
-
-        Args:
-            box: x, y, w, h in pixels of the frame; None for one of unknown size.
-            size: side in pixels that the square has to keep.
-            factor: side of the square in units of sqrt(w * h).
-        """
+        """The largest of ``REDUCED`` that leaves the square around a box x, y, w, h, of ``factor``
+        sqrt(w * h), ``size`` pixels a side; 1 for no box."""
         if box is None:
             return 1
         side = math.sqrt(max(float(box[2] * box[3]), 0)) * factor

@@ -9,7 +9,7 @@ from mmtrack.registry import TRANSFORMS
 from mmtrack.structures import TrackDataSample
 
 from ...models.structures import Clip
-from .augment import views
+from .augment import crops_by_size
 from .load import kinds
 
 
@@ -37,7 +37,7 @@ class PackPair(BaseTransform):
         if labels is not None:
             labels = torch.tensor(labels)
         inputs = {}
-        for crops, name in zip(views(results), ('clip', 'student_clip')):
+        for crops, name in zip(crops_by_size(results), ('clip', 'student_clip')):
             templates, searches = (
                 torch.from_numpy(np.array([crop.transpose(2, 0, 1) for crop in part]))
                 for part in (crops[:count], crops[count:]))

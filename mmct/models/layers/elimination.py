@@ -108,8 +108,8 @@ class CEBlock(Block):
         score = (attention * weight).sum(dim=1) / weight.sum(dim=1)
         order = score.topk(num_keep, dim=1).indices.sort(dim=1).values
         search = tokens.group('search')
-        kept = search.gather(1, order.unsqueeze(-1).expand(-1, -1, search.size(2)))
+        rest = search.gather(1, order.unsqueeze(-1).expand(-1, -1, search.size(2)))
         span = tokens.span('search')
-        x = torch.cat([tokens.x[:, :span.start], kept, tokens.x[:, span.stop:]], dim=1)
+        x = torch.cat([tokens.x[:, :span.start], rest, tokens.x[:, span.stop:]], dim=1)
         positions = order if tokens.kept is None else tokens.kept.gather(1, order)
         return replace(tokens, x=x, kept=positions)
