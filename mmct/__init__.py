@@ -1,8 +1,8 @@
 """Compression of one-stream transformer trackers, as a plugin for MMTracking 1.x.
 
 Importing this package is all that configs need: as soon as anything of OpenMMLab is imported,
-before or after, MMTracking is made to work and everything of mmct is registered with it. Whoever
-imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`` and
+before or after, MMTracking is made to work and everything of mmct is registered with it. A program
+that imports nothing of OpenMMLab pays for nothing: ``mmct.runtime``, ``mmct.formats`` and
 ``mmct.evaluation`` need neither PyTorch nor MMTracking.
 """
 import sys

@@ -23,10 +23,6 @@ def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStrea
 
     Returns:
         a tracker for inference only: ``init(frame, box)``, then ``track(frame)`` for each frame.
-
-    Raises:
-        FileNotFoundError: config or checkpoint is missing.
-        CheckpointError: the weights are of another network.
     """
     if not Path(config).is_file():
         raise FileNotFoundError(f'config {config} does not exist')

@@ -2,7 +2,7 @@
 
 MMTracking 1.0.0rc1 was written for PyTorch 1 and mmcv 2.0.0rc. :func:`bridge` imports it on a
 later stack without an edit of any installed package. Seven things stand in the way, and each mend
-acts only where its obstacle is, so on a machine of the right age nothing is changed:
+acts only if its obstacle is there, so on a machine of the right age nothing is changed:
 
 1. ``import mmtrack`` asserts an mmcv version: :func:`accepted_mmcv_version`;
 2. ``mmcv.ops`` is imported, which mmcv-lite cannot: :func:`placeholders`;
@@ -35,14 +35,14 @@ VERSIONS = {
 }
 # Modules of this package that register something with MMEngine.
 REGISTERING = tuple(f'{__package__}.{name}' for name in (
-    'models', 'datasets', 'engine', 'evaluation.one_pass_metric', 'evaluation.pair_iou'))
+    'models', 'datasets', 'engine', 'evaluation.evaluators'))
 # Those that need MMTracking besides: without it they say how to install it.
 NEEDING = tuple(f'{__package__}.{name}' for name in ('api', 'checkpoint', 'deploy'))
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
 OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'trackeval')
 # Takes a second or more to import, and is only called: imported when it is, if it is installed.
 DEFERRED = ('sklearn', )
-# mmcls 1.0.0rc6, where it is installed, asks for no less; mmtrack for less than 2.0.0.
+# mmcls 1.0.0rc6, if it is installed, asks for no less; mmtrack for less than 2.0.0.
 MMCV_VERSION = '2.0.0rc4'
 
 

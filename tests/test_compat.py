@@ -338,7 +338,7 @@ def registered() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize('lines', [
     'import mmct; from mmtrack.apis import init_model', 'import mmengine; import mmct',
-    'import mmct.evaluation.pair_iou'])
+    'import mmct.evaluation.evaluators'])
 def test_everything_is_registered_in_either_order(lines):
     done = python(f"""
 {lines}

@@ -49,7 +49,7 @@ CONTAINERS = {
         'datetime.date', 'datetime.datetime', 'datetime.timedelta',
         'pathlib.PosixPath', 'pathlib.PurePosixPath', 'pathlib.WindowsPath',
         'pathlib._local.PosixPath', 'pathlib._local.WindowsPath',  # of Python 3.13
-        'builtins.getattr',  # a statistic of MMEngine's HistoryBuffer, where MMEngine is not loaded
+        'builtins.getattr',  # a statistic of MMEngine's HistoryBuffer, if MMEngine is not loaded
         # As the default of a defaultdict.
         'builtins.bool', 'builtins.dict', 'builtins.float', 'builtins.int', 'builtins.list',
         'builtins.set', 'builtins.str'), ForeignObject)}
@@ -184,7 +184,7 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
 
 def save_checkpoint(content: dict, path: str | Path) -> None:
     """Write a checkpoint, whole or not at all; an OSError names ``path``."""
-    # PyTorch has an error of its own where a file cannot be written.
+    # PyTorch has an error of its own if a file cannot be written.
     buffer = BytesIO()
     torch.save(content, buffer)
     # Not a view: that an error leaves both in a traceback crashes the collector of Python 3.12.1.

@@ -1,7 +1,7 @@
 """Which checkpoint a run goes on from."""
 import zipfile
 from collections.abc import Iterator
-from os.path import isfile  # any text is no file; Path.is_file raises where it is too long
+from os.path import isfile  # any text is no file; Path.is_file raises if it is too long
 from pathlib import Path
 from pickle import UnpicklingError
 

@@ -80,7 +80,7 @@ class ListedSOTDataset(BaseSOTDataset):
             if video_idx not in self._names:
                 self._names[video_idx] = in_order(image_names(path))
             names = self._names[video_idx][start:stop]
-            # Those that are missing fail where they are read, with their sequence alone.
+            # Those that are missing fail where they are read, with no other sequence.
             names += [f'(number {number} of {stop} is missing)'
                       for number in range(start + len(names) + 1, stop + 1)]
             paths = [osp.join(path, name) for name in names]
@@ -165,7 +165,7 @@ class FolderDataset(ListedSOTDataset):
         if sequence.start > 1:
             names = image_names(path)
             first = len(names) - len(frames_from(sequence.start, names, count))
-        # Counting decodes a video, so only where its header cannot do.
+        # Counting decodes a video, so only if its header cannot do.
         if self.annotations == Path(self.data_root):
             if count == 1:  # as long as there are frames; training passes it by
                 count = (count_frames if self.test_mode else recorded_length)(path) - first

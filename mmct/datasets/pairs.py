@@ -19,7 +19,7 @@ MAX_DRAWS = 100  # of one sample, before the data is considered broken
 class PairDataset(Dataset):
     """Pairs, or clips of T templates and S search frames, of MMTracking's single-object data.
 
-    A sample is a function of its place (seed, epoch, index) alone, see ``EpochIndexSampler``:
+    A sample is a function of only its place (seed, epoch, index), see ``EpochIndexSampler``:
     one generator keyed by the place draws the data set, the sequence, the frames and everything
     random in the pipeline, whose transforms find it in ``results['rng']``. A plain integer is the
     place (0, 0, index), so the same samples come every time, as validation wants it.
@@ -113,7 +113,7 @@ class PairDataset(Dataset):
         return other.path(frame), other.boxes[frame], other.size
 
     def run(self, results: dict) -> dict | None:
-        """Apply the pipeline; None where one of its transforms gives up the pair."""
+        """Apply the pipeline; None if one of its transforms gives up the pair."""
         for transform in self.pipeline:
             results = transform(results)
             if results is None:

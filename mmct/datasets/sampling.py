@@ -78,7 +78,7 @@ def sample_odtrack(rng: np.random.Generator, visible: np.ndarray, length: int, m
     templates are visible frames 1 to max_gap earlier, the search frames 1 to max_gap - 1 later; a
     frame may be drawn several times. If a window has no frame, both grow and all is drawn anew.
     Templates and search frames are in the order of the video, so the base is the last template.
-    One template is the base alone.
+    One template is the base itself.
     """
     while True:
         base = pick(rng, visible, num_templates - 1, length - num_searches)

@@ -28,7 +28,7 @@ OPSET = 20  # the first with GELU and LayerNorm
 FORMATS = {'onnx': '.onnx', 'openvino': '.xml'}
 # Largest error of an output against PyTorch, over the largest value of that output.
 TOLERANCE = {'fp32': 1e-4, 'fp16': 2e-2}
-HALF = 0.5  # of them, where rounding may drop another token than PyTorch does
+HALF = 0.5  # of them, if rounding may drop another token than PyTorch does
 INT8_IOU = 0.7  # smallest mean IoU of boxes with PyTorch's on the crops of the calibration
 
 
@@ -200,7 +200,7 @@ def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[
 
 def finish_onnx(source: Path, target: Path, info: NetworkInfo | None,
                 to_int8: Callable | None = None) -> Callable[[str], None]:
-    """Write a file with metadata, and fewer bits where asked for, int8 by ``to_int8``; ``info`` is
+    """Write a file with metadata, and fewer bits if asked for, int8 by ``to_int8``; ``info`` is
     None for templates. Returns what writes it again, with the id of its export."""
     onnx = require('onnx')
     model = onnx.load(source)

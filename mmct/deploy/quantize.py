@@ -18,8 +18,8 @@ def quantize(model, samples: Iterable[dict[str, np.ndarray]], bias: str = 'exact
     Args:
         samples: inputs by name, to calibrate with.
         bias: 'exact' corrects the mean of each layer's output with all layers before it in int8;
-            'fast' takes each layer alone, in a fraction of the time, and is what ONNX models get
-            whose layers share inputs.
+            'fast' takes each layer by itself, in a fraction of the time, and is what ONNX models
+            whose layers share inputs get.
     """
     nncf = require('nncf')
     nncf.set_log_level(logging.ERROR)

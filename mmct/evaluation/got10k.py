@@ -11,7 +11,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
     """AO, SR0.5 and SR0.75 in percent, in total and by sequence.
 
     Every frame counts the same, whatever the length of its sequence, but for first frames and
-    those where the target is absent; a sequence of such frames alone is left out.
+    those without their target; a sequence of only such frames is left out.
 
     Args:
         results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.

@@ -124,7 +124,7 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str,
     with np.errstate(divide='ignore', invalid='ignore'):
         relative = np.hypot(*(apart / truth[:, 2:]).T)
     pixels = np.where(seen, np.hypot(*apart.T), unseen.pixels)
-    # As published: a box without area, where the target is seen, is no failure here alone.
+    # As published: a box without area, where the target is seen, is no failure only here.
     relative = np.where(seen, relative, np.where(absent, unseen.relative, -1))
     return Curves(share_above(overlap, OVERLAPS), share_at_most(pixels, PIXELS),
                   share_at_most(relative, RELATIVE))

@@ -1,4 +1,4 @@
-"""Weights of a student from its teacher, where they fit."""
+"""Weights of a student from its teacher, if they fit."""
 from collections.abc import Mapping
 
 import torch

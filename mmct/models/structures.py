@@ -15,7 +15,7 @@ class Clip(NamedTuple):
         template_boxes: (B, T, 4) x, y, w, h in pixels of the template crop.
         searches: (B, S, 3, Sx, Sx), as templates.
         gt_boxes: (B, S, 4) cx, cy, w, h in [0, 1] of the search crop; may reach outside.
-        labels: (B, S), 1 where the search frame shows the target, else 0; None if all do.
+        labels: (B, S), 1 if the search frame shows the target, else 0; None if all do.
     """
     templates: Tensor
     template_boxes: Tensor

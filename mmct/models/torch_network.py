@@ -52,7 +52,7 @@ class TorchNetwork:
     """See :class:`mmct.runtime.network.Network`.
 
     Args:
-        tracker: a ``OneStreamTracker``; runs where its parameters are.
+        tracker: a ``OneStreamTracker``; runs on the device of its parameters.
         compiled: by ``torch.compile``, in a mode of it if this is a string.
         dtype: of autocast, None for none.
     """

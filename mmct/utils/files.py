@@ -40,8 +40,8 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def names_in(folder: str | Path) -> list[str]:
-    """Names of what a folder holds, as they come; none if there is no such folder. What macOS leaves
-    on other disks is passed by."""
+    """Names of what a folder holds, as they come, but for what macOS leaves on other disks; none if
+    there is no such folder."""
     try:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):

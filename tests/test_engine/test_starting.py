@@ -21,7 +21,7 @@ from mmct.checkpoint import (
     save_checkpoint,
     tracker_weights,
 )
-from mmct.evaluation.pair_iou import PairIoU
+from mmct.evaluation.evaluators import PairIoU
 from mmct.models import OneStreamTracker, OSTrack
 
 

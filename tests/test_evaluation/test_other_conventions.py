@@ -1,7 +1,5 @@
 """MMTracking's SOTMetric and GOT-10k's AO and SR, against the originals."""
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -174,18 +172,3 @@ def test_boxes_in_both_layouts(tmp_path):
     (tmp_path / 'b.txt').write_text('5,6,7,8\n')
     found = read_results(tmp_path, {'a': 1, 'b': 1}, ['a', 'b'])
     assert found['a'].tolist() + found['b'].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
-
-
-def test_the_former_module_leads_to_the_present_ones():
-    code = """
-import warnings
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter('always')
-    from mmct import analysis
-print(*(warning.category.__name__ for warning in caught))
-import mmct.evaluation, mmct.formats
-print(all(getattr(analysis, name) is getattr(mmct.formats, name, None) or
-          getattr(analysis, name) is getattr(mmct.evaluation, name) for name in analysis.__all__))
-"""
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ['DeprecationWarning', 'True']

@@ -17,7 +17,7 @@ from mmct.models import SUTrack, TaskCenterHead
 from mmct.models.backbones import StageDividedFastITPN
 from mmct.models.backbones.itpn import FastITPN, TextToken, box_cover
 from mmct.models.layers import SwiGLUBlock, Tokens, resize_grid, run_layers
-from mmct.models.layers.coarse import ConvMlpBlock, PairedPatchEmbed, PatchMerging
+from mmct.models.layers.fast_itpn import ConvMlpBlock, PairedPatchEmbed, PatchMerging
 from mmct.models.losses import BoxLoss, StageMimicLoss, focal_loss
 from mmct.models.structures import Clip
 from mmct.models.torch_network import TorchNetwork

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from tiny import same_weights, save_teacher, tracker
 
 from mmct.engine.loops import ResumableTrainLoop
-from mmct.evaluation.pair_iou import PairIoU
+from mmct.evaluation.evaluators import PairIoU
 from mmct.models.distillers import ReplacementDistiller
 
 

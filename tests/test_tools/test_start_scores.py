@@ -25,7 +25,7 @@ from toy import TEMPLATE as TOY_TEMPLATE
 from toy import ToyTracker, toy_student, toy_teacher
 
 from mmct.checkpoint import save_tracker
-from mmct.evaluation.pair_iou import PairIoU
+from mmct.evaluation.evaluators import PairIoU
 from mmct.models.losses import mean_iou
 
 DEPTH, STAGES = 6, 3

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmct.checkpoint import load_weights, names, read_checkpoint, tracker_weights, weights_in
 from mmct.models.backbones.itpn import box_cover
-from mmct.models.layers.coarse import PatchMerging
+from mmct.models.layers.fast_itpn import PatchMerging
 from mmct.models.losses import gaussian_heatmap
 from mmct.models.structures import Clip
 from mmct.models.torch_network import images

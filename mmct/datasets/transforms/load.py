@@ -127,7 +127,7 @@ def middle_box(width: int, height: int) -> tuple[int, int, int, int]:
 
 @TRANSFORMS.register_module()
 class LoadFrame(BaseTransform):
-    """Read one frame of a test sequence, an image or VIDEO#NUMBER; where it cannot be read, say so
+    """Read one frame of a test sequence, an image or VIDEO#NUMBER; if it cannot be read, say so
     and go on.
 
     Adds ``img``, (H, W, 3) uint8 BGR, ``img_shape`` and ``ori_shape``; for an unreadable frame a

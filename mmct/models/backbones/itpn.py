@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ...utils.checks import check_number, check_numbers
 from ..layers import Tokens, resize_grid
 from ..layers.block import NORM_EPS
-from ..layers.coarse import ConvMlpBlock, PairedPatchEmbed, PatchMerging
+from ..layers.fast_itpn import ConvMlpBlock, PairedPatchEmbed, PatchMerging
 from .vit import ViT, init_as_mae
 
 PATCH_SIZE = 16  # 4 of the first convolution, 2 of each merge

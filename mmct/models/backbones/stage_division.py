@@ -85,7 +85,7 @@ class StageDivision:
         return self.teacher_stages()[stage][place - self.layers_per_stage]
 
     def init_from_teacher(self, teacher: nn.Module) -> None:
-        """Start from the teacher: layers by ``layer_init``, all else by name, where it fits."""
+        """Start from the teacher: layers by ``layer_init``, all else by name, if it fits."""
         if self.layer_init == 'scratch':
             return
         names = {name: name for name in children(self, without='layers')}

@@ -48,7 +48,7 @@ class ViT(BaseModule):
 
     def drop_path_rates(self, rate: float, depth: int) -> Sequence[float]:
         """Of each layer, growing linearly from 0 to ``rate``."""
-        # On the CPU also where a network is built on the device 'meta', to be counted.
+        # On the CPU also if a network is built on the device 'meta', to be counted.
         return torch.linspace(0, rate, depth, device='cpu').tolist()
 
     def embed_templates(self, templates: Tensor, template_boxes: Tensor | None

@@ -10,8 +10,8 @@ from ..layers.tokens import Grid, Tokens, resize_grid
 class Connector(nn.Module):
     """Takes tokens from the student to the teacher or back, at the boundaries between stages.
 
-    Boundary 0 lies before the first stage, boundary i behind stage i. Where the widths differ,
-    each boundary has a projection of its own in either direction; where grids do, template and
+    Boundary 0 lies before the first stage, boundary i behind stage i. If the widths differ,
+    each boundary has a projection of its own in either direction; if grids do, template and
     search maps are resized bilinearly. None of it belongs to the student.
 
     The projections start as one orthonormal basis and its transpose, at every boundary the same:

@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from ...checkpoint import load_weights
 from ...utils.checks import check_number
 from ..backbones.stage_division import divide
-from ..clip_losses import summed
-from ..frozen import check_statistics, freeze, keep_statistics
 from ..initialise import children, copy_what_fits
 from ..layers.tokens import Tokens, run_layers
 from ..losses.box_loss import mean_iou
 from ..structures import Clip, Prediction
+from ..training import check_statistics, freeze, keep_statistics, summed
 from .connector import Connector
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
@@ -42,7 +41,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     """Compresses a teacher into a student of fewer layers a stage.
 
     Training runs the frozen teacher, draws gates, runs the mixed path and adds up the losses.
-    Prediction is the student's alone: the teacher is built when training starts, never earlier,
+    Prediction runs only the student: the teacher is built when training starts, never earlier,
     and is no part of the checkpoints.
 
     Both are trackers of one kind (``OneStreamTracker``). The student's backbone, a
@@ -59,7 +58,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
             student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
-        head_init: the student's head starts from the 'teacher', where that fits, or 'random'.
+        head_init: the student's head starts from the 'teacher', if that fits, or 'random'.
         frozen: parts of the student that stay as they are initialised, weights and statistics,
             such as 'head' or 'backbone.patch_embed'.
         teacher_bf16: run the teacher's own pass in bfloat16.
@@ -177,7 +176,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
         Returns:
             losses, named ``loss…``, and scalars that MMEngine only logs: mean IoU with ground truth
-            of the mixed path and, where it runs, of the teacher, and each stage's mimic error.
+            of the mixed path and, if it runs, of the teacher, and each stage's mimic error.
         """
         if clip.labels is not None:
             raise ValueError('a compression trains on clips that all show the target, but these '

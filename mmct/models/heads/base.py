@@ -32,8 +32,8 @@ class Head(BaseModule):
     def loss(self, prediction: Prediction, gt_boxes: Tensor,
              labels: Tensor | None = None) -> dict[str, Tensor]:
         """Tracking losses to boxes (B, 4) cx, cy, w, h in [0, 1] of the search crop, or to labels
-        (B,), 1 where the crop shows the target."""
-        # A loss of one's own need not take labels where the data has none.
+        (B,), 1 if the crop shows the target."""
+        # A loss of one's own need not take labels if the data has none.
         return self.track_loss(prediction, gt_boxes, *(() if labels is None else (labels, )))
 
 

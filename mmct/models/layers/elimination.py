@@ -95,7 +95,7 @@ class CEBlock(Block):
         return tokens.with_x(self.feed_forward(tokens.x))
 
     def _ranking_tokens(self, tokens: Tokens) -> Tensor:
-        """(B, T·Lz) bool, or (1, T·Lz) where all samples have the same."""
+        """(B, T·Lz) bool, or (1, T·Lz) if all samples have the same."""
         if self.centre is not None:
             # Of any batch, also while a graph is traced.
             return self.centre.repeat(tokens.groups['template'][0])[None]

@@ -43,13 +43,13 @@ class RestrictedBlock(Block):
         found = []
         for span, seen in self._spans(tokens):
             keys, values = (key, value) if seen is None else (
-                torch.cat([part[:, :, where] for where in seen], dim=2) for part in own)
+                torch.cat([part[:, :, place] for place in seen], dim=2) for part in own)
             found.append(F.scaled_dot_product_attention(query[:, :, span], keys, values))
         x = x + self.drop_path(self.attn.merge(torch.cat(found, dim=2)))
         return replace(tokens, x=self.feed_forward(x), cache=tokens.cache[1:]), own
 
     def _spans(self, tokens: Tokens) -> list[tuple[slice, list[slice] | None]]:
-        """Where the queries stand that see alike, and where what they see; None for all."""
+        """Places of the queries that see alike, and of what they see; None for all."""
         spans = []
         for group in tokens.groups:
             span, seen = tokens.span(group), self.sees.get(group)

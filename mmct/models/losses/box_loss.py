@@ -15,7 +15,7 @@ EPS = 1e-12
 
 def ciou_loss(boxes: Tensor, target: Tensor, eps: float) -> Tensor:
     """Mean of ``1 − CIoU`` (Zheng et al., arXiv 2005.03572) as published with MixFormerV2;
-    MMDetection's is not a number where both boxes are the same.
+    MMDetection's is not a number if both boxes are the same.
 
     Args:
         boxes, target: (B, 4) x1, y1, x2, y2; x2 < x1 or y2 < y1 make a negative size, IoU 0.

@@ -17,20 +17,19 @@ from ...runtime.network import Network, NetworkInfo
 from ...runtime.templates import make_policy
 from ...runtime.tracker import Tracker
 from ...utils.checks import check_number
-from ..clip_losses import summed
-from ..frozen import check_statistics, freeze, keep_statistics
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
 from ..torch_network import TorchNetwork
+from ..training import check_statistics, freeze, keep_statistics, summed
 
 TEST_CFG = dict(template_factor=2., search_factor=4., margin=10, shrink=0.)
 
 
 class OneStreamTracker(BaseSingleObjectTracker):
     """A backbone, a head, and four answers that a tracker gives: :meth:`embed` and
-    :meth:`forward_head` for whoever runs the layers, :meth:`encode` and :meth:`step` for tracking.
-    Trackers differ in their backbones, which join encoded templates with a search crop and the
-    memory, and in the attributes below.
+    :meth:`forward_head` for code that runs the layers itself, :meth:`encode` and :meth:`step` for
+    tracking. Trackers differ in their backbones, which join encoded templates with a search crop
+    and the memory, and in the attributes below.
 
     Args:
         backbone: config of a stageable backbone.
@@ -91,7 +90,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
             memory: (B, M, C) of the frame before.
         """
         embedded = self.backbone.embed_templates(templates, template_boxes)
-        # Also where only a teacher, whose stages may follow, ranks by the box.
+        # Also if only a teacher, whose stages may follow, ranks by the box.
         return replace(self.backbone.join(embedded, search, memory), template_boxes=template_boxes)
 
     def forward_head(self, tokens: Tokens) -> Prediction:

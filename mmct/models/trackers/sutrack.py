@@ -61,7 +61,7 @@ def backbone_rules(keys: Iterable[str], ours: bool) -> dict[str, str]:
 
 
 def text_feature(state: State, source: str) -> Tensor:
-    """CLIP's feature (F,) of the text that SUTrack gives it where there is none: zeros.
+    """CLIP's feature (F,) of the text that SUTrack gives it in place of none: zeros.
 
     CLIP reads it off at the position of the largest token, which is then the first, and there
     attention sees itself only. So it is a constant, of a chain of MLPs.

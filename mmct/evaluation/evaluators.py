@@ -1,4 +1,4 @@
-"""The metrics of a test, for MMEngine."""
+"""The metrics of a test, and of a validation on clips, for MMEngine."""
 from collections.abc import Sequence
 
 import numpy as np
@@ -6,9 +6,11 @@ from mmengine.dist import all_gather_object, broadcast_object_list, is_main_proc
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmtrack.registry import METRICS as REGISTRY
+from torch import Tensor
 
 from ..datasets.sources import annotation_of
 from ..formats.results import DIGITS
+from ..models.losses import mean_iou
 from . import METRICS
 
 # What MMTracking's SOTMetric calls its figures.
@@ -20,7 +22,7 @@ class OnePassMetric(BaseMetric):
     """Metrics over the sequences that could be tracked; the others are named and counted.
 
     Boxes count as they are written to files, rounded, so that tools/evaluate.py gives the same. A
-    sequence of which the first box alone is known is tracked and not scored.
+    sequence of which only the first box is known is tracked and not scored.
 
     Results: ``sot/failed_sequences``; of 'OPE' ``sot/success`` (AUC), ``sot/norm_precision`` and
     ``sot/precision``, of others ``METRIC/FIGURE``, in percent.
@@ -66,7 +68,7 @@ class OnePassMetric(BaseMetric):
         parts, self.results = all_gather_object(self.results), []
         metrics = [None]
         if is_main_process():
-            # In one order, whoever tracked them, so that means come out the same to the last bit.
+            # In one order, so that means come out the same to the last bit.
             metrics = [self.compute_metrics(sorted(sum(parts, []), key=lambda result: result[0]))]
         broadcast_object_list(metrics)
         return metrics[0]
@@ -92,3 +94,20 @@ class OnePassMetric(BaseMetric):
                 if metric == 'OPE' else {f'{metric}/{key}': float(value)
                                          for key, value in total.items()}
         return found
+
+
+@REGISTRY.register_module()
+class PairIoU(BaseMetric):
+    """Mean IoU, in [0, 1], of predicted boxes and the target's, over all search crops."""
+
+    default_prefix = 'pair'
+    names = ('iou',)
+
+    def process(self, data_batch: dict, data_samples: Sequence[Tensor]) -> None:
+        """Take the clip of a data loader, and the boxes (S, 4) cx, cy, w, h in [0, 1] of its
+        samples."""
+        for found, truth in zip(data_samples, data_batch['inputs']['clip'].gt_boxes, strict=True):
+            self.results.append(mean_iou(found.cpu(), truth).item())
+
+    def compute_metrics(self, results: list[float]) -> dict[str, float]:
+        return dict(iou=sum(results) / len(results))

@@ -1,8 +1,10 @@
-"""Losses of a clip, with the graph of one search frame at a time."""
+"""What trainings of trackers and of compressions share: losses of a clip, and frozen parts."""
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
+
+Part = nn.Module | nn.Parameter
 
 
 def summed(frames: Iterable[dict[str, Tensor]], count: int, network: nn.Module
@@ -51,3 +53,32 @@ def _added(frames: list[dict[str, Tensor]]) -> dict[str, Tensor]:
             total[name] = total[name] + value
     return {name: value if name.startswith('loss') else value / len(frames)
             for name, value in total.items()}
+
+
+def freeze(model: nn.Module, names: Iterable[str]) -> list[Part]:
+    """Parts by their names, without gradients from now on; ValueError if there is none."""
+    parts = dict(model.named_modules()) | dict(model.named_parameters())
+    for name in names:
+        if not name or name not in parts:
+            raise ValueError(f'frozen={name!r} is no part of the network, such as '
+                             f'{[name for name, _ in model.named_children()]} and what they hold')
+    return [parts[name].requires_grad_(False) for name in names]
+
+
+def keep_statistics(parts: Iterable[Part]) -> None:
+    """Frozen parts in evaluation mode, after their network went into training mode: without batch
+    statistics of their own, without dropped paths."""
+    for part in parts:
+        if isinstance(part, nn.Module):
+            part.eval()
+
+
+def check_statistics(model: nn.Module) -> None:
+    """ValueError if a batch norm of a network to be trained has no statistics, since they were
+    folded into the convolution before it: at test it does nothing, in training it ruins all."""
+    for name, norm in model.named_modules():
+        if (isinstance(norm, nn.BatchNorm2d) and not norm.running_mean.any()
+                and (norm.running_var == 1).all() and (norm.weight != 1).all()):
+            raise ValueError(f'{name} has no statistics, they were folded away: convert the file '
+                             'again by tools/convert_weights.py --calibration CONFIG, or the '
+                             'first training step ruins the network')
