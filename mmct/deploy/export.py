@@ -93,8 +93,8 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
            bias: str, opset: int) -> None:
     finish = finish_openvino if path.suffix == '.xml' else finish_onnx
     # Two, so that tracing does not take the size of the batch for one that never changes.
-    own = noise(info, 2)
-    templates, boxes, crops, memories = (torch.from_numpy(np.stack(parts)) for parts in zip(*own))
+    templates, boxes, crops, memories = (
+        torch.from_numpy(np.stack(parts)) for parts in zip(*noise(info, 2)))
     encode = EncodeNetwork(tracker)
     encoded = encode(templates, boxes)
     any_number = {}

@@ -77,7 +77,7 @@ class TorchNetwork:
         self.info.check_memories(memories)
         batch = encoded[0]  # of one target, whose templates are not copied
         if len(encoded) > 1:
-            batch = {name: torch.cat([own[name] for own in encoded]) for name in batch}
+            batch = {name: torch.cat([target[name] for target in encoded]) for name in batch}
         device = next(iter(batch.values())).device
         memory = None
         if memories is not None:

@@ -27,8 +27,8 @@ def summed(frames: Iterable[dict[str, Tensor]], count: int, network: nn.Module
     for losses in frames:
         loss = sum(value for name, value in losses.items() if name.startswith('loss'))
         gradients = torch.autograd.grad(loss, weights, allow_unused=True)
-        sums = [own if new is None else new if own is None else own + new
-                for own, new in zip(sums, gradients)]
+        sums = [old if new is None else new if old is None else old + new
+                for old, new in zip(sums, gradients)]
         detached.append({name: value.detach() for name, value in losses.items()})
     total = _added(detached)
     # Its gradient is the sum; its value is taken away again.

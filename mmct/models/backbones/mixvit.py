@@ -73,8 +73,8 @@ class MixViT(ViT):
         groups = dict(template=self.groups_of(templates.size(1))['template'])
         tokens, cache = Tokens(self.embed_templates(templates)['template_tokens'], groups), []
         for layer in self.layers:
-            tokens, own = layer.attend(tokens)
-            cache.append(own)
+            tokens, keys_values = layer.attend(tokens)
+            cache.append(keys_values)
         keys, values = (torch.stack(parts, dim=1) for parts in zip(*cache))
         return dict(keys=keys, values=values)
 

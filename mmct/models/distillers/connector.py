@@ -37,13 +37,13 @@ class Connector(nn.Module):
         if (student.embed_dims, teacher.embed_dims) != self.dims:
             raise ValueError(f'the teacher has embed_dims={teacher.embed_dims}, its config says '
                              f'{self.dims[1]}; set embed_dims in teacher.backbone')
-        own, other = student.groups, teacher.groups
-        if list(own) != list(other):
-            raise ValueError(f'the student has token groups {list(own)}, the teacher '
-                             f'{list(other)}; only students of the same kind can be trained')
-        differing = [group for group in own if own[group] != other[group]]
-        self._student_grids = {group: own[group] for group in differing}
-        self._teacher_grids = {group: other[group] for group in differing}
+        ours, theirs = student.groups, teacher.groups
+        if list(ours) != list(theirs):
+            raise ValueError(f'the student has token groups {list(ours)}, the teacher '
+                             f'{list(theirs)}; only students of the same kind can be trained')
+        differing = [group for group in ours if ours[group] != theirs[group]]
+        self._student_grids = {group: ours[group] for group in differing}
+        self._teacher_grids = {group: theirs[group] for group in differing}
 
     def as_teacher(self, tokens: Tokens, boundary: int) -> Tokens:
         """The student's tokens as the teacher's would be."""

@@ -50,9 +50,9 @@ def box_tokens(boxes_xywh: Tensor, template_size: int, patch_size: int = 16) -> 
     focus = (tokens != 0).reshape(boxes_xywh.shape[0], -1)
     empty = (~focus.any(dim=1)).nonzero().flatten().tolist()
     if empty:
-        own = ', '.join(str(box) for box in boxes_xywh[empty[0]].reshape(-1, 4).tolist())
+        boxes = ', '.join(str(box) for box in boxes_xywh[empty[0]].reshape(-1, 4).tolist())
         raise ValueError(
-            f'template box {own} (x, y, w, h in pixels of the template '
+            f'template box {boxes} (x, y, w, h in pixels of the template '
             'crop) covers no token; elimination.template_range="GT_BOX" needs a larger target')
     return focus
 

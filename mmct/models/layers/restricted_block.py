@@ -37,16 +37,16 @@ class RestrictedBlock(Block):
         also see those that are cached, in front of the others."""
         x = tokens.x
         query, key, value = self.attn.project(self.norm1(x))
-        own = key, value
+        keys_values = key, value
         if tokens.cache:
-            key, value = (torch.cat(pair, dim=2) for pair in zip(tokens.cache[0], own))
+            key, value = (torch.cat(pair, dim=2) for pair in zip(tokens.cache[0], keys_values))
         found = []
         for span, seen in self._spans(tokens):
             keys, values = (key, value) if seen is None else (
-                torch.cat([part[:, :, place] for place in seen], dim=2) for part in own)
+                torch.cat([part[:, :, place] for place in seen], dim=2) for part in keys_values)
             found.append(F.scaled_dot_product_attention(query[:, :, span], keys, values))
         x = x + self.drop_path(self.attn.merge(torch.cat(found, dim=2)))
-        return replace(tokens, x=self.feed_forward(x), cache=tokens.cache[1:]), own
+        return replace(tokens, x=self.feed_forward(x), cache=tokens.cache[1:]), keys_values
 
     def _spans(self, tokens: Tokens) -> list[tuple[slice, list[slice] | None]]:
         """Places of the queries that see alike, and of what they see; None for all."""
