@@ -361,7 +361,8 @@ def test_crops_of_384():
         crop, = (cfg for cfg in loader.dataset.pipeline if cfg.type == 'CropPair')
         assert crop == {'type': 'CropPair', 'size': [192, 384], 'factor': [2, 5],
                         'center_jitter': [0, 4.5], 'scale_jitter': [0, 0.5]}
-    assert config.model.test_cfg == {'template_factor': 2, 'search_factor': 5, 'margin': 10}
+    assert config.model.test_cfg == {
+        'template_factor': 2, 'search_factor': 5, 'margin': 10, 'shrink': 0}
     backbone = MODELS.build(narrow(config).model).backbone
     assert (backbone.template_grid, backbone.search_grid) == (12, 24)
 

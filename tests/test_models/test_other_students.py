@@ -416,7 +416,7 @@ def test_parameters_are_counted():
 
 def test_the_layer_of_the_documentation(tmp_path, monkeypatch):
     text = (ROOT / 'docs' / 'students.md').read_text()
-    layers, config = re.findall(r'```python\n(# my_\w+.py\n.*?)```', text, re.DOTALL)
+    layers, config, *_ = re.findall(r'```python\n(# my_\w+.py\n.*?)```', text, re.DOTALL)
     (tmp_path / 'my_layers.py').write_text(layers)
     (tmp_path / 'my_student.py').write_text(config)
     (tmp_path / 'configs').symlink_to(ROOT / 'configs')
