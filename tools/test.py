@@ -7,11 +7,14 @@ frame, NAME_score.txt with scores and NAME_time.txt with seconds. --resume track
 sequences; without it, existing results are moved aside.
 Exit status 1: some sequences could not be tracked; they are named, and the others are evaluated.
 """
+import argparse
 import hashlib
 import json
+import os
+from contextlib import nullcontext
 from pathlib import Path
 
-from cli import run, runner_config, runner_parser
+from cli import run, runner_config, runner_parser, threads
 
 
 def parse_args():
@@ -27,6 +30,10 @@ def parse_args():
     parser.add_argument('--results', '--boxes', metavar='FOLDER',
                         help='where to write the boxes (default: results/DATASET in the work '
                         'folder)')
+    parser.add_argument('--sequences-at-once', type=threads, metavar='N', help='on a CPU: track '
+                        'in N processes of one thread, each a sequence; the boxes are those of '
+                        'one process with one thread')
+    parser.add_argument('--process', help=argparse.SUPPRESS)
     parser.add_argument('--resume', action='store_true',
                         help='skip sequences whose boxes are already written')
     parser.add_argument('--json', type=Path, help='also write the metrics to this file')
@@ -34,9 +41,11 @@ def parse_args():
 
 
 def main(args) -> int:
+    if args.sequences_at_once:
+        os.environ['OMP_NUM_THREADS'] = '1'  # read when PyTorch and NumPy are imported
     from mmengine.dist import barrier
     from mmtrack.registry import MODELS
-    from running.processes import join_test, lost_processes_reported
+    from running.processes import join_test, lost_processes_reported, testing_in_processes
 
     from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
@@ -47,7 +56,15 @@ def main(args) -> int:
     from mmct.utils.files import write_text
 
     cfg = runner_config(args)
-    if args.launcher != 'none':
+    at_once = nullcontext()
+    if args.sequences_at_once:
+        check_at_once(args)
+        args.threads = 1
+        # Processes enough; of each, the frames are read where they are tracked.
+        cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+        cfg.test_dataloader.pop('prefetch_factor', None)
+        at_once = testing_in_processes(args.sequences_at_once, args.process)
+    elif args.launcher != 'none':
         join_test(args.launcher)
     cfg.launcher = 'none'  # for MMEngine: no gradient is shared
     settings = f'{cfg.model.get("student", cfg.model)} {args.backend} {args.precision}'
@@ -56,7 +73,7 @@ def main(args) -> int:
                         settings=dict(backend=args.backend, precision=args.precision))
     # Loaded here, because MMEngine only warns where weights and network differ.
     cfg.load_from, cfg.resume = None, False
-    with clear_start(cfg) as runner, lost_processes_reported():
+    with at_once, clear_start(cfg) as runner, lost_processes_reported():
         tracker = MODELS.build(cfg.model.get('student', cfg.model))
         if args.checkpoint.suffix in ('.onnx', '.xml'):
             tracker.track_by(open_network(args.checkpoint, backend=args.backend,
@@ -68,10 +85,28 @@ def main(args) -> int:
         sequence_names(build_checked(cfg.test_dataloader.dataset))
         runner.model = runner.wrap_model(None, tracker)
         metrics = runner.test()
-    if args.json and runner.rank == 0:
-        write_text(args.json, json.dumps(metrics, indent=1))
-    barrier()  # torchrun ends the others as soon as one process exits with 1
+        if args.json and runner.rank == 0:
+            write_text(args.json, json.dumps(metrics, indent=1))
+        barrier()  # torchrun ends the others as soon as one process exits with 1
     return 1 if metrics.get('sot/failed_sequences') else 0
+
+
+def check_at_once(args) -> None:
+    """Raises:
+        ValueError: other options leave no room for several processes of one thread on a CPU.
+    """
+    import torch
+
+    if args.launcher != 'none':
+        raise ValueError('--sequences-at-once starts its own processes; leave out --launcher, or '
+                         'start all by torchrun')
+    if args.threads not in (None, 1):
+        raise ValueError(f'--sequences-at-once gives each process one thread, not --threads '
+                         f'{args.threads}; leave out one of them')
+    if torch.cuda.is_available():
+        raise ValueError('--sequences-at-once is for CPUs: several sequences in one batch of a GPU '
+                         'are not built yet; add --device cpu, or start one process for each GPU '
+                         'by torchrun and --launcher pytorch')
 
 
 def fingerprint(checkpoint: Path, settings: str) -> str:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -246,6 +247,64 @@ def test_two_processes_write_what_one_does(whole, setup, tool, four, tmp_path):
     assert run.metrics == one.metrics
     assert run.metrics['sot/failed_sequences'] == 1
     assert not (tmp_path / '.dist_test').exists()
+
+
+def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_path):
+    """Bit for bit, resumed after a kill, and no process is left."""
+    run = Run(setup, tool, four.root, tmp_path)
+    command = [sys.executable, ROOT / 'tools/test.py', *map(str, run.args[:-2]),
+               '--sequences-at-once', '2', *run.args[-2:]]
+    process = subprocess.Popen(command, env=ENV, cwd=tmp_path, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 120
+        while not (run.results / 'cat-2.txt').is_file() and time.monotonic() < end:
+            children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.wait()
+    left = contents(run.results)
+    assert 'cat-2.txt' in left
+    assert left.items() <= contents(whole.results).items()
+    end = time.monotonic() + 20
+    while any(alive(pid) for pid in children) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert children
+    assert not any(map(alive, children))
+    done = subprocess.run([*command[:-2], '--resume', *command[-2:]], env=ENV, cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert contents(run.results) == contents(whole.results)
+    assert scores(run.results) == scores(whole.results)
+    assert sorted(times(run.results)) == sorted(times(whole.results))
+    assert run.metrics == whole.metrics
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(') ')[2][0] != 'Z'
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(('more', 'reason'), [
+    (['--launcher', 'pytorch'], 'starts its own processes; leave out --launcher'),
+    (['--threads', '2'], 'gives each process one thread, not --threads 2')])
+def test_sequences_at_once_with_other_options(setup, tool, four, tmp_path, monkeypatch, more,
+                                              reason):
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    done = Run(setup, tool, four.root, tmp_path)('--sequences-at-once', '2', *more)
+    assert done.status == 2
+    assert reason in done.err
+
+
+def test_sequences_at_once_on_a_gpu(setup, tool, four, tmp_path, monkeypatch):
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    done = Run(setup, tool, four.root, tmp_path)('--sequences-at-once', '2')
+    assert done.status == 2
+    assert 'several sequences in one batch of a GPU are not built yet' in done.err
 
 
 class Lengths:
