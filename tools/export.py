@@ -18,9 +18,11 @@ def parse_args():
     parser.add_argument('--format', choices=['onnx', 'openvino'],
                         help='format of the files (default: openvino if OUT ends in .xml, else '
                         'onnx)')
-    parser.add_argument('--layout', choices=['mmct', 'opencv'], default='mmct',
+    parser.add_argument('--layout', choices=['mmct', 'opencv', 'opencv-bgr'],
+                        default='mmct',
                         help="opencv: one file with the inputs and outputs of OpenCV's VitTrack, "
-                        'which cv2.TrackerVit runs without mmct (default %(default)s)')
+                        'which cv2.TrackerVit runs without mmct; opencv-bgr: the same for the BGR '
+                        'planes that TrackerVit gives (default %(default)s)')
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
                         help='precision of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
@@ -51,13 +53,13 @@ def main(args) -> None:
                          'X,Y,W,H')
     if args.levels and not (args.calibration and args.precision == 'int8'):
         raise ValueError('--levels is for the images of --calibration, with --precision int8')
-    if args.layout == 'opencv' and (args.precision != 'fp32' or args.opset is not None
+    if args.layout != 'mmct' and (args.precision != 'fp32' or args.opset is not None
                                     or args.format == 'openvino'):
-        raise ValueError('--layout opencv writes ONNX in float32 with an opset of its own; leave '
-                         'out --precision, --opset and --format')
+        raise ValueError(f'--layout {args.layout} writes ONNX in float32 with an opset of its own; '
+                         'leave out --precision, --opset and --format')
     tracker = load_tracker(args.config, args.checkpoint)
-    if args.layout == 'opencv':
-        return write_for_opencv(tracker, args.out)
+    if args.layout != 'mmct':
+        return write_for_opencv(tracker, args.out, args.layout == 'opencv-bgr')
     samples = []
     if args.precision == 'int8' and args.calibration:
         frames = Frames(args.calibration, args.levels)
@@ -77,11 +79,11 @@ def main(args) -> None:
           f'{args.precision}; {what}: {figures}')
 
 
-def write_for_opencv(tracker, out: Path) -> None:
+def write_for_opencv(tracker, out: Path, bgr: bool) -> None:
     import cv2
     from vittrack.writing import write_vittrack
 
-    error = write_vittrack(tracker, out)
+    error = write_vittrack(tracker, out, bgr)
     print(f'{out}, for cv2.TrackerVit; largest error of OpenCV {cv2.__version__} against PyTorch, '
           f'of the largest value: {error:.2g}')
 

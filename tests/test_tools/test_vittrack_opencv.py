@@ -78,6 +78,20 @@ def test_of_smaller_crops_opencv_reads_the_same_box(written):
         np.testing.assert_allclose((*found[0], found[1]), (*box, score), rtol=0, atol=1e-4)
 
 
+def test_planes_that_opencv_gives_the_wrong_way_round(written, tmp_path):
+    model, file = written['full']
+    write_vittrack(model, tmp_path / 'bgr.onnx', bgr=True)
+    rng, crops, turned = np.random.default_rng(0), [], []
+    for size in SIZES:
+        rgb = cv2.resize(rng.random((9, 9, 3), np.float32), (size, size))
+        for planes, own in ((rgb, crops), (rgb[..., ::-1], turned)):
+            own.append(((planes - MEAN) / STD).transpose(2, 0, 1)[None].astype(np.float32))
+    expected = maps_of_opencv(file, *crops)
+    for name, value in maps_of_opencv(tmp_path / 'bgr.onnx', *turned).items():
+        np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-4)
+    assert np.abs(maps_of_opencv(file, *turned)['score'] - expected['score']).max() > 1e-3
+
+
 def test_files_hold_what_every_opencv_reads(written):
     """Operators beyond those of the released file, which OpenCV 4.10 and 5.0 were seen to read."""
     known = {'Add', 'Clip', 'Concat', 'Conv', 'Div', 'Erf', 'HardSigmoid', 'MatMul', 'Mul', 'Pow',

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import conv2d, interpolate
 
 from mmct.deploy.export import template_counts, to_onnx
 from mmct.models.trackers import OneStreamTracker
@@ -23,13 +23,15 @@ MEAN = (0.485, 0.456, 0.406)
 OPSET = 14  # of the released file, which every OpenCV with a TrackerVit reads
 
 
-def write_vittrack(tracker: OneStreamTracker, path: Path) -> float:
+def write_vittrack(tracker: OneStreamTracker, path: Path, bgr: bool = False) -> float:
     """Write a tracker for OpenCV's loop, after running the file in the OpenCV installed here.
 
     Args:
         tracker: from :func:`mmct.load_tracker`; one template, no memory, a ``CenterHead``. Its
             crops may be smaller than VitTrack's: the file resizes them.
         path: ONNX file to write.
+        bgr: for the planes that OpenCV's loop gives, which are B, G, R normalised as if they were
+            R, G, B; without, for R, G, B, as the released file.
 
     Returns:
         largest error of an output against PyTorch, over the largest value of that output.
@@ -42,7 +44,7 @@ def write_vittrack(tracker: OneStreamTracker, path: Path) -> float:
         raise ValueError(f'{path}: a file for OpenCV ends in .onnx')
     if faults := _faults(tracker):
         raise ValueError(f"OpenCV's TrackerVit cannot run this tracker: it {'; it '.join(faults)}")
-    graph = VitTrackGraph(tracker.cpu().eval()).eval()
+    graph = VitTrackGraph(tracker.cpu().eval(), bgr).eval()
     generator = torch.Generator().manual_seed(0)
     crops = {name: torch.randn(1, 3, size, size, generator=generator)
              for name, size in zip(INPUTS, SIZES)}
@@ -86,9 +88,9 @@ class VitTrackGraph(nn.Module):
     tracker's.
     """
 
-    def __init__(self, tracker: OneStreamTracker) -> None:
+    def __init__(self, tracker: OneStreamTracker, bgr: bool = False) -> None:
         super().__init__()
-        self.tracker, self.grid = tracker, tracker.info.grid
+        self.tracker, self.grid, self.bgr = tracker, tracker.info.grid, bgr
         own = np.arange(self.grid)
         place = np.zeros((self.grid, GRID), np.float32)
         place[own, np.round((own + 0.5) * GRID / self.grid - 0.5).astype(int)] = 1
@@ -96,11 +98,17 @@ class VitTrackGraph(nn.Module):
         for name, value in dict(
                 place=np.kron(place, place),  # (grid², GRID²)
                 weight=windows[0] @ np.kron(place, place) / windows[1],
-                own_cells=_cells(self.grid), cells=_cells(GRID)).items():
+                own_cells=_cells(self.grid), cells=_cells(GRID),
+                turn=np.diag(np.float32(STD[::-1]))[:, ::-1].copy().reshape(3, 3, 1, 1)
+                / np.float32(STD).reshape(3, 1, 1, 1),
+                shift=(np.float32(MEAN[::-1]) - np.float32(MEAN)) / np.float32(STD)).items():
             self.register_buffer(name, torch.from_numpy(value), persistent=False)
 
     def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, ...]:
         info = self.tracker.info
+        if self.bgr:
+            template, search = (conv2d(crops, self.turn, self.shift)
+                                for crops in (template, search))
         template = _resized(template, info.template_size)
         search = _resized(search, info.search_size)
         maps = self.tracker.outputs_of(template[:, None], search)
