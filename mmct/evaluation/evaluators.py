@@ -5,19 +5,19 @@ import numpy as np
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
-from mmtrack.registry import METRICS as REGISTRY
+from mmtrack.registry import METRICS
 from torch import Tensor
 
 from ..datasets.sources import annotation_of
 from ..formats.results import DIGITS
 from ..models.losses import mean_iou
-from . import METRICS
+from . import METRICS as FIGURES
 
 # What MMTracking's SOTMetric calls its figures.
 SOT_FIGURES = dict(success='auc', norm_precision='norm_precision', precision='precision')
 
 
-@REGISTRY.register_module()
+@METRICS.register_module()
 class OnePassMetric(BaseMetric):
     """Metrics over the sequences that could be tracked; the others are named and counted.
 
@@ -41,9 +41,9 @@ class OnePassMetric(BaseMetric):
                  collect_device: str = 'cpu') -> None:
         super().__init__(collect_device)
         self.metrics = [metric] if isinstance(metric, str) else list(metric)
-        if unknown := set(self.metrics) - {'OPE', *METRICS}:
+        if unknown := set(self.metrics) - {'OPE', *FIGURES}:
             raise ValueError(f'OnePassMetric: metric={unknown.pop()!r} is not one of OPE, '
-                             f'{", ".join(METRICS)}')
+                             f'{", ".join(FIGURES)}')
         only_visible = (metric_options or {}).get('only_eval_visible', False)
         self.of_ope = 'sot_visible' if only_visible else 'sot'
         self.boxes = []
@@ -89,14 +89,14 @@ class OnePassMetric(BaseMetric):
         found = {f'{self.prefix}/failed_sequences': float(len(failures))}
         for metric in self.metrics if boxes else ():
             name = self.of_ope if metric == 'OPE' else metric
-            total = METRICS[name](boxes, annotations)['total']
+            total = FIGURES[name](boxes, annotations)['total']
             found |= {f'{self.prefix}/{ours}': total[key] for ours, key in SOT_FIGURES.items()} \
                 if metric == 'OPE' else {f'{metric}/{key}': float(value)
                                          for key, value in total.items()}
         return found
 
 
-@REGISTRY.register_module()
+@METRICS.register_module()
 class PairIoU(BaseMetric):
     """Mean IoU, in [0, 1], of predicted boxes and the target's, over all search crops."""
 
