@@ -45,6 +45,7 @@ def main(args) -> int:
         os.environ['OMP_NUM_THREADS'] = '1'  # read when PyTorch and NumPy are imported
     from mmengine.dist import barrier
     from mmtrack.registry import MODELS
+    from running.options import check_tested
     from running.processes import join_test, lost_processes_reported, testing_in_processes
 
     from mmct.api import fuse_for_inference
@@ -56,6 +57,7 @@ def main(args) -> int:
     from mmct.utils.files import write_text
 
     cfg = runner_config(args)
+    check_tested(cfg, args.cfg_options)
     at_once = nullcontext()
     if args.sequences_at_once:
         check_at_once(args)

@@ -25,6 +25,8 @@ def config():
     ('launcher', 'nothing reads launcher; set --launcher'),
     ('nothing.at_all', 'nothing reads nothing'),
     ('env_cfg.cudnn', 'env_cfg has no cudnn, only cudnn_benchmark, mp_cfg, dist_cfg, resource_'),
+    ('optim_wrapper.paramwise_cfg.custom_keys.head.lrmult', 'has NAME.lr_mult and NAME.decay_mult'),
+    ('optim_wrapper.paramwise_cfg.custom_keys.head.a.lr_mult', 'alone, NAME without dots'),
 ])
 def test_what_has_no_effect(config, key, said):
     before = config.to_dict()
@@ -39,6 +41,7 @@ def test_what_has_no_effect(config, key, said):
     'load_from', 'resume', 'work_dir', 'find_unused_parameters', 'custom_hooks.0.new',
     'default_hooks.new.type', 'model.student.backbone.new', 'env_cfg.cudnn_benchmark',
     'test_dataloader.dataset.pipeline.0.levels', 'optim_wrapper.paramwise_cfg.custom_keys',
+    'optim_wrapper.paramwise_cfg.custom_keys.head.lr_mult',
     'randomness.deterministic', 'auto_scale_lr.base_batch_size'])
 def test_what_may_be_new(config, key):
     merge_options(config, {key: 3})
@@ -54,6 +57,16 @@ def test_every_tool(args):
     done = run_tool(*args, '--cfg-options', 'max_epoch=1')
     assert (done.status, done.err) == (
         2, 'error: --cfg-options max_epoch has no effect: nothing reads max_epoch\n')
+
+
+@pytest.mark.parametrize(('key', 'said'), [
+    ('load_from', 'tools/test.py takes weights from CHECKPOINT'),
+    ('resume', 'tools/test.py takes --resume'),
+    ('model.test_cfg.search_factor', 'of a compression the student is tested; set '
+     'model.student.test_cfg.search_factor')])
+def test_what_a_test_does_not_read(key, said):
+    done = run_tool('test.py', DEMO, 'none.pth', '--cfg-options', f'{key}=1')
+    assert (done.status, done.err) == (2, f'error: --cfg-options {key} has no effect: {said}\n')
 
 
 def test_the_demo_says_so_before_it_trains(tmp_path):

@@ -19,6 +19,8 @@ KEYS = {
         'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult',
         'dwconv_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),
 }
+CUSTOM_KEYS = 'optim_wrapper.paramwise_cfg.custom_keys'  # a dict for each part of a name
+MULTIPLIERS = 'lr_mult', 'decay_mult'
 MOST = 4  # keys that are named
 
 
@@ -48,6 +50,11 @@ def check_read(config: Config, key: str) -> None:
         if key.startswith(f'{group}.') and part not in known:
             raise ValueError(f'--cfg-options {key} has no effect: {group} has no {part}, only '
                              f'{", ".join(known)}')
+    if key.startswith(f'{CUSTOM_KEYS}.'):
+        _, *inner = key.removeprefix(f'{CUSTOM_KEYS}.').split('.')
+        if inner and (len(inner) > 1 or inner[0] not in MULTIPLIERS):
+            raise ValueError(f'--cfg-options {key} has no effect: {CUSTOM_KEYS} has '
+                             f'NAME.{" and NAME.".join(MULTIPLIERS)} alone, NAME without dots')
     if name in READ:
         return
     variable = name in config
@@ -65,6 +72,21 @@ def check_read(config: Config, key: str) -> None:
     if found:
         hint = f'; set {", ".join(found[:MOST])}' + (', …' if len(found) > MOST else '')
     raise ValueError(f'--cfg-options {key} has no effect: {reason}{hint}')
+
+
+def check_tested(config: Config, options: dict) -> None:
+    """Raises:
+        ValueError: a test does not read an option.
+    """
+    for key in options:
+        name, _, rest = key.partition('.')
+        if key in ('load_from', 'resume'):
+            raise ValueError(f'--cfg-options {key} has no effect: tools/test.py takes '
+                             + ('weights from CHECKPOINT' if key == 'load_from' else '--resume'))
+        # Not those of the teacher alone, which tests and trainings may be given alike.
+        if name == 'model' and rest.partition('.')[0] in config.model.get('student', {}):
+            raise ValueError(f'--cfg-options {key} has no effect: of a compression the student is '
+                             f'tested; set model.student.{rest}')
 
 
 def places(config: Config, name: str, value: object = None) -> list[str]:
