@@ -52,10 +52,9 @@ setup(
     # scipy that no longer install, so it has to be installed with `pip install --no-deps`.
     # So is mmcv: `mmcv-lite` (extra `lite`) and a compiled `mmcv` own the same files, and whoever
     # has compiled the one must not get the other on top of it.
-    install_requires=['numpy>=1.22,!=1.24.*,!=1.25.*,!=1.26.*',  # lack np.bool: MMTracking uses it
-                      # Extras can only add, so that with this one all else has to stay away.
-                      *(f'{wanted}; extra != "runtime"' for wanted in [
+    install_requires=[
         'torch>=2.6',  # earlier ones cannot name what a checkpoint would run
+        'numpy>=1.22,!=1.24.*,!=1.25.*,!=1.26.*',  # these lack np.bool, which MMTracking uses
         f'mmengine{VERSIONS["mmengine"]}',
         f'mmdet{VERSIONS["mmdet"]}',
         'jinja2',
@@ -70,9 +69,8 @@ setup(
         'tabulate',
         'terminaltables',
         'tqdm',
-    ])],
+    ],
     extras_require={
-        'runtime': ['onnxruntime>=1.20,<2', 'opencv-python-headless'],
         'lite': ['mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
         'demo': ['scikit-image', 'scikit-learn'],  # photographs, matplotlib has some, too
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],

@@ -86,20 +86,6 @@ def test_editable_installation_wins_over_the_clones_own_folder(tmp_path):
     assert done.stdout.strip() == str(clone / 'mmct/__init__.py')
 
 
-def test_a_device_gets_what_it_needs_and_no_more(wheel):
-    metadata, = (name for name in wheel.namelist() if name.endswith('.dist-info/METADATA'))
-    wanted = list(map(Requirement, message_from_bytes(
-        wheel.read(metadata)).get_all('Requires-Dist')))
-
-    def asked(extra: str) -> set[str]:
-        return {own.name for own in wanted
-                if not own.marker or own.marker.evaluate({'extra': extra})}
-    assert asked('runtime') == {'numpy', 'onnxruntime', 'opencv-python-headless'}
-    for extra in '', 'lite':
-        assert {'numpy', 'torch', 'mmengine', 'mmdet', 'opencv-python', 'rich'} < asked(extra)
-        assert 'opencv-python-headless' not in asked(extra)
-
-
 def constraints(python: str) -> dict[str, list[str]]:
     """The versions that ``constraints.txt`` has of each package for a Python on Linux."""
     found = {}
