@@ -288,6 +288,9 @@ class Frames:
         if not (camera or path.exists() or '://' in str(source) or '%' in path.name):
             raise FileNotFoundError(f'{path} does not exist; give a video file, a folder of images '
                                     'or the number of a camera')
+        if levels is not None and not (camera or path.exists() or '://' in str(source)):
+            raise ValueError(f'levels cannot be applied to the pattern {source}, whose images '
+                             'OpenCV reads in 8 bits; give their folder')
         self._stream = cv2.VideoCapture(int(str(source)) if camera else str(source))
         if not self._stream.isOpened():
             raise ValueError(f'{"camera" if camera else "video"} {source} cannot be opened')

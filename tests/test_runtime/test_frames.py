@@ -322,3 +322,12 @@ def test_a_codec_that_is_not_decoded_is_named(file, monkeypatch):
     for read in (lambda frames: list(frames), lambda frames: frames[0]):
         with pytest.raises(FrameError, match='codec AV01'):
             read(Frames(file))
+
+
+def test_levels_of_a_pattern(tmp_path):
+    for i in range(2):
+        cv2.imwrite(str(tmp_path / f'{i}.png'), np.full((8, 8), 3000, np.uint16))
+    with pytest.raises(ValueError, match='levels cannot be applied to the pattern .*%d.png'):
+        Frames(str(tmp_path / '%d.png'), levels=(0, 3000))
+    assert len(list(Frames(str(tmp_path / '%d.png')))) == 2
+    assert next(iter(Frames(tmp_path, levels=(0, 3000))))[0, 0, 0] == 255
