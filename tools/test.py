@@ -47,6 +47,7 @@ def main(args) -> int:
     from mmtrack.registry import MODELS
     from running.options import check_tested
     from running.processes import join_test, lost_processes_reported, testing_in_processes
+    from running.progress import frames_shown
 
     from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
@@ -86,7 +87,8 @@ def main(args) -> int:
             fuse_for_inference(tracker)
         sequence_names(build_checked(cfg.test_dataloader.dataset))
         runner.model = runner.wrap_model(None, tracker)
-        metrics = runner.test()
+        with frames_shown(runner):
+            metrics = runner.test()
         if args.json and runner.rank == 0:
             write_text(args.json, json.dumps(metrics, indent=1))
         barrier()  # torchrun ends the others as soon as one process exits with 1

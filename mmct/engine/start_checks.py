@@ -17,6 +17,7 @@ from ..datasets.transforms import CropPair
 from ..models import ReplacementDistiller
 from ..utils.checks import check_number
 from .hooks.unwrapped import unwrapped
+from .quiet_runner import QuietRunner
 
 # Numbers of MMEngine's that do harm without a word, or hours later: each with its interval.
 NUMBERS = {
@@ -52,7 +53,7 @@ def clear_start(cfg: Config) -> Iterator[Runner]:
     start = StartHook()
     try:
         check_settings(cfg)
-        runner = Runner.from_cfg(cfg)
+        runner = QuietRunner.from_cfg(cfg)
         runner.register_hook(start)
         yield runner
     except (AssertionError, AttributeError, KeyError, TypeError) as error:

@@ -1,0 +1,45 @@
+"""What a run says on the screen; its log file has all."""
+import logging
+import re
+import time
+
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+
+PERIOD = 5.  # seconds between lines that say how far a test is
+OF_TEST = re.compile(r'Epoch\(test\).* eta: ')
+
+
+class QuietRunner(Runner):
+    """MMEngine's Runner, whose list of the environment, the config and the hooks, hundreds of
+    lines, is in the log file and not on the screen."""
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.addFilter(ForScreen())
+        logger.info(f'environment and config are in {logger.log_file}')
+        return logger
+
+
+class ForScreen(logging.Filter):
+    """Passes over what MMEngine logs in many lines, and most of how far a test is.
+
+    Attributes:
+        bar: something else shows how far a test is.
+    """
+
+    bar, said = False, -PERIOD
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if record.levelno > logging.INFO:
+            return True
+        if not OF_TEST.match(text):
+            return '\n' not in text
+        now = time.monotonic()
+        if self.bar or now - self.said < PERIOD:
+            return False
+        self.said = now
+        return True
