@@ -351,8 +351,9 @@ def test_configs_of_models(page):
             assert (ROOT / 'configs' / f'{before}{own}{after}.py').is_file(), name
 
 
-def test_hash_of_the_bundled_weights():
-    weights = (ROOT / 'configs/demo/ostrack_tiny.pth').read_bytes()
+@pytest.mark.parametrize('name', ['demo/ostrack_tiny', 'ct_vittrack_fast'])
+def test_hash_of_the_bundled_weights(name):
+    weights = (ROOT / f'configs/{name}.pth').read_bytes()
     assert hashlib.sha256(weights).hexdigest() in (ROOT / 'docs/models.md').read_text()
 
 

@@ -205,7 +205,8 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
     assert re.search(r'All of it takes about \d+ minutes', done.stdout)
     table = (work / 'results.md').read_text()
     assert table in done.stdout
-    for tracker in ('teacher, 12 layers', 'student, compressed', 'student, ground truth only'):
+    for tracker in ('teacher, 12 layers', 'student, compressed', 'student, ground truth only',
+                    "VitTrack's fast student"):
         row = next(line for line in table.splitlines() if tracker in line)
         assert re.search(r'\d+\.\d+ x', row)
         assert re.search('PyTorch|ONNX Runtime|OpenVINO', row)
@@ -223,7 +224,7 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
             if log.name in ('train.log', 'test.log')}
     again = demo(*args)
     assert again.returncode == 0
-    assert again.stdout.count('done before') == len(logs) == 9
+    assert again.stdout.count('done before') == len(logs) == 10
     assert logs == {log: log.stat().st_mtime_ns for log in logs}
 
 

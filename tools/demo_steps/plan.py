@@ -21,6 +21,8 @@ TOOLS = Path(__file__).parents[1]
 VIDEOS = 'LaSOTBenchmark'
 TEST_LIST = 'annotations/lasot_test_infos.txt'
 COMPRESSED, TRUTH_ONLY = 'compressed', 'ground truth only'
+# Comes with mmct, and is tested beside the others: how a tracker does that learned from real ones.
+READY = 'ct_vittrack_fast'
 # Ways to train a student: settings on top of its config.
 WAYS = {
     COMPRESSED: [],
@@ -37,7 +39,8 @@ class Contestant:
 
     Attributes:
         name: of its row in the table.
-        student, way: names of its config and of its training; None for the teacher.
+        student, way: names of its config and of its training; None for the teacher, and no way
+            for a student that is not trained here.
         config: as it is tested.
         checkpoint: its weights, there when all jobs are done.
         boxes: folder of its results, likewise.
@@ -54,7 +57,8 @@ class Contestant:
 
 def contestants(teacher: Teacher, weights: Path, students: Sequence[str], seeds: Sequence[int],
                 folder: Path, data: Path, options: Sequence[str]) -> list[Contestant]:
-    """The teacher, then for each seed all students, by the method and from ground truth only.
+    """The teacher, then for each seed all students, by the method and from ground truth only; last
+    the student of VitTrack that comes with mmct.
 
     Args:
         students: names of their configs.
@@ -101,7 +105,9 @@ def contestants(teacher: Teacher, weights: Path, students: Sequence[str], seeds:
             cost=epochs * config.train_dataloader.dataset.pairs_per_epoch * PAIR_COSTS[way])
         found.append(tested(name, label, file, settings, own / f'epoch_{epochs}.pth', student,
                             way, training))
-    return found
+    ready = CONFIGS / f'{READY}.py'
+    return [*found, tested("VitTrack's fast student", READY, ready, [], ready.with_suffix('.pth'),
+                           READY)]
 
 
 def convert_vittrack(file: Path, folder: Path, student: Path, data: Path) -> Path:

@@ -91,8 +91,8 @@ def compare(trackers: Sequence[dict], speed_up: float | None) -> list[dict]:
         trackers: see :func:`measured`.
         speed_up: that is promised, if one is.
     """
-    found, by = [], {(own['student'], own['way']): own for own in trackers}
-    for student in dict.fromkeys(own['student'] for own in trackers[1:]):
+    found, by = [], {(own['student'], own['way']): own for own in trackers if own['way']}
+    for student in dict.fromkeys(student for student, _ in by):
         own, other = by[student, COMPRESSED], by[student, TRUTH_ONLY]
         lead = paired_difference(own['aucs'], other['aucs'])
         found.append(dict(student=student, lead=lead, promises=promises(

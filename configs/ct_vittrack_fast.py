@@ -1,0 +1,59 @@
+# VitTrack into a student at more than twice its speed: two layers, crops of 96 and 192 pixels, a
+# narrower head. Its weights are in ct_vittrack_fast.pth (docs/vittrack.md, the section on speed).
+_base_ = [
+    '_base_/models/ct_vittrack.py', '_base_/datasets/pairs_train.py',
+    '_base_/datasets/got10k_val.py', '_base_/datasets/lasot_test.py',
+    '_base_/schedules/short.py', '_base_/short_compression_runtime.py'
+]
+# Nothing is learned from labels: they are where the crops are, and the teacher's answers in these
+# crops teach everything, the score map too.
+no_labels = dict(type='TrackLoss', focal_weight=0., iou_weight=0., l1_weight=0.)
+model = dict(
+    replace_prob=1.,  # the stages are not replaced
+    student=dict(
+        backbone=dict(template_size=96, search_size=192),
+        head=dict(channels=16, loss=no_labels),
+        test_cfg=dict(shrink=0.25)),
+    guidance_loss=dict(focal_weight=1.),
+    mimic_loss=dict(loss_weight=1.))
+custom_hooks = [dict(type='IterationSeedHook')]
+
+# Generated videos of real things in real places (docs/demo.md#photographs-of-your-own), real videos
+# and real stills.
+cutouts = dict(
+    type='LaSOTDataset',
+    data_root='data/cutouts/',
+    ann_file='annotations/lasot_train_infos.txt',
+    data_prefix=dict(img_path='LaSOTBenchmark'))
+videos = dict(
+    type='GOT10kDataset',
+    data_root='data/got10k/',
+    ann_file='annotations/got10k_train_infos.txt',
+    data_prefix=dict(img_path='.'))
+stills = dict(
+    type='SOTCocoDataset',
+    data_root='data/coco/',
+    ann_file='annotations/instances_train2017.json',
+    data_prefix=dict(img_path='train2017'))
+crop = dict(
+    type='CropPair', size=[128, 256], student_size=[96, 192], factor=[2, 4], center_jitter=[0, 3],
+    scale_jitter=[0, 0.5])
+train_dataloader = dict(
+    batch_size=16,
+    num_workers=1,
+    dataset=dict(
+        pairs_per_epoch=6400,
+        weights=[45, 30, 25],
+        datasets=[cutouts, videos, stills],
+        pipeline=[*_base_.joint, crop, *_base_.augment, dict(type='PackPair')]))
+# Validation sees the student alone.
+val_crop = dict(
+    type='CropPair', size=[96, 192], factor=[2, 4], center_jitter=[0, 3], scale_jitter=[0, 0.5])
+val_dataloader = dict(dataset=dict(pipeline=[*_base_.joint, val_crop, dict(type='PackPair')]))
+
+max_epochs = 56  # of 6 400 pairs
+train_cfg = dict(max_epochs=max_epochs, val_interval=8)
+param_scheduler = [
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], T_max=max_epochs)
+]
