@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from commands import ROOT, run_tool
 from demo_steps.jobs import Job, run_jobs
+from demo_steps.plan import contestants
 from demo_steps.progress import announcement, time_left
-from demo_steps.results import Estimate, mean_and_error, paired_difference, promises
+from demo_steps.results import Estimate, mean_and_error, pair_iou, paired_difference, promises
+from demo_steps.teachers import CONFIGS, TEACHERS
+from mmengine.runner import Runner
+
+from mmct.checkpoint import load_weights
 
 FEW_PAIRS = ['train_dataloader.dataset.pairs_per_epoch=64', 'train_dataloader.batch_size=32',
              'val_dataloader.dataset.pairs_per_epoch=32', 'train_cfg.max_epochs=2']
@@ -195,6 +200,24 @@ def test_bad_arguments_end_at_once(args, says, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+def test_validation_iou_of_the_teacher_is_that_of_a_training(data, tmp_path):
+    weights = CONFIGS / 'demo/ostrack_tiny.pth'
+    teacher, *students = contestants(
+        TEACHERS['.pth'], weights, ['ct_ostrack_tiny_4l', 'ct_ostrack_tiny_4l_128'], [0], tmp_path,
+        data, ['val_dataloader.dataset.pairs_per_epoch=40', 'val_dataloader.batch_size=16'])
+    student, _, small, _ = (own for own in students if own.training)
+    loader = dict(student.config.val_dataloader, num_workers=0, persistent_workers=False)
+    runner = Runner(teacher.config.model, str(tmp_path), val_dataloader=loader,
+                    val_evaluator=student.config.val_evaluator, val_cfg=student.config.val_cfg,
+                    default_scope='mmtrack')
+    load_weights(runner.model, weights)
+    expected = runner.val()['pair/iou']
+    assert 0.3 < expected < 1
+    assert pair_iou(teacher, student.config) == pytest.approx(expected, abs=1e-5)
+    # A student of smaller crops is compared with its teacher on larger ones.
+    assert pair_iou(teacher, small.config) == pytest.approx(expected, abs=1e-5)
+
+
 @pytest.mark.slow
 def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp_path):
     work = tmp_path / 'work'
@@ -210,6 +233,7 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
         row = next(line for line in table.splitlines() if tracker in line)
         assert re.search(r'\d+\.\d+ x', row)
         assert re.search('PyTorch|ONNX Runtime|OpenVINO', row)
+        assert re.search(r'\| +0\.\d+ +\|', row)  # validation IoU
     assert 'over seeds' in table
     assert '(paired by video, 2 videos)' in table
     assert len(re.findall(r'^- .*: (yes|no), ', table, re.MULTILINE)) == 3

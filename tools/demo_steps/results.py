@@ -1,11 +1,18 @@
 """The demo's table, what it says of the method's promises, and how surely."""
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmtrack.registry import DATASETS, METRICS, MODELS
 from tabulate import tabulate
 
+from mmct.checkpoint import load_weights
+from mmct.datasets import collate_pairs
 from mmct.evaluation import evaluate
 from mmct.formats import Annotation, read_results
 
@@ -65,7 +72,7 @@ def measured(contestants: Sequence[Contestant], videos: Mapping[str, Annotation]
         speeds: by student; None stands for the teacher.
     """
     lengths = {name: len(annotation.boxes) for name, annotation in videos.items()}
-    found = []
+    found, trained = [], next(own for own in contestants if own.training)
     for name in dict.fromkeys(own.name for own in contestants):
         seeds = [own for own in contestants if own.name == name]
         scores = [evaluate(read_results(own.boxes, lengths, list(lengths)), videos)['per_sequence']
@@ -74,14 +81,36 @@ def measured(contestants: Sequence[Contestant], videos: Mapping[str, Annotation]
         jobs = [own.training for own in seeds if own.training]
         logged = [VAL_IOU.findall(job.log.read_text()) for job in jobs]
         student, auc = seeds[0].student, mean_and_error(np.mean(aucs, axis=0))
+        ious = [float(own[-1]) for own in logged if own]
+        if not found:
+            ious = [pair_iou(seeds[0], trained.config)]
         found.append(dict(
             name=name, student=student, way=seeds[0].way, auc=auc, aucs=aucs,
-            validation_iou=[float(ious[-1]) for ious in logged if ious],
-            minutes=[job.seconds / 60 for job in jobs], **speeds[student]._asdict()))
+            validation_iou=ious, minutes=[job.seconds / 60 for job in jobs],
+            **speeds[student]._asdict()))
         teacher = found[0]
         found[-1].update(share=100 * auc.mean / teacher['auc'].mean,
                          speed_up=teacher['best'] / found[-1]['best'])
     return found
+
+
+def pair_iou(teacher: Contestant, config: Config) -> float:
+    """Of the teacher on the validation pairs of a student's config, as training takes it of the
+    student."""
+    init_default_scope('mmtrack')
+    tracker = MODELS.build(teacher.config.model).eval()
+    load_weights(tracker, teacher.checkpoint)
+    loader = copy.deepcopy(config.val_dataloader)
+    for step in loader.dataset.pipeline:
+        if step.type == 'CropPair':  # of a student with crops of another size
+            step.size = [tracker.info.template_size, tracker.info.search_size]
+    pairs, metric = DATASETS.build(loader.dataset), METRICS.build(config.val_evaluator)
+    for start in range(0, len(pairs), loader.batch_size):
+        batch = collate_pairs(
+            [pairs[i] for i in range(start, min(start + loader.batch_size, len(pairs)))])
+        with torch.inference_mode():
+            metric.process(batch, tracker.test_step(batch))
+    return metric.evaluate(len(pairs))['pair/iou']
 
 
 def compare(trackers: Sequence[dict], speed_up: float | None) -> list[dict]:
