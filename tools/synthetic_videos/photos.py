@@ -8,8 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmct.runtime.frames import read_image
-
 # Photographs that lie in the wheels of installed packages. Test videos show others than those of
 # training.
 PACKAGES = {'skimage': 'data', 'sklearn': 'datasets/images', 'matplotlib': 'mpl-data/sample_data'}
@@ -103,11 +101,13 @@ def read_photo(file: Path) -> np.ndarray | None:
     """A scene (H, W, 3) or a thing on a transparent background (h, w, 4), uint8; None for what
     cannot be read, is small, has 16 bits, or is a drawing."""
     try:
-        image = read_image(file, cv2.IMREAD_UNCHANGED)
-    except OSError:
+        image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, cv2.error):  # the latter of an empty file
+        image = None
+    if image is None or image.dtype != np.uint8:
         return None
     scale = min(1, LARGEST / max(image.shape[:2]))
-    if image.dtype != np.uint8 or scale * min(image.shape[:2]) < SMALLEST:
+    if scale * min(image.shape[:2]) < SMALLEST:
         return None
     image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     if image.ndim == 2 or image.shape[2] == 1:
