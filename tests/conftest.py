@@ -1,4 +1,5 @@
 """The reference data of the tests: a folder given by ``--reference``, or small copies here."""
+import signal
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def pytest_terminal_summary(terminalreporter):
              for name, value in report.user_properties if name == 'fuzz cases' and value]
     if cases:
         terminalreporter.write_line(f'{sum(cases)} fuzz cases in {len(cases)} tests')
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _signals_that_count():
+    """A shell's background and nohup let a process ignore these; tests of ends need them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
