@@ -256,8 +256,8 @@ def test_back_to_released_needs_the_released_file(files, student, tool, tmp_path
      'sampling.num_templates=0 must be in [1, 64], a whole number'),
     ('model.student.test_cfg.templates.interval=0',
      'template policy RecentConfident: interval=0 must be in [1, inf), a whole number'),
-    ('model.mimic_loss.groups=[prediction]', "mimic_loss.groups=['prediction']: there are no token "
-     "groups ['prediction'], only ['cls', 'search', 'template', 'text']"),
+    ('model.mimic_loss.groups=[prediction]', "no token group 'prediction'; there are "
+     "['cls', 'search', 'template', 'text']"),
 ])
 def test_configs_that_do_not_fit(refuse, change, message):
     assert message in refuse('train.py', changes=change.split())
