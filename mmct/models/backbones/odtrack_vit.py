@@ -29,6 +29,10 @@ class ODTrackViT(OneStreamViT):
         if attention not in ATTENTIONS:
             raise ValueError(f'attention={attention!r} is not one of {ATTENTIONS}')
         if attention == 'separate':
+            if elimination:
+                raise ValueError("elimination ranks by the attention of templates to the search "
+                                 "crop, of which attention='separate' has none; leave out "
+                                 "elimination, or set attention='concat'")
             block = dict(type='RestrictedBlock', sees=self.sees) | (block or {})
         super().__init__(elimination=elimination, block=block, **kwargs)
         self.groups = dict(query=(1, ), **self.groups)
