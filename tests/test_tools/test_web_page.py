@@ -364,6 +364,7 @@ def test_boxes_are_those_of_python(page, trackers, images):
     assert page.wait(page.found)[0]['box'] == first[0]['box']
 
 
+@pytest.mark.slow  # where the video is when the tab is hidden depends on the machine's load
 def test_a_video(page, tmp_path):
     """Of another size than the images before it, with a box that is drawn by the mouse."""
     shape, places = (176, 300), np.arange(60, 75, 1 / 3)
