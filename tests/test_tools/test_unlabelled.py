@@ -11,6 +11,7 @@ from tiny import save_teacher
 
 from mmct.datasets import PairDataset
 
+pytestmark = pytest.mark.slow
 LENGTH = 24
 NAMES = 'cat-1', 'cat-2'
 
