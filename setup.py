@@ -15,6 +15,29 @@ VERSIONS = next(
     ast.literal_eval(node.value) for node in ast.parse((ROOT / 'mmct/compat.py').read_text()).body
     if isinstance(node, ast.Assign) and node.targets[0].id == 'VERSIONS')
 
+# For training, testing and exporting. MMTracking itself (mmtrack 1.0.0rc1) is missing here: its
+# metadata asks for a pandas and a scipy that no longer install, so it has to be installed with
+# `pip install --no-deps`. So is mmcv: `mmcv-lite` (extra `lite`) and a compiled `mmcv` own the same
+# files, and whoever has compiled the one must not get the other on top of it.
+TRAIN = [
+    'torch>=2.6',  # earlier ones cannot name what a checkpoint would run
+    'numpy!=1.24.*,!=1.25.*,!=1.26.*',  # these lack np.bool, which MMTracking uses
+    f'mmengine{VERSIONS["mmengine"]}',
+    f'mmdet{VERSIONS["mmdet"]}',
+    'jinja2',
+    'matplotlib',
+    'opencv-python',
+    'packaging',
+    'pycocotools',
+    'rich',
+    'scipy',
+    'setuptools<82',  # MMEngine imports pkg_resources and, gone from Python 3.12, distutils
+    'six',
+    'tabulate',
+    'terminaltables',
+    'tqdm',
+]
+
 
 class BuildWithMim(build_py):
     """Put configs and tools into the built package, as ``mmct/.mim``, where MIM looks for them.
@@ -48,30 +71,13 @@ setup(
     package_data={'mmct': ['**/*.pth', 'formats/splits/*.txt']},
     entry_points={'console_scripts': ['mmct = mmct.__main__:main']},
     cmdclass={'build_py': BuildWithMim},
-    # MMTracking itself (mmtrack 1.0.0rc1) is missing here: its metadata asks for a pandas and a
-    # scipy that no longer install, so it has to be installed with `pip install --no-deps`.
-    # So is mmcv: `mmcv-lite` (extra `lite`) and a compiled `mmcv` own the same files, and whoever
-    # has compiled the one must not get the other on top of it.
-    install_requires=[
-        'torch>=2.6',  # earlier ones cannot name what a checkpoint would run
-        'numpy>=1.22,!=1.24.*,!=1.25.*,!=1.26.*',  # these lack np.bool, which MMTracking uses
-        f'mmengine{VERSIONS["mmengine"]}',
-        f'mmdet{VERSIONS["mmdet"]}',
-        'jinja2',
-        'matplotlib',
-        'opencv-python',
-        'packaging',
-        'pycocotools',
-        'rich',
-        'scipy',
-        'setuptools<82',  # MMEngine imports pkg_resources and, gone from Python 3.12, distutils
-        'six',
-        'tabulate',
-        'terminaltables',
-        'tqdm',
-    ],
+    # What all extras have in common, since an extra can only add. OpenCV is not part of it: devices
+    # get opencv-python-headless, MMEngine asks for opencv-python, and both own the same files.
+    install_requires=['numpy>=1.22'],
     extras_require={
-        'lite': ['mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
+        'runtime': ['onnxruntime>=1.20,<2', 'opencv-python-headless'],
+        'train': TRAIN,
+        'lite': [*TRAIN, 'mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
         'demo': ['scikit-image', 'scikit-learn'],  # photographs, matplotlib has some, too
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'docs': ['mkdocs-material>=9.5,<10', 'mkdocstrings[python]>=0.26,<2'],

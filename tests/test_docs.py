@@ -89,9 +89,9 @@ def check_command(words: list[str], files: dict[str, str]) -> None:
         args = quietly(parse_torchrun, words[1:])
         check_tool(Path(args.training_script).name, args.training_script_args, files)
     else:
-        for extras in re.findall(r'\.\[([\w,]+)\]', ' '.join(words)):
+        for extras in re.findall(r'[.)]\[([\w,]+)\]', ' '.join(words)):
             for extra in extras.split(','):
-                assert f"'{extra}': [" in (ROOT / 'setup.py').read_text(), f'{extra}: no extra'
+                assert f"'{extra}': " in (ROOT / 'setup.py').read_text(), f'{extra}: no extra'
         tools = [i for i, word in enumerate(words) if re.fullmatch(r'tools/\w+\.py', word)]
         if tools:
             check_tool(Path(words[tools[0]]).name, words[tools[0] + 1:], files)
@@ -411,6 +411,7 @@ TRAIN = 'tools/train.py configs/ct_ostrack_4l.py'
     ('sh', 'tools/demo.py --cfg-options max_epoch=3', 'max_epoch: no such'),
     ('sh', 'make tset', 'make tset'),
     ('sh', "pip install -e '.[lite,dem]'", 'dem: no extra'),
+    ('sh', 'pip install "$(echo x.whl)[runtme]"', 'runtme: no extra'),
     ('python', 'x =', 'invalid syntax'),
     ('python', 'from mmct.runtime import Trackr', 'Trackr'),
     ('python', "load = dict(type='LoadPairs')", 'LoadPairs'),

@@ -86,6 +86,21 @@ def test_editable_installation_wins_over_the_clones_own_folder(tmp_path):
     assert done.stdout.strip() == str(clone / 'mmct/__init__.py')
 
 
+def test_a_device_gets_what_it_needs_and_no_more(wheel):
+    metadata, = (name for name in wheel.namelist() if name.endswith('.dist-info/METADATA'))
+    wanted = list(map(Requirement, message_from_bytes(
+        wheel.read(metadata)).get_all('Requires-Dist')))
+
+    def asked(*extras: str) -> set[str]:
+        return {own.name for own in wanted for extra in ('', *extras)
+                if not own.marker or own.marker.evaluate({'extra': extra})}
+    assert asked('runtime') == {'numpy', 'onnxruntime', 'opencv-python-headless'}
+    assert {'torch', 'mmengine', 'mmdet', 'opencv-python', 'rich'} < asked('train')
+    assert asked('lite') == asked('train') | {'mmcv-lite'}
+    # Two kinds of OpenCV own the same files.
+    assert 'opencv-python-headless' not in asked('lite', 'demo', 'deploy', 'dev', 'docs')
+
+
 def constraints(python: str) -> dict[str, list[str]]:
     """The versions that ``constraints.txt`` has of each package for a Python on Linux."""
     found = {}

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import Settings, bars, existing_config, run
-from tabulate import tabulate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,6 +119,7 @@ def report_starts(picture: Path, starts: 'dict[Division, Start]', even: 'Divisio
         suggested: the division by cosine.
     """
     from analysis.pictures import draw_starts
+    from tabulate import tabulate
 
     listed = {}
     for rank, (division, start) in enumerate(starts.items(), 1):
@@ -141,6 +141,7 @@ def report_changes(picture: Path, similarity: 'np.ndarray', even: 'Division',
     """Table and picture of --metric cosine."""
     from analysis.divisions import total_change
     from analysis.pictures import draw_divisions
+    from tabulate import tabulate
 
     draw_divisions(picture, similarity, suggested, even, title)
     rows = [{'way': way, 'division': list(division),

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from cli import bars, run
-from tabulate import tabulate
 
 SHOWN = 10  # of the sequences that have no frames
 
@@ -68,6 +67,7 @@ def main(args: argparse.Namespace) -> int:
         summary += [f'{args.name} {key}: nothing is there' for key in layout.splits
                     if key not in splits]
     if rows:
+        from tabulate import tabulate
         print(tabulate(rows, headers=['data set', 'sequence', 'what is wrong'], tablefmt='github'))
     print('\n'.join(summary))
     return int(bool(rows))

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -25,8 +25,9 @@ TRACEBACK = '--traceback'
 ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 PERIOD = 5.  # seconds between lines of progress
 SAME_WISH = 5.  # seconds: a closed terminal and its shell, or a batch system, send several signals
-# What setup.py installs, and a wheel that was installed with --no-deps lacks.
-COMMON = ('jinja2', 'matplotlib', 'rich', 'scipy', 'tabulate')
+# Modules of the extra `lite` that a device may lack, and what pip calls them.
+COMMON = {name: name for name in ('jinja2', 'matplotlib', 'rich', 'scipy', 'tabulate')} | {
+    'cv2': 'opencv-python-headless'}
 IN_WORKER = re.compile(r'Traceback \(most recent call last\):\n(?:[ \t].*\n)*')
 DATASETS = Path(__file__).parents[1] / 'configs/_base_/datasets'
 
@@ -101,7 +102,9 @@ def call(parse_args: Callable[[], argparse.Namespace],
         if missing in (*REQUIRED, *OPENMMLAB):
             line = how_to_install(missing)
         elif missing and (package := missing.partition('.')[0]) in COMMON:
-            line = f'{package} is not installed, which this tool needs: run pip install {package}'
+            line = (f'{package} is not installed, which this tool needs: run pip install '
+                    f"{COMMON[package]}, or for all tools pip install -e '.[lite]' in the folder "
+                    'of mmct')
         # Python names any other module it could not import; our own errors name the extra instead.
         elif missing:
             raise
@@ -193,6 +196,13 @@ class PlainProgress:
 
     def __exit__(self, *_) -> None:
         pass
+
+    def track(self, sequence: Iterable, total: float | None = None, description: str = '',
+              ) -> Iterator:
+        task = self.add_task(description, total)
+        for item in sequence:
+            yield item
+            self.advance(task)
 
     def add_task(self, description: str, total: float | None = None) -> SimpleNamespace:
         return SimpleNamespace(description=description, total=total, done=0, start=time.monotonic(),

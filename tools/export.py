@@ -7,7 +7,6 @@ import argparse
 from pathlib import Path
 
 from cli import box, existing_config, run
-from rich.progress import track
 
 
 def parse_args():
@@ -43,6 +42,8 @@ def parse_args():
 
 
 def main(args) -> None:
+    from rich.progress import track
+
     from mmct import load_tracker
     from mmct.deploy import export_tracker
     from mmct.deploy.calibration import samples_of_config, samples_of_video

@@ -11,7 +11,6 @@ from collections import defaultdict
 from pathlib import Path
 
 from cli import run
-from rich.progress import track
 
 
 def parse_args():
@@ -68,6 +67,7 @@ def predict(tracker, args, title: str) -> dict:
     import torch
     from mmengine.registry import init_default_scope
     from mmtrack.registry import DATASETS
+    from rich.progress import track
 
     from mmct.datasets import collate_pairs
 

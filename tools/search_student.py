@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import bars, existing_config, run
-from tabulate import tabulate
 
 if TYPE_CHECKING:
     from analysis.student_search import Student
@@ -83,6 +82,8 @@ def main(args: argparse.Namespace) -> None:
 
 def table(students: 'Sequence[Student]', teacher: 'Student', written: Sequence[str]) -> str:
     """The students beside their teacher, the first ones with the names of their configs."""
+    from tabulate import tabulate
+
     rows = [dict(student='teacher', **columns(teacher, teacher))]
     for i, student in enumerate(students):
         rows.append(dict(student=student.shape.name, **columns(student, teacher),

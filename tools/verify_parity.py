@@ -3,7 +3,6 @@ import argparse
 from pathlib import Path
 
 from cli import run
-from tabulate import tabulate
 
 
 def parse_args():
@@ -39,6 +38,8 @@ def main(args) -> int:
 
 
 def report(rows) -> None:
+    from tabulate import tabulate
+
     print(tabulate(
         [[row.item, '-' if row.error is None else f'{row.error:.2e}', f'{row.tolerance:g}',
           '' if row.passed else 'EXCEEDS', row.note] for row in rows],

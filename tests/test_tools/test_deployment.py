@@ -96,8 +96,24 @@ def test_a_package_that_a_device_lacks(tmp_path, monkeypatch):
     (tmp_path / 'a.txt').write_text('1,2,3,4\n5,6,7,8\n')
     monkeypatch.setitem(sys.modules, 'tabulate', None)
     done = run_tool('evaluate.py', tmp_path, '--annotations', tmp_path)
-    assert (done.status, done.err) == (2, 'error: tabulate is not installed, which this tool '
-                                          'needs: run pip install tabulate\n')
+    assert (done.status, done.err) == (
+        2, 'error: tabulate is not installed, which this tool needs: run pip install tabulate, or '
+        "for all tools pip install -e '.[lite]' in the folder of mmct\n")
+
+
+def test_help_and_data_sets_on_a_device(tmp_path, monkeypatch):
+    """Command lines are parsed before anything of the extra `lite` is imported."""
+    for name in ('jinja2', 'matplotlib', 'rich', 'rich.progress', 'scipy', 'tabulate'):
+        monkeypatch.setitem(sys.modules, name, None)
+    for file in sorted((ROOT / 'tools').glob('*.py')):
+        if file.stem != 'cli':
+            assert run_tool(file.name, '--help').status == 0, file
+    (tmp_path / 'a').mkdir()
+    cv2.imwrite(str(tmp_path / 'a/1.png'), np.zeros((9, 9, 3), np.uint8))
+    (tmp_path / 'a.txt').write_text('1,2,3,4\n')
+    done = run_tool('check_dataset.py', 'own', tmp_path)
+    assert done.status == 0, done.err
+    assert 'own: 1 of 1 sequences are complete' in done.out
 
 
 def test_no_windows_in_opencv(pictures, exported, monkeypatch):
