@@ -31,10 +31,12 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f'{sum(cases)} fuzz cases in {len(cases)} tests')
 
 
-@pytest.fixture(scope='session', autouse=True)
+@pytest.fixture(autouse=True)
 def _signals_that_count():
-    """A shell's background and nohup let a process ignore these; tests of ends need them."""
+    """As in a shell's foreground: a background and nohup ignore these, a run that broke off leaves
+    its handlers behind."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

@@ -153,7 +153,7 @@ def test_in_separate_attention_the_memory_reaches_the_map_by_the_last_product_on
 
 
 def test_settings_that_do_not_go_together():
-    with pytest.raises(ValueError, match='a RestrictedBlock has none; leave out elimination'):
+    with pytest.raises(ValueError, match="attention='separate' has none; leave out elimination"):
         build(odtrack(attention='separate', elimination=eliminating()))
     with pytest.raises(ValueError, match=r"attention='seperate' is not one of \('concat', 'sep"):
         build(odtrack(attention='seperate'))
