@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    from data_preparation.check import check_sequence
+    from data_preparation.check import check_sequence, check_together
     from data_preparation.layouts import layout_of
 
     layout = layout_of(args.name)
@@ -63,6 +63,9 @@ def main(args: argparse.Namespace) -> int:
                 rows.append((title, '', f'{expected - len(sequences)} of {expected} sequences '
                              'are missing'))
             summary.append(f'{title}: {complete} of {expected} sequences are complete')
+            if complete == len(sequences):
+                summary += [f'{title}: boxes may be {other}; expected x,y,w,h in pixels'
+                            for other in check_together(args.folder, layout, sequences)]
     if args.split is None:
         summary += [f'{args.name} {key}: nothing is there' for key in layout.splits
                     if key not in splits]

@@ -2,6 +2,7 @@
 import csv
 import logging
 import os.path as osp
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmtrack.registry import DATASETS
 
 from ..formats.annotations import (
     doubt_sequence,
+    doubt_together,
     lines_of_frames,
     parse_numbers,
     read_boxes,
@@ -67,7 +69,7 @@ class ListedSOTDataset(BaseSOTDataset):
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """Boxes (N, 4) x, y, w, h in pixels."""
         path = osp.join(self.data_prefix['img_path'], self.get_data_info(video_idx)['ann_path'])
-        return read_boxes(Path(path))
+        return read_boxes(Path(path), partial(self.get_len_per_video, video_idx))
 
     def get_img_infos_from_video(self, video_idx: int) -> dict:
         """Paths of the frames, VIDEO#NUMBER for those of a video file."""
@@ -128,7 +130,7 @@ class FolderDataset(ListedSOTDataset):
 
     def load_data_list(self) -> list[dict]:
         """Frames, annotation, first and last number of each sequence that has boxes."""
-        root, infos, bare, doubts = Path(self.data_root), [], [], []
+        root, infos, bare, doubts, read = Path(self.data_root), [], [], [], []
         for folder, key in ((root, 'data_root'), (self.annotations, 'annotations')):
             if not folder.is_dir():
                 raise FileNotFoundError(f'FolderDataset: folder {folder} is missing; set {key}')
@@ -137,7 +139,9 @@ class FolderDataset(ListedSOTDataset):
             if not (self.annotations / name).is_file():
                 bare.append(sequence.frames)
                 continue
-            boxes = read_boxes(self.annotations / name)
+            boxes = read_boxes(self.annotations / name,
+                               partial(recorded_length, root / sequence.frames))
+            read.append((sequence, boxes))
             if other := doubt_sequence(root, sequence, boxes):
                 if other.certain:
                     raise ValueError(f'FolderDataset: {self.annotations / name}: {other.text}; '
@@ -157,6 +161,9 @@ class FolderDataset(ListedSOTDataset):
             print_log(f'FolderDataset: {len(doubts)} of {len(infos)} sequences are doubtful, which '
                       f'tools/check_dataset.py own {root} names, such as {doubts[0]}', 'current',
                       logging.WARNING)
+        elif other := doubt_together(root, read):
+            print_log(f'FolderDataset: boxes of {self.annotations} may be {other.text}; expected '
+                      'x,y,w,h in pixels', 'current', logging.WARNING)
         return infos
 
     def _extent(self, sequence: Sequence, file: Path, count: int) -> tuple[int, int]:
@@ -177,7 +184,8 @@ class FolderDataset(ListedSOTDataset):
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """Boxes (N, 4) x, y, w, h in pixels; N may be 1 for more frames."""
-        return read_boxes(self.annotations / self.get_data_info(video_idx)['ann_path'])
+        return read_boxes(self.annotations / self.get_data_info(video_idx)['ann_path'],
+                          partial(self.get_len_per_video, video_idx))
 
     def get_visibility_from_video(self, video_idx: int) -> dict:
         """``visible``, (N,) bool: with area, and at least of ``min_score``."""

@@ -11,11 +11,12 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, SOTCocoDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.annotations import Annotation
+from ..formats.annotations import Annotation, doubt_boxes
 from ..runtime.conventions import doubt
 from .listed import FolderDataset
 
 MIN_FRAMES = 20  # of a video that is used
+SAMPLE = 16  # sequences of which frames are looked at
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,31 @@ def build_checked(cfg: dict) -> BaseSOTDataset:
         raise FileNotFoundError(
             f'{name}: {len(missing)} of {len(annotations)} annotations named in '
             f'{dataset.ann_file} are missing in {folder}, the first is {missing[0]}')
+    if not isinstance(dataset, SOTCocoDataset):
+        check_boxes(dataset)
     return dataset
+
+
+def check_boxes(dataset: BaseSOTDataset) -> None:
+    """See that boxes belong to their frames: of all sequences to test on, as many; of some, in
+    pixels of them. To train on, :class:`VideoSource` reads all."""
+    name, some, doubts = type(dataset).__name__, dataset.num_videos // SAMPLE + 1, []
+    for index in range(0, dataset.num_videos, 1 if dataset.test_mode else some):
+        boxes, count = dataset.get_bboxes_from_video(index), dataset.get_len_per_video(index)
+        place = dataset.get_data_info(index).get('ann_path', f'sequence {index}')
+        if len(boxes) not in (1, count):
+            raise ValueError(f'{name}: {place} has {len(boxes)} boxes, {dataset.ann_file} says '
+                             f'{count} frames; expected a line x,y,w,h for each, write the latter '
+                             'anew with tools/convert_dataset.py')
+        other = None if index % some else doubt_boxes(
+            dataset.get_img_infos_from_video(index)['img_paths'], boxes)
+        if other and other.certain:
+            raise ValueError(f'{name}: {place}: {other.text}; expected x,y,w,h in pixels')
+        if other:
+            doubts.append(f'{place}: {other.text}')
+    if doubts:
+        print_log(f'{name}: {len(doubts)} sequences are doubtful, such as {doubts[0]}', 'current',
+                  logging.WARNING)
 
 
 def annotation_of(dataset: BaseSOTDataset, index: int) -> Annotation:

@@ -1,4 +1,5 @@
 """What can be wrong with a run is said in a line before it begins."""
+import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +91,7 @@ def check_start(runner: Runner) -> None:
     kind = cfg.optim_wrapper.get('optimizer', {}).get('type')
     if isinstance(kind, str) and OPTIMIZERS.get(kind) is None:  # of which MMEngine calls None
         raise ValueError(f'optim_wrapper.optimizer.type={kind} is not a registered optimizer')
+    check_custom_keys(cfg, model)
     source = cfg.get('load_from')
     if source and '://' not in source:
         content = read_checkpoint(os.path.expanduser(source))
@@ -103,6 +105,20 @@ def check_start(runner: Runner) -> None:
         raise ValueError(f'an epoch has {len(loader.sampler)} pairs for each process, fewer than a '
                          f'batch of {loader.batch_size}; set train_dataloader.batch_size lower or '
                          'train_dataloader.dataset.pairs_per_epoch higher')
+
+
+def check_custom_keys(cfg: Config, model: nn.Module) -> None:
+    """See that each key of ``paramwise_cfg.custom_keys`` is of a parameter, frozen or not."""
+    keys = (cfg.optim_wrapper.get('paramwise_cfg') or {}).get('custom_keys') or {}
+    names = [name if '.' in name else f'.{name}' for name, _ in model.named_parameters()]
+    for key in keys if isinstance(keys, dict) else ():  # MMEngine refuses anything else
+        if not any(key in name for name in names):
+            parts = {part for name in names for part in name.split('.')}
+            close = difflib.get_close_matches(key.split('.')[-1], parts, 1)
+            raise ValueError(
+                f'optim_wrapper.paramwise_cfg.custom_keys.{key} has no effect: no parameter has '
+                f'that in its name' + (f'; {close[0]} is one' if close else
+                                       f', such as {names[0].lstrip(".")}'))
 
 
 def check_training(runner: Runner) -> None:

@@ -2,7 +2,7 @@
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..runtime.conventions import Doubt, doubt
 from ..runtime.frames import count_frames, frame_size, recorded_length
-from ..utils.files import image_names, read_text
+from ..utils.files import image_names, in_order, read_text
 from .layouts import Sequence, Texts, find, frames_from, part_of_video
 
 # Of LaSOT, in the order of its att files.
@@ -20,6 +20,7 @@ ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'F
 NAN = re.compile(r'[-+]?(nan\(\w*\)|1\.#(IND|QNAN)\d*)', re.IGNORECASE)
 # Where commas are not between numbers, but in each.
 DECIMAL_COMMAS = re.compile(r'([-+]?\d+,\d+[;\s]+){3,}[-+]?\d+,\d+[;\s]*')
+SURELY = 5  # frames with as many boxes each, by no chance
 RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
 
@@ -84,7 +85,10 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
         unknown: takes why attributes are left out, for they are another data set's.
     """
     place = texts.source / sequence.annotation
-    boxes = finite(parse_boxes(texts[sequence.annotation], place), place)
+    frames = texts.source / sequence.frames
+    boxes = finite(parse_boxes(
+        texts[sequence.annotation], place,
+        (lambda: recorded_length(frames)) if sequence.frames else None), place)
     absent, codes, size = np.zeros(len(boxes), bool), frozenset(), None
     for path in sequence.flags:
         # How much of the target is seen, in eighths; the others say whether it is not.
@@ -109,50 +113,85 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
     """Why frames and boxes (N, 4) of a sequence of own data hardly belong together; None if nothing
     speaks against it. Of a video whose header disagrees with the boxes the frames are counted."""
     path, count = root / sequence.frames, len(boxes)
-    if path.is_dir() and not image_names(path):
+    names = [] if path.is_file() else frames_from(sequence.start, image_names(path), count)
+    if not (names or path.is_file()):
         return Doubt(False, f'no frames in {sequence.frames}')
-    if count > 1 and part_of_video(sequence.name)[0] == sequence.name:  # else other parts follow
-        if path.is_file():
-            there = recorded_length(path)
-            there = there if there == count else count_frames(path)
-        else:
-            there = len(frames_from(sequence.start, image_names(path), count))
-        if there and there != count:
-            many = not path.is_file() and there % count == 0
-            return Doubt(many, f'{there} frames for {count} boxes' + (
-                '; are there masks or other pictures beside the frames?' if many else
-                '; those after the last box are not used' if there > count else ''))
-    elif path.is_dir():
-        numbers = Counter(re.sub(r'\D+', ' ', stem).strip() or stem
-                          for stem in (Path(name).stem for name in image_names(path)))
-        if min(numbers.values()) > 1:
-            return Doubt(False, f'{numbers.total()} frames of {len(numbers)} numbers; are there '
-                         'masks or other pictures beside the frames?')
-    size = frame_size(path)
-    return doubt(boxes, size) if size else None
+    there, beside = len(names), 'are there masks or other pictures beside the frames?'
+    if path.is_file() and count > 1:
+        there = recorded_length(path)
+        there = there if there == count else count_frames(path)
+    numbers = Counter(re.sub(r'\D+', ' ', Path(name).stem).strip() or name for name in names)
+    several = sum(number > 1 for number in numbers.values())
+    if several > len(numbers) / 2 and there != count:
+        return Doubt(len(numbers) == count > 1,
+                     f'{there} frames of {len(numbers)} numbers; {beside}')
+    # Else other parts follow in the same folder.
+    if 1 < count != there > 0 and part_of_video(sequence.name)[0] == sequence.name:
+        if names and there % count == 0:
+            return Doubt(True, f'{there} frames for {count} boxes; {beside}')
+        if count % there == 0 and there >= SURELY:
+            return Doubt(True, f'{there} frames for {count} boxes; are there '
+                         f'{count // there} boxes a frame, or frames left out?')
+        return Doubt(False, f'{there} frames for {count} boxes' + (
+            '; those after the last box are not used' if there > count else ''))
+    return doubt_boxes([path / name for name in names] or [path], boxes)
 
 
-def parse_boxes(text: str, source: str | Path) -> np.ndarray:
+def doubt_boxes(frames: Iterable[str | Path], boxes: np.ndarray) -> Doubt | None:
+    """Why boxes (N, 4) of a sequence are hardly in pixels of its frames, image files or those of a
+    video, of which the first, one in the middle and the last are looked at."""
+    frames = list(frames)
+    sizes = {size: frame for frame in (frames[-1], frames[len(frames) // 2], frames[0])
+             if (size := frame_size(frame))}
+    if len(sizes) > 1:
+        found = ', '.join('{} has {} x {}'.format(Path(frame).name, *size)
+                          for size, frame in sizes.items())
+        return Doubt(False, f'frames of different sizes: {found} pixels; each box has to be in '
+                     'pixels of its own')
+    return doubt(boxes, *sizes) if sizes else None
+
+
+def doubt_together(root: Path, sequences: Iterable[tuple[Sequence, np.ndarray]]) -> Doubt | None:
+    """Likewise, of several sequences of own data and their boxes (N, 4): what one alone cannot
+    tell, such as that none leaves a quarter of its frames."""
+    ranges, sizes = [], []
+    for sequence, boxes in sequences:
+        boxes = boxes[(boxes[:, 2:] > 0).all(axis=1)]
+        path = root / sequence.frames
+        names = image_names(path)
+        if len(boxes) and (names or path.is_file()) and (
+                size := frame_size(path / in_order(names)[0] if names else path)):
+            low, high = boxes[:, :2].min(axis=0), (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+            ranges.append([*low, *(high - low)])
+            sizes.append(size)
+    return doubt(np.array(ranges), np.array(sizes)) if ranges else None
+
+
+def parse_boxes(text: str, source: str | Path, frames: Callable[[], int] | None = None
+                ) -> np.ndarray:
     """Boxes (N, 4) x, y, w, h in pixels, NaN for a frame whose line is blank.
 
     Args:
-        text: a box a line. Blank lines before and after the boxes are passed by, and a blank line
-            after each box.
+        text: a box a line. Blank lines after the boxes are passed by, and a blank line after each
+            box; those before the boxes, too, unless all lines are as many as ``frames`` says.
         source: where it is from, for messages.
+        frames: their number.
     """
-    return parse_numbers('\n'.join(lines_of_frames(text)), source, 4,
+    return parse_numbers('\n'.join(lines_of_frames(text, frames)), source, 4,
                          'four numbers x,y,w,h a line')
 
 
-def lines_of_frames(text: str) -> list[str]:
+def lines_of_frames(text: str, frames: Callable[[], int] | None = None) -> list[str]:
     """Lines of a text that has one for each frame, of NaN where a line between others is blank, or
-    any line has commas alone: a frame without the target. Blank lines before the others stay, and
-    those after each of them."""
+    any line has commas alone: a frame without the target. Blank lines before the others stay as
+    they are, unless :func:`parse_boxes` counts them; so do those after each of them."""
     lines = NAN.sub('nan', text.removeprefix('\ufeff')).rstrip().splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     blank = [not line.strip(', \t') for line in lines[start:]]  # tables have commas there
     if len(blank) > 4 and all(blank[1::2]) and not any(blank[::2]):
         return lines
+    if 0 < start < len(lines) and frames and frames() == len(lines):
+        start, blank = 0, [True] * start + blank
     lines[start:] = ['nan ' * 4 if absent else line
                      for line, absent in zip(lines[start:], blank)]
     return lines
@@ -200,9 +239,10 @@ def box_text(boxes: np.ndarray | Iterable, form: str = '.10g') -> str:
     return ''.join(','.join(f'{value:{form}}' for value in box) + '\n' for box in boxes)
 
 
-def read_boxes(path: Path) -> np.ndarray:
-    """Boxes (N, 4) of a file; errors as :func:`parse_boxes`, and OSError if it cannot be read."""
-    return parse_boxes(read_text(path), path)
+def read_boxes(path: Path, frames: Callable[[], int] | None = None) -> np.ndarray:
+    """Boxes (N, 4) of a file; arguments and errors as of :func:`parse_boxes`, and OSError if it
+    cannot be read."""
+    return parse_boxes(read_text(path), path, frames)
 
 
 def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:

@@ -116,7 +116,7 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
         fit: cut off any number, and fill up with NaN, no box at all, which the metrics take for a
             box 0,0,0,0: a failure, as in the published analysis for data sets other than LaSOT.
     """
-    boxes = read_boxes(path)
+    boxes = read_boxes(path, lambda: length)
     there = len(boxes)
     if fit:
         boxes = np.concatenate([boxes, np.full((max(length - len(boxes), 0), 4), np.nan)])

@@ -11,6 +11,11 @@ PERCENT = 'percent of the frame'
 EDGE = 0.02  # of a frame's side, by how much boxes of careful annotators reach beyond its edge
 
 
+FEW = 3  # objects of several images, or sequences, that lie in the same quarter by no chance
+CHANGE = 2  # pixels, the second difference of positions or sizes that rounding can make
+CHANGES = 50  # larger ones that tell how positions move with sizes
+
+
 class Doubt(NamedTuple):
     """That boxes are x, y, w, h in pixels of the frame.
 
@@ -41,6 +46,7 @@ def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None
         return Doubt(True, f'{PARTS}: each is at most a pixel wide and high')
     beyond = (high > size * (1 + EDGE) + 1).any(axis=1)
     outside = ((low >= size) | (high <= 0)).any(axis=1)
+    as_centres = _within(low - extent / 2, low + extent / 2, size).mean() > 0.99
     frame = 'their images' if images else '{:g} x {:g}'.format(*size[0])
     if (_within(low, extent, size) & (extent > low).all(axis=1)).mean() > 0.99:
         # As corners, a target changes its size less from frame to frame than as x, y, w, h.
@@ -54,14 +60,20 @@ def doubt(boxes: np.ndarray, size: Sequence[float] | np.ndarray) -> Doubt | None
                          f'reach beyond {frame}, as corners none' + (
                              f'; sizes change by {change / count:.1f} pixels a frame, as corners '
                              f'by {as_corners / count:.1f}' if change else ''))
+    fits_turned = _within(low, high, size[:, ::-1]).all()
+    turned = '; in frames turned by 90 degrees they fit' if fits_turned else ''
     if outside.mean() > 0.2:
         reach = '{:g} x {:g}'.format(*high.max(axis=0).round())
         return Doubt(outside.mean() > 0.5, f'{OTHER_SIZE}: {outside.sum()} of {count} lie outside '
-                     f'{frame}, they reach to {reach}')
-    if beyond.mean() > 0.5:
-        as_centres = _within(low - extent / 2, low + extent / 2, size).mean() > 0.99
+                     f'{frame}, they reach to {reach}{turned}')
+    if beyond.mean() > (0.2 if as_centres else 0.5):
         return Doubt(False, f'{CENTRES if as_centres else OTHER_SIZE}: as x,y,w,h {beyond.sum()} '
-                     f'of {count} reach beyond {frame}')
+                     f'of {count} reach beyond {frame}{turned}')
+    if as_centres and not images and (moves := _moves_with_size(boxes)) is not None:
+        return Doubt(False, f'{CENTRES}: where w and h change by 10 pixels, x and y change by '
+                     f'{10 * moves:.1f}; of x,y,w,h it is about -5')
+    if images and count >= FEW and (high <= size / 2 * (1 + EDGE)).all():
+        return Doubt(False, f'{OTHER_SIZE}: all {count} lie in the upper left quarter of {frame}')
     if count >= 5 and (high <= 101).all() and (size >= 250).all() and (boxes % 1).any():
         return Doubt(False, f'{PERCENT}: none reaches beyond 100, in {frame}')
     return None
@@ -101,6 +113,25 @@ def convention_of(box: np.ndarray, given: np.ndarray) -> str | None:
 def _near(box: np.ndarray, other: Sequence[float]) -> bool:
     """Whether boxes are the same, but for whole pixels or those counted from 1."""
     return bool((np.abs(np.subtract(box, other)) <= 1.01).all())
+
+
+def _moves_with_size(boxes: np.ndarray) -> float | None:
+    """By how much x and y of a sequence's boxes (N, 4) change where w and h change by 1, if that is
+    as little as of centres, and there is enough to tell.
+
+    With these bounds, none of 280 sequences of LaSOT and seven of OTB is taken for centres, and
+    two thirds of them are if they are given so. Even motion cancels out in second differences.
+    """
+    change = np.diff(boxes, 2, axis=0)
+    change = change[(np.abs(change) < np.tile(boxes[1:-1, 2:], 2) / 2).all(axis=1)]
+    large = np.abs(change[:, 2:]) > CHANGE
+    if large.sum() < CHANGES:
+        return None
+    place, size = change[:, :2][large], change[:, 2:][large]
+    moves = (place * size).sum() / (size**2).sum()
+    # Both at random, or places that do not change at all, are no annotator's.
+    natural = 1.5 < (change[:, 2:]**2).sum() / max((change[:, :2]**2).sum(), 1e-9) < 100
+    return moves if natural and -0.1 < moves < 0.35 else None
 
 
 def _within(low: np.ndarray, high: np.ndarray, size: np.ndarray) -> np.ndarray:

@@ -50,19 +50,19 @@ def count_frames(path: Path) -> int:
     return count
 
 
-def frame_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in pixels of the first frame of a folder or a video file, of a JPEG up to 7
-    more; None if it cannot be read."""
+def frame_size(path: str | Path) -> tuple[int, int] | None:
+    """Width and height in pixels of an image file, of a JPEG up to 7 more, or of the frames of a
+    video file or VIDEO#NUMBER; None if it cannot be read."""
+    video, _ = frame_of_video(str(path)) or (path, 0)
     try:
-        if path.is_file():
-            height, width = next(iter(Video(path))).shape[:2]
+        if not str(video).lower().endswith(IMAGES):
+            height, width = next(iter(Video(video))).shape[:2]
             return width, height
-        name = in_order(image_names(path))[0]
-        scale = 8 if name.lower().endswith(('.jpg', '.jpeg')) else 1  # eight times as fast
-        height, width = read_image(path / name, cv2.IMREAD_REDUCED_COLOR_8 if scale > 1 else
+        scale = 8 if str(path).lower().endswith(('.jpg', '.jpeg')) else 1  # eight times as fast
+        height, width = read_image(path, cv2.IMREAD_REDUCED_COLOR_8 if scale > 1 else
                                    cv2.IMREAD_COLOR, (0, 1)).shape[:2]
         return scale * width, scale * height
-    except (FrameError, IndexError, StopIteration):
+    except (FrameError, StopIteration):
         return None
 
 

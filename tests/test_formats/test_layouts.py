@@ -14,6 +14,7 @@ from data_preparation.layouts import LAYOUTS, layout_of
 from mmengine.config import Config
 from mmtrack.registry import DATASETS as CLASSES
 
+from mmct.datasets.sources import build_checked
 from mmct.formats import read_annotations, sequence_name, sequence_names, to_be_tested
 from mmct.formats.sequences import names_of
 
@@ -475,3 +476,22 @@ def test_texts_of_windows_in_the_data_sets_of_mmtracking(tmp_path, change):
     put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1/groundtruth.txt', '1,2,3,4\n1,2;3,4\n')
     with pytest.raises(ValueError, match=r"groundtruth.txt: expected .*; line 2 is '1,2;3,4'"):
         built(tmp_path, 'lasot').get_ann_infos_from_video(0)
+
+
+@pytest.mark.parametrize(('text', 'said'), [
+    (boxes(3), 'groundtruth.txt has 3 boxes, annotations/lasot_test_infos.txt says 4 frames'),
+    ('\n' + boxes(3), 'groundtruth.txt has 3 boxes, annotations/lasot_test_infos.txt says 4 fr'),
+    ('0.1,0.2,0.3,0.4\n' * 4, 'groundtruth.txt: parts of the frame: each is at most a pixel wide'),
+    ('100,12,9,8\n' * 4, 'groundtruth.txt: pixels of frames of another size: 4 of 4 lie outside')])
+def test_boxes_that_are_not_those_of_the_frames(tmp_path, monkeypatch, text, said):
+    """In a layout of MMTracking's, which many give to data of their own."""
+    lasot(tmp_path)
+    infos(tmp_path, 'lasot')
+    monkeypatch.chdir(tmp_path)
+    config = dict(parsed('lasot'), data_root='', pipeline=[], lazy_init=False, test_mode=True)
+    assert build_checked(config).num_videos == 1
+    put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1/groundtruth.txt', text)
+    with pytest.raises(ValueError, match='LaSOTDataset: airplane/airplane-1/' + said):
+        build_checked(config)
+    if 'boxes' not in said:
+        assert said.partition(': ')[2] in problems(tmp_path, 'lasot', 'test')['airplane-1'][0]

@@ -275,7 +275,8 @@ BOXES = np.array([[20 + 2 * i, 22 + i, 15, 12] for i in range(12)], float)
     (lines(np.hstack([BOXES[:, :2], BOXES[:, :2] + BOXES[:, 2:]])), 'corners x1,y1,x2,y2: as '),
     (lines(BOXES / (64, 48, 64, 48)), 'parts of the frame: each is at most a pixel'),
     (lines(BOXES * 5), 'pixels of frames of another size: 12 of 12 lie outside 64 x 48'),
-    (lines(BOXES[:6]), '12 frames for 6 boxes; are there masks or other pictures')])
+    (lines(BOXES[:6]), '12 frames for 6 boxes; are there masks or other pictures'),
+    (lines(np.repeat(BOXES, 2, axis=0)), '12 frames for 24 boxes; are there 2 boxes a frame')])
 def test_boxes_that_are_not_those_of_the_frames(tmp_path, text, said):
     root = own_data(tmp_path / 'own', text)
     for training in (False, True):
@@ -312,6 +313,45 @@ def test_masks_beside_frames_of_which_the_first_alone_is_labelled(tmp_path, monk
     assert said in run_tool('check_dataset.py', 'own', root).out
 
 
+def test_masks_of_all_frames_but_one(tmp_path):
+    root = own_data(tmp_path / 'own', lines(BOXES))
+    for file in sorted((root / 'kite').iterdir())[1:]:
+        shutil.copy(file, file.with_name(f'mask_{file.stem}.png'))
+    said = '23 frames of 12 numbers; are there masks or other pictures beside the frames?'
+    with pytest.raises(ValueError, match=re.escape(said)):
+        DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert said in run_tool('check_dataset.py', 'own', root).out
+
+
+def test_frames_of_different_sizes(tmp_path, monkeypatch):
+    root, logged = own_data(tmp_path / 'own', lines(BOXES)), []
+    monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))
+    cv2.imwrite(str(root / 'kite/0003.png'), np.zeros((24, 32, 3), np.uint8))
+    said = 'kite | 1 of 12 frames have another size than 64 x 48 pixels, the first is 0003.png'
+    assert re.sub(' +', ' ', run_tool('check_dataset.py', 'own', root, '--decode').out).count(said)
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert not logged  # not each frame is looked at
+    cv2.imwrite(str(root / 'kite/0012.png'), np.zeros((24, 32, 3), np.uint8))
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    said = 'frames of different sizes: 0012.png has 32 x 24, 0001.png has 64 x 48 pixels'
+    assert said in logged[0]
+    assert said in run_tool('check_dataset.py', 'own', root).out
+
+
+def test_labels_of_half_the_size_in_all_sequences(tmp_path, monkeypatch):
+    logged = []
+    monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))
+    for name, scale in (('a', 2), ('b', 2), ('c', 2), ('d', 1)):
+        root = own_data(tmp_path / 'own', lines(BOXES / scale), name=name)
+        DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+        done = run_tool('check_dataset.py', 'own', root)
+        said = 'pixels of frames of another size: all 3 lie in the upper left quarter of their'
+        assert (name == 'c') == bool(logged) == (said in done.out)
+        assert done.status == 0
+        assert all(said in line for line in logged)
+        logged.clear()
+
+
 def test_frames_in_a_folder_within(tmp_path, monkeypatch):
     root, logged = own_data(tmp_path / 'own', lines(BOXES)), []
     monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))
@@ -341,6 +381,23 @@ def test_a_blank_line_is_a_frame_without_the_target(tmp_path):
     # Twice as many line ends as lines, as some programs make them, are no frames.
     (root / 'kite.txt').write_text('\n\n'.join(lines(BOXES).splitlines()))
     assert len(read_annotations(root)['kite'].boxes) == 12
+
+
+def test_blank_lines_before_the_boxes(tmp_path):
+    """They are frames without the target if there are as many frames as lines, and nothing else
+    if there are as many as boxes."""
+    root = own_data(tmp_path / 'own', '\n\n' + lines(BOXES))
+    assert read_annotations(root)['kite'].boxes[0].tolist() == BOXES[0].tolist()
+    (root / 'kite.txt').write_text('\n\n' + lines(BOXES[2:]))
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    found = dataset.get_ann_infos_from_video(0)
+    assert found['visible'].tolist() == [False] * 2 + [True] * 10
+    assert found['bboxes'][2, 0] == BOXES[2, 0]
+    with pytest.raises(ValueError, match='kite.txt: the first box .* is not finite'):
+        read_annotations(root)
+    with pytest.raises(ValueError, match='kite.txt, line 1: .* is no box'):
+        read_results(root, {'kite': 12})
+    assert read_results(root, {'kite': 10})['kite'][0].tolist() == BOXES[2].tolist()
 
 
 @pytest.mark.parametrize('name', ['2023.10', 'v1.5', 'a.mp4'])

@@ -1,4 +1,6 @@
 """What four numbers are: boxes in other conventions are told, and valid ones are left alone."""
+import re
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,48 @@ def test_other_conventions(boxes, certain, text):
     found = doubt(boxes, SIZE)
     assert found.certain == certain
     assert found.text.startswith(text)
+
+
+def annotated(seed=0, count=100):
+    """Boxes of a target that shakes, whose four edges an annotator sees a few pixels off."""
+    rng = np.random.default_rng(seed)
+    middle = (300, 220) + rng.normal(0, 1, (count, 2)).cumsum(axis=0)
+    half = (45, 35) + rng.normal(0, 1, (count, 2)).cumsum(axis=0) / 4
+    low, high = (middle + sign * half + rng.normal(0, 2, (count, 2)) for sign in (-1, 1))
+    return np.hstack([low, high - low]).round()
+
+
+def test_centres_by_how_they_move_with_sizes():
+    found = doubt(centres(annotated()), SIZE)
+    assert not found.certain
+    assert re.fullmatch(r'centres cx,cy,w,h: where w and h change by 10 pixels, x and y change by '
+                        r'-?\d\.\d; of x,y,w,h it is about -5', found.text)
+    for seed in range(20):
+        assert doubt(annotated(seed), SIZE) is None
+    # Positions and sizes with noise of their own, as no annotator's are, and too few to tell.
+    independent = np.tile([300., 200, 90, 70], (100, 1))
+    independent += np.random.default_rng(0).normal(0, 3, (100, 4))
+    for boxes in (independent, walk(100, step=(1, 1)) * (1, 1, 4, 4), centres(annotated()[:20])):
+        assert doubt(boxes, SIZE) is None
+
+
+def test_frames_that_were_turned():
+    boxes = walk(start=(500, 250), step=(2, 2))
+    assert 'in frames turned by 90 degrees they fit' in doubt(boxes, SIZE[::-1]).text
+    assert 'turned' not in doubt(boxes * 2, SIZE[::-1]).text
+
+
+def test_labels_of_images_of_half_the_size():
+    rng = np.random.default_rng(0)
+    low = rng.uniform(0, 0.8, (20, 2)) * SIZE
+    boxes = np.hstack([low, rng.uniform(0.05, 0.2, (20, 2)) * SIZE])
+    sizes = np.tile(SIZE, (20, 1))
+    assert doubt(boxes, sizes) is None
+    found = doubt(boxes / 2, sizes)
+    assert (found.certain, found.text) == (False, f'{OTHER_SIZE}: all 20 lie in the upper left '
+                                           'quarter of their images')
+    # One video may have its target there all the time.
+    assert doubt(walk(start=(100, 100), step=(1, 1)), SIZE) is None
 
 
 @pytest.mark.parametrize('boxes', [

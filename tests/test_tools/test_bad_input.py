@@ -165,6 +165,10 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
     (['train_dataloader.dataset.pairs_per_epoch=1'], 'an epoch has 1 pairs for each process, fewer '
      'than a batch of 2; set train_dataloader.batch_size lower or train_dataloader.dataset.'),
     (['optim_wrapper.optimizer.type=AdamV'], 'optimizer.type=AdamV is not a registered optimizer'),
+    (['optim_wrapper.paramwise_cfg.custom_keys.bakbone.lr_mult=0.1'], 'optim_wrapper.paramwise_cfg.'
+     'custom_keys.bakbone has no effect: no parameter has that in its name; backbone is one'),
+    (['optim_wrapper.paramwise_cfg.custom_keys.xyz.lr_mult=2'], 'custom_keys.xyz has '
+     'no effect: no parameter has that in its name, such as student.backbone.'),
     (['model.student.backbone.typ=1'], "unexpected keyword argument 'typ'"),
     (['model.student.head.loss.focal_weight=0.'], 'its config has a fault: `cfg` or '
      '`default_args` must contain the key "type", but got {\'focal_weight\': 0.0}'),

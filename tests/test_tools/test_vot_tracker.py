@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from commands import ROOT, run_tool
@@ -70,6 +71,33 @@ def test_the_toolkit_gets_the_boxes_of_a_tracker(workspace):
     own.init(start, box)
     expected = [own.update(frame)[0] for frame in frames]
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-4)
+
+
+def test_masks_are_the_boxes_around_them(tmp_path):
+    """TraX itself converts them, in the toolkit's process; the toolkit's own conversion is not."""
+    trax = pytest.importorskip('trax', reason='the extra vot is not installed')
+    from trax.client import Client
+
+    (tmp_path / 'config.py').write_text(f'model = {tracker()!r}\n')
+    save_teacher(tmp_path / 'weights.pth')
+    cv2.imwrite(str(tmp_path / 'a.png'), np.full((60, 80, 3), 90, np.uint8))
+    image = {'color': trax.FileImage.create(str(tmp_path / 'a.png'))}
+    ours = subprocess.Popen(
+        [sys.executable, ROOT / 'tools/vot_tracker.py', tmp_path / 'config.py', '--checkpoint',
+         tmp_path / 'weights.pth', '--threads', '1'], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, bufsize=0,
+        env={**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), *sys.path])})
+    client = Client((ours.stdin.fileno(), ours.stdout.fileno()), log=lambda *_: None)
+    mask = np.zeros((20, 40), np.uint8)
+    mask[3:8, 5:15] = 1
+    polygon = [(5.5, 3.), (15., 4.), (14., 9.)]
+    for region, box in ((trax.Mask.create(mask), (5, 3, 10, 5)),
+                        (trax.Mask.create(mask, 7, 11), (12, 14, 10, 5)),
+                        (trax.Polygon.create(polygon), (5.5, 3, 9.5, 6))):
+        (found, _), = client.initialize(image, [(region, {})], {})[0]
+        assert found.bounds() == box
+    client.quit()
+    assert ours.wait(60) == 0
 
 
 def test_the_toolkit_gets_the_reason(workspace):

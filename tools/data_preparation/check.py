@@ -1,7 +1,9 @@
 """What is missing in a data set, before a long run finds out."""
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from mmct.formats.annotations import doubt_sequence
+from mmct.formats.annotations import doubt_boxes, doubt_sequence, doubt_together
 from mmct.formats.layouts import TRACKED, Sequence, frames_from
 from mmct.runtime.frames import count_frames, read_image
 from mmct.utils.files import VIDEOS, image_names, in_order, names_in, read_text
@@ -23,7 +25,7 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
         secret: only the first box is given.
         decode: see whether each frame can be decoded.
     """
-    prefix, problems = root / layout.prefix, []
+    prefix, problems, of_own = root / layout.prefix, [], layout is layout_of('own')
     frames = prefix / sequence.frames
     video = frames.is_file()
     if video:
@@ -52,22 +54,39 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
     if missing:
         problems.append(f'{len(missing)} of {len(expected)} frames are missing, the first is '
                         f'{missing[0]}')
+    elif of_own and count and (other := doubt_sequence(root, sequence, boxes)):
+        problems.append(other.text)
     elif len(expected) < (count or 0):
         problems.append(f'{len(expected)} frames for {count} boxes')
-    elif layout is layout_of('own') and count and (
-            other := doubt_sequence(root, sequence, boxes)):
+    elif not of_own and count and (other := doubt_boxes(
+            [frames / name for name in expected], boxes[sequence.skipped:])) and other.certain:
         problems.append(other.text)
-    if layout is layout_of('own') and not video:
+    if of_own and not video:
         problems += [f'{name} beside it is not used' for name in names_in(root)
                      if Path(name).stem == Path(sequence.frames).parts[0]
                      and name.lower().endswith(VIDEOS) and not name.endswith(TRACKED)]
     if decode and not video:
         there = set(present)
-        broken = [name for name in expected if name in there and not decodable(frames / name)]
+        sizes = {name: decoded_size(frames / name) for name in expected if name in there}
+        broken = [name for name, size in sizes.items() if size is None]
         if broken:
             problems.append(f'{len(broken)} of {len(expected)} frames cannot be decoded, the '
                             f'first is {broken[0]}')
+        readable = {name: size for name, size in sizes.items() if size}
+        for usual, _ in Counter(readable.values()).most_common(1):
+            if others := [name for name, size in readable.items() if size != usual]:
+                problems.append(f'{len(others)} of {len(expected)} frames have another size than '
+                                f'{usual[0]} x {usual[1]} pixels, the first is {others[0]}')
     return problems
+
+
+def check_together(root: Path, layout: Layout, sequences: Iterable[Sequence]) -> list[str]:
+    """What is wrong with sequences of which each by itself is complete."""
+    if layout is not layout_of('own'):
+        return []
+    found = doubt_together(root, ((one, layout.read(root / one.annotation, 0))
+                                  for one in sequences))
+    return [found.text] if found else []
 
 
 def expected_frames(sequence: Sequence, present: list[str], count: int | None) -> list[str]:
@@ -80,13 +99,13 @@ def expected_frames(sequence: Sequence, present: list[str], count: int | None) -
     return [sequence.template % (sequence.start + i) for i in range(count)]
 
 
-def decodable(path: Path) -> bool:
-    """Whether an image can be read."""
+def decoded_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image in pixels, None if it cannot be read."""
     try:
-        read_image(path)
+        height, width = read_image(path, levels=(0, 1)).shape[:2]
     except OSError:
-        return False
-    return True
+        return None
+    return width, height
 
 
 def check_flags(path: Path, count: int) -> list[str]:
