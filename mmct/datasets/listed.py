@@ -1,5 +1,4 @@
 """Test sets that MMTracking lacks, and own data."""
-import csv
 import logging
 import os.path as osp
 from functools import partial
@@ -20,6 +19,7 @@ from ..formats.annotations import (
 )
 from ..formats.layouts import Sequence, frames_from, own, part_of_video, sequence_name
 from ..formats.results import read_scores
+from ..formats.sequences import rows_of_list
 from ..runtime.frames import count_frames, recorded_length
 from ..utils.checks import check_number
 from ..utils.files import VIDEOS, image_names, in_order, text_of
@@ -30,16 +30,22 @@ def load_text(self: BaseSOTDataset, filepath: str, dtype: type = np.float32,
               ) -> np.ndarray | str:
     """A text for MMTracking's data sets: Windows' mark, tabs and ``-nan(ind)`` are read, a blank
     line between boxes is a frame without the target, and errors name the file and the line."""
-    try:
-        text = text_of(FileClient.infer_client(uri=filepath).get(filepath))
-    except UnicodeDecodeError:
-        raise ValueError(f'{filepath} is not a text file') from None
-    text = '\n'.join(text.strip().split('\n')[skiprows:])
+    text = '\n'.join(stored_text(filepath).strip().split('\n')[skiprows:])
     if not return_ndarray:
+        if filepath == self.ann_file:  # of which MMTracking passes by the first line, unread
+            text = '\n'.join(['comment', *map(','.join, rows_of_list(text))])
         return text
     found = parse_numbers('\n'.join(lines_of_frames(text)), filepath, None,
                           'numbers in lines of equal length')
     return np.squeeze(found, axis=tuple(i for i in (0, 1) if found.shape[i] == 1)[:1]).astype(dtype)
+
+
+def stored_text(path: str) -> str:
+    """A text from wherever MMEngine reads it."""
+    try:
+        return text_of(FileClient.infer_client(uri=path).get(path))
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} is not a text file') from None
 
 
 BaseSOTDataset._loadtxt = load_text
@@ -61,10 +67,9 @@ class ListedSOTDataset(BaseSOTDataset):
 
     def load_data_list(self) -> list[dict]:
         """Frames, annotation, first and last place of each sequence."""
-        lines = self._loadtxt(self.ann_file, return_ndarray=False).splitlines()[1:]
+        rows = rows_of_list(stored_text(self.ann_file))
         return [dict(video_path=video, ann_path=annotation, start_frame_id=int(start),
-                     end_frame_id=int(end))
-                for video, annotation, start, end in csv.reader(lines)]
+                     end_frame_id=int(end)) for video, annotation, start, end, *_ in rows]
 
     def get_bboxes_from_video(self, video_idx: int) -> np.ndarray:
         """Boxes (N, 4) x, y, w, h in pixels."""

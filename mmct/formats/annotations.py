@@ -18,8 +18,9 @@ ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'F
               'ARC')
 # What Microsoft's C library prints for NaN.
 NAN = re.compile(r'[-+]?(nan\(\w*\)|1\.#(IND|QNAN)\d*)', re.IGNORECASE)
-# Where commas are not between numbers, but in each.
-DECIMAL_COMMAS = re.compile(r'([-+]?\d+,\d+[;\s]+){3,}[-+]?\d+,\d+[;\s]*')
+# Where commas are not between numbers, but in them: four or more, apart by what else they can be.
+DECIMAL_COMMAS = re.compile(
+    r'^[ \t]*(?=.*,)([-+]?\d+(,\d+)?[; \t]+){3,}[-+]?\d+(,\d+)?[; \t]*$', re.MULTILINE)
 SURELY = 5  # frames with as many boxes each, by no chance
 RESOLUTION = re.compile(r'^resolution: *\((\d+), *(\d+)\)', re.MULTILINE)
 
@@ -185,7 +186,7 @@ def lines_of_frames(text: str, frames: Callable[[], int] | None = None) -> list[
     """Lines of a text that has one for each frame, of NaN where a line between others is blank, or
     any line has commas alone: a frame without the target. Blank lines before the others stay as
     they are, unless :func:`parse_boxes` counts them; so do those after each of them."""
-    lines = NAN.sub('nan', text.removeprefix('\ufeff')).rstrip().splitlines()
+    lines = plain(text).rstrip().splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     blank = [not line.strip(', \t') for line in lines[start:]]  # tables have commas there
     if len(blank) > 4 and all(blank[1::2]) and not any(blank[::2]):
@@ -198,27 +199,37 @@ def lines_of_frames(text: str, frames: Callable[[], int] | None = None) -> list[
 
 
 def parse_numbers(text: str, source: str | Path, count: int | None, expected: str) -> np.ndarray:
-    """Numbers (N, count) of lines, apart by commas, tabs or spaces, also as Windows prints them.
+    """Numbers (N, count) of lines, see :func:`plain`.
 
     Args:
         text: ``count`` numbers a line, or as many in each if it is None; blank lines are passed by.
         source: where it is from, for messages.
         expected: for messages, what a line has.
     """
-    lines = NAN.sub('nan', text.removeprefix('\ufeff')).replace(',', ' ').splitlines()
+    text = plain(text)
+    lines = text.replace(',', ' ').splitlines()
     if not any(line.strip() for line in lines):
         raise ValueError(f'{source}: expected {expected}; it is empty')
     try:
         found = np.loadtxt(lines, comments=None, ndmin=2)
-        if count in (None, found.shape[1]):
+        # Decimal commas would make more than four numbers.
+        if count == found.shape[1] or count is None and not DECIMAL_COMMAS.search(text):
             return found
     except ValueError:
         pass
     count = count or len(next(filter(str.strip, lines)).split())
-    number = next((i for i, line in enumerate(lines) if not _has_numbers(line, count)), 0)
-    line = text.splitlines()[number]
-    hint = '; write decimals with a point' if DECIMAL_COMMAS.fullmatch(line.strip()) else ''
+    commas = [DECIMAL_COMMAS.fullmatch(line) is not None for line in text.splitlines()]
+    number = next((i for i, line in enumerate(lines)
+                   if commas[i] or not _has_numbers(line, count)), 0)
+    line, hint = text.splitlines()[number], '; write decimals with a point' * commas[number]
     raise ValueError(f'{source}: expected {expected}; line {number + 1} is {line[:100]!r}{hint}')
+
+
+def plain(text: str) -> str:
+    """A text of numbers apart by commas, tabs or spaces, or all of them by semicolons, without
+    Windows' mark, and with NaN as Python knows it."""
+    text = NAN.sub('nan', text.removeprefix('\ufeff'))
+    return text if ',' in text else text.replace(';', ' ')
 
 
 def _has_numbers(line: str, count: int) -> bool:
@@ -256,7 +267,7 @@ def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:
 
 def flags(text: str, source: str | Path, length: int, known: str = '01') -> np.ndarray:
     """Flags (length,) bool, False for 0, of digits apart by commas, spaces or lines."""
-    values = text.replace(',', ' ').split()
+    values = plain(text).replace(',', ' ').split()
     if len(values) != length or not set(values) <= set(known):
         raise ValueError(f'{source}: expected {length} flags {known[0]} to {known[-1]}, got '
                          f'{len(values)} values')

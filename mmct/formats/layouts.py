@@ -26,7 +26,7 @@ IMAGE_FOLDERS = ('img', 'imgs', 'color')  # OTB100 and LaSOT, TNL2K, VOT
 GROUND_TRUTH = re.compile(r'groundtruth(_rect(\.\d+)?)?\.txt')
 # The first line of a file of scores or times, and of one of boxes.
 ONE_NUMBER = re.compile(r'\s*[-+.\deE]+[ \t]*(\n|$)')
-FOUR_NUMBERS = re.compile(r'\s*[-+.\deE]+([ ,\t]+[-+.\deE]+){3}[ ,\t]*(\n|$)')
+FOUR_NUMBERS = re.compile(r'\s*[-+.\deE]+([ ,;\t]+[-+.\deE]+){3}[ ,;\t]*(\n|$)')
 BESIDE_BOXES = ('score', 'time')  # NAME_score.txt, NAME_time.txt
 LASOT_FLAGS = ('full_occlusion.txt', 'out_of_view.txt')
 # Folders of the toolkits beside their boxes: flags, attributes, sentences.

@@ -59,9 +59,33 @@ def to_be_tested(annotated: Iterable[str], tested: Iterable[str],
 
 
 def names_in_infos(file: Path) -> list[str]:
-    """Names of the sequences in an info file of MMTracking's."""
-    return [sequence_name(line[1]) for line in csv.reader(read_text(file).splitlines()[1:])
-            if len(line) > 1]
+    """Names of the sequences in an info file of MMTracking's; none if it is broken."""
+    try:
+        return [sequence_name(row[1]) for row in rows_of_list(read_text(file))]
+    except ValueError:
+        return []
+
+
+def rows_of_list(text: str) -> list[list[str]]:
+    """What an info file lists: folder of frames, annotation, first and last frame of each sequence,
+    apart by commas, semicolons or tabs. The first line may be a comment.
+
+    Raises:
+        ValueError: it lists nothing, or another line is none of that.
+    """
+    rows = []
+    for number, line in enumerate(text.splitlines()):
+        delimiter = next((mark for mark in ',;\t' if mark in line), ',')
+        row = [field.strip() for field in next(
+            csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
+        if len(row) > 3 and all(map(str.isdecimal, row[2:4])):
+            rows.append(row)
+        elif number and any(row):
+            raise ValueError(f'line {number + 1}: expected folder of frames,annotation,start,end, '
+                             f'got {line[:100]!r}')
+    if not rows:
+        raise ValueError('it lists no sequence')
+    return rows
 
 
 def lasot_ext_names() -> list[str]:

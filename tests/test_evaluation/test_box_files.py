@@ -219,6 +219,7 @@ def test_layouts_of_annotations(layouts, kind):
 
 @pytest.mark.parametrize('text', [
     '1,2,3,4\n5,6,7,8.5\n', '1\t2\t3\t4\n5\t6\t7\t8.5', '1 2 3 4\r\n5 6 7 8.5',
+    '1;2;3;4\n5;6;7;8.5', '1; 2; 3; 4;\n5; 6; 7; 8.5;\n',
     '1, 2, 3, 4\n5, 6, 7, 8.5\n\n', '\ufeff1,2,3,4\n5\t6\t7\t8.5', '\n1,2,3,4,\n5,6,7,8.5'])
 def test_separators(text):
     assert parse_boxes(text, 'a').tolist() == [[1, 2, 3, 4], [5, 6, 7, 8.5]]
@@ -228,7 +229,9 @@ def test_separators(text):
     ('', 'a.txt: expected four numbers x,y,w,h a line; it is empty'),
     ('1,2,3,4\n1,2,3', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,3'"),
     ('1,2,3,4\n1,2,x,4', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1,2,x,4'"),
-    ('1;2;3;4', "a.txt: expected four numbers x,y,w,h a line; line 1 is '1;2;3;4'")])
+    ('1,2,3,4\n1;2;3;4', "a.txt: expected four numbers x,y,w,h a line; line 2 is '1;2;3;4'"),
+    ('1,5;2;3;4', "line 1 is '1,5;2;3;4'; write decimals with a point"),
+    ('1,2,3,4\n10,5\t2\t3\t4', r"line 2 is '10,5\\t2\\t3\\t4'; write decimals with a point")])
 def test_files_that_hold_no_boxes(tmp_path, text, message):
     (tmp_path / 'a.txt').write_text(text)
     with pytest.raises(ValueError, match=message):

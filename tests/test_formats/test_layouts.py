@@ -16,7 +16,7 @@ from mmtrack.registry import DATASETS as CLASSES
 
 from mmct.datasets.sources import build_checked
 from mmct.formats import read_annotations, sequence_name, sequence_names, to_be_tested
-from mmct.formats.sequences import names_of
+from mmct.formats.sequences import names_in_infos, names_of
 
 FRAME = cv2.imencode('.jpg', np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
 SETS = ['lasot', 'lasot_ext', 'tnl2k', 'trackingnet', 'got10k', 'uav123', 'nfs', 'otb100',
@@ -458,7 +458,7 @@ def test_a_comma_in_the_name_of_a_sequence(tmp_path):
 
 @pytest.mark.parametrize('change', [
     lambda text: b'\xef\xbb\xbf' + text, lambda text: text.replace(b',', b'\t'),
-    lambda text: text.replace(b'\n', b'\r\n'),
+    lambda text: text.replace(b'\n', b'\r\n'), lambda text: text.replace(b',', b';'),
     lambda text: text.replace(b'11,12,9,8', b'-nan(ind),-nan(ind),-nan(ind),-nan(ind)'),
     lambda text: text.replace(b'11,12,9,8', b'')])
 def test_texts_of_windows_in_the_data_sets_of_mmtracking(tmp_path, change):
@@ -473,9 +473,32 @@ def test_texts_of_windows_in_the_data_sets_of_mmtracking(tmp_path, change):
     assert found['visible'].tolist() == [True, seen, True, False]
     np.testing.assert_array_equal(found['bboxes'][::2, 0], [10, 12])
     assert read_annotations(tmp_path)['airplane-1'].absent.tolist() == [False] * 3 + [True]
-    put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1/groundtruth.txt', '1,2,3,4\n1,2;3,4\n')
-    with pytest.raises(ValueError, match=r"groundtruth.txt: expected .*; line 2 is '1,2;3,4'"):
-        built(tmp_path, 'lasot').get_ann_infos_from_video(0)
+    for text, line in (('1,2,3,4\n1,2;3,4\n', "line 2 is '1,2;3,4'"),
+                       ('1,5;2,5;3;4\n' * 4, "line 1 is '1,5;2,5;3;4'; write decimals with a po")):
+        put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1/groundtruth.txt', text)
+        with pytest.raises(ValueError, match=f'groundtruth.txt: expected .*; {line}'):
+            built(tmp_path, 'lasot').get_ann_infos_from_video(0)
+
+
+@pytest.mark.parametrize('name', ['lasot', 'uav123', 'nfs'])
+def test_lists_that_others_write(tmp_path, name):
+    lengths = globals()[name](tmp_path)
+    infos(tmp_path, name)
+    file = tmp_path / parsed(name).ann_file
+    comment, text = file.read_text().split('\n', 1)
+    for changed in (text, f'{comment}\n\n{text}\n\n', text.replace(',', ', '),
+                    text.replace(',', '\t'), text.replace(',', ';'), text.replace('\n', '\r')):
+        file.write_text(changed)
+        dataset = built(tmp_path, name)
+        assert [dataset.get_len_per_video(i) for i in range(dataset.num_videos)] == list(
+            lengths.values())
+        assert names_in_infos(file) == sequence_names(dataset)
+    for changed, said in ((f'{text}\na,b,1', "line .*: expected folder of frames,.* got 'a,b,1'"),
+                          (comment, 'it lists no sequence')):
+        file.write_text(changed)
+        with pytest.raises(ValueError, match=said):
+            built(tmp_path, name)
+        assert names_in_infos(file) == []
 
 
 @pytest.mark.parametrize(('text', 'said'), [

@@ -3,7 +3,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmct.formats.annotations import doubt_boxes, doubt_sequence, doubt_together
+from mmct.formats.annotations import doubt_boxes, doubt_sequence, doubt_together, plain
 from mmct.formats.layouts import TRACKED, Sequence, frames_from
 from mmct.runtime.frames import count_frames, read_image
 from mmct.utils.files import VIDEOS, image_names, in_order, names_in, read_text
@@ -111,7 +111,7 @@ def decoded_size(path: Path) -> tuple[int, int] | None:
 def check_flags(path: Path, count: int) -> list[str]:
     """Of a file with a number for each box."""
     try:
-        found = len(read_text(path).replace(',', ' ').split())
+        found = len(plain(read_text(path)).replace(',', ' ').split())
     except FileNotFoundError:
         return [f'{path.name} is missing']
     except (OSError, ValueError) as error:
