@@ -20,6 +20,7 @@ from ..runtime.network import EXPORT, METADATA, Network, NetworkInfo
 from ..runtime.templates import count_templates
 from ..utils.checks import check_number
 from ..utils.extras import require
+from ..utils.files import errors_of
 from .calibration import Sample, noise
 from .quantize import quantize
 
@@ -75,7 +76,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
                          f'{" to ".join(map(str, taken))}')
     info = replace(tracker.info, precision=precision)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent) as folder:
+    with errors_of(path), TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
         _write(tracker, part, info, samples, bias, opset)
         agreement = {}

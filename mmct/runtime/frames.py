@@ -36,7 +36,7 @@ def recorded_length(path: Path) -> int:
     wrong; 0 if there are none."""
     if not path.is_file():
         return len(image_names(path))
-    return max(int(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+    return max(int(open_video(path).get(cv2.CAP_PROP_FRAME_COUNT)), 0)
 
 
 def count_frames(path: Path) -> int:
@@ -44,7 +44,7 @@ def count_frames(path: Path) -> int:
     header says: it is decoded for that. 0 if there are none."""
     if not path.is_file():
         return len(image_names(path))
-    capture, count = cv2.VideoCapture(str(path)), 0
+    capture, count = open_video(path), 0
     while capture.grab():
         count += 1
     return count
@@ -271,7 +271,10 @@ class Frames:
                  levels: Sequence[float] | None = None, every: bool = False) -> None:
         check_levels('levels', levels)
         self.live, self._newest = False, None
-        source = str(source) if isinstance(source, Integral) else source
+        source = str(int(source)) if isinstance(source, Integral) else source
+        if source is None or isinstance(source, float) or isinstance(source, str) and not source:
+            raise ValueError(f'{source!r} has no frames; give a video file, a folder of images, a '
+                             'list of image files or the number of a camera')
         self._read = partial(read_image, levels=levels)
         self.fps = self._files = self._video = None
         path = Path(source) if isinstance(source, (str, Path)) else None
@@ -291,7 +294,8 @@ class Frames:
         if levels is not None and not (camera or path.exists() or '://' in str(source)):
             raise ValueError(f'levels cannot be applied to the pattern {source}, whose images '
                              'OpenCV reads in 8 bits; give their folder')
-        self._stream = cv2.VideoCapture(int(str(source)) if camera else str(source))
+        self._stream = cv2.VideoCapture(int(str(source))) if camera else \
+            open_video(path) if path.is_file() else cv2.VideoCapture(str(source))
         if not self._stream.isOpened():
             raise ValueError(f'{"camera" if camera else "video"} {source} cannot be opened')
         count = self._stream.get(cv2.CAP_PROP_FRAME_COUNT)
@@ -337,7 +341,8 @@ def open_video(path: str | Path, levels: Sequence[float] | None = None) -> cv2.V
     Raises:
         ValueError: it has more than 8 bits, and levels cannot be applied to its frames.
     """
-    capture = cv2.VideoCapture(str(path))
+    # Absolute, for a colon in the name of a file would make a protocol of what is before it.
+    capture = cv2.VideoCapture(str(Path(path).absolute()))
     if not capture.get(cv2.CAP_PROP_ORIENTATION_AUTO):  # as OpenCV 4.11 starts, and no other
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
     if levels is None:

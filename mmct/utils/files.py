@@ -56,26 +56,38 @@ def image_names(folder: str | Path) -> list[str]:
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[Path]:
-    """A file beside ``path`` to write to, which takes its place once all is on the disk.
+    """A file beside ``path`` to write to, which takes its place once all is on the disk. A pipe or
+    a device (/dev/stdout) is written to itself, and a link stays one.
 
     If that fails, a file that was there before stays as it was, and the OSError names ``path``.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    special = path.parent == Path('/dev') or path.exists() and not path.is_file()
+    target = path if special else Path(os.path.realpath(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
     # Its own for each process: several may write the same log.
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
+    part = target if special else target.with_name(f'.{target.name}.{os.getpid()}.part')
     try:
-        yield part
-        with open(part, 'rb') as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        with errors_of(path, part, str(part)):
+            yield part
+            if not special:
+                with open(part, 'rb') as file:
+                    os.fsync(file.fileno())
+                os.replace(part, target)
+    finally:
+        if not special:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def errors_of(path: str | Path, *others: str | Path) -> Iterator[None]:
+    """Let OSErrors name ``path`` that name nothing, as of a full disk, or one of ``others``."""
+    try:
+        yield
     except OSError as error:
-        # A full disk is reported without any name.
-        if error.errno is None or error.filename not in (None, part, str(part)):
+        if error.errno is None or error.filename not in (None, *others):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

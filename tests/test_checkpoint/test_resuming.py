@@ -1,6 +1,7 @@
 """Which checkpoint a run goes on from, and how one gets there."""
 import os
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,27 @@ def test_errors_that_are_not_of_the_file_stay_what_they_are(tmp_path, error):
         write()
     assert caught.value is error
     assert not list(tmp_path.iterdir())
+
+
+def test_pipes_devices_and_links_stay_what_they_are(tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit((tmp_path / 'pipe').read_text)
+        write_text(tmp_path / 'pipe', 'text')
+        assert read.result(60) == 'text'
+    assert (tmp_path / 'pipe').is_fifo()
+    (tmp_path / 'full').symlink_to('/dev/full')
+    with pytest.raises(OSError, match=r"No space left on device: '.*/full'"):
+        write_text(tmp_path / 'full', 'text')
+    assert (tmp_path / 'full').is_char_device()
+    (tmp_path / 'link').symlink_to(tmp_path / 'disk')
+    for text in ('first', 'second'):
+        write_text(tmp_path / 'link', text)
+        assert (tmp_path / 'disk').read_text() == text
+    assert (tmp_path / 'link').is_symlink()
+    with pytest.raises(IsADirectoryError, match=str(tmp_path)):
+        write_text(tmp_path, 'text')
+    assert {file.name for file in tmp_path.iterdir()} == {'pipe', 'full', 'link', 'disk'}
 
 
 def test_nothing_was_written(tmp_path):

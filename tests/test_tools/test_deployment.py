@@ -5,6 +5,7 @@ import resource
 import shutil
 import signal
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from commands import ROOT, run_tool
 from drawing.video import VideoFile
 
 from mmct.runtime import Tracker
-from mmct.runtime.frames import Frames
+from mmct.runtime.frames import Frames, count_frames, recorded_length
 
 pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')
@@ -297,15 +298,41 @@ def test_browsers_play_the_video(launch, exported, pictures, tmp_path):
 
 
 @pytest.mark.parametrize(('fps', 'written'), [
-    (29.97003, 29.97), (59.943, 59.943), (119.973, 119.97), (211.222, 211.22), (240.003, 240)])
-def test_rates_of_videos(tmp_path, recwarn, fps, written):
+    (29.97003, 29.97), (59.943, 59.943), (119.973, 119.97), (211.222, 211.22), (240.003, 240),
+    (0., 30), (np.nan, 30), (np.inf, 30), (-1., 30), (0.02, 0.1), (1001., 1000), (90000., 1000)])
+@pytest.mark.parametrize('ending', ['mp4', 'avi', 'webm'])
+def test_rates_of_videos(tmp_path, recwarn, ending, fps, written):
     """MPEG-4 has fractions of 16 bits, and OpenCV's writer refuses what it does not round so."""
-    with VideoFile(tmp_path / 'o.mp4', fps) as video:
-        video.write(np.zeros((48, 64, 3), np.uint8))
-    assert Frames(tmp_path / 'o.mp4').fps == pytest.approx(written)
+    path = tmp_path / f'o.{ending}'
+    with VideoFile(path, fps) as video:
+        for _ in range(3):
+            video.write(np.zeros((48, 64, 3), np.uint8))
+    assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == pytest.approx(written, 1e-3)
+    assert len(list(Frames(path))) == 3
     assert [str(warning.message) for warning in recwarn] == [
-        f'{tmp_path}/o.mp4: {fps:g} frames a second are written as {written:g}, which is the '
-        'nearest rate that MPEG-4 has'] * (abs(fps - written) > 0.001)
+        f'{path}: {fps:g} frames a second are written as {written:g}, which is the nearest rate '
+        'that fits'] * (not abs(fps - written) <= 0.001)
+
+
+@pytest.mark.parametrize('name', ['a:b', '%d', '-dash', 'a, b', '#3', 'rtsp:x', 'v1.5'])
+def test_names_of_videos(tmp_path, monkeypatch, name):
+    """Relative ones too, of which FFmpeg takes some for protocols."""
+    monkeypatch.chdir(tmp_path)
+    for ending in ('mp4', 'avi', 'webm'):
+        path = Path(f'{name}.{ending}')
+        with VideoFile(path, 25) as video:
+            for i in range(3):
+                video.write(np.full((48, 64, 3), 80 * i, np.uint8))
+        assert [path.name for path in tmp_path.iterdir()] == [path.name]
+        assert len(list(Frames(path))) == count_frames(path) == recorded_length(path) == 3
+        path.unlink()
+
+
+def test_what_no_codec_takes_is_said(tmp_path):
+    with pytest.raises(OSError, match='o.mp4 cannot be written'), \
+            VideoFile(tmp_path / 'o.mp4', 25) as video:
+        video.write(np.zeros((1, 1, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_stream(exported, pictures, tmp_path, monkeypatch):

@@ -41,7 +41,8 @@ class VideoFile:
             if not self._live:
                 self._set_rate(fps)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._part = path.with_name(f'.{path.stem}.part{path.suffix}')
+            # Absolute, for a colon in its name would make a protocol of what is before it.
+            self._part = path.absolute().with_name(f'.{path.stem}.part{path.suffix}')
 
     def __enter__(self) -> 'VideoFile':
         return self
@@ -72,9 +73,9 @@ class VideoFile:
 
     def _set_rate(self, fps: float) -> None:
         self.fps = fitting_rate(fps)
-        if not self._live and abs(self.fps - fps) > 0.001:  # which OpenCV rounds away, too
+        if not self._live and not abs(self.fps - fps) <= 0.001:  # which OpenCV rounds away, too
             warnings.warn(f'{self.path}: {fps:g} frames a second are written as {self.fps:g}, '
-                          'which is the nearest rate that MPEG-4 has', stacklevel=2)
+                          'which is the nearest rate that fits', stacklevel=2)
 
     def _open(self, size: tuple[int, int]) -> None:
         self._size = size
@@ -97,15 +98,16 @@ class VideoFile:
             self._write_held()
         if self._writer is None:
             return
-        self._writer.release()
-        found = frames_in(self._part, self._count) if kind is None else 0
-        if found == self._count:
-            os.replace(self._part, self.path)
-            return
-        self._part.unlink(missing_ok=True)
-        if kind is None:
-            raise OSError(f'{self.path} cannot be written: {self._count} frames were given, '
-                          f'{found} are in the file; is the disk full?')
+        try:
+            self._writer.release()
+            if kind is None:
+                found = frames_in(self._part, self._count)
+                if found != self._count:
+                    raise OSError(f'{self.path} cannot be written: {self._count} frames were '
+                                  f'given, {found} are in the file; is the disk full?')
+                os.replace(self._part, self.path)
+        finally:  # also if it is told to end meanwhile
+            self._part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -132,7 +134,12 @@ def frames_in(path: Path, last: int) -> int:
 
 
 def fitting_rate(fps: float) -> float:
-    """The nearest rate that OpenCV's writer takes: it makes a fraction of it over 1, 10, 100 or
-    1000, and MPEG-4 has 16 bits for the upper part."""
-    places = next((places for places in (3, 2, 1) if round(fps * 10**places) < 1 << 16), 0)
-    return min(max(round(fps, places), 0.01), 65535.)
+    """The nearest rate that all codecs take, 30 if it is none (of many videos that say 0 or NaN).
+
+    OpenCV's writer makes a fraction of it over 1, 10, 100 or 1000, and MPEG-4 has 16 bits for the
+    upper part; MJPG and VP9 lose frames at rates that are far higher or lower.
+    """
+    if not 0 < fps < np.inf:
+        return 30.
+    places = next((places for places in (3, 2) if round(fps * 10**places) < 1 << 16), 1)
+    return min(max(round(fps, places), 0.1), 1000.)

@@ -13,7 +13,7 @@ import numpy as np
 from mmct.runtime import open_network
 from mmct.runtime.backends import template_file
 from mmct.runtime.network import Network, NetworkInfo
-from mmct.utils.files import atomic_write, write_text
+from mmct.utils.files import atomic_write, errors_of, write_text
 
 HERE = Path(__file__).parent
 OWN = ('index.html', 'page.css', 'page.js', 'sources.js', 'worker.js', 'tracker.js', 'geometry.js')
@@ -60,19 +60,20 @@ def write_page(out: Path, trackers: Sequence[Path], package: Path | None = None)
         if hashlib.sha256(content).hexdigest() != RUNTIME[name]:
             raise ValueError(f'{name} is not that of {PACKAGE}; give the folder that comes out of '
                              f'what `npm pack {PACKAGE}` writes')
-    (out / 'ort').mkdir(parents=True, exist_ok=True)
-    write_text(out / LIST, json.dumps(listed))
-    for name, content in runtime.items():
-        # Not all servers know what an .mjs is.
-        name = name.replace('.min.mjs', '.mjs').replace('.mjs', '.js')
-        (out / 'ort' / name).write_bytes(content)
-    for old in out.glob('*.onnx'):
-        old.unlink()
-    for path, own in zip(trackers, listed):
-        shutil.copyfile(path, out / own['files']['step'])
-        shutil.copyfile(template_file(path), out / own['files']['templates'])
-    for name in OWN:
-        shutil.copyfile(HERE / name, out / name)
+    with errors_of(out):
+        (out / 'ort').mkdir(parents=True, exist_ok=True)
+        write_text(out / LIST, json.dumps(listed))
+        for name, content in runtime.items():
+            # Not all servers know what an .mjs is.
+            name = name.replace('.min.mjs', '.mjs').replace('.mjs', '.js')
+            (out / 'ort' / name).write_bytes(content)
+        for old in out.glob('*.onnx'):
+            old.unlink()
+        for path, own in zip(trackers, listed):
+            shutil.copyfile(path, out / own['files']['step'])
+            shutil.copyfile(template_file(path), out / own['files']['templates'])
+        for name in OWN:
+            shutil.copyfile(HERE / name, out / name)
     return sum(file.stat().st_size for file in out.rglob('*') if file.is_file())
 
 
