@@ -17,11 +17,14 @@ def parse_args():
     parser.add_argument('--format', choices=['onnx', 'openvino'],
                         help='format of the files (default: openvino if OUT ends in .xml, else '
                         'onnx)')
-    parser.add_argument('--layout', choices=['mmct', 'opencv', 'opencv-bgr'],
-                        default='mmct',
-                        help="opencv: one file with the inputs and outputs of OpenCV's VitTrack, "
-                        'which cv2.TrackerVit runs without mmct; opencv-bgr: the same for the BGR '
-                        'planes that TrackerVit gives (default %(default)s)')
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument('--layout', choices=['mmct', 'opencv', 'opencv-bgr'], default='mmct',
+                       help="opencv: one file with the inputs and outputs of OpenCV's VitTrack, "
+                       'which cv2.TrackerVit runs without mmct; opencv-bgr: the same for the BGR '
+                       'planes that TrackerVit gives (default %(default)s)')
+    kinds.add_argument('--target', choices=['mnn', 'ncnn'],
+                       help='two ONNX files for the converter of this runtime, which take one '
+                       'target and planes of floats (docs/deployment.md, "Small devices")')
     parser.add_argument('--precision', choices=['fp32', 'fp16', 'int8'], default='fp32',
                         help='precision of the weights (default %(default)s)')
     parser.add_argument('--calibration', metavar='VIDEO', help='for int8: a video or folder of '
@@ -54,13 +57,17 @@ def main(args) -> None:
                          'X,Y,W,H')
     if args.levels and not (args.calibration and args.precision == 'int8'):
         raise ValueError('--levels is for the images of --calibration, with --precision int8')
-    if args.layout != 'mmct' and (args.precision != 'fp32' or args.opset is not None
-                                    or args.format == 'openvino'):
-        raise ValueError(f'--layout {args.layout} writes ONNX in float32 with an opset of its own; '
-                         'leave out --precision, --opset and --format')
+    other = f'--layout {args.layout}' if args.layout != 'mmct' else \
+        f'--target {args.target}' if args.target else ''
+    if other and (args.precision != 'fp32' or args.opset is not None
+                  or args.format == 'openvino'):
+        raise ValueError(f'{other} writes ONNX in float32 with an opset of its own; leave out '
+                         '--precision, --opset and --format')
     tracker = load_tracker(args.config, args.checkpoint)
     if args.layout != 'mmct':
         return write_for_opencv(tracker, args.out, args.layout == 'opencv-bgr')
+    if args.target:
+        return write_for_target(tracker, args.out, args.target)
     samples = []
     if args.precision == 'int8' and args.calibration:
         frames = Frames(args.calibration, args.levels)
@@ -75,9 +82,20 @@ def main(args) -> None:
                              **({} if args.opset is None else {'opset': args.opset}))
     what = 'mean IoU with PyTorch on the calibration crops' if args.precision == 'int8' else \
         'largest error against PyTorch, of the largest value'
-    figures = ', '.join(f'{name} {value:.2g}' for name, value in written.agreement.items())
     print(f'{written.path} and {written.path.stem}.template{written.path.suffix}, '
-          f'{args.precision}; {what}: {figures}')
+          f'{args.precision}; {what}: {figures(written)}')
+
+
+def write_for_target(tracker, out: Path, target: str) -> None:
+    from mmct.deploy.targets import export_for
+
+    written = export_for(tracker, out, target)
+    print(f'{out} and {out.stem}.template.onnx, for the converter of {target}; largest error '
+          f'against PyTorch, of the largest value: {figures(written)}')
+
+
+def figures(written) -> str:
+    return ', '.join(f'{name} {value:.2g}' for name, value in written.agreement.items())
 
 
 def write_for_opencv(tracker, out: Path, bgr: bool) -> None:

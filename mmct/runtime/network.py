@@ -141,7 +141,8 @@ class NetworkInfo:
                 or set(outputs) != set(self.output_names)):
             raise ValueError(f'{path} has the inputs {dict(inputs)} and outputs {sorted(outputs)}, '
                              f'but says that it takes search crops of {size} pixels and has a '
-                             f'{self.head} head; give a file written by tools/export.py')
+                             f'{self.head} head; give a file written by tools/export.py without '
+                             '--layout and --target')
 
 
 class Network(Protocol):
