@@ -2,6 +2,8 @@
 import copy
 import os
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -61,6 +63,21 @@ def test_copies_of_trackers_of_files(files, name, monkeypatch):
     assert opened[0].network is opened[1].network is not pair[0].network
     for frame in frames[2:]:
         assert update_many(pair, frame) == update_many(copied, frame) == update_many(opened, frame)
+
+
+def test_signals_are_handled_after_networks_are_closed(files):
+    """By Python's own handler, in a process of its own, which it would take along."""
+    code = (
+        'import signal, sys\n'
+        'from mmct.runtime import open_network\n'
+        'signal.signal(signal.SIGINT, lambda *_: print("handled"))\n'
+        'first, second = map(open_network, sys.argv[1:])\n'
+        'del first\n'
+        'del second\n'
+        'signal.raise_signal(signal.SIGINT)\n')
+    done = subprocess.run([sys.executable, '-c', code, *[str(files / 'a.xml')] * 2],
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, 'handled\n')
 
 
 @pytest.mark.skipif(not hasattr(os, 'fork'), reason='there is no fork')

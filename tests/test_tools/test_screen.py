@@ -12,8 +12,6 @@ from commands import ROOT
 from mmct.engine import quiet_runner
 from mmct.engine.quiet_runner import ForScreen
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope='module')
 def three(tmp_path_factory, new_videos):

@@ -11,7 +11,6 @@ from tiny import save_teacher
 
 from mmct.datasets import PairDataset
 
-pytestmark = pytest.mark.slow
 LENGTH = 24
 NAMES = 'cat-1', 'cat-2'
 
