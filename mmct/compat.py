@@ -245,10 +245,7 @@ def allow_mmengine_checkpoints() -> None:
     logged values (``HistoryBuffer``) and numbers and arrays of NumPy."""
     import torch
     from mmengine.logging import HistoryBuffer
-    from mmengine.utils import digit_version
 
-    if digit_version(torch.__version__) < digit_version('2.6'):  # no protection by default
-        return
     torch.serialization.add_safe_globals([
         HistoryBuffer, *numpy_in_pickles(), (history_statistic, 'builtins.getattr')])
 
@@ -278,8 +275,6 @@ def history_statistic(owner: object, name: str) -> Callable:
 def checkpoint_any_arguments() -> None:
     """Let MMEngine's option ``activation_checkpointing`` be used on layers whose arguments hold
     their tensors inside (``Tokens``); PyTorch's reentrant kind gives these no gradient."""
-    if not installed('mmengine.runner.activation_checkpointing'):  # MMEngine before 0.8
-        return
     from mmengine.runner import activation_checkpointing
     from torch.utils.checkpoint import checkpoint
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 TOOLS = Path(__file__).parents[1] / 'tools'
-# {former module: where its names are now}, in this package or in the folder of the tools.
+# {former module: the place of its names now}, in this package or in the folder of the tools.
 FORMER = {
     'mmct.analysis': ('mmct.formats', 'mmct.evaluation'),
     'mmct.analysis.results': ('mmct.formats', ),

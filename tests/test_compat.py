@@ -246,15 +246,12 @@ def test_sklearn_is_imported_when_it_is_called(bridged):
 
 
 def test_right_age_is_left_alone():
-    """mmcv 2.0.0rc4 keeps its own version, and an old torch is asked for nothing."""
+    """mmcv 2.0.0rc4 keeps its own version."""
     done = python("""
-import mmcv, torch
+import mmcv
 mmcv.__version__ = '2.0.0rc3'
 with compat.accepted_mmcv_version():
     print(mmcv.__version__)
-torch.__version__ = '1.13.1'
-del torch.serialization.add_safe_globals
-compat.allow_mmengine_checkpoints()
 """)
     assert (done.returncode, done.stdout.strip()) == (0, '2.0.0rc3'), done.stderr
 

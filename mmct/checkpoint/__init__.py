@@ -2,9 +2,3 @@ from .conversion import convert, extract_student
 from .files import CheckpointError, read_checkpoint, save_checkpoint, save_tracker, weights_in
 from .loading import load_weights, starting_weights, tracker_weights
 from .resuming import newest_intact
-
-__all__ = [
-    'CheckpointError', 'convert', 'extract_student', 'load_weights', 'newest_intact',
-    'read_checkpoint', 'save_checkpoint', 'save_tracker', 'starting_weights', 'tracker_weights',
-    'weights_in'
-]

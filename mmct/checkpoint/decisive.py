@@ -96,11 +96,7 @@ def digest(parts: Iterable[bytes]) -> str:
 
 def differences(before: dict[str, str], now: dict[str, str],
                 relevant: Callable[[str], bool] = lambda key: True) -> str:
-    """In what two runs differ, in words; '' if they do not.
-
-    Args:
-        relevant: whether a key is looked at.
-    """
+    """In what two runs differ, in words, of the keys that are relevant; '' if they do not."""
     found = []
     for key in sorted(filter(relevant, before.keys() | now.keys())):
         was, is_now = before.get(key, 'not set'), now.get(key, 'not set')

@@ -1,8 +1,6 @@
 """Checkpoint files are data: nothing in them is run. They are written whole or not at all."""
-import pickletools
 import sys
 import warnings
-from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import OrderedDict
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +12,6 @@ from torch import Tensor
 from ..compat import numpy_in_pickles
 from ..utils.files import atomic_write
 
-PICKLES_OF_OLD_FORMAT = 4  # of its magic number, version, system and content
 COUNT = 'num_batches_tracked'
 PREFIXES = ('module.', '_orig_mod.')  # of DDP and torch.compile, before all names
 
@@ -111,32 +108,15 @@ def _stand_ins(path: Path, foreign: type) -> list[tuple[object, str]]:
     """(what stands for it, name) of the classes named in a file that are read without their code,
     ``foreign`` for those of a training code; CheckpointError if one is not data."""
     try:
-        named, old_format = torch.serialization.get_unsafe_globals_in_checkpoint(path), False
-    except (ValueError, RuntimeError):  # not a zip file: torch.load will judge it
-        named, old_format = _names_in_pickles(path), True
-    found = {name: CONTAINERS.get(name) or (None if _could_run(name) else foreign)
-             for name in named}
-    if not old_format:
-        for name, stand_in in found.items():
-            if stand_in is None:
-                raise CheckpointError(f'{path} is refused: it asks for {name}, which is not data')
-    return [(stand_in, name) for name, stand_in in found.items() if stand_in is not None]
-
-
-def _names_in_pickles(path: Path) -> set[str]:
-    """What the pickles at the beginning of a file of PyTorch's old format ask for."""
-    named = set()
-    try:
-        with open(path, 'rb') as file:
-            for _ in range(PICKLES_OF_OLD_FORMAT):
-                named.update(tuple(argument.split(' ', 1))
-                             for opcode, argument, _ in pickletools.genops(file)
-                             if opcode.name == 'GLOBAL')
-    except Exception:  # no pickle: each damage has an exception of its own
-        return set()
-    # The pickles have the names of Python 2.
-    return {'.'.join(NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name)))
-            for module, name in named}
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except (ValueError, RuntimeError):  # not a zip file, of PyTorch before 1.6: torch.load judges
+        return []
+    found = []
+    for name in named:
+        if name not in CONTAINERS and _could_run(name):
+            raise CheckpointError(f'{path} is refused: it asks for {name}, which is not data')
+        found.append((CONTAINERS.get(name, foreign), name))
+    return found
 
 
 def _could_run(name: str) -> bool:

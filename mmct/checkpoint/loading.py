@@ -1,4 +1,4 @@
-"""Weights from a file into a tracker, of whichever layout, with one-line errors."""
+"""Weights from a file of any layout into a tracker, with one-line errors."""
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,11 +29,8 @@ def student_alone(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def starting_weights(model: nn.Module, state: dict[str, Tensor], source: str
                      ) -> tuple[dict[str, Tensor], list[str]]:
-    """Weights that a training of a tracker, or of a compression, can start from.
-
-    Args:
-        model: what is trained. A compression takes those of a compression or of its student.
-        state: weights of the file ``source``.
+    """Weights, of the file ``source``, that a training of ``model`` can start from; a compression
+    takes those of a compression or of its student.
 
     Returns:
         the weights under mmct's names, and names of weights of the tracker that are not among them

@@ -1,7 +1,7 @@
 """What released files call the weights of trackers, and what mmct does.
 
-Each tracker class bears its :class:`Names`, in ``models/trackers``.
-The functions here find those of a file of whichever tracker.
+Each tracker class bears its :class:`Names`, in ``models/trackers``. The functions here find those
+of a file of any tracker.
 """
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -138,7 +138,7 @@ def find(state: State, source: str, starts: str = 'OSTrack') -> tuple[Names, Lay
 
 
 def to_own(state: State, source: str) -> State:
-    """A tracker's weights of the file ``source`` under mmct's names, whichever they have; of a
+    """A tracker's weights of the file ``source`` under mmct's names, if they have others; of a
     released file, with the teacher inside or not, all of them, or CheckpointError."""
     if has(state, OWN_LAYERS):
         return state
@@ -151,14 +151,8 @@ def to_own(state: State, source: str) -> State:
 
 def to_released(state: State, student: bool, source: str,
                 rest: tuple[State, str] = ({}, '')) -> State:
-    """The reverse of :func:`to_own`.
-
-    Args:
-        state: weights of a tracker under mmct's names.
-        student: name the layers as released students do.
-        source: name of the file, for errors.
-        rest: see :meth:`Names.to_released`.
-    """
+    """The reverse of :func:`to_own`; ``student`` names the layers as released students do, for
+    ``rest`` see :meth:`Names.to_released`."""
     fitting = [(names, layout) for names in all_names().values() for layout in names.released
                if layout.student in (student, None)]
     names, layout = min(fitting, key=lambda found: lengths(found[1].faults(state, ours=True)))

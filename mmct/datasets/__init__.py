@@ -3,6 +3,3 @@ from .listed import FolderDataset, GOT10kValDataset, ListedSOTDataset
 from .pairs import PairDataset
 from .sampler import EpochIndexSampler, SequenceSampler
 from .transforms import collate_pairs
-
-__all__ = ['EpochIndexSampler', 'FolderDataset', 'GOT10kValDataset', 'ListedSOTDataset',
-           'PairDataset', 'SequenceSampler', 'collate_pairs', 'transforms']

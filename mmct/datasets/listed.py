@@ -57,7 +57,7 @@ class ListedSOTDataset(BaseSOTDataset):
     numbers as numbers.
 
     ``ann_file`` has a comment, then a line ``folder of frames,annotation,start,end`` each
-    (tools/convert_dataset.py writes it), where start and end are places in that order, from 0, and
+    (tools/convert_dataset.py writes it): start and end are places in that order, from 0, and
     a path with a comma is in quotation marks. Boxes may be apart by commas, tabs or spaces.
     """
 
@@ -87,7 +87,7 @@ class ListedSOTDataset(BaseSOTDataset):
             if video_idx not in self._names:
                 self._names[video_idx] = in_order(image_names(path))
             names = self._names[video_idx][start:stop]
-            # Those that are missing fail where they are read, with no other sequence.
+            # Those that are missing fail when they are read, with no other sequence.
             names += [f'(number {number} of {stop} is missing)'
                       for number in range(start + len(names) + 1, stop + 1)]
             paths = [osp.join(path, name) for name in names]

@@ -11,8 +11,8 @@ from torch.utils.data import Sampler
 class EpochIndexSampler(Sampler):
     """Tells a data set the place of each sample: (seed, epoch, index). MMEngine passes the seed.
 
-    What is trained on then depends only on the place, not on the number of workers or on where
-    a run was interrupted; and the epoch reaches workers that live longer than one. Process r of n
+    What is trained on then depends only on the place, not on the number of workers or on an
+    interruption; and the epoch reaches workers that live longer than one. Process r of n
     gets the indices r, r + n, r + 2n, …; every process gets equally many.
 
     ``start`` skips that many samples of the process in the next epoch, without reading them; it

@@ -114,14 +114,13 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
                 template_source, any_number, opset)
         to_onnx(StepGraph(tracker, bgr, list(encoded)), inputs, info.output_names, source,
                 any_number, opset)
+    # Of all that decides what is written, so that only the same export has the same id.
+    export = hash_of([template_source, source], info.to_json().encode(), bias.encode(), *(
+        part.tobytes() for sample in samples for part in sample if part is not None))
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
-    saves = [finish(template_source, template, None),
-             finish(source, path, info,
-                    lambda model: quantize(model, inputs_of(tracker, samples), bias))]
-    # Of all that was written, so that only the same export has the same id.
-    export = hash_of(sorted(path.parent.iterdir()))
-    for save in saves:
-        save(export)
+    finish(template_source, template, None, export)
+    finish(source, path, info, export,
+           lambda model: quantize(model, inputs_of(tracker, samples), bias))
 
 
 @contextmanager
@@ -199,10 +198,10 @@ def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], outputs: Sequence[
                 for name in (*inputs, *outputs)})
 
 
-def finish_onnx(source: Path, target: Path, info: NetworkInfo | None,
-                to_int8: Callable | None = None) -> Callable[[str], None]:
-    """Write a file with metadata, and fewer bits if asked for, int8 by ``to_int8``; ``info`` is
-    None for templates. Returns what writes it again, with the id of its export."""
+def finish_onnx(source: Path, target: Path, info: NetworkInfo | None, export: str,
+                to_int8: Callable | None = None) -> None:
+    """Write a file with metadata and the id of its export, and fewer bits if asked for, int8 by
+    ``to_int8``; ``info`` is None for templates."""
     onnx = require('onnx')
     model = onnx.load(source)
     if info and info.precision == 'fp16':
@@ -215,17 +214,12 @@ def finish_onnx(source: Path, target: Path, info: NetworkInfo | None,
     if info and info.precision == 'int8':
         model = to_int8(model)
     own = {METADATA: info.to_json()} if info else {}
-
-    def save(export: str | None = None) -> None:
-        onnx.helper.set_model_props(model, own | ({EXPORT: export} if export else {}))
-        onnx.save(model, target)
-
-    save()
-    return save
+    onnx.helper.set_model_props(model, own | {EXPORT: export})
+    onnx.save(model, target)
 
 
-def finish_openvino(source: Path, target: Path, info: NetworkInfo | None,
-                    to_int8: Callable | None = None) -> Callable[[str], None]:
+def finish_openvino(source: Path, target: Path, info: NetworkInfo | None, export: str,
+                    to_int8: Callable | None = None) -> None:
     """From ONNX to OpenVINO's own format; the rest as :func:`finish_onnx`."""
     openvino = require('openvino')
     model = openvino.convert_model(source)
@@ -233,18 +227,10 @@ def finish_openvino(source: Path, target: Path, info: NetworkInfo | None,
         model = to_int8(model)
     if info:
         model.set_rt_info(info.to_json(), [METADATA])
-
-    def save(export: str | None = None) -> None:
-        if export:
-            model.set_rt_info(export, [EXPORT])
-        openvino.save_model(model, target,
-                            compress_to_fp16=bool(info) and info.precision == 'fp16')
-        if export:
-            mark_weights(target.with_suffix('.bin'), export)
-
-    save()
+    model.set_rt_info(export, [EXPORT])
+    openvino.save_model(model, target, compress_to_fp16=bool(info) and info.precision == 'fp16')
+    mark_weights(target.with_suffix('.bin'), export)
     source.unlink()
-    return save
 
 
 def check(network: Network, reference: Network, samples: Sequence[Sample],

@@ -10,7 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class SkipNonFinite:
-    """Leaves out a step where the loss or a gradient is not finite.
+    """Leaves out a step if the loss or a gradient is not finite.
 
     Weights, optimizer and batch norm's statistics stay as they were before the iteration (with
     accumulated gradients, before the first of them). Processes share the gradients that decide it.
@@ -55,7 +55,7 @@ class SkipNonFinite:
             self.skip(**kwargs)
 
     def gradients_are_finite(self) -> bool:
-        # A sum is not finite where a value is not, and costs far less than a maximum.
+        # A sum is not finite if a value is not, and costs far less than a maximum.
         sums = [p.grad.sum() for group in self.optimizer.param_groups
                 for p in group['params'] if p.grad is not None]
         return bool(torch.stack(sums).isfinite().all())
@@ -86,6 +86,6 @@ class Fp16OptimWrapper(SkipNonFinite, AmpOptimWrapper):
     skipped steps, too, and is halved by each of them."""
 
     def skip(self, **kwargs) -> None:
-        # The scaler leaves the optimizer alone, too, and lowers the scale.
+        # The scaler does not touch the optimizer either, and lowers the scale.
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._scale_update_param)

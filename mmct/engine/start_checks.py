@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import OPTIMIZERS
@@ -164,7 +163,9 @@ def check_crops(loader: str, dataset: object, networks: dict[str, nn.Module]) ->
         if name == 'student':
             sizes = crop.student_size or sizes
         for kind, size in zip(('template', 'search'), sizes):
-            try:
-                network.backbone.check_crops(kind, torch.empty(size, size))
-            except ValueError as error:
-                raise ValueError(f'{loader}, {name}: {error}') from None
+            taken = getattr(network.backbone, f'{kind}_size')
+            if size != taken:
+                raise ValueError(
+                    f'{loader}, {name}: {kind} crops are {size, size} pixels, the backbone takes '
+                    f'{kind}_size={taken}; make CropPair.size (student_size for a student of '
+                    'another resolution) and the config of the backbone agree')

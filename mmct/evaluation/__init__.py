@@ -13,5 +13,3 @@ METRICS = {
     **{name: partial(evaluate, convention=name) for name in CONVENTIONS},
     'got10k': evaluate_got10k,
 }
-
-__all__ = ['CONVENTIONS', 'METRICS', 'PUBLISHED', 'evaluate', 'evaluate_got10k']

@@ -12,11 +12,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
 
     Every frame counts the same, whatever the length of its sequence, but for first frames and
     those without their target; a sequence of only such frames is left out.
-
-    Args:
-        results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
-        annotations: of these sequences, and perhaps of others.
-        dataset: makes no difference.
+    Arguments as of :func:`mmct.evaluation.evaluate`; ``dataset`` makes no difference.
     """
     overlaps = {}
     for name, boxes in results.items():

@@ -49,7 +49,7 @@ def evaluate(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annota
     """Compute metrics in percent: in total (means over sequences), by sequence and by attribute.
 
     Args:
-        results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN where there is no box at all}.
+        results: {sequence: (N, 4) boxes x, y, w, h in pixels; NaN if there is no box at all}.
         annotations: of these sequences, and perhaps of others.
         convention: 'published', the analysis that papers quote: frames without the target are
             failures; 'official', LaSOT's toolkit: they are left out; 'sot', MMTracking's
@@ -112,7 +112,7 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str,
                     unseen: Unseen) -> Curves:
     """Curves of one sequence, published or official, pixels counted inclusively."""
     truth, absent = annotation.boxes, annotation.absent
-    # As published: where UAV123 has no box (NaN there, 0,0,0,0 here), predictions stay as they are.
+    # As published: if UAV123 has no box (NaN there, 0,0,0,0 here), predictions stay as they are.
     without_truth = (truth == 0).all(axis=1) if unseen.pixels < 0 else False
     boxes = np.nan_to_num(last_good(boxes, without_truth))
     boxes[0] = truth[0]
@@ -124,7 +124,7 @@ def sequence_curves(boxes: np.ndarray, annotation: Annotation, convention: str,
     with np.errstate(divide='ignore', invalid='ignore'):
         relative = np.hypot(*(apart / truth[:, 2:]).T)
     pixels = np.where(seen, np.hypot(*apart.T), unseen.pixels)
-    # As published: a box without area, where the target is seen, is no failure only here.
+    # As published: a box without area of a target that is seen is no failure only here.
     relative = np.where(seen, relative, np.where(absent, unseen.relative, -1))
     return Curves(share_above(overlap, OVERLAPS), share_at_most(pixels, PIXELS),
                   share_at_most(relative, RELATIVE))
@@ -160,12 +160,8 @@ def sot_curves(boxes: np.ndarray, annotation: Annotation, only_visible: bool) ->
 
 
 def last_good(boxes: np.ndarray, fixed: np.ndarray | bool = False) -> np.ndarray:
-    """A copy in which boxes without area are replaced by the last one before that has some.
-
-    Args:
-        boxes: (N, 4) x, y, w, h in pixels. NaN, where there is no box at all, stays.
-        fixed: (N,) bool, boxes that stay, whatever their area, and so may replace others.
-    """
+    """A copy in which boxes (N, 4) x, y, w, h without area are replaced by the last one before that
+    has some. NaN, no box at all, stays; so do boxes (N,) ``fixed``, which may replace others."""
     good = (boxes[:, 2:] != 0).all(axis=1) | fixed
     good[0] = True
     return boxes[np.maximum.accumulate(np.where(good, np.arange(len(boxes)), 0))]

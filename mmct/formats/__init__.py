@@ -9,8 +9,3 @@ from .annotations import (
 from .layouts import Sequence, sequence_name
 from .results import read_results, read_seconds, sequence_names
 from .sequences import dataset_of, to_be_tested
-
-__all__ = [
-    'ATTRIBUTES', 'Annotation', 'Sequence', 'dataset_of', 'read_annotation', 'read_annotations',
-    'read_boxes', 'read_results', 'read_seconds', 'sequence_name', 'sequence_names', 'to_be_tested'
-]

@@ -31,8 +31,8 @@ class Annotation(NamedTuple):
     Attributes:
         boxes: (N, 4) x, y, w, h in pixels.
         absent: (N,) bool, the target is not to be seen.
-        attributes: codes of ``ATTRIBUTES`` that hold; empty where nobody says.
-        size: width and height of the frames in pixels; None where nobody says.
+        attributes: codes of ``ATTRIBUTES`` that hold; empty if nobody says.
+        size: width and height of the frames in pixels; None if nobody says.
     """
     boxes: np.ndarray
     absent: np.ndarray
@@ -78,13 +78,8 @@ def read_annotations(source: str | Path, problems: dict[str, str] | None = None
 
 def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None = None
                     ) -> Annotation:
-    """Read the annotation of a sequence.
-
-    Args:
-        sequence: one of :func:`mmct.formats.layouts.find`.
-        texts: what its paths are in.
-        unknown: takes why attributes are left out, for they are another data set's.
-    """
+    """Read the annotation of a sequence, whose paths are in ``texts``; ``unknown`` takes why
+    attributes are left out, for they are another data set's."""
     place = texts.source / sequence.annotation
     frames = texts.source / sequence.frames
     boxes = finite(parse_boxes(
@@ -183,8 +178,8 @@ def parse_boxes(text: str, source: str | Path, frames: Callable[[], int] | None 
 
 
 def lines_of_frames(text: str, frames: Callable[[], int] | None = None) -> list[str]:
-    """Lines of a text that has one for each frame, of NaN where a line between others is blank, or
-    any line has commas alone: a frame without the target. Blank lines before the others stay as
+    """Lines of a text that has one for each frame, of NaN if a line between others is blank, or
+    any line has only commas: a frame without the target. Blank lines before the others stay as
     they are, unless :func:`parse_boxes` counts them; so do those after each of them."""
     lines = plain(text).rstrip().splitlines()
     start = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
@@ -241,12 +236,7 @@ def _has_numbers(line: str, count: int) -> bool:
 
 
 def box_text(boxes: np.ndarray | Iterable, form: str = '.10g') -> str:
-    """Lines x,y,w,h as :func:`parse_boxes` reads them.
-
-    Args:
-        boxes: (N, 4).
-        form: how Python formats a number.
-    """
+    """Lines x,y,w,h of boxes (N, 4), as :func:`parse_boxes` reads them."""
     return ''.join(','.join(f'{value:{form}}' for value in box) + '\n' for box in boxes)
 
 
@@ -257,7 +247,7 @@ def read_boxes(path: Path, frames: Callable[[], int] | None = None) -> np.ndarra
 
 
 def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:
-    """Boxes (N, 4), those that are not finite made 0,0,0,0, as where the target is not seen."""
+    """Boxes (N, 4), those that are not finite made 0,0,0,0, as if the target was not seen."""
     bad = ~np.isfinite(boxes).all(axis=1)
     if bad[0]:
         raise ValueError(f'{source}: the first box {boxes[0].tolist()} is not finite')

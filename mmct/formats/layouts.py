@@ -1,4 +1,4 @@
-"""Layouts: where frames and annotations of sequences are. Each has one function from a folder to
+"""Layouts: the places of frames and annotations of sequences. Each has a function from a folder to
 its sequences by name."""
 import csv
 import io
@@ -91,10 +91,6 @@ class Texts:
         source: the folder or archive.
         paths: of all .txt, sorted, also those below and in linked folders. Below a groundtruth.txt
             (OTB100's groundtruth_rect.txt) there are only frames, which are not looked through.
-
-    Raises:
-        FileNotFoundError: there is no such folder or archive.
-        ValueError: it is no archive.
     """
 
     def __init__(self, source: str | Path) -> None:
@@ -147,7 +143,7 @@ def sequence_name(annotation: str) -> str:
 
 
 def find(texts: Texts) -> dict[str, Sequence]:
-    """The annotated sequences of a folder or an archive, in whichever layout it is."""
+    """The annotated sequences of a folder or an archive, in any of the layouts."""
     root, within = texts.source, [path for path in texts.paths if is_ground_truth(path)]
     if within and not root.is_dir():
         raise ValueError(f'{root} has folders of sequences, such as '

@@ -57,7 +57,7 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
         folder: of the result files.
         lengths: {name of a sequence: number of its frames}.
         names: sequences that must be there; None for those of ``lengths`` that are, but for
-            sequences of a first frame alone, in which there is nothing to judge.
+            sequences of one frame, in which there is nothing to judge.
         problems: takes the sequences whose files cannot be used, with the reason; None to raise
             the first.
         fit: use files of another length too, see :func:`fitting_boxes`.
@@ -141,12 +141,7 @@ def listing(names: list[str], most: int = 10) -> str:
 
 
 def result_files(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """Where the boxes of sequences are, of those that have results; of several runs the first.
-
-    Args:
-        folder: of the result files.
-        names: of all sequences.
-    """
+    """Files of the boxes of those of all sequences that have results; of several runs the first."""
     there = _box_files(folder)
     called = matching_names(map(safe_name, names), there)
     return {name: folder / there[other] for name, other in called.items()}
@@ -195,12 +190,8 @@ def read_seconds(folder: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
 
 
 def sequence_names(dataset: 'BaseSOTDataset') -> list[str]:
-    """Names of all sequences of one of MMTracking's single-object data sets.
-
-    Raises:
-        ValueError: the results of one would overwrite those of another: two have the same name, or
-            one has that of the other's times or scores; both are named.
-    """
+    """Names of all sequences of one of MMTracking's single-object data sets; ValueError if the
+    results of one would overwrite those of another, or its times or scores."""
     owners, names = {}, []
     for i in range(dataset.num_videos):
         info = dataset.get_data_info(i)
@@ -216,17 +207,13 @@ def sequence_names(dataset: 'BaseSOTDataset') -> list[str]:
 
 
 def matching_names(names: Iterable[str], there: Iterable[str]) -> dict[str, str]:
-    """What sequences are called elsewhere, where only one can be meant.
+    """What sequences are called elsewhere, if only one can be meant.
 
     Toolkits differ in case, in dashes, dots and underscores (pysot's Jogging-1, GOT-10k's
     Jogging.1), and in prefixes (pytracking's uav_bike1). A name that is there exactly counts first.
 
-    Args:
-        names: of all sequences.
-        there: names that others gave them.
-
     Returns:
-        {name: one of ``there``}, in the order of ``names``.
+        {name: one of ``there``}, in the order of ``names``, which are those of all sequences.
     """
     names, there = list(names), set(there)
     others = sorted(there.difference(names))
@@ -249,13 +236,8 @@ def _plain(name: str) -> str:
 
 def write_sequence(folder: Path, name: str, boxes: np.ndarray, scores: Sequence[float],
                    seconds: Sequence[float]) -> None:
-    """The files of a sequence. Whoever finds the boxes finds the others.
-
-    Args:
-        boxes: (N, 4) x, y, w, h in pixels.
-        scores: N, how sure the tracker is of each box.
-        seconds: N, what each took.
-    """
+    """Write the files of a sequence, that of the boxes (N, 4) x, y, w, h in pixels last, so that
+    there are the others if it is there."""
     write_text(folder / f'{name}_score.txt',
                ''.join(f'{score:.{DIGITS}f}\n' for score in scores))
     write_text(folder / f'{name}_time.txt', ''.join(f'{second:.6f}\n' for second in seconds))
@@ -280,7 +262,7 @@ def finished_boxes(folder: Path, name: str, length: int) -> np.ndarray | None:
 def write_submission(folder: Path, names: Iterable[str], server: str) -> Path:
     """Pack the results of all sequences as a server expects them, FOLDER.zip; returns its path.
 
-    GOT-10k's has a folder NAME with NAME_001.txt and NAME_time.txt, TrackingNet's NAME.txt alone.
+    GOT-10k's has a folder NAME with NAME_001.txt and NAME_time.txt, TrackingNet's only NAME.txt.
     """
     if server not in SERVERS:
         raise ValueError(f'submission={server!r} is not one of {", ".join(SERVERS)}')

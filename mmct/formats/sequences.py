@@ -44,13 +44,9 @@ def lasot_training_names() -> set[str]:
 
 def to_be_tested(annotated: Iterable[str], tested: Iterable[str],
                  source: str | Path = '') -> list[str]:
-    """Names of the annotated sequences that belong to the test set of those that were tested.
-
-    LaSOT's folder holds its training videos, too.
-
-    Args:
-        source: where the annotations are; the info file of a test set may lie beside them.
-    """
+    """Names of the annotated sequences that belong to the test set of those that were tested, for
+    LaSOT's folder holds its training videos, too. An info file of a test set may lie beside the
+    ``source`` of the annotations."""
     infos = (Path(source).parent / 'annotations').glob('*_test_infos.txt') if source else ()
     for test in map(set, (names_of('lasot_test'), *map(names_in_infos, infos))):
         if test.issuperset(tested) and test.issubset(annotated):
@@ -94,14 +90,14 @@ def lasot_ext_names() -> list[str]:
 
 
 def dataset_of(names: Iterable[str], source: Path | None = None) -> str | None:
-    """The data set that annotated sequences belong to, None where that is not clear.
+    """The data set that annotated sequences belong to, None if that is not clear.
 
     One sequence called ``car2`` may be anybody's; ten names that are all UAV123's are not, nor are
     fewer in a folder that is called as the data set.
 
     Args:
         names: of all annotated sequences, as mmct calls them, or with pytracking's prefix.
-        source: where the annotations are.
+        source: of the annotations.
     """
     names = {PREFIX.sub('', name, count=1) for name in names}
     known = dict(lasot={*names_of('lasot_test'), *lasot_training_names()},

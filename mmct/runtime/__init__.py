@@ -1,5 +1,3 @@
 """Tracking without training: numpy, OpenCV and one of ONNX Runtime, OpenVINO or PyTorch."""
 from .backends import open_network
 from .tracker import Tracker, update_many
-
-__all__ = ['Tracker', 'open_network', 'update_many']

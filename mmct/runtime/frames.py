@@ -69,17 +69,14 @@ def frame_size(path: str | Path) -> tuple[int, int] | None:
 def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR,
                levels: Sequence[float] | None = None) -> np.ndarray:
     """Read an image file as (H, W, 3) uint8 BGR; grey becomes colour, 16 bit 8, alpha is left out.
+    FrameError if it cannot be read.
 
     Args:
-        path: of the file.
         flags: how OpenCV decodes it.
         levels: of a frame of more than 8 bits, the levels that become 0 and 255, such as those of
             a thermal camera's 14 bits that a scene has; those between are spread evenly. None for
             the whole range of 16 bits, which leaves of few levels only one; a TIFF of signed or
             real numbers needs them. 8 bits stay as they are.
-
-    Raises:
-        FrameError: it cannot be read.
     """
     frame = None
     try:
@@ -89,10 +86,7 @@ def read_image(path: str | Path, flags: int = cv2.IMREAD_COLOR,
             frame = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
         if frame is None or frame.dtype in (np.uint8, np.uint16):
             frame = cv2.imdecode(content, flags if levels is None else flags | cv2.IMREAD_ANYDEPTH)
-        elif scale := 2 * (flags >> 4):  # of cv2.IMREAD_REDUCED_COLOR_…, which it does not know
-            frame = cv2.resize(frame.astype(float), None, fx=1 / scale, fy=1 / scale,
-                               interpolation=cv2.INTER_AREA)
-    except (OSError, cv2.error):  # the latter where a file is empty, or claims to be gigantic
+    except (OSError, cv2.error):  # the latter if a file is empty, or claims to be gigantic
         frame = None
     if frame is None:
         raise FrameError(f'frame {path} cannot be read')
@@ -114,14 +108,8 @@ def in_8_bits(frame: np.ndarray, levels: Sequence[float] | None, source: str | P
 
 
 def check_levels(name: str, levels: object) -> None:
-    """See that levels of frames are None, or two finite numbers, the lower one first.
-
-    Args:
-        name: what they are called where they are set, for the error.
-
-    Raises:
-        ValueError: they are not.
-    """
+    """See that levels of frames, the setting ``name``, are None or two finite numbers, the lower
+    one first."""
     if levels is not None:
         check_numbers(name, levels, '[-1e9, 1e9]', 2)
         if levels[0] >= levels[1]:
@@ -158,11 +146,8 @@ class Video:
         return {sum_: i for i, sum_ in enumerate(self._checksums) if alike[sum_] == 1}
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded.
-
-        Raises:
-            FrameError: it is a video of whose frames none can be decoded.
-        """
+        """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded; FrameError
+        for a video of which none can be."""
         capture, empty = open_video(self.path, self.levels), True
         for frame in decoded(capture):
             empty = False
@@ -172,11 +157,7 @@ class Video:
                              'in another codec, such as H.264')
 
     def __getitem__(self, number: int) -> np.ndarray:
-        """Frame (H, W, 3) uint8 BGR of a number from 0.
-
-        Raises:
-            FrameError: there is no such frame, or no such file.
-        """
+        """Frame (H, W, 3) uint8 BGR of a number from 0; FrameError if there is none."""
         if self._capture is None:
             self._open()
         frame = self._decode(number)
@@ -221,7 +202,7 @@ class Video:
         return self._capture.read()[1]
 
     def _jump(self, number: int) -> None:
-        """Stand where the index leads for a number, or, if it lies, at a frame not far before."""
+        """Go to a number by the index, or, if it lies, to a frame not far before."""
         if self._index_holds:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
             self._next, self._looked_up = number, True
@@ -259,7 +240,7 @@ class Frames:
     Attributes:
         live: whether each frame is the newest: of a camera, or of a stream that knows no length.
         length: number of frames, of a video as its header says (:func:`count_frames` counts
-            them); None where nobody knows.
+            them); None if nobody knows.
         fps: frames a second as recorded, None for images.
 
     Raises:
@@ -314,11 +295,8 @@ class Frames:
         return self._newest.skipped if self._newest else 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """All frames; a video ends where it can be decoded no further.
-
-        Raises:
-            FrameError: an image cannot be read.
-        """
+        """All frames; a video ends with the last that can be decoded. FrameError for an image that
+        cannot be read."""
         if self._files is not None:
             return map(self._read, self._files)
         if self.live:
@@ -327,20 +305,12 @@ class Frames:
         return decoded(self._stream) if self._video is None else iter(self._video)
 
     def __getitem__(self, number: int) -> np.ndarray:
-        """A frame of images or of a video file.
-
-        Raises:
-            FrameError: it cannot be read.
-        """
+        """A frame of images or of a video file; FrameError if it cannot be read."""
         return self._read(self._files[number]) if self._video is None else self._video[number]
 
 
 def open_video(path: str | Path, levels: Sequence[float] | None = None) -> cv2.VideoCapture:
-    """A video file; with ``levels``, one that gives grey frames of more than 8 bits as they are.
-
-    Raises:
-        ValueError: it has more than 8 bits, and levels cannot be applied to its frames.
-    """
+    """A video file; with ``levels``, one that gives grey frames of more than 8 bits as they are."""
     # Absolute, for a colon in the name of a file would make a protocol of what is before it.
     capture = cv2.VideoCapture(str(Path(path).absolute()))
     if not capture.get(cv2.CAP_PROP_ORIENTATION_AUTO):  # as OpenCV 4.11 starts, and no other
@@ -365,16 +335,9 @@ def codec_of(capture: cv2.VideoCapture) -> str:
 
 
 class Newest:
-    """Frames of a source that does not wait: each is the newest when it is asked for, and none is
-    given twice. A thread reads, from now on and until this is forgotten, so that no buffer of
-    camera or network fills up with frames that are late.
-
-    Args:
-        capture: an open camera or stream.
-
-    Attributes:
-        skipped: see :attr:`Frames.skipped`.
-    """
+    """Frames of an open camera or stream, which do not wait: each is the newest when it is asked
+    for, and none is given twice. A thread reads, from now on and until this is forgotten, so that
+    no buffer of camera or network fills up with frames that are late."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self.skipped, self._taken, self._ended, self._frame = 0, False, False, None
@@ -416,6 +379,6 @@ class Newest:
 
 
 def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """Frames from where a video stands to the last that can be decoded, (H, W, 3) uint8 BGR."""
+    """The rest of a video's frames, (H, W, 3) uint8 BGR, to the last that can be decoded."""
     while (frame := capture.read()[1]) is not None:
         yield frame

@@ -31,11 +31,9 @@ def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: in
         out: (size, size, 3) uint8 array to put the crop into; a new one if None.
 
     Returns:
-        The (size, size, 3) uint8 crop and ``scale``, crop pixels per frame pixel.
-
-    Raises:
-        ValueError: the box is not finite, has no area, or gives a square wider than ``MAX_SIDE``
-            and than a box of the frame's area would; the frame is not (H, W, 3) uint8.
+        The (size, size, 3) uint8 crop and ``scale``, crop pixels per frame pixel; ValueError for a
+        box without area, or a square wider than ``MAX_SIDE`` and than a box of the frame's area
+        would give.
     """
     patch = cut_square(frame, box, factor)
     return cv2.resize(patch, (size, size), dst=out), size / len(patch)
@@ -43,7 +41,7 @@ def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: in
 
 def cut_square(frame: np.ndarray, box: Sequence[float], factor: float) -> np.ndarray:
     """The square of ``crop_square`` at the frame's own resolution, (side, side, 3) uint8; a view of
-    the frame where nothing has to be padded. Arguments and errors as of ``crop_square``."""
+    the frame if nothing has to be padded. Arguments and errors as of ``crop_square``."""
     check_frame(frame)
     x1, y1, side = _square(box, factor, frame.shape)
     left, right = _inside(x1, side, frame.shape[1])
@@ -60,9 +58,7 @@ def cut_square(frame: np.ndarray, box: Sequence[float], factor: float) -> np.nda
 
 
 def check_frame(frame: np.ndarray) -> None:
-    """Raises:
-        ValueError: a frame is not (H, W, 3) uint8, has no pixel, or is no frame at all.
-    """
+    """ValueError if a frame is not (H, W, 3) uint8, has no pixel, or is no frame at all."""
     if not isinstance(frame, np.ndarray):
         raise ValueError(
             f'frame must be (H, W, 3) uint8, got {type(frame).__name__}; '
@@ -105,7 +101,7 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
             for units of the crop's side.
 
     Returns:
-        x, y, w, h in units of the crop's side; outside [0, 1] where the crop cuts the target.
+        x, y, w, h in units of the crop's side; outside [0, 1] if the crop cuts the target.
     """
     x, y, w, h = _floats(box)
     crop_x, crop_y, crop_w, crop_h = _floats(crop_box)
@@ -152,10 +148,8 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
 
 
 def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
-    """Raises:
-        ValueError: the box x, y, w, h of a target to be followed is not finite, has no area, or
-            lies outside the frame (H, W, …), or is certainly of another convention.
-    """
+    """ValueError if the box x, y, w, h of a target to be followed is not finite, has no area, lies
+    outside the frame (H, W, …), or is certainly of another convention."""
     x, y, w, h = _floats(box)
     height, width = frame_shape[:2]
     fault = _fault(x, y, w, h)
@@ -182,8 +176,7 @@ def shrink_box(box: Sequence[float], pixels: float) -> Box:
     same centre.
 
     A tracker whose boxes are a little too large cuts the next crop around such a box, and so finds
-    XX
-    large in each frame to grow.
+    one that is larger still: they grow from frame to frame.
     """
     x, y, w, h = _floats(box)
     dw, dh = min(pixels, w / 50), min(pixels, h / 50)

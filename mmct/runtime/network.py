@@ -35,7 +35,7 @@ class NetworkInfo:
             'edge' (``box`` and ``score``, no window).
         templates: name and arguments of the template policy, see ``runtime.templates``.
         memory: M and C of the memory that a step hands on to the next; (0, 0) for none.
-        score: of a centre head: the map's where the box is, 'chosen' before the window or
+        score: of a centre head: the map's at the box's cell, 'chosen' before the window or
             'windowed' after it; or the 'highest' of the map.
         stretched_boxes: boxes of templates are SUTrack's, see ``geometry.box_to_crop``.
         precision: of the weights in the file, 'fp32', 'fp16' or 'int8'.
@@ -89,9 +89,7 @@ class NetworkInfo:
 
     @classmethod
     def from_json(cls, text: str | None, path) -> 'NetworkInfo':
-        """Raises:
-            ValueError: the file has no such entry, or one that is not understood.
-        """
+        """Of an entry in the file's metadata; ValueError if there is none, or another."""
         if text is None:
             raise ValueError(f'{path} does not say what tracking needs to know; give OUT of '
                              "tools/export.py, not OUT.template; convert OpenCV's VitTrack by "
@@ -120,9 +118,7 @@ class NetworkInfo:
                              'file written by tools/export.py of this version') from None
 
     def check_memories(self, memories: Sequence[np.ndarray] | None) -> None:
-        """Raises:
-            ValueError: memories are not those of this network, (1, M, C) each, or None for none.
-        """
+        """See that memories are those of this network, (1, M, C) each, or None for none."""
         expected = (1, *self.memory)
         for shape in {np.shape(memory) for memory in memories or ()} or {(1, 0, 0)}:
             if shape != expected:
@@ -131,10 +127,7 @@ class NetworkInfo:
                                  'zeros for a first frame')
 
     def check_ports(self, inputs: Mapping[str, Sequence], outputs: Sequence[str], path) -> None:
-        """Raises:
-            ValueError: a network with such inputs, {name: shape}, and outputs is not what its file
-                says of it.
-        """
+        """See that a network has the inputs, {name: shape}, and outputs that its file says."""
         size = self.search_size
         if (not self.input_names < inputs.keys()
                 or list(inputs['search'])[1:] != [size, size, 3]

@@ -49,11 +49,7 @@ class Tracker:
 
     @property
     def box(self) -> list[float]:
-        """x, y, w, h in pixels of the last frame; a copy, which is the caller's.
-
-        Raises:
-            ValueError: there is no target.
-        """
+        """x, y, w, h in pixels of the last frame; a copy, which is the caller's."""
         self._check_target()
         return list(self._box)
 
@@ -84,7 +80,7 @@ class Tracker:
 
         Args:
             frame: (H, W, 3) uint8 BGR, of any size.
-            on_part: called after the crop and after the network, for whoever times them.
+            on_part: called after the crop and after the network, to time them.
 
         Returns:
             x, y, w, h in pixels of the frame, and the network's score in [0, 1] of that box.

@@ -72,17 +72,15 @@ def test_foreign_objects_beside_the_weights(tmp_path, training_code):
     assert 'lib' not in sys.modules
 
 
-@pytest.mark.parametrize('zipped', [True, False])
 @pytest.mark.parametrize('imported', [True, False])
 @pytest.mark.parametrize('base', [object, dict])
-def test_settings_of_a_training_code(tmp_path, training_code, zipped, imported, base):
-    """In PyTorch's old format, too, and whether the code happens to be imported or not."""
+def test_settings_of_a_training_code(tmp_path, training_code, imported, base):
+    """Whether the code happens to be imported or not."""
     settings = training_code(base, 'Settings')()
     settings.lr = 1e-4
     if base is dict:
         settings['lr'] = 1e-4
-    torch.save({'net': NET, 'settings': settings}, tmp_path / 'trained.pth.tar',
-               _use_new_zipfile_serialization=zipped)
+    torch.save({'net': NET, 'settings': settings}, tmp_path / 'trained.pth.tar')
     if not imported:
         training_code.forget()
     content = read_checkpoint(tmp_path / 'trained.pth.tar')
@@ -101,14 +99,12 @@ def test_a_function_of_an_imported_code_is_refused(tmp_path, training_code):
         read_checkpoint(tmp_path / 'trained.pth.tar')
 
 
-@pytest.mark.parametrize('zipped', [True, False])
 @pytest.mark.parametrize('beside', [
     argparse.Namespace(lr=1e-4, stages=[3, 3]), SimpleNamespace(lr=1e-4), Path('a/b'),
     datetime(2020, 1, 1), defaultdict(list, loss=[1.]), defaultdict(float), deque([1, 2], 3),
     Counter(a=1)], ids=lambda value: type(value).__name__)
-def test_plain_containers_beside_the_weights_are_inert(tmp_path, beside, zipped):
-    torch.save({'net': NET, 'args': beside}, tmp_path / 'a.pth',
-               _use_new_zipfile_serialization=zipped)
+def test_plain_containers_beside_the_weights_are_inert(tmp_path, beside):
+    torch.save({'net': NET, 'args': beside}, tmp_path / 'a.pth')
     content = read_checkpoint(tmp_path / 'a.pth')
     assert weights_in(content, '').keys() == NET.keys()
     assert not hasattr(content['args'], 'lr')

@@ -146,10 +146,9 @@ def test_boxes_of_coco_in_another_convention(coco, form, said):
 
 
 @pytest.mark.parametrize(('size', 'how'), [((80, 60), 'turned'), ((30, 40), 'resized')])
-@pytest.mark.parametrize('reduce', [{}, {'reduce_to': [4, 4], 'factor': [2, 2]}])
-def test_images_of_coco_that_were_changed_after_labelling(coco, warnings, size, how, reduce):
+def test_images_of_coco_that_were_changed_after_labelling(coco, warnings, size, how):
     """The boxes are those of the pixels as labelled; such images are left out and counted."""
-    pipeline = [{'type': 'LoadPair', **reduce}]
+    pipeline = [{'type': 'LoadPair'}]
     assert build(coco.config, pipeline=pipeline)[0]['img']
     cv2.imwrite(str(coco.root / 'a.jpg'), np.zeros((*size, 3), np.uint8))
     dataset = build(coco.config, pipeline=pipeline)

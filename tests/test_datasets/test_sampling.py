@@ -358,14 +358,6 @@ def test_image_clips(coco):
     assert all(np.array_equal(box, clip['boxes'][0]) for box in clip['boxes'])
 
 
-def test_large_targets_of_clips_are_decoded_smaller(lasot):
-    reduced = [{'type': 'LoadPair', 'reduce_to': [6, 16], 'factor': [2, 5]}]
-    clip = build(lasot.add('cat-1').config, pipeline=reduced)[0]
-    whole = build(lasot.config, pipeline=PIPELINE[:1])[0]
-    assert [len(frame) / len(small) for frame, small in zip(whole['img'], clip['img'])] == [2, 2, 2]
-    np.testing.assert_allclose(np.array(clip['boxes']) * 2, whole['boxes'])
-
-
 # Positives and negatives
 
 def trident(*datasets, **kwargs):
@@ -430,17 +422,6 @@ def test_labels_and_boxes_are_packed(lasot):
     clip = collate_pairs([dataset[i] for i in range(2)])['inputs']['clip']
     assert clip.templates.shape == (2, 2, 3, 32, 32)
     assert clip.labels.shape == (2, 1)
-
-
-def test_a_reduced_frame_without_the_target_stays_whole(lasot):
-    reduced = [{'type': 'LoadPair', 'reduce_to': [6, 16], 'factor': [2, 5]}]
-    dataset = build(lasot.add('cat-1', hidden=range(8, 14)).config, kind='trident',
-                    pipeline=reduced)
-    sample = next(sample for sample in map(dataset.__getitem__, range(20))
-                  if not sample['labels'][0])
-    height, width = sample['img'][2].shape[:2]
-    assert sample['boxes'][2] == middle_box(width, height)
-    assert len(sample['img'][0]) < height
 
 
 def test_an_empty_box_of_an_online_template_redraws_the_whole_sample(lasot):

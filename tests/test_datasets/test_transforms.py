@@ -179,38 +179,6 @@ def jpeg(path, width=640, height=480):
     return str(path)
 
 
-@pytest.mark.parametrize('suffix', ['jpg', 'png'])
-def test_large_targets_are_decoded_smaller(tmp_path, suffix):
-    path = jpeg(tmp_path / f'a.{suffix}')
-    load = build('LoadPair', reduce_to=[32, 64], factor=[2, 4])
-    # Squares of 32.0 and 31.6 pixels for the template, 800 for the search.
-    for template, scale in (((10, 20, 64, 64), 4), ((10, 20, 65, 62), 2)):
-        results = load({'img_path': [path, path], 'boxes': [template, (100, 90, 200, 200)]})
-        assert results['img'][0].shape == (480 // scale, 640 // scale, 3)
-        assert results['img'][1].shape == (60, 80, 3)
-        assert results['boxes'][0] == tuple(value / scale for value in template)
-        assert results['boxes'][1] == (12.5, 11.25, 25, 25)
-    whole = load({'img_path': [path, path], 'boxes': [(0, 0, 15, 15), (0, 0, 0, np.nan)]})
-    assert [frame.shape for frame in whole['img']] == [(480, 640, 3)] * 2
-
-
-def test_reduced_decoding_shows_the_same(tmp_path):
-    path = jpeg(tmp_path / 'a.jpg')
-    crop, boxes = crop_pair(0, 0), [(100, 90, 80, 60), (200, 150, 90, 100)]
-    plain, reduced = (
-        crop(load({'img_path': [path, path], 'boxes': boxes, 'rng': np.random.default_rng(0)}))
-        for load in (build('LoadPair'), build('LoadPair', reduce_to=[32, 64], factor=[2, 4])))
-    for a, b in zip(plain['img'], reduced['img'], strict=True):
-        assert np.abs(a.astype(float) - b)[2:-2, 2:-2].mean() < 4  # of 255
-    for a, b, size in zip(plain['boxes'], reduced['boxes'], (32, 64), strict=True):
-        np.testing.assert_allclose(a, b, atol=1 / size)  # a pixel of the crop
-
-
-def test_reduced_decoding_needs_a_factor():
-    with pytest.raises(ValueError, match='LoadPair.factor=None must be a list of 2 values'):
-        build('LoadPair', reduce_to=[32, 64])
-
-
 # Data preprocessor
 
 def packed(seed=0):

@@ -104,7 +104,7 @@ def test_iou_of_the_student_alone(teacher_file):
 
 def test_when_pictures_are_drawn(teacher_file, monkeypatch):
     drawn = []
-    monkeypatch.setattr('mmct.engine.hooks.batch_picture_hook.draw_pairs',
+    monkeypatch.setattr('mmct.engine.hooks.onlooking_hooks.draw_pairs',
                         lambda *args: drawn.append(args))
     model = build(distiller(teacher_file), seed=1)
     hook, run = HOOKS.build({'type': 'BatchPictureHook', 'interval': 4, 'samples': 3}), Run(model)

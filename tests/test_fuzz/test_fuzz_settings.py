@@ -142,16 +142,6 @@ def test_any_number_of_an_augmentation(which, value):
         assert 0 <= value <= 1
 
 
-@fuzz(400, st.sampled_from(['reduce_to', 'factor']), PLACES)
-def test_any_reduction_while_loading(key, value):
-    step = outcome(TRANSFORMS.build, {
-        'type': 'LoadPair', **{'reduce_to': [16, 32], 'factor': [2, 4], key: value}})
-    if isinstance(step, Refused):
-        assert 'LoadPair.' in step
-    elif step.settings:
-        assert step.reduction(np.array([0, 0, 900., 900.]), *step.settings[1]) in (1, 2, 4, 8)
-
-
 class OneVideo:
     """Stands for data that is there."""
     name = 'one video'

@@ -272,8 +272,6 @@ def test_tiffs_of_signed_and_real_numbers(tmp_path, kind):
     assert found[0, :, 0].tolist() == [0, 128, 191, 255, 255]
     with pytest.raises(OSError, match=f'a.tiff has {kind} values; set levels'):
         read_image(tmp_path / 'a.tiff')
-    cv2.imwrite(str(tmp_path / 'b.tiff'), np.full((8, 12), 5, kind))
-    assert read_image(tmp_path / 'b.tiff', cv2.IMREAD_REDUCED_COLOR_2, (0, 10)).shape == (4, 6, 3)
 
 
 @pytest.mark.parametrize(('names', 'why'), [

@@ -315,10 +315,9 @@ def test_data_rows(tmp_path):
     out = tmp_path / 'rows.json'
     done = run_tool('benchmark.py', CONFIG, '--data', '--steps', 10, '--json', out)
     assert done.status == 0, done.err
-    stock, ours, reduced = json.loads(out.read_text())['rows']
+    stock, ours = json.loads(out.read_text())['rows']
     assert stock['name'] == "MMTracking's Stark"
-    for row in (stock, ours, reduced):
+    for row in (stock, ours):
         assert row['ms'] > 1
         assert 0 < row['decoding'] < 1
-    assert ours['change'] == 0 < reduced['change'] < 20
     assert "MMTracking's reads three frames" in done.out

@@ -15,7 +15,6 @@ from mmtrack.registry import DATASETS
 
 FRAME_SIZE, LENGTH, SEQUENCES, DISTINCT = (720, 1280), 2500, 2, 16
 STOCK = 'sot/stark/stark-st1_r50_8xb16-500e_got10k-lasot-trackingnet-coco_base.py'
-COMPARED = 30  # pairs
 
 
 class Timed:
@@ -39,13 +38,11 @@ class Contestant:
         name: for the table.
         draw: gives one sample.
         load: its step that reads frames.
-        at: gives the sample of a place, the same pair in all data sets that have this.
         times: seconds of each sample.
     """
     name: str
     draw: Callable
     load: Timed
-    at: Callable | None = None
     times: list = field(default_factory=list)
 
 
@@ -56,14 +53,11 @@ class Row:
     Attributes:
         ms: median milliseconds of a pair.
         decoding: share of reading frames, in [0, 1].
-        change: mean difference of the search crop to that of whole frames, in levels of 255;
-            0 where the frames are whole.
     """
     name: str
     ms: float
     pairs_per_second: float
     decoding: float
-    change: float
 
     def line(self) -> str:
         """In a few words."""
@@ -108,26 +102,17 @@ def make_frames(folder: Path) -> dict:
 
 
 def prepare(config: Config, videos: dict) -> list[Contestant]:
-    """MMTracking's pipeline of Stark, the config's own, and this one with reduced decoding."""
+    """MMTracking's pipeline of Stark, and the config's own."""
     np.random.seed(0)  # what MMTracking draws from
-    contestants = [stock(videos)]
-    pipeline = config.train_dataloader.dataset.pipeline
-    crop, = (step for step in pipeline if step['type'] == 'CropPair')
-    for name, load in (('mmct', dict(type='LoadPair')),
-                       ('mmct, reduced decoding', dict(
-                           type='LoadPair', reduce_to=crop['size'], factor=crop['factor']))):
-        dataset = DATASETS.build(dict(
-            type='PairDataset', datasets=[videos], pairs_per_epoch=10**6,
-            sampling=config.train_dataloader.dataset.get('sampling'),
-            pipeline=[load if step['type'] == 'LoadPair' else step for step in pipeline]))
-        dataset.pipeline = [Timed(step) if type(step).__name__ == 'LoadPair' else step
-                            for step in dataset.pipeline]
-        timed, = (step for step in dataset.pipeline if isinstance(step, Timed))
-        draws = iter(range(10**6))
-        contestants.append(Contestant(
-            name, lambda dataset=dataset, draws=draws: dataset[0, 0, next(draws)], timed,
-            lambda i, dataset=dataset: dataset[1, 0, i]))
-    return contestants
+    trained = config.train_dataloader.dataset
+    dataset = DATASETS.build(dict(
+        type='PairDataset', datasets=[videos], pairs_per_epoch=10**6,
+        sampling=trained.get('sampling'), pipeline=trained.pipeline))
+    dataset.pipeline = [Timed(step) if type(step).__name__ == 'LoadPair' else step
+                        for step in dataset.pipeline]
+    timed, = (step for step in dataset.pipeline if isinstance(step, Timed))
+    draws = iter(range(10**6))
+    return [stock(videos), Contestant('mmct', lambda: dataset[0, 0, next(draws)], timed)]
 
 
 def stock(videos: dict) -> Contestant:
@@ -153,9 +138,7 @@ def measure(config: Config, videos: dict, pairs: int) -> Iterator[Row]:
     """Time each in this process, as one worker of a data loader would be."""
     init_default_scope('mmtrack')
     cv2.setNumThreads(0)  # as MMEngine does in workers
-    contestants = prepare(config, videos)
-    whole = contestants[1]
-    for contestant in contestants:
+    for contestant in prepare(config, videos):
         contestant.draw()
         contestant.load.seconds = 0.
         for _ in range(pairs):
@@ -163,13 +146,5 @@ def measure(config: Config, videos: dict, pairs: int) -> Iterator[Row]:
             contestant.draw()
             contestant.times.append(time.perf_counter() - start)
         times, reading = contestant.times, contestant.load.seconds
-        change = 0. if contestant.at is None or contestant is whole else np.mean(
-            [difference(whole.at(i), contestant.at(i)) for i in range(COMPARED)])
         yield Row(contestant.name, 1e3 * float(np.median(times)), len(times) / sum(times),
-                  reading / sum(times), float(change))
-
-
-def difference(one: dict, other: dict) -> float:
-    """Mean absolute difference of two search crops."""
-    crops = [sample['inputs']['clip'].searches.float() for sample in (one, other)]
-    return float((crops[0] - crops[1]).abs().mean())
+                  reading / sum(times))

@@ -3,6 +3,3 @@ from .augment import BrightenCrops, FlipCrops, FlipPair, GrayPair
 from .crop import CropPair
 from .load import LoadFrame, LoadPair
 from .pack import PackFrame, PackPair, collate_pairs
-
-__all__ = ['BrightenCrops', 'CropPair', 'FlipCrops', 'FlipPair', 'GrayPair', 'LoadFrame',
-           'LoadPair', 'PackFrame', 'PackPair', 'collate_pairs']

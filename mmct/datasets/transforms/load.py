@@ -1,18 +1,11 @@
 """Reading frames."""
-import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmtrack.registry import TRANSFORMS
 
 from ...runtime.frames import FrameError, Video, check_levels, frame_of_video, read_image
-from ...utils.checks import check_numbers
-
-# By how much frames can be smaller than they are.
-REDUCED = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
-           8: cv2.IMREAD_REDUCED_COLOR_8}
 
 
 class FrameReader:
@@ -22,21 +15,18 @@ class FrameReader:
         self.levels = levels
         self._videos, self._last = {}, None
 
-    def read(self, name: str, scale: int = 1) -> np.ndarray:
-        """A frame (H, W, 3) uint8 BGR, smaller by a scale of ``REDUCED``."""
+    def read(self, name: str) -> np.ndarray:
+        """A frame (H, W, 3) uint8 BGR."""
         video = frame_of_video(name)
         if video is None:
-            return read_image(name, REDUCED[scale], self.levels)
+            return read_image(name, levels=self.levels)
         path, number = video
         if path not in self._videos:
             self._videos[path] = Video(path, self.levels)
         if self._last not in (None, path):
             self._videos[self._last].close()
         self._last = path
-        frame = self._videos[path][number]
-        if scale == 1:
-            return frame
-        return cv2.resize(frame, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+        return self._videos[path][number]
 
 
 def kinds(results: dict) -> list[int]:
@@ -50,69 +40,38 @@ def kinds(results: dict) -> list[int]:
 class LoadPair(BaseTransform):
     """Read the frames of a sample, images or VIDEO#NUMBER; one that comes twice is read once.
 
-    Adds ``img``: a list of (H, W, 3) uint8 BGR frames. Where a target is large, decoding a JPEG
-    at half, a quarter or an eighth of its size is faster and leaves its crop enough pixels; with
-    ``reduce_to``, frames are as small as that allows, and ``boxes`` are in pixels of these.
-
-    A box of None, of a frame without the target, becomes one in the middle of the frame, an eighth
-    as wide and high.
+    Adds ``img``: a list of (H, W, 3) uint8 BGR frames. A box of None, of a frame without the
+    target, becomes one in the middle of the frame, an eighth as wide and high.
 
     Args:
-        reduce_to: side in pixels that the square around each target, not jittered, has to keep:
-            one value for templates, one for search frames, such as ``CropPair.size``; None to
-            decode frames as they are.
-        factor: as ``CropPair``'s; needed by ``reduce_to``.
         levels: of images of 16 bits, the levels that become 0 and 255, see
             :func:`mmct.runtime.frames.read_image`.
     """
 
-    def __init__(self, reduce_to: Sequence[int] | None = None,
-                 factor: Sequence[float] | None = None,
-                 levels: Sequence[float] | None = None) -> None:
-        if reduce_to is not None:
-            check_numbers('LoadPair.reduce_to', reduce_to, '[1, 4096]', 2, whole=True)
-            check_numbers('LoadPair.factor', factor, '(0, 100]', 2)
+    def __init__(self, levels: Sequence[float] | None = None) -> None:
         check_levels('LoadPair.levels', levels)
         self.reader = FrameReader(levels)
-        self.settings = None if reduce_to is None else list(zip(reduce_to, factor))
 
     def transform(self, results: dict) -> dict:
         """Read ``img_path``, a name for each frame."""
-        paths = results['img_path']
-        scales = [1] * len(paths)
-        if self.settings:
-            scales = [self.reduction(box, *self.settings[kind])
-                      for box, kind in zip(results['boxes'], kinds(results))]
-            results['boxes'] = [
-                None if box is None else tuple(float(value) / scale for value in box)
-                for box, scale in zip(results['boxes'], scales)]
-        frames = {}
-        for key, size in zip(zip(paths, scales), results.get('sizes') or [None] * len(paths)):
-            if key not in frames:
-                frames[key] = self.reader.read(*key)
-                check_size(*key, frames[key], size)
-        results['img'] = [frames[key] for key in zip(paths, scales)]
+        paths, frames = results['img_path'], {}
+        for path, size in zip(paths, results.get('sizes') or [None] * len(paths)):
+            if path not in frames:
+                frames[path] = self.reader.read(path)
+                check_size(path, frames[path], size)
+        results['img'] = [frames[path] for path in paths]
         if 'boxes' in results:
             results['boxes'] = [
                 middle_box(*frame.shape[1::-1]) if box is None else box
                 for frame, box in zip(results['img'], results['boxes'], strict=True)]
         return results
 
-    @staticmethod
-    def reduction(box: Sequence[float] | None, size: int, factor: float) -> int:
-        """The largest of ``REDUCED`` that leaves the square around a box x, y, w, h, of ``factor``
-        sqrt(w * h), ``size`` pixels a side; 1 for no box."""
-        if box is None:
-            return 1
-        side = math.sqrt(max(float(box[2] * box[3]), 0)) * factor
-        return max((scale for scale in REDUCED if side / scale >= size), default=1)
 
-
-def check_size(path: str, scale: int, frame: np.ndarray, size: tuple[int, int] | None) -> None:
-    """See that a frame (H, W, 3), decoded so much smaller, is as large as it was when labelled;
-    FrameError if not, for the boxes are others."""
-    there = frame.shape[1] * scale, frame.shape[0] * scale
-    if size and max(abs(a - b) for a, b in zip(there, size)) >= scale:
+def check_size(path: str, frame: np.ndarray, size: tuple[int, int] | None) -> None:
+    """See that a frame (H, W, 3) is as large as it was when labelled; FrameError if not, for the
+    boxes are others."""
+    there = frame.shape[1::-1]
+    if size and there != tuple(size):
         turned = (there[0] > there[1]) != (size[0] > size[1])
         raise FrameError(f'frame {path} has {there[0]}x{there[1]} pixels, its annotation is of '
                          f'{size[0]}x{size[1]}: it was {"turned" if turned else "resized"} after '

@@ -42,14 +42,10 @@ class NonFiniteHook(Hook):
         self.reported = in_row
         if in_row > self.max_in_row:
             # All processes are here, because all of them skip together.
-            batches = all_gather_object((finite, f'process {get_rank()}: {names(data_batch)}'))
+            frames = ', '.join(' and '.join(paths) for paths in data_batch['img_path'])
+            batches = all_gather_object((finite, f'process {get_rank()}: {frames}'))
             faulty = [text for finite, text in batches if not finite]
             raise ValueError(
                 f'{in_row} steps in a row were left out, the last checkpoint is from before them; '
                 f'in step {runner.iter + 1} {fault}, for '
                 + '; '.join(faulty or [text for _, text in batches]))
-
-
-def names(data_batch: dict) -> str:
-    """The frames of a batch."""
-    return ', '.join(' and '.join(map(str, paths)) for paths in data_batch['img_path'])

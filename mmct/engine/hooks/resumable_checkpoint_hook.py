@@ -1,27 +1,30 @@
 """Checkpoints that a run can always go on from."""
 import inspect
+import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
 from mmengine.dist import all_reduce, barrier, is_main_process
 from mmengine.evaluator import BaseMetric
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook, EMAHook
 from mmengine.optim import OptimWrapper
-from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
+from mmengine.runner.checkpoint import load_state_dict
 from mmtrack.registry import HOOKS
 
-from ...checkpoint import CheckpointError
+from ...checkpoint import CheckpointError, read_checkpoint, starting_weights, weights_in
 from ...checkpoint.decisive import OF_CHECKPOINT, differences, of_training
 from ...checkpoint.resuming import NAMES, check_resumed
 from ...datasets.workers import end_with_trainer
-from ...utils.files import free_name, write_text
-from .starting import load_checkpoint
+from ...utils.files import atomic_write, free_name
 from .unwrapped import unwrapped
 
 INTERRUPTED = 'interrupted.pth'
@@ -29,6 +32,15 @@ LOGS = re.compile(r'\d{8}_\d{6}')  # folders of MMEngine's logs
 ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 # Slurm signals every process, and torchrun passes on what it gets: that is one wish, not two.
 SAME_WISH = 5.
+
+
+@register_backend('whole_file')
+class WholeFileBackend(LocalBackend):
+    """MMEngine's access to local files, which writes them whole or not at all."""
+
+    def put(self, obj: bytes, filepath: str) -> None:
+        with atomic_write(filepath) as part:
+            part.write_bytes(obj)
 
 
 @HOOKS.register_module()
@@ -50,7 +62,7 @@ class ResumableCheckpointHook(CheckpointHook):
             self.backend_args = dict(backend='whole_file')
 
     def before_run(self, runner: Runner) -> None:
-        # Of this runner alone, whichever tool made it; it loads and resumes by it soon after.
+        # Only of this runner, which loads and resumes by it soon after.
         runner.load_checkpoint = partial(load_checkpoint, runner)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -183,40 +195,66 @@ class ResumableCheckpointHook(CheckpointHook):
             sys.exit(128 + self.ending)
 
     def save_interrupted(self, runner: Runner, iteration: int) -> None:
-        self.save(runner, INTERRUPTED, {'epoch': runner.epoch, 'iter': iteration})
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, INTERRUPTED)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir, INTERRUPTED, save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler, backend_args=self.backend_args,
+            meta={'epoch': runner.epoch, 'iter': iteration}, **self.args)
+        if is_main_process():
+            Path(runner.work_dir, 'last_checkpoint').write_text(self.last_ckpt)
         runner.logger.warning(f'told to end ({self.ending.name}): saved {self.last_ckpt} after '
                               f'{iteration} iterations; --resume goes on from there')
 
-    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
-        old = [INTERRUPTED]
-        if self.max_keep_ckpts > 0 and step not in self.keep_ckpt_ids:
-            if len(self.keep_ckpt_ids) == self.max_keep_ckpts:
-                old.append(self.filename_tmpl.format(self.keep_ckpt_ids.popleft()))
-            self.keep_ckpt_ids.append(step)
-            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        self.save(runner, self.filename_tmpl.format(step), meta)
-        if is_main_process():
-            for name in old:
-                path = self.file_backend.join_path(self.out_dir, name)
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
-
-    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
-        # MMEngine removes the best one first, and a run that ends in between has none.
+    @contextmanager
+    def removing_last(self) -> Iterator[list[str]]:
+        """MMEngine removes old checkpoints before it writes, and a run that ends in between has
+        none; paths of those to remove."""
         outdated, remove = [], self.file_backend.remove
         self.file_backend.remove = outdated.append
-        super()._save_best_checkpoint(runner, metrics)
-        self.file_backend.remove = remove
+        try:
+            yield outdated
+        finally:
+            self.file_backend.remove = remove
         for path in outdated:
             remove(path)
 
-    def save(self, runner: Runner, name: str, meta: dict) -> None:
-        """Write the state of the run, then its name into ``last_checkpoint``."""
-        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
-        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
-        runner.save_checkpoint(
-            self.out_dir, name, save_optimizer=self.save_optimizer,
-            save_param_scheduler=self.save_param_scheduler, meta=meta,
-            backend_args=self.backend_args, **self.args)
-        if is_main_process():
-            write_text(Path(runner.work_dir, 'last_checkpoint'), self.last_ckpt)
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        with self.removing_last() as outdated:
+            super()._save_checkpoint_with_step(runner, step, meta)
+            interrupted = self.file_backend.join_path(self.out_dir, INTERRUPTED)
+            if is_main_process() and self.file_backend.isfile(interrupted):
+                outdated.append(interrupted)
+
+    def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
+        with self.removing_last():
+            super()._save_best_checkpoint(runner, metrics)
+
+
+def load_checkpoint(runner: Runner, filename: str, map_location: object = 'cpu',
+                    strict: bool = False, revise_keys: Sequence = ()) -> dict:
+    """Do what ``Runner.load_checkpoint`` does, but read the file as data, and understand names of
+    released checkpoints, without ``revise_keys``.
+
+    MMEngine's own starts from random weights if names do not fit, and ``Runner.resume``, which
+    calls it, runs what a checkpoint holds as ``meta.config``.
+    """
+    if '://' in filename:  # MMEngine fetches it
+        content = CheckpointLoader.load_checkpoint(filename, map_location)
+    else:
+        content = read_checkpoint(os.path.expanduser(filename), map_location)
+    if isinstance(content.get('meta'), dict):
+        content['meta'].pop('config', None)
+    model = unwrapped(runner.model)
+    if not runner._resume:
+        content['state_dict'], lacking = starting_weights(
+            model, weights_in(content, filename), filename)
+        if lacking:
+            parts = sorted({'.'.join(key.split('.')[:2]) for key in lacking})
+            runner.logger.warning(f'{filename} has no fitting weights for {len(lacking)} of the '
+                                  f'network, in {", ".join(parts)}: they start at random')
+    runner.call_hook('after_load_checkpoint', checkpoint=content)
+    load_state_dict(model, content['state_dict'], strict)
+    runner._has_loaded = True
+    runner.logger.info(f'Load checkpoint from {filename}')
+    return content

@@ -10,7 +10,7 @@ from torch import nn
 
 @LOOPS.register_module()
 class ResumableTrainLoop(EpochBasedTrainLoop):
-    """MMEngine's loop over epochs, which starts an interrupted one where its checkpoint was saved;
+    """MMEngine's loop over epochs, which goes on in the middle of an interrupted one;
     for data loaders whose sampler has a ``start``, such as ``EpochIndexSampler``."""
 
     def run(self) -> nn.Module:

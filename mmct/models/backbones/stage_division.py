@@ -2,10 +2,15 @@
 section 3.2)."""
 from collections.abc import Sequence
 
+from mmtrack.registry import MODELS
 from torch import nn
 
 from ...utils.checks import check_number
 from ..initialise import children, copy_what_fits
+from .itpn import FastITPN
+from .mixvit import MixViT
+from .odtrack_vit import ODTrackViT
+from .one_stream_vit import OneStreamViT
 
 LAYER_INITS = ('last_of_stage', 'first_k', 'random', 'scratch')
 
@@ -33,7 +38,7 @@ class StageDivision:
         division: number of even stages, or the size of each stage: 4, or [2, 2, 6, 2].
         teacher_depth: layers of the teacher that is divided.
         layers_per_stage: layers of the student in a stage.
-        layer_init: where a student layer's weights come from when training starts:
+        layer_init: what a student layer's weights are when training starts:
             'last_of_stage' (the last teacher layers of its stage), 'first_k' (the teacher's first
             layers), 'random', or 'scratch': then nothing else starts from the teacher, either.
         **kwargs: of the backbone, such as its teacher's; ``depth`` is left out or None.
@@ -95,3 +100,26 @@ class StageDivision:
                 names.update((f'layers.{i}.{name}', f'layers.{source}.{name}')
                              for name in children(layer))
         copy_what_fits(self, teacher, names, getattr(self, 'resize_parameter', None), 'backbone.')
+
+
+# Students' backbones; arguments as of StageDivision, and of the teacher's without ``depth``.
+
+
+@MODELS.register_module()
+class StageDividedViT(StageDivision, OneStreamViT):
+    """A student of a :class:`OneStreamViT`."""
+
+
+@MODELS.register_module()
+class StageDividedMixViT(StageDivision, MixViT):
+    """A student of a :class:`MixViT`."""
+
+
+@MODELS.register_module()
+class StageDividedODTrackViT(StageDivision, ODTrackViT):
+    """A student of an :class:`ODTrackViT`."""
+
+
+@MODELS.register_module()
+class StageDividedFastITPN(StageDivision, FastITPN):
+    """A student of a :class:`FastITPN`, with all convolutional blocks of its teacher."""

@@ -60,14 +60,6 @@ class ViT(BaseModule):
         """Tokens behind the last LayerNorm."""
         return tokens.with_x(self.norm(tokens.x))
 
-    def check_crops(self, name: str, crops: Tensor) -> None:
-        """ValueError if crops, 'template' or 'search', have not the size of the config."""
-        size = getattr(self, f'{name}_size')
-        if tuple(crops.shape[-2:]) != (size, size):
-            raise ValueError(f'{name} crops are {tuple(crops.shape[-2:])} pixels, the backbone '
-                             f'takes {name}_size={size}; make CropPair.size (student_size for a '
-                             'student of another resolution) and the config of the backbone agree')
-
 
 def init_as_mae(layers: nn.Module) -> None:
     """First weights as of MAE, whose weights the published trackers start from; they suit narrow

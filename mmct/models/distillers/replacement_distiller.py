@@ -55,8 +55,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         guidance_loss, mimic_loss: configs, None for none.
         extra_losses: configs of more losses, which are called with the same as these two, by name,
             see :meth:`frame_losses`.
-        replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains the
-            student alone. ``ReplacementScheduleHook`` changes it from epoch to epoch.
+        replace_prob: p in (0, 1], the probability that a stage is the student's; 1 trains only
+            the student. ``ReplacementScheduleHook`` changes it from epoch to epoch.
         low_prob: see :func:`draw_gates`.
         head_init: the student's head starts from the 'teacher', if that fits, or 'random'.
         frozen: parts of the student that stay as they are initialised, weights and statistics,

@@ -36,7 +36,7 @@ class EdgeHead(Head):
         """Of the prediction group of finalized tokens: left, right, top, bottom.
 
         Returns:
-            ``box`` (B, 4) cx, cy, w, h in [0, 1] of the search crop, negative sizes where edges
+            ``box`` (B, 4) cx, cy, w, h in [0, 1] of the search crop, negative sizes if edges
             are the wrong way round; ``score`` (B,) in (0, 1), 1 without a score head;
             ``edges`` (B, 4, n) the distributions and ``edge_logits`` what they are made of;
             ``score_logits`` (B,) with a score head. In float32 also under autocast.

@@ -5,9 +5,3 @@ from .patch_embed import ConvStem, PatchEmbed
 from .restricted_block import RestrictedBlock
 from .separable_block import SeparableBlock
 from .tokens import Tokens, resize_grid, run_layers
-
-__all__ = [
-    'Attention', 'Block', 'ConvStem', 'CEBlock', 'Mlp',
-    'PatchEmbed', 'RestrictedBlock', 'SeparableBlock', 'SwiGLUBlock', 'Tokens', 'box_tokens',
-    'centre_tokens', 'resize_grid', 'run_layers'
-]

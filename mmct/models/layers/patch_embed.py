@@ -33,8 +33,8 @@ class ConvStem(nn.Module):
     Args:
         embed_dims: C; the convolutions are C/8, C/4, C/2 and C wide.
         patch_size: stride of the whole in pixels, 16.
-        norm_eval: keep batch norm's statistics in training, where templates and search crops are
-            normalised each by themselves, at test both by the statistics of the two together.
+        norm_eval: keep batch norm's statistics in training. Otherwise templates and search crops
+            are each normalised by their own, at test by the statistics of the two together.
     """
 
     def __init__(self, embed_dims: int, patch_size: int = 16, norm_eval: bool = False) -> None:

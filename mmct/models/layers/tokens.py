@@ -57,7 +57,7 @@ class Tokens:
         return self.x[:, self.span(group)]
 
     def whole_search(self) -> Tensor:
-        """Search features (B, n², C) on the whole grid, zeros where eliminated."""
+        """Search features (B, n², C) on the whole grid, zeros for those eliminated."""
         search = self.group('search')
         if self.kept is None:
             return search

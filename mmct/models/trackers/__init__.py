@@ -3,5 +3,3 @@ from .mixformerv2 import MixFormerV2
 from .odtrack import ODTrack
 from .ostrack import OSTrack
 from .sutrack import SUTrack
-
-__all__ = ['MixFormerV2', 'ODTrack', 'OSTrack', 'OneStreamTracker', 'SUTrack']

@@ -1,5 +1,4 @@
-"""MixFormerV2 (arXiv 2305.15896), and the names of its weights in released files, of whichever
-depth."""
+"""MixFormerV2 (arXiv 2305.15896), and the names of its weights in released files of any depth."""
 from mmtrack.registry import MODELS
 
 from ...checkpoint.names import OWN_LAYERS, Layout, Names

@@ -100,8 +100,8 @@ def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
     return inputs
 
 
-def hash_of(files: Sequence[Path]) -> str:
-    """SHA-256 of what some files hold."""
+def hash_of(files: Sequence[Path], *more: bytes) -> str:
+    """SHA-256 of what some files hold, and of what else there is."""
     import hashlib  # takes memory that a device may not have to spare
 
     found = hashlib.sha256()
@@ -109,6 +109,8 @@ def hash_of(files: Sequence[Path]) -> str:
         with open(file, 'rb') as content:
             while block := content.read(1 << 20):
                 found.update(block)
+    for part in more:
+        found.update(part)
     return found.hexdigest()
 
 
@@ -124,7 +126,7 @@ def files_beside(path: Path) -> list[Path]:
 def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
                    encoded: Mapping[str, Sequence], metadata: Mapping[str, str | None],
                    template_export: str | None, path: Path) -> None:
-    """See that the files of a tracker belong together.
+    """See that the files of a tracker, whose step is in ``path``, belong together.
 
     Args:
         info: what its step says of itself.
@@ -132,10 +134,6 @@ def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
         encoded: likewise, what the network gives that encodes templates.
         metadata: of the step: EXPORT, or in files of an earlier version STAMP, or neither.
         template_export: EXPORT of the network that encodes templates.
-        path: of the step.
-
-    Raises:
-        ValueError: they do not.
     """
     taken = {name: inputs[name] for name in inputs if name not in info.input_names}
     if encoded.keys() != taken.keys() or not all(

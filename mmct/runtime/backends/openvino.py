@@ -64,7 +64,7 @@ class OpenVinoNetwork(OpenedNetwork):
             request, given = self._requests[len(crops)]
             for name, value in inputs.items():
                 value = np.require(value, requirements='CW')  # itself, or a copy to be given anew
-                # An array that comes again, as a tracker's do, is where OpenVINO knows it to be.
+                # OpenVINO still has an array that comes again, as a tracker's do.
                 if given.get(name) is not value:
                     request.set_tensor(name, ov.Tensor(value, shared_memory=True))
                     given[name] = value
