@@ -74,7 +74,7 @@ def main(args) -> int:
     cfg.test_cfg.update(type='SequenceTestLoop', results=args.results, resume=args.resume,
                         tracker=f'{fingerprint(args.checkpoint, settings)} {args.checkpoint}',
                         settings=dict(backend=args.backend, precision=args.precision))
-    # Loaded here, because MMEngine only warns where weights and network differ.
+    # Loaded here, because MMEngine only warns if weights and network differ.
     cfg.load_from, cfg.resume = None, False
     with at_once, clear_start(cfg) as runner, lost_processes_reported():
         tracker = MODELS.build(cfg.model.get('student', cfg.model))
@@ -83,7 +83,7 @@ def main(args) -> int:
                                           precision=args.precision, threads=args.threads))
         else:
             load_weights(tracker, args.checkpoint)
-            # As whoever uses it: near ties come out otherwise by another rounding.
+            # As its users: near ties come out otherwise by another rounding.
             fuse_for_inference(tracker)
         sequence_names(build_checked(cfg.test_dataloader.dataset))
         runner.model = runner.wrap_model(None, tracker)

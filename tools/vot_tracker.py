@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> None:
     from mmct.utils.extras import require
     trax = require('trax', 'vot')
-    # First of all: the toolkit waits for it, and shows the reason where what follows fails.
+    # First of all: the toolkit waits for it, and shows the reason if what follows fails.
     server = trax.Server([trax.Region.RECTANGLE], [trax.Image.PATH], tracker_name='mmct',
                          multiobject=True)
     reason = 'interrupted'

@@ -144,7 +144,7 @@ class PeakMemory:
         return _status('VmRSS') if self.known else 0.
 
     def megabytes(self) -> float | None:
-        """The peak, or None where the system does not tell."""
+        """The peak, or None if the system does not tell."""
         if self.device != 'cpu':
             import torch
 
@@ -179,7 +179,7 @@ def check_device(device: str) -> None:
 
 
 def machine(device: str) -> str:
-    """The processor and, where it is asked for, the GPU with the versions that matter there."""
+    """The processor and, if it is asked for, the GPU with the versions that matter there."""
     import torch
 
     if device == 'cpu':

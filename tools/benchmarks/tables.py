@@ -22,7 +22,7 @@ class Job:
     """What is to be measured.
 
     Attributes:
-        name: for whoever waits.
+        name: for the screen.
         rows: measures it when it is iterated over; raises :class:`RowError`.
         after: jobs of a smaller number go first.
         count: how many rows there will be.

@@ -195,7 +195,7 @@ def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
             kinds: Sequence[tuple], device: str = 'cpu') -> list[Contestant]:
     """Teacher and student of a config with their weights, and what they cost.
 
-    The full form is added where encoding the templates ahead saves much of a frame.
+    The full form is added if encoding the templates ahead saves much of a frame.
     Without a checkpoint weights are random, as are the teacher's always: they take as long.
 
     Args:

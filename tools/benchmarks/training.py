@@ -61,7 +61,7 @@ class Contestant:
 
     Attributes:
         name: for the table.
-        distiller: its class, None for the student alone.
+        distiller: its class, None for only the student.
         changes: options of the distiller.
         bf16: whether all of it runs under autocast.
         tf32: whether matrix products of float32 are of TF32, on GPUs that have it.
@@ -103,12 +103,12 @@ class Row:
     """A way to train at one p.
 
     Attributes:
-        name, prob: which; no p for the student alone, which has no gates.
+        name, prob: which; no p for only the student, which has no gates.
         seconds: of a step, on average.
         macs: multiply-accumulates of a step, on average.
         loss: of the first step, the same pairs for all.
         memory: megabytes at the most, of weights, gradients, optimizer and activations; None
-            where the system does not tell.
+            if the system does not tell.
     """
     name: str
     prob: float | None

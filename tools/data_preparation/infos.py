@@ -50,7 +50,7 @@ def write_infos(root: Path, name: str, layout: Layout,
 
 
 def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret: bool) -> str:
-    """Make the line of a sequence in its info file, and write its annotation where needed.
+    """Make the line of a sequence in its info file, and write its annotation if that is needed.
 
     Args:
         root, name, layout: as in :func:`write_infos`.

@@ -23,7 +23,7 @@ VIDEO = re.compile(r'\w+-\d+')
 
 
 def convert_lasot_annotations(source: str | Path, target: str | Path) -> int:
-    """Write toolkit annotations in LaSOT's layout; images, where they are, are left alone.
+    """Write toolkit annotations in LaSOT's layout; images that are there are not touched.
 
     Every file is written whole or not at all, the info file last. LaSOT's training videos, which
     newer toolkits have too, are not listed there.

@@ -1,4 +1,4 @@
-"""Which sequences each data set has, and where their frames and annotations are."""
+"""Which sequences each data set has, and the places of their frames and annotations."""
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ class Split:
 
     Attributes:
         find: the sequences that there should be, by name, of a data set's folder.
-        count: how many these are, None where nobody says.
+        count: how many these are, None if nobody says.
         secret: only the first box is given.
     """
     find: Callable[[Path], dict[str, Sequence]]
@@ -40,7 +40,7 @@ class Layout:
 
     Attributes:
         prefix: what MMTracking's ``data_prefix`` is.
-        splits: by name; a data set for testing alone has '' alone.
+        splits: by name; a data set only for testing has only ''.
         example: frames and annotation of a sequence, for messages.
         read: boxes (N, 4) x, y, w, h of an annotation file and the number of frames.
         plain: annotations are not as evaluation reads them, so they are also written as NAME.txt.

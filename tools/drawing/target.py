@@ -29,7 +29,7 @@ def draw_target(frame: np.ndarray, box: Sequence[float], score: float,
         _rectangle(frame, low, high, COLOURS[number % len(COLOURS)], lost)
     text = f'{"lost " if lost else ""}{score:.2f}'
     width, height = _text_size(text, line)
-    # Above the box, or below it where there is no room.
+    # Above the box, or below it if there is no room.
     bottom = low[1] - line if low[1] - line >= height else high[1] + line + height
     _write(frame, text, (min(max(low[0], 0), frame.shape[1] - width),
                          min(max(bottom, height), frame.shape[0])), line)

@@ -178,7 +178,7 @@ class MixFormerV2Comparison(Comparison):
         yield from common.loss_rows('published distillation', recorded, ours)
 
     def verify_compression(self, kind: str) -> Iterator[Row]:
-        """A student at initialisation and later, alone and mixed with its teacher."""
+        """A student at initialisation and later, by itself and mixed with its teacher."""
         file, shape = STUDENT.format(kind), self.shape(TEACHER)
         student = common.divided(
             self.config(file, loss=self.box_loss), shape['division'], shape['depth'])

@@ -101,7 +101,7 @@ class ODTrackComparison(Comparison):
             if case in options else None
 
     def verify_frames(self) -> Iterator[Row]:
-        """Tokens, maps and boxes of networks alone, frame by frame of the clip."""
+        """Tokens, maps and boxes of networks by themselves, frame by frame of the clip."""
         for case in dict.fromkeys(name.split('.')[0] for name in self.tensors):
             frames = [re.match(r'\.f(\d+)', name[len(case):])
                       for name in self.recorded(f'{case}.')]

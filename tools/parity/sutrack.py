@@ -170,7 +170,7 @@ class SUTrackComparison(Comparison):
             yield Row(f'{prefix} unused parameters', float(len(wrong)), 0., ', '.join(wrong))
 
     def verify_compression(self) -> Iterator[Row]:
-        """A student at initialisation and later, alone and mixed with its teacher."""
+        """A student at initialisation and later, by itself and mixed with its teacher."""
         division = self.meta.get('division', self.meta.get('stages'))
         config = common.divided(self.config(STUDENT), division, self.meta['depth'])
         distiller = self.compression(TEACHER, config, groups=('search', 'template'))

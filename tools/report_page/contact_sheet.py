@@ -32,7 +32,7 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
         targets: picture files to write.
         columns: frames shown of each sequence, evenly spread.
         title: above the picture.
-        labels: of the rows, where not the sequence's name.
+        labels: of the rows, if not the sequence's name.
     """
     labels, truth = labels or {}, next(iter(boxes.values()))
     looks = {name: dict(color=colour(i - 1), linestyle=(0, dash(i - 1))) if i else
@@ -42,7 +42,7 @@ def draw_contact_sheet(sequences: Mapping[str, Sequence[np.ndarray]],
     for row, (name, frames) in zip(axes, sequences.items()):
         height, width = frames[0].shape[:2]
         zoom = zoom_of(truth[name], width, height)
-        seen = last_good(truth[name])  # where the target is absent, the place of its last box
+        seen = last_good(truth[name])  # if the target is absent, the place of its last box
         for axis, index in zip(row, np.linspace(0, len(truth[name]) - 1, columns).astype(int)):
             axis.imshow(cv2.cvtColor(frames[index], cv2.COLOR_BGR2RGB),
                         extent=(0, width, height, 0))

@@ -48,7 +48,7 @@ def write_page(target: Path, trackers: list[TrackerResults], convention: str,
 
 def auc_tables(trackers: list[TrackerResults], playable: list[str],
                highlights: Mapping[str, str]) -> list[dict]:
-    """AUC of each tracker by sequence and, where they are known, by attribute.
+    """AUC of each tracker by sequence and, if they are known, by attribute.
 
     Returns:
         tables of id, title, first (what a row stands for), counted (what the second column

@@ -25,9 +25,9 @@ def sequence_data(name: str, frames: Sequence[np.ndarray], annotation: Annotatio
 
     Returns:
         name; length (N); width and height of the frames; zoom, see :mod:`report_page.zoom`;
-        shown, indices of the M frames taken; jpegs (M, base64); truth (M boxes, None where there
+        shown, indices of the M frames taken; jpegs (M, base64); truth (M boxes, None if there
         is none) and boxes (of each tracker M);
-        overlaps (of each tracker N, None where the target is absent); absent, [begin, end) of
+        overlaps (of each tracker N, None if the target is absent); absent, [begin, end) of
         stretches of frames.
     """
     length = len(annotation.boxes)

@@ -17,7 +17,7 @@ class TrackerResults(NamedTuple):
         boxes: {sequence: (N, 4) x, y, w, h in pixels}.
         curves: of each sequence.
         scores: see :func:`mmct.evaluation.evaluate`.
-        fps: frames a second, but for first frames; None where no times are known.
+        fps: frames a second, but for first frames; None if no times are known.
     """
     name: str
     boxes: dict[str, np.ndarray]

@@ -83,7 +83,7 @@ def check_tested(config: Config, options: dict) -> None:
         if key in ('load_from', 'resume'):
             raise ValueError(f'--cfg-options {key} has no effect: tools/test.py takes '
                              + ('weights from CHECKPOINT' if key == 'load_from' else '--resume'))
-        # Not those of the teacher alone, which tests and trainings may be given alike.
+        # Not only those of the teacher, which tests and trainings may be given alike.
         if name == 'model' and rest.partition('.')[0] in config.model.get('student', {}):
             raise ValueError(f'--cfg-options {key} has no effect: of a compression the student is '
                              f'tested; set model.student.{rest}')
