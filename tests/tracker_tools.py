@@ -76,12 +76,25 @@ def state_of(file) -> dict:
     return read_checkpoint(file)['state_dict']
 
 
+def given_to(network) -> list[tuple]:
+    """Templates and boxes that a network is asked to encode from now on."""
+    given, encode = [], network.encode
+
+    def noted(*templates):
+        given.append(templates)
+        return encode(*templates)
+
+    network.encode = noted
+    return given
+
+
 def track(follower, frames):
     """Boxes (N, 4) and scores (N,) of all frames but the first, and the templates of each."""
+    given = given_to(follower.network)
     follower.init(frames[0], BOX)
     templates, found = [], []
     for frame in frames[1:]:
-        templates.append(follower._templates)
+        templates.append(given[-1])
         found.append(follower.update(frame))
     boxes, scores = map(np.array, zip(*found, strict=True))
     return boxes, scores, templates

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint.decisive import digest
 from ..models.losses import mean_iou
 from ..models.torch_network import EncodeNetwork, StepNetwork, TorchNetwork
 from ..models.trackers.base import OneStreamTracker
 from ..runtime import open_network
-from ..runtime.backends import hash_of, mark_weights, step_inputs
+from ..runtime.backends import mark_weights, step_inputs
 from ..runtime.network import EXPORT, METADATA, Network, NetworkInfo
 from ..runtime.templates import count_templates
 from ..utils.checks import check_number
@@ -115,8 +116,9 @@ def _write(tracker: OneStreamTracker, path: Path, info: NetworkInfo, samples: Se
         to_onnx(StepGraph(tracker, bgr, list(encoded)), inputs, info.output_names, source,
                 any_number, opset)
     # Of all that decides what is written, so that only the same export has the same id.
-    export = hash_of([template_source, source], info.to_json().encode(), bias.encode(), *(
-        part.tobytes() for sample in samples for part in sample if part is not None))
+    export = digest([
+        template_source.read_bytes(), source.read_bytes(), info.to_json().encode(), bias.encode(),
+        *(part.tobytes() for sample in samples for part in sample if part is not None)])
     # Templates are encoded once a target, so nothing is gained there by fewer bits.
     finish(template_source, template, None, export)
     finish(source, path, info, export,

@@ -10,11 +10,10 @@ from ..utils.checks import check_number, check_numbers
 from .geometry import decode_center
 from .templates import make_policy, policy_text
 
-# Names of entries in the metadata of exported files: NetworkInfo, an id that all files of an export
-# share, and what files of 0.2 had in its place, a hash of the other files.
+# Names of entries in the metadata of exported files: NetworkInfo, and an id that all files of an
+# export share.
 METADATA = 'mmct'
 EXPORT = 'mmct_export'
-STAMP = 'mmct_files'
 SCORES = ('chosen', 'windowed', 'highest')
 # What a step is read by, in this order, by the kind of the head.
 OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),

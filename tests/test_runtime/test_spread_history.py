@@ -65,8 +65,21 @@ def policy_of_numbers(count):
     return policy, lambda frame: policy.observe(frame, 0., lambda: template(frame))
 
 
+@pytest.fixture
+def stores(monkeypatch):
+    """The stores that policies make, in order."""
+    made = []
+
+    def make(shape):
+        made.append(CropStore(shape))
+        return made[-1]
+
+    monkeypatch.setattr('mmct.runtime.templates.CropStore', make)
+    return made
+
+
 @pytest.mark.parametrize('count', [1, 2, 3, 5])
-def test_what_is_dropped_is_never_asked_for(count, monkeypatch):
+def test_what_is_dropped_is_never_asked_for(count, monkeypatch, stores):
     monkeypatch.setattr(crop_store, 'IN_MEMORY', 1000)  # the rest lies in a file
     policy, go_on = policy_of_numbers(count)
     for frame in range(1, 400):
@@ -78,11 +91,11 @@ def test_what_is_dropped_is_never_asked_for(count, monkeypatch):
         assert again is crops
         # All that will be asked for, and no more.
         first = max(1, frame // count // 2)
-        assert len(policy._past) == (1 if count == 1 else 1 + frame - first)
+        assert len(stores[0]) == (1 if count == 1 else 1 + frame - first)
         go_on(frame)
 
 
-def test_a_new_target_forgets_the_last(monkeypatch):
+def test_a_new_target_forgets_the_last(stores):
     policy, go_on = policy_of_numbers(2)
     for frame in range(1, 50):
         go_on(frame)
@@ -90,20 +103,22 @@ def test_a_new_target_forgets_the_last(monkeypatch):
     crops, _ = policy.current(1)
     assert crops.shape == (1, 2, 2, 3)
     assert (crops == 7).all()
-    assert len(policy._past) == 1
+    assert len(stores[1]) == 1
 
 
-def test_store_uses_places_again(monkeypatch):
+def test_store_uses_places_again(monkeypatch, tmp_path):
+    file = open(tmp_path / 'crops', 'w+b', buffering=0)  # noqa: SIM115  the store closes it
+    monkeypatch.setattr('tempfile.TemporaryFile', lambda **_: file)
     monkeypatch.setattr(crop_store, 'IN_MEMORY', 0)
     store = CropStore((2, 2, 3))
     for frame in range(10):
         store.put(frame, np.full((2, 2, 3), frame, np.uint8), np.full(4, frame, np.float32))
     for frame in (3, 7, 3, 99):
         store.drop(frame)
-    size = store._file.seek(0, 2)
+    size = (tmp_path / 'crops').stat().st_size
     for frame in (20, 21):
         store.put(frame, np.full((2, 2, 3), frame, np.uint8), np.full(4, frame, np.float32))
-    assert store._file.seek(0, 2) == size
+    assert (tmp_path / 'crops').stat().st_size == size > 0
     assert len(store) == 10
     for frame in (0, 1, 2, 4, 5, 6, 8, 9, 20, 21):
         crop, box = store.get(frame)
@@ -145,10 +160,10 @@ class Unsure(Seeing):
         if self.at == 'encode' and self.encoded:
             raise RuntimeError('no memory')
         self.encoded = True
-        return super().encode(crops, boxes)
+        return {**super().encode(crops, boxes), 'crops': crops}
 
     def step(self, encoded, crops, memories=None):
-        self.encoded = False
+        self.encoded, self.used = False, [own['crops'] for own in encoded]
         outputs = super().step(encoded, crops, memories)
         if self.at == 'target':
             outputs['score'][-1] = np.nan
@@ -172,12 +187,15 @@ def test_a_frame_that_fails_leaves_no_trace(at, failing):
                 with pytest.raises((ValueError, RuntimeError), match='network gave|no memory'):
                     update_many([first, second], frames[-number])
         network.at = None
+        used = []
+        for follower in (first, second, alone):
+            assert follower.box == alone.box
         for followers in ([first, second], [alone]):
             update_many(followers, frame)
-        for follower in (first, second):
-            assert follower.box == alone.box
-            np.testing.assert_array_equal(follower._templates[0], alone._templates[0])
-    assert [crop[8, 8, 0] for crop in first._templates[0]] == spread(20, 3)
+            used += network.used
+        for crops in used:
+            np.testing.assert_array_equal(crops, used[-1])
+        assert [crop[8, 8, 0] for crop in used[0]] == spread(number, 3)
 
 
 @pytest.mark.parametrize('full', [False, True])
@@ -216,7 +234,7 @@ def resident() -> float:
         'SC_PAGE_SIZE') / 1e6
 
 
-def test_memory_over_ten_thousand_frames(monkeypatch):
+def test_memory_over_ten_thousand_frames(monkeypatch, stores):
     """Of 12 KB crops, 100 MB in all; a megabyte of them may lie in memory."""
     monkeypatch.setattr(crop_store, 'IN_MEMORY', 2**20)
     frames, network = moving_disc(40), Seeing(size=64)
@@ -232,7 +250,7 @@ def test_memory_over_ten_thousand_frames(monkeypatch):
             used.append(resident())
             allocated.append(tracemalloc.get_traced_memory()[0] / 1e6)
     tracemalloc.stop()
-    kept = len(tracker._policy._past) * 64 * 64 * 3 / 1e6
+    kept = len(stores[0]) * 64 * 64 * 3 / 1e6
     print(f'\n{kept:.0f} MB of crops; {max(used) - used[0]:+.1f} MB of the process, '
           f'{max(allocated) - allocated[0]:+.1f} MB allocated, at most since the first tenth')
     assert kept > 90

@@ -16,6 +16,7 @@ from tracker_tools import (
     DATA,
     LENGTH,
     CompressionTests,
+    given_to,
     state_of,
     write_config,
     write_files,
@@ -201,8 +202,9 @@ def test_steps_are_timed_with_as_many_templates_as_in_a_long_video(files, tmp_pa
         if contestant.exported:
             list(export(contestant))
         follower = contestant.tracker(1)
+        given = given_to(follower.network)
         assert step_times(follower, frames, BOX).shape == (2, 3)
-        assert len(follower._templates[0]) == COUNT + 1
+        assert len(given[-1][0]) == COUNT + 1
     macs = {contestant.role: contestant.cost.macs.step for contestant in contestants}
     # Two layers are all that differs; four templates have four tokens each.
     tokens, width = 1 + 4 * 4 + 16, 16

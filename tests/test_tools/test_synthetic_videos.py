@@ -273,7 +273,7 @@ def test_a_part_of_the_place_that_the_camera_leaves_is_no_target(leaves_after, f
     video = first_of('spot', 'test')
     gone = np.arange(video.length) > leaves_after * video.length
     video.camera.x = video.camera.x[0] + 10 * SIZE[0] * gone
-    found = [video._spot(video.spot.size) for _ in range(5)]
+    found = [video.new_spot(video.spot.size) for _ in range(5)]
     assert any(found) == fits
     assert all(spot.away(video.times) == 1 for spot in found if spot)
 
@@ -355,8 +355,8 @@ def test_boxes_of_parts_of_the_place_go_with_it():
 def test_a_part_of_the_place_is_hidden_by_all_that_passes():
     video = first_of('spot', 'test', length=30)
     video.behind = video.behind[:0]
-    other = video._other(video.spot.size)
-    x, y, size = video._path()
+    other = video.new_other(video.spot.size)
+    x, y, size = video.way()
     other.size[:] = 3 * size.max()
     # It comes after five frames, and would stay.
     other.x, other.y = np.where(np.arange(30) < 5, 10_000, x), y

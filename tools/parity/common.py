@@ -13,7 +13,7 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from mmct.checkpoint import load_weights
+from mmct.checkpoint import load_weights, names
 from mmct.models.distillers import ReplacementDistiller
 from mmct.models.layers import CEBlock, Tokens
 from mmct.models.losses import mean_iou
@@ -133,17 +133,15 @@ class Comparison:
         return self.rows(prefix, walk(tracker, embedded(tracker, clip))[0])
 
     def gradient_row(self, prefix: str, network: OneStreamTracker,
-                     recorded: Mapping[str, float | None], table: Mapping[str, str] | None = None
-                     ) -> Row:
+                     recorded: Mapping[str, float | None]) -> Row:
         """Gradient norms after a backward pass, |Δ| / max(reference, 1e-4 × the largest of all).
 
-        Args:
-            recorded: norms by the names of released files; no other parameter has a gradient, and
-                what is recorded as None has none, or is none of ours.
-            table: {name in released files: mmct's}; the network's own if None.
+        Recorded are norms by the names of released files; no other parameter has a gradient, and
+        what is recorded as None has none, or is none of ours.
         """
         recorded = {name: norm for name, norm in recorded.items() if norm is not None}
-        table, largest = table or network.names.released[0].table(recorded), max(recorded.values())
+        layout = min(network.names.released, key=lambda own: names.lengths(own.faults(recorded)))
+        table, largest = layout.table(recorded), max(recorded.values())
         norms = {name: 0. if p.grad is None else p.grad.norm().item()
                  for name, p in network.named_parameters()}
         rows = [Row(name, abs(norms[table[name]] - norm) / max(norm, 1e-4 * largest),

@@ -1,4 +1,5 @@
 """ODTrack: networks, losses, gradients, mixed paths, sampling, tracking."""
+import math
 import re
 from collections.abc import Iterator
 
@@ -58,15 +59,18 @@ class ODTrackComparison(Comparison):
         if eliminates and net.get('elimination'):
             other = dict(template_range=eliminates) if isinstance(eliminates, str) else {}
             backbone['elimination'] = {**net['elimination'], **other}
+        width, patch = len(state['backbone.norm.weight']), state[
+            'backbone.patch_embed.proj.weight'].size(-1)
+        sides = [patch * math.isqrt(state[f'backbone.pos_embed_{image}'].size(1)) for image in 'zx']
         shape = dict(
-            type='ODTrackViT', embed_dims=net['embed_dims'], num_heads=net['num_heads'],
-            depth=names.count(state, f'{names.OWN_LAYERS}{{i}}'), mlp_ratio=net.get('mlp_ratio', 4),
-            template_size=net['template_size'], search_size=net['search_size'],
-            patch_size=state['backbone.patch_embed.proj.weight'].size(-1))
+            type='ODTrackViT', embed_dims=width, num_heads=net['num_heads'],
+            depth=names.count(state, f'{names.OWN_LAYERS}{{i}}'),
+            mlp_ratio=len(state[f'{names.OWN_LAYERS}0.mlp.fc1.weight']) / width,
+            template_size=sides[0], search_size=sides[1], patch_size=patch)
         return dict(
             type='ODTrack', backbone={**shape, **backbone}, test_cfg=test_cfg or {},
-            head=dict(type='CenterHead', in_channels=net['embed_dims'],
-                      channels=net['head_channels']))
+            head=dict(type='CenterHead', in_channels=width,
+                      channels=len(state['head.score.0.conv.weight'])))
 
     def clip(self, tracker: OneStreamTracker, count: int | None = None) -> Clip:
         """Clips of the records, of which the first ``count``."""
@@ -77,15 +81,9 @@ class ODTrackComparison(Comparison):
 
     def verify_shape(self) -> Iterator[Row]:
         """Whether the checkpoint has the recorded shape, and goes back to the file's names."""
-        state = tracker_weights(self.folder / TEACHER)
-        width = state['backbone.norm.weight'].size(0)
-        patch = state['backbone.patch_embed.proj.weight'].size(-1)
-        yield common.wrong_keys(f'shape of {TEACHER}', self.meta['net'], dict(
-            embed_dims=width, depth=names.count(state, f'{names.OWN_LAYERS}{{i}}'),
-            mlp_ratio=len(state[f'{names.OWN_LAYERS}0.mlp.fc1.weight']) / width,
-            head_channels=len(state['head.score.0.conv.weight']),
-            template_size=patch * round(state['backbone.pos_embed_z'].size(1)**0.5),
-            search_size=patch * round(state['backbone.pos_embed_x'].size(1)**0.5)))
+        state, config = tracker_weights(self.folder / TEACHER), self.config(TEACHER)
+        yield common.wrong_keys(f'shape of {TEACHER}', self.meta['net'], {
+            **config['backbone'], 'head_channels': config['head']['channels']})
         back = names.to_own(names.to_released(state, student=False, source=TEACHER), TEACHER)
         wrong = [key for key in state.keys() | back.keys()
                  if key not in state or key not in back or not torch.equal(state[key], back[key])]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import torch
 
 from mmct.api import fuse_for_inference
-from mmct.checkpoint import load_weights, names
+from mmct.checkpoint import load_weights
 from mmct.engine.hooks import progressive_prob, scheduled_keep_ratio
 from mmct.models.layers.elimination import TEMPLATE_RANGES
 from mmct.models.losses import gaussian_heatmap
@@ -76,9 +76,7 @@ class OSTrackComparison(Comparison):
             yield from self.rows(prefix, common.stage_values(frame.stages, frame.mixed))
             yield from common.loss_rows(prefix, self.meta['losses'][gates], {
                 **common.loss_values(losses), 'Loss/total': losses['total']})
-            norms = self.meta['grad_norm'][gates]
-            _, layout = names.find(norms, 'meta.json')
-            yield self.gradient_row(prefix, student, norms, layout.table(norms))
+            yield self.gradient_row(prefix, student, self.meta['grad_norm'][gates])
         for epochs, probs in self.meta.get('schedule', {}).items():
             ours = [progressive_prob(epoch + 1, int(epochs)) for epoch in range(len(probs))]
             yield relative(f'schedule of {epochs} epochs', ours, probs)

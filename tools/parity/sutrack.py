@@ -158,15 +158,15 @@ class SUTrackComparison(Comparison):
     def verify_gradients(self, prefix: str, network: OneStreamTracker, recorded: dict
                          ) -> Iterator[Row]:
         """Gradient norms by parameter and in total, after a backward pass."""
-        table = released_names(network)
         if 'grad_norm' in recorded:
-            yield self.gradient_row(prefix, network, recorded['grad_norm'], table)
+            yield self.gradient_row(prefix, network, recorded['grad_norm'])
         if 'total_grad_norm' in recorded:
             total = sum(p.grad.square().sum() for p in network.parameters() if p.grad is not None)
             yield relative(
                 f'{prefix} total gradient norm', total.sqrt(), recorded['total_grad_norm'])
         if 'no_grad' in recorded:
-            wrong = [name for name in recorded['no_grad'] if name in table]
+            known = released_names(network)
+            wrong = [name for name in recorded['no_grad'] if name in known]
             yield Row(f'{prefix} unused parameters', float(len(wrong)), 0., ', '.join(wrong))
 
     def verify_compression(self) -> Iterator[Row]:

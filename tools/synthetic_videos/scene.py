@@ -92,7 +92,7 @@ class Video:
         area = math.exp(rng.uniform(math.log(0.07), math.log(0.45))) * min(size)
         for _ in range(6):
             self.camera = Camera(rng, self.photos, self.width, self.height, self.length)
-            self.spot = self._spot(area) if rng.random() < SPOTS else None
+            self.spot = self.new_spot(area) if rng.random() < SPOTS else None
             if self.spot:
                 self.category, self.target = Spot.kind, None
                 break
@@ -103,7 +103,7 @@ class Video:
         self.behind, self.front = [], []
         for _ in range(rng.choice([0, 1, 2, 4], p=[0.3, 0.35, 0.2, 0.15])):
             for _ in range(6):
-                other = self._other(area * rng.uniform(0.7, 1.4))
+                other = self.new_other(area * rng.uniform(0.7, 1.4))
                 if self._apart(other):
                     (self.front if rng.random() < 0.3 else self.behind).append(other)
                     break
@@ -116,7 +116,7 @@ class Video:
         return Actor(self.rng, thing, size, self.width, self.height, self.length,
                      self.camera.shutter)
 
-    def _spot(self, size: float) -> Spot | None:
+    def new_spot(self, size: float) -> Spot | None:
         """A part of the first view that can be told from what is around it and stays in view, or
         None."""
         rng, view = self.rng, cv2.cvtColor(self.camera.view(0), cv2.COLOR_BGR2GRAY)
@@ -133,7 +133,7 @@ class Video:
                     return spot
         return None
 
-    def _other(self, size: float) -> Actor:
+    def new_other(self, size: float) -> Actor:
         """Another thing of about that size; at times it looks like the target."""
         rng = self.rng
         thing = look_alike(rng, self.target.thing) if self.target and rng.random() < 0.35 \
@@ -144,7 +144,7 @@ class Video:
                 other.x + 0.3 * self.width, other.y + 0.3 * self.height)
         return other
 
-    def _path(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def way(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x, y and size of the target, (length,) each, by units of time."""
         if self.spot:
             x, y = self.spot.path(range(self.length))
@@ -154,7 +154,7 @@ class Video:
     def _apart(self, other: Actor) -> bool:
         """Whether another thing is clear of the target while a tracker takes that in."""
         first = slice(0, APART_FRAMES)
-        x, y, size = self._path()
+        x, y, size = self.way()
         far = np.hypot(other.x[first] - x[first], other.y[first] - y[first])
         return (far > 0.8 * (other.size[first] + size[first])).all()
 
@@ -188,7 +188,7 @@ class Video:
         if rng.random() < 0.7 or longest < 2 or self.length < 30:
             return None
         start, absent = rng.integers(15, self.length - longest), rng.integers(1, longest + 1)
-        x, y, own = self._path()
+        x, y, own = self.way()
         size = own.max() * rng.choice([0.5, 0.8, 1.8], p=[0.45, 0.35, 0.2])
         actor = self._actor(make_thing(rng, self.photos, self.length, size, jointed=False), size)
         actor.size[:] = size

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...utils.backends import BACKENDS, Backend
 from ...utils.checks import check_number
-from ..network import EXPORT, STAMP, Network, NetworkInfo
+from ..network import EXPORT, Network, NetworkInfo
 
 BACKENDS.update(
     onnxruntime=Backend(
@@ -100,20 +100,6 @@ def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
     return inputs
 
 
-def hash_of(files: Sequence[Path], *more: bytes) -> str:
-    """SHA-256 of what some files hold, and of what else there is."""
-    import hashlib  # takes memory that a device may not have to spare
-
-    found = hashlib.sha256()
-    for file in files:
-        with open(file, 'rb') as content:
-            while block := content.read(1 << 20):
-                found.update(block)
-    for part in more:
-        found.update(part)
-    return found.hexdigest()
-
-
 def files_beside(path: Path) -> list[Path]:
     """The network that encodes templates; of OpenVINO, which keeps weights in files of their own,
     also those of both networks."""
@@ -124,7 +110,7 @@ def files_beside(path: Path) -> list[Path]:
 
 
 def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
-                   encoded: Mapping[str, Sequence], metadata: Mapping[str, str | None],
+                   encoded: Mapping[str, Sequence], export: str | None,
                    template_export: str | None, path: Path) -> None:
     """See that the files of a tracker, whose step is in ``path``, belong together.
 
@@ -132,8 +118,8 @@ def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
         info: what its step says of itself.
         inputs: {name: shape} of the step; a size that is not known beforehand is no number.
         encoded: likewise, what the network gives that encodes templates.
-        metadata: of the step: EXPORT, or in files of an earlier version STAMP, or neither.
-        template_export: EXPORT of the network that encodes templates.
+        export: EXPORT of the step, which files of 0.2 do not have.
+        template_export: that of the network that encodes templates.
     """
     taken = {name: inputs[name] for name in inputs if name not in info.input_names}
     if encoded.keys() != taken.keys() or not all(
@@ -141,18 +127,14 @@ def check_together(info: NetworkInfo, inputs: Mapping[str, Sequence],
         raise ValueError(f'{template_file(path)} is not of the tracker of {path.name}: it encodes '
                          f'templates as {dict(encoded)}, not as {taken}; keep the two files '
                          'together that tools/export.py wrote')
-    export = metadata.get(EXPORT)
-    if export is None:
-        stamp = metadata.get(STAMP)
-        together = stamp is None or stamp == hash_of(files_beside(path))
-    elif template_export is None:
+    if export is None and template_export is None:  # of 0.2
+        return
+    if template_export is None:
         raise ValueError(f'{template_file(path)} does not say of which export it is: it is of an '
                          'earlier one, or was rewritten without its metadata; in the latter case '
                          f'give it the entry {EXPORT!r} of {path.name}')
-    else:
-        weights = (file for file in files_beside(path) if file.suffix == '.bin')
-        together = {export, template_export, *map(marked_export, weights)} <= {export, None}
-    if not together:
+    weights = (file for file in files_beside(path) if file.suffix == '.bin')
+    if {export, template_export, *map(marked_export, weights)} - {export, None}:
         files = ', '.join(file.name for file in files_beside(path))
         raise ValueError(f'{path} was written with other files than those beside it ({files}); '
                          'keep the files of one export together, or write them again by '

@@ -15,15 +15,14 @@ class OnnxRuntimeNetwork(OpenedNetwork):
     def __init__(self, path: Path, checkpoint: None, precision: str | None,
                  threads: int | None) -> None:
         self._step = session(path, threads)
-        metadata = metadata_of(self._step)
-        self.info = NetworkInfo.from_json(metadata.get(METADATA), path)
+        self.info = NetworkInfo.from_json(metadata(self._step, METADATA), path)
         self._outputs = [output.name for output in self._step.get_outputs()]
         inputs = shapes(self._step.get_inputs())
         self.info.check_ports(inputs, self._outputs, path)
         self._template = session(template_file(path), threads)
         self._encoded = shapes(self._template.get_outputs())
-        check_together(self.info, inputs, self._encoded, metadata,
-                       metadata_of(self._template).get(EXPORT), path)
+        check_together(self.info, inputs, self._encoded, metadata(self._step, EXPORT),
+                       metadata(self._template, EXPORT), path)
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict[str, np.ndarray]:
         given = dict(templates=crops[None], boxes=boxes[None])
@@ -38,8 +37,9 @@ class OnnxRuntimeNetwork(OpenedNetwork):
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 
 
-def metadata_of(session: onnxruntime.InferenceSession) -> dict[str, str]:
-    return session.get_modelmeta().custom_metadata_map
+def metadata(session: onnxruntime.InferenceSession, name: str) -> str | None:
+    """An entry of the metadata, None if there is none."""
+    return session.get_modelmeta().custom_metadata_map.get(name)
 
 
 def shapes(ports: Sequence[onnxruntime.NodeArg]) -> dict[str, list]:

@@ -7,7 +7,7 @@ from threading import Lock
 import numpy as np
 import openvino as ov
 
-from ..network import EXPORT, METADATA, STAMP, NetworkInfo
+from ..network import EXPORT, METADATA, NetworkInfo
 from . import OpenedNetwork, check_together, step_inputs, template_file
 
 SIZES = 8, 4, 2, 1  # of batches
@@ -35,8 +35,7 @@ class OpenVinoNetwork(OpenedNetwork):
         self.info.check_ports(inputs, self._outputs, path)
         template = self._read(template_file(path))
         self._encoded = shapes(template.outputs)
-        check_together(self.info, inputs, self._encoded,
-                       {name: metadata(self._model, name) for name in (EXPORT, STAMP)},
+        check_together(self.info, inputs, self._encoded, metadata(self._model, EXPORT),
                        metadata(template, EXPORT), path)
         self._template_inputs = [port.get_any_name() for port in template.inputs]
         self._template = self._compile(template, 1)
