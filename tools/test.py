@@ -48,11 +48,11 @@ def main(args) -> int:
     from running.options import check_tested
     from running.processes import join_test, lost_processes_reported, testing_in_processes
     from running.progress import frames_shown
+    from running.start_checks import clear_start
 
     from mmct.api import fuse_for_inference
     from mmct.checkpoint import load_weights
     from mmct.datasets.sources import build_checked
-    from mmct.engine.start_checks import clear_start
     from mmct.formats import sequence_names
     from mmct.runtime import open_network
     from mmct.utils.files import write_text

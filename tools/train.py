@@ -22,9 +22,9 @@ def main(args) -> None:
     import torch
     from running.memory import keep_freed_memory
     from running.processes import join_training, lost_processes_reported
+    from running.start_checks import check_start, clear_start
 
     import mmct  # noqa: F401  registers all that configs name
-    from mmct.engine.start_checks import check_start, clear_start
 
     keep_freed_memory()
     cfg = runner_config(args)

@@ -8,10 +8,10 @@ import torch
 from fuzzing import ANYTHING, Refused, fuzz, outcome
 from hypothesis import strategies as st
 from mmengine.config import Config
+from running.start_checks import NUMBERS, check_settings
 from tiny import HOOKS, MODELS, TRANSFORMS, distiller, student, tracker
 
 from mmct.datasets.pairs import PairDataset
-from mmct.engine.start_checks import NUMBERS, check_settings
 from mmct.models.backbones import divide
 from mmct.utils.checks import check_number
 

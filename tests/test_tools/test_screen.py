@@ -8,9 +8,8 @@ import sys
 
 import pytest
 from commands import ROOT
-
-from mmct.engine import quiet_runner
-from mmct.engine.quiet_runner import ForScreen
+from running import quiet_runner
+from running.quiet_runner import ForScreen
 
 
 @pytest.fixture(scope='module')

@@ -7,7 +7,7 @@ from cli import bars
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmct.engine.quiet_runner import ForScreen
+from .quiet_runner import ForScreen
 
 
 class FramesHook(Hook):

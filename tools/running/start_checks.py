@@ -10,13 +10,14 @@ from mmengine.registry import OPTIMIZERS
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
 
-from ..checkpoint import read_checkpoint, starting_weights, weights_in
-from ..checkpoint.resuming import check_resumed
-from ..datasets import PairDataset
-from ..datasets.transforms import CropPair
-from ..models import ReplacementDistiller
-from ..utils.checks import check_number
-from .hooks.unwrapped import unwrapped
+from mmct.checkpoint import read_checkpoint, starting_weights, weights_in
+from mmct.checkpoint.resuming import check_resumed
+from mmct.datasets import PairDataset
+from mmct.datasets.transforms import CropPair
+from mmct.engine.hooks import unwrapped
+from mmct.models import ReplacementDistiller
+from mmct.utils.checks import check_number
+
 from .quiet_runner import QuietRunner
 
 # Numbers of MMEngine's that do harm without a word, or hours later: each with its interval.
