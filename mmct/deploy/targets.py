@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..checkpoint.decisive import digest
 from ..models.torch_network import TorchNetwork
 from ..models.trackers.base import OneStreamTracker
-from ..runtime.backends import hash_of
 from ..runtime.network import EXPORT, METADATA
 from ..utils.extras import require
 from ..utils.files import errors_of
@@ -79,7 +79,7 @@ def export_for(tracker: OneStreamTracker, path: Path, name: str) -> Written:
             raise ValueError(f'the exported network does not do what the tracker does: {errors}, '
                              f'at most {TOLERANCE["fp32"]} of the largest value is allowed; '
                              'nothing was written')
-        export = hash_of(parts)
+        export = digest(part.read_bytes() for part in parts)
         for part, model, own in zip(parts, models, ({}, {METADATA: tracker.info.to_json()})):
             onnx.helper.set_model_props(model, own | {EXPORT: export})
             onnx.save(model, part)
