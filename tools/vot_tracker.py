@@ -7,7 +7,7 @@ protocol = trax
 command = /.../python /.../tools/vot_tracker.py /.../MODEL
 
 MODEL is a file written by tools/export.py, or a config with --checkpoint. Targets are rectangles.
-Several targets of a sequence are followed in one batch.
+Several targets of a sequence are followed at once.
 """
 import argparse
 from collections.abc import Callable

@@ -207,13 +207,19 @@ def decode_center(score: np.ndarray, size: np.ndarray, offset: np.ndarray,
     n = size.shape[-1]
     score = score.reshape(n, n)
     response = score if window is None else score * window
-    row, column = divmod(int(np.argmax(response)), n)
-    cx = (column + float(offset[0, row, column])) / n
-    cy = (row + float(offset[1, row, column])) / n
-    box = cx, cy, float(size[0, row, column]), float(size[1, row, column])
+    cell = int(response.argmax())
+    row, column = divmod(cell, n)
+    box = box_at(cell, n, size[:, row, column].tolist(), offset[:, row, column].tolist())
     if report == 'highest':
         return box, float(score.max())
     return box, float((response if report == 'windowed' else score)[row, column])
+
+
+def box_at(cell: int, n: int, size: Sequence[float], offset: Sequence[float]) -> Box:
+    """cx, cy, w, h in [0, 1] of the search crop of a cell of n * n, counted row by row, with w and
+    h in [0, 1] and x and y in cells."""
+    row, column = divmod(cell, n)
+    return (column + offset[0]) / n, (row + offset[1]) / n, size[0], size[1]
 
 
 def _floats(box: Sequence[float]) -> Box:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..utils.checks import check_number, check_numbers
-from .geometry import decode_center
+from .geometry import box_at, decode_center
 from .templates import make_policy, policy_text
 
 # Names of entries in the metadata of exported files: NetworkInfo, and an id that all files of an
@@ -18,6 +18,9 @@ SCORES = ('chosen', 'windowed', 'highest')
 # What a step is read by, in this order, by the kind of the head.
 OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),
            'edge': ('box', 'score')}
+# What a lane may give in place of a centre head's maps, see OpenedNetwork.lanes: (N, 6) float32,
+# the score, w and h in [0, 1], x and y in cells, and the number of the cell.
+FOUND = 'found'
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,9 @@ class NetworkInfo:
                window: np.ndarray | None = None) -> tuple[Sequence[float], float]:
         """Box cx, cy, w, h in [0, 1] of the search crop, and its score, of one crop's outputs. A
         window has no meaning for a head that gives the box itself."""
+        if FOUND in outputs:
+            score, w, h, x, y, cell = outputs[FOUND].tolist()
+            return box_at(int(cell), self.grid, (w, h), (x, y)), score
         if self.head == 'edge':  # stays float32, in which MixFormerV2 scales it
             return outputs['box'], float(outputs['score'])
         if self.head == 'corner':

@@ -91,7 +91,8 @@ class Tracker:
         cut = self._crop(frame, self._crops[0])
         on_part()
         memories = None if self._memory is None else [self._memory]
-        outputs = self.network.step([self._encoded], self._crops, memories)
+        lane, = self.network.lanes(1) if isinstance(self.network, OpenedNetwork) else [self.network]
+        outputs = lane.step([self._encoded], self._crops, memories)
         on_part()
         found, score = self._decode(frame, *cut, outputs, 0)
         self._move(found)
@@ -155,8 +156,9 @@ class Tracker:
 
 
 def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
-    """Follow several targets into the next frame, in one batch, or one for each shape that their
-    encoded templates have; with any error, all stay where they were.
+    """Follow several targets into the next frame, in batches of those whose encoded templates have
+    the same shapes, side by side in as many threads as the network has; with any error, all stay
+    where they were.
 
     Args:
         trackers: share one network, each with a target of its own.
@@ -175,19 +177,27 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
     if len(set(map(id, trackers))) < len(trackers):
         raise ValueError('update_many was given a tracker twice; a target needs a tracker of its '
                          'own, Tracker(first.network)')
-    size = network.info.search_size
-    crops = np.empty((len(trackers), size, size, 3), np.uint8)
-    cuts = [tracker._crop(frame, crop) for tracker, crop in zip(trackers, crops)]
-    outputs = [None] * len(trackers)
-    for places in alike([tracker._encoded for tracker in trackers]):
-        batch = [trackers[i] for i in places]
-        memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
-        own = network.step([tracker._encoded for tracker in batch],
-                           crops if len(batch) == len(trackers) else crops[places], memories)
-        for index, place in enumerate(places):
-            outputs[place] = own, index
-    found = [tracker._decode(frame, *cut, *own)
-             for tracker, cut, own in zip(trackers, cuts, outputs)]
+
+    def follow(lane: Network, own: Sequence[Tracker]) -> list[tuple]:
+        """Where each was looked for, and what was found of it: the outputs of a batch and its place
+        there."""
+        size = network.info.search_size
+        crops = np.empty((len(own), size, size, 3), np.uint8)
+        cuts = [tracker._crop(frame, crop) for tracker, crop in zip(own, crops)]
+        outputs = [None] * len(own)
+        for places in alike([tracker._encoded for tracker in own]):
+            batch = [own[i] for i in places]
+            memories = [tracker._memory for tracker in batch] if network.info.memory[0] else None
+            given = lane.step([tracker._encoded for tracker in batch],
+                              crops if len(batch) == len(own) else crops[places], memories)
+            for index, place in enumerate(places):
+                outputs[place] = given, index
+        return list(zip(cuts, outputs))
+
+    seen = network.side_by_side(follow, trackers) if isinstance(network, OpenedNetwork) \
+        else follow(network, trackers)
+    found = [tracker._decode(frame, *cut, *outputs)
+             for tracker, (cut, outputs) in zip(trackers, seen)]
     for tracker, (target, _) in zip(trackers, found):
         tracker._move(target)
     return [(tracker.box, score) for tracker, (_, score) in zip(trackers, found)]

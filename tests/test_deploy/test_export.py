@@ -1,4 +1,5 @@
 """Exported trackers do what PyTorch does, on every backend."""
+import copy
 import importlib.util
 import json
 import shutil
@@ -23,7 +24,7 @@ from mmct.models.layers import PatchEmbed
 from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.backends import step_inputs
-from mmct.runtime.network import EXPORT, METADATA
+from mmct.runtime.network import EXPORT, FOUND, METADATA
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
 pytest.importorskip('openvino', reason='the extra deploy is not installed')
@@ -150,15 +151,18 @@ def test_several_targets_in_one_batch(model, files, source):
         update_many([alone[0], Tracker(TorchNetwork(model))], frames[0])
 
 
-def test_openvino_compiles_a_few_sizes_of_batches(files, monkeypatch):
+@pytest.mark.parametrize(('threads', 'kinds'), [
+    (1, [(1, 1), (2, 1), (4, 1), (8, 1)]), (2, [(1, 1), (1, 2), (2, 2), (4, 2)])])
+def test_openvino_compiles_a_few_kinds(files, threads, kinds, monkeypatch):
     """However many targets there are, and their order stays."""
-    network, sizes = open_network(files / 'tracker.xml', threads=1), []
+    network, compiled = open_network(files / 'tracker.xml', threads=threads), []
     core = pytest.importorskip('openvino').Core
     compile_model = core.compile_model
 
-    def noted(self, model, *args):
-        sizes.append(model.inputs[0].partial_shape[0].get_length())
-        return compile_model(self, model, *args)
+    def noted(self, model, device, options):
+        compiled.append((model.inputs[0].partial_shape[0].get_length(),
+                         options.get('NUM_STREAMS', 1)))
+        return compile_model(self, model, device, options)
 
     monkeypatch.setattr(core, 'compile_model', noted)
     frames = moving_disc(2)
@@ -172,7 +176,53 @@ def test_openvino_compiles_a_few_sizes_of_batches(files, monkeypatch):
                 strict=True):
             assert box == pytest.approx(other, abs=0.01)
             assert score == pytest.approx(other_score, abs=1e-4)
-    assert sorted(sizes) == [1, 2, 4, 8]
+    assert sorted(compiled) == kinds
+
+
+class Maps:
+    """A network by its maps."""
+
+    def __init__(self, network):
+        self.network, self.info = network, network.info
+
+    def encode(self, *templates):
+        return self.network.encode(*templates)
+
+    def step(self, *inputs):
+        return self.network.step(*inputs)
+
+
+def test_openvino_reads_the_box_off_as_numpy_does(files):
+    """To the bit."""
+    network = open_network(files / 'tracker.xml')
+    frames, boxes = moving_disc(9), []
+    for own in (Maps(network), network):
+        follower = Tracker(own)
+        follower.init(frames[0], BOX)
+        boxes.append([follower.update(frame) for frame in frames[1:]])
+    assert boxes[0] == boxes[1]
+    sample, = noise(network.info, 1)
+    encoded = network.encode(sample.templates, sample.boxes)
+    found = network.lanes(1)[0].step([encoded], sample.search[None])
+    assert {name: value.shape for name, value in found.items()} == {FOUND: (1, 6)}
+
+
+@pytest.mark.parametrize('suffix', FORMATS.values())
+def test_a_target_that_fails_in_its_thread(files, suffix):
+    """All stay where they were, and go on."""
+    network, frames = open_network(files / f'tracker{suffix}', threads=2), moving_disc(3)
+    followers = [Tracker(network) for _ in range(5)]
+    for i, follower in enumerate(followers):
+        follower.init(frames[0], (20. + 5 * i, 30., 30., 18. + i))
+    before = [follower.box for follower in followers]
+    followers[3].box = 1, 1, 1e6, 1e6
+    with pytest.raises(ValueError, match='gives a crop of'):
+        update_many(followers, frames[1])
+    followers[3].box = before[3]
+    assert [follower.box for follower in followers] == before
+    expected = [copy.deepcopy(follower).update(frames[1])[0] for follower in followers]
+    found = [box for box, _ in update_many(followers, frames[1])]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize('source', ['torch', '.onnx', '.xml'])

@@ -279,8 +279,8 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
 
 
 def times_of_many(tracker: Tracker, frames: np.ndarray, count: int, steps: int) -> list[float]:
-    """Seconds of steps of ``count`` targets in one batch, all at the same place in each step; the
-    first, which may compile, apart."""
+    """Seconds of steps of ``count`` targets at once, all at the same place in each step; the first,
+    which may compile, apart."""
     trackers = [Tracker(tracker.network) for _ in range(count)]
     for own in trackers:
         own.init(frames[0], BOX)

@@ -1,4 +1,5 @@
 """ONNX Runtime, on the CPU."""
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -6,14 +7,16 @@ import numpy as np
 import onnxruntime
 
 from ..network import EXPORT, METADATA, NetworkInfo
-from . import OpenedNetwork, check_together, step_inputs, template_file
+from . import LANES, OpenedNetwork, check_together, step_inputs, template_file
 
 
 class OnnxRuntimeNetwork(OpenedNetwork):
     """See :class:`mmct.runtime.network.Network`."""
+    _single: 'OnnxRuntimeNetwork | None' = None  # on one thread
 
     def __init__(self, path: Path, checkpoint: None, precision: str | None,
                  threads: int | None) -> None:
+        self._path, self._most_lanes = path, min(LANES, threads or os.cpu_count())
         self._step = session(path, threads)
         self.info = NetworkInfo.from_json(metadata(self._step, METADATA), path)
         self._outputs = [output.name for output in self._step.get_outputs()]
@@ -35,6 +38,15 @@ class OnnxRuntimeNetwork(OpenedNetwork):
         self.info.check_memories(memories)
         inputs = step_inputs(encoded, crops, memories)
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
+
+    def lanes(self, count: int) -> list['OnnxRuntimeNetwork']:
+        """The network itself, or one on one thread, which serves as many threads as call it."""
+        count = min(count, self._most_lanes)
+        if count == 1:
+            return [self]
+        if self._single is None:
+            self._single = OnnxRuntimeNetwork(self._path, None, None, 1)
+        return [self._single] * count
 
 
 def metadata(session: onnxruntime.InferenceSession, name: str) -> str | None:
