@@ -17,7 +17,7 @@ ONLOOKERS = ('BatchPictureHook', 'CheckpointHook', 'DistSamplerSeedHook', 'Empty
              'IterTimerHook', 'LoggerHook', 'NonFiniteHook', 'ParamSchedulerHook', 'ProfilerHook',
              'ResumableCheckpointHook', 'RuntimeInfoHook', 'StudentIoUHook',
              'TrackVisualizationHook')
-SAMPLE = 32  # sequences of training data whose first frames are compared
+SAMPLE = 32  # sequences of training data of which frames are compared
 NAMED = 4  # differences in an error
 
 
@@ -45,7 +45,7 @@ def of_training(cfg: Mapping, dataset: Dataset) -> dict[str, str]:
 
 
 def of_test(cfg: Mapping, names: Iterable[str], dataset: Dataset, **more) -> dict[str, str]:
-    """What decides the boxes of a test: settings by their keys, and first box and frame of each
+    """What decides the boxes of a test: settings by their keys, and first box and frames of each
     sequence, by its name."""
     model, role = cfg.get('model') or {}, 'model'
     if 'student' in model:
@@ -61,17 +61,19 @@ def sequence_key(name: str) -> str:
 
 
 def sequence_digest(dataset: Dataset, number: int) -> str:
-    """Of a sequence's first box, its length and its first frame, as they are on the disk."""
+    """Of a sequence's first box, its length, and its first, middle and last frame, as they are on
+    the disk; of a video of the size and the beginning of its file."""
     box = dataset.get_bboxes_from_video(number)[:1]
     frames = dataset.get_img_infos_from_video(number)['img_paths']
-    first = Path(frames[0])
-    if not first.is_file():
-        first = Path(frames[0].rpartition('#')[0])  # VIDEO#NUMBER
-    content = b''
-    if first.is_file():
-        with first.open('rb') as file:
-            content = file.read(1 << 20)
-    return digest([np.asarray(box, float).tobytes(), repr(len(frames)).encode(), content])
+    parts = [np.asarray(box, float).tobytes(), repr(len(frames)).encode()]
+    for frame in (frames[0], frames[len(frames) // 2], frames[-1]):
+        file = Path(frame)
+        if not file.is_file():
+            file = Path(frame.rpartition('#')[0])  # of VIDEO#NUMBER
+        if file.is_file():
+            with file.open('rb') as content:
+                parts += [repr(file.stat().st_size).encode(), content.read(1 << 20)]
+    return digest(parts)
 
 
 def flat(value: object, path: str = '') -> dict[str, str]:

@@ -2,6 +2,7 @@
 import logging
 import math
 import os.path as osp
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,9 +12,10 @@ from mmengine.logging import print_log
 from mmtrack.datasets import BaseSOTDataset, SOTCocoDataset
 from mmtrack.registry import DATASETS
 
-from ..formats.annotations import Annotation, doubt_boxes
+from ..formats.annotations import Annotation, doubt_boxes, doubt_pictures
 from ..runtime.conventions import doubt
-from .listed import FolderDataset
+from ..utils.files import image_names
+from .listed import FolderDataset, ListedSOTDataset
 
 MIN_FRAMES = 20  # of a video that is used
 SAMPLE = 16  # sequences of which frames are looked at
@@ -90,6 +92,9 @@ def check_boxes(dataset: BaseSOTDataset) -> None:
     """See that boxes belong to their frames: of all sequences to test on, as many; of some, in
     pixels of them. To train on, :class:`VideoSource` reads all."""
     name, some, doubts = type(dataset).__name__, dataset.num_videos // SAMPLE + 1, []
+    # Of others, parts of a folder of frames may be sequences.
+    whole = isinstance(dataset, ListedSOTDataset) and Counter(
+        dataset.get_data_info(i)['video_path'] for i in range(dataset.num_videos))
     for index in range(0, dataset.num_videos, 1 if dataset.test_mode else some):
         boxes, count = dataset.get_bboxes_from_video(index), dataset.get_len_per_video(index)
         place = dataset.get_data_info(index).get('ann_path', f'sequence {index}')
@@ -97,10 +102,22 @@ def check_boxes(dataset: BaseSOTDataset) -> None:
             raise ValueError(f'{name}: {place} has {len(boxes)} boxes, {dataset.ann_file} says '
                              f'{count} frames; expected a line x,y,w,h for each, write the latter '
                              'anew with tools/convert_dataset.py')
-        other = None if index % some else doubt_boxes(
-            dataset.get_img_infos_from_video(index)['img_paths'], boxes)
+        try:
+            flags = len(dataset.get_visibility_from_video(index)['visible'])
+        except ValueError as error:  # of two files
+            raise ValueError(f'{name}: flags beside {place} cannot be used: {error}') from None
+        if flags not in (len(boxes), count):
+            raise ValueError(f'{name}: {place} has {len(boxes)} boxes, and flags beside it for '
+                             f'{flags} frames')
+        paths = dataset.get_img_infos_from_video(index)['img_paths']
+        other = None
+        if whole and whole[dataset.get_data_info(index)['video_path']] == 1:
+            other = doubt_pictures(image_names(osp.dirname(paths[0])), len(boxes))
+        if not other and index % some == 0:
+            other = doubt_boxes(paths, boxes)
         if other and other.certain:
-            raise ValueError(f'{name}: {place}: {other.text}; expected x,y,w,h in pixels')
+            raise ValueError(f'{name}: {place}: {other.text}; expected a line x,y,w,h in pixels '
+                             f'for each frame of {osp.dirname(paths[0])}')
         if other:
             doubts.append(f'{place}: {other.text}')
     if doubts:

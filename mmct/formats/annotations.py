@@ -112,25 +112,42 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
     names = [] if path.is_file() else frames_from(sequence.start, image_names(path), count)
     if not (names or path.is_file()):
         return Doubt(False, f'no frames in {sequence.frames}')
-    there, beside = len(names), 'are there masks or other pictures beside the frames?'
-    if path.is_file() and count > 1:
+    whole = part_of_video(sequence.name)[0] == sequence.name  # else other parts follow in it
+    other = None
+    if path.is_file() and count > 1 and whole:
         there = recorded_length(path)
-        there = there if there == count else count_frames(path)
-    numbers = Counter(re.sub(r'\D+', ' ', Path(name).stem).strip() or name for name in names)
-    several = sum(number > 1 for number in numbers.values())
-    if several > len(numbers) / 2 and there != count:
-        return Doubt(len(numbers) == count > 1,
-                     f'{there} frames of {len(numbers)} numbers; {beside}')
-    # Else other parts follow in the same folder.
-    if 1 < count != there > 0 and part_of_video(sequence.name)[0] == sequence.name:
-        if names and there % count == 0:
-            return Doubt(True, f'{there} frames for {count} boxes; {beside}')
-        if count % there == 0 and there >= SURELY:
-            return Doubt(True, f'{there} frames for {count} boxes; are there '
-                         f'{count // there} boxes a frame, or frames left out?')
-        return Doubt(False, f'{there} frames for {count} boxes' + (
-            '; those after the last box are not used' if there > count else ''))
+        other = doubt_count(there if there == count else count_frames(path), count)
+    elif whole or count == 1:
+        other = doubt_pictures(names, count)
+    if other:
+        return other
     return doubt_boxes([path / name for name in names] or [path], boxes)
+
+
+def doubt_pictures(names: Iterable[str], count: int) -> Doubt | None:
+    """Why image files are hardly the frames of ``count`` boxes, by their names and number."""
+    names = list(names)
+    numbers = Counter(re.sub(r'\D+', ' ', Path(name).stem).strip() or name for name in names)
+    if len(names) == count:
+        return None
+    beside = 'are there masks or other pictures beside the frames?'
+    if sum(number > 1 for number in numbers.values()) > len(numbers) / 2:
+        return Doubt(len(numbers) == count > 1,
+                     f'{len(names)} frames of {len(numbers)} numbers; {beside}')
+    if count > 1 and names and len(names) % count == 0:
+        return Doubt(True, f'{len(names)} frames for {count} boxes; {beside}')
+    return doubt_count(len(names), count)
+
+
+def doubt_count(there: int, count: int) -> Doubt | None:
+    """Likewise, of a video or folder with so many frames, none if nobody knows."""
+    if count == 1 or there in (0, count):  # the first box may be all that is known
+        return None
+    if count % there == 0 and there >= SURELY:
+        return Doubt(True, f'{there} frames for {count} boxes; are there {count // there} boxes a '
+                     'frame, or frames left out?')
+    return Doubt(False, f'{there} frames for {count} boxes' + (
+        '; those after the last box are not used' if there > count else ''))
 
 
 def doubt_boxes(frames: Iterable[str | Path], boxes: np.ndarray) -> Doubt | None:

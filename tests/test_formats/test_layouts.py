@@ -1,4 +1,5 @@
 """Each data set in small, in its own layout, through converter, checker and the real classes."""
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -518,3 +519,38 @@ def test_boxes_that_are_not_those_of_the_frames(tmp_path, monkeypatch, text, sai
         build_checked(config)
     if 'boxes' not in said:
         assert said.partition(': ')[2] in problems(tmp_path, 'lasot', 'test')['airplane-1'][0]
+
+
+def test_masks_beside_frames_of_any_names(tmp_path):
+    tnl2k(tmp_path)
+    infos(tmp_path, 'tnl2k')
+    config = dict(parsed('tnl2k'), data_root=str(tmp_path), pipeline=[], lazy_init=False)
+    assert build_checked(config).num_videos == 1
+    folder = tmp_path / 'TNL2K_test_subset/Fish_01-Done/imgs'
+    for name in ('2.png', '10.jpg', 'a_11.jpg'):
+        put(folder / f'mask_{name}')
+    said = '6 frames of 3 numbers; are there masks or other pictures beside the frames?'
+    with pytest.raises(ValueError, match=re.escape(said)):
+        build_checked(config)
+    assert problems(tmp_path, 'tnl2k') == {'Fish_01-Done': [said]}
+    _, (count, left_out) = infos(tmp_path, 'tnl2k').popitem()
+    assert (count, said in left_out[0]) == (0, True)
+
+
+def test_names_with_spaces_in_the_lists_of_data_sets(tmp_path):
+    vot(tmp_path)
+    (tmp_path / 'car').rename(tmp_path / 'red car')
+    put(tmp_path / 'list.txt', '\ufeffred car\r\nball\r\n')
+    assert [one.name for one in layout_of('vot').present(tmp_path)['']] == ['ball', 'red car']
+
+
+def test_flags_that_are_not_those_of_the_boxes(tmp_path):
+    lasot(tmp_path)
+    infos(tmp_path, 'lasot')
+    config = dict(parsed('lasot'), data_root=str(tmp_path), pipeline=[], lazy_init=False)
+    for file, said in (('full_occlusion.txt', 'flags beside airplane/airplane-1/groundtruth.txt '
+                        'cannot be used: operands could not be broadcast'),
+                       ('out_of_view.txt', 'has 4 boxes, and flags beside it for 3 frames')):
+        put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1' / file, '0,0,0')
+        with pytest.raises(ValueError, match=said):
+            build_checked(config)

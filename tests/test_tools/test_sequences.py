@@ -177,7 +177,8 @@ def test_results_of_another_tracker_are_not_resumed(
     assert contents(run.results) == contents(whole.results)
 
 
-@pytest.mark.parametrize('change', ['first box', 'first frame', 'moved', 'not yet tracked', 'old'])
+@pytest.mark.parametrize('change', [
+    'first box', 'first frame', 'last frame', 'moved', 'not yet tracked', 'old'])
 def test_results_of_other_data_are_not_resumed(whole, setup, tool, four, tmp_path, change):
     data = tmp_path / 'data'
     shutil.copytree(four.root, data)
@@ -187,16 +188,16 @@ def test_results_of_other_data_are_not_resumed(whole, setup, tool, four, tmp_pat
     if change in ('first box', 'not yet tracked'):
         boxes = (folder / 'groundtruth.txt').read_text().splitlines()
         (folder / 'groundtruth.txt').write_text('\n'.join(['21,16,12,10', *boxes[1:]]))
-    elif change == 'first frame':
-        frame = cv2.imread(str(folder / 'img/00000001.jpg'))
-        cv2.imwrite(str(folder / 'img/00000001.jpg'), frame[::2, ::2])
+    elif change in ('first frame', 'last frame'):
+        file = sorted((folder / 'img').iterdir())[0 if change == 'first frame' else -1]
+        cv2.imwrite(str(file), cv2.imread(str(file))[::-1])
     if change == 'not yet tracked':
         (run.results / 'cat-2.txt').unlink()
     if change == 'old':  # as earlier versions wrote it
         stamp = run.results / '.tracker'
         stamp.write_text(stamp.read_text().partition('\n')[0])
     done = run('--resume')
-    if change.startswith('first'):
+    if change.startswith(('first', 'last')):
         assert done.status == 2
         assert (f'{run.results} has results of another tracker, or with other settings: the frames '
                 'or the first box of cat-2 changed; ') in done.err

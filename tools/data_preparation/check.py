@@ -3,7 +3,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmct.formats.annotations import doubt_boxes, doubt_sequence, doubt_together, plain
+from mmct.formats.annotations import (
+    doubt_boxes,
+    doubt_pictures,
+    doubt_sequence,
+    doubt_together,
+    plain,
+)
 from mmct.formats.layouts import TRACKED, Sequence, frames_from
 from mmct.runtime.frames import count_frames, read_image
 from mmct.utils.files import VIDEOS, image_names, in_order, names_in, read_text
@@ -58,9 +64,11 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
         problems.append(other.text)
     elif len(expected) < (count or 0):
         problems.append(f'{len(expected)} frames for {count} boxes')
-    elif not of_own and count and (other := doubt_boxes(
-            [frames / name for name in expected], boxes[sequence.skipped:])) and other.certain:
-        problems.append(other.text)
+    elif not of_own and count:
+        other = sequence.template is None and doubt_pictures(present, count) or doubt_boxes(
+            [frames / name for name in expected], boxes[sequence.skipped:])
+        if other and other.certain:
+            problems.append(other.text)
     if of_own and not video:
         problems += [f'{name} beside it is not used' for name in names_in(root)
                      if Path(name).stem == Path(sequence.frames).parts[0]

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmct.formats import Sequence
-from mmct.formats.annotations import box_text
+from mmct.formats.annotations import box_text, doubt_pictures
 from mmct.runtime.frames import image_names
 from mmct.utils.files import write_text
 
@@ -67,6 +67,9 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         raise FileNotFoundError(f'{prefix / sequence.frames} has no frames')
     boxes = layout.read(prefix / sequence.annotation, len(frames))[sequence.skipped:]
     count = len(boxes)
+    other = sequence.template is None and not secret and doubt_pictures(frames, count)
+    if other and other.certain:
+        raise ValueError(f'{prefix / sequence.frames}: {other.text}')
     if secret:
         # Numbered without gaps, as tools/check_dataset.py sees to.
         count = max(int(Path(frame).stem) for frame in frames) - sequence.start + 1

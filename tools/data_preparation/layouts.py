@@ -95,6 +95,11 @@ def named(sequences: Iterable[Sequence]) -> dict[str, Sequence]:
     return found
 
 
+def lines_of(file: Path) -> list[str]:
+    """What a list names, in which names may have spaces."""
+    return [line.strip() for line in read_text(file).splitlines() if line.strip()]
+
+
 def lasot_test(root: Path) -> dict[str, Sequence]:
     """The 280 test videos."""
     return named(lasot_sequence(name) for name in names_of('lasot_test'))
@@ -147,7 +152,7 @@ def got10k(split: str) -> Callable[[Path], dict[str, Sequence]]:
 
     def find(root: Path) -> dict[str, Sequence]:
         folder, file = root / split, root / split / 'list.txt'
-        names = read_text(file).split() if file.is_file() else \
+        names = lines_of(file) if file.is_file() else \
             [name for name in names_in(folder) if (folder / name).is_dir()]
         return named(got10k_sequence(split, name, flags) for name in sorted(names))
     return find
@@ -217,7 +222,7 @@ def otb100(root: Path) -> dict[str, Sequence]:
 def vot(root: Path) -> dict[str, Sequence]:
     """Videos of a VOT challenge, by its list, or those that are there."""
     file = root / 'list.txt'
-    names = read_text(file).split() if file.is_file() else \
+    names = lines_of(file) if file.is_file() else \
         [name for name in names_in(root) if (root / name / 'groundtruth.txt').is_file()]
     return named(Sequence(f'{name}/color' if (root / name / 'color').is_dir() else name,
                           f'{name}/groundtruth.txt', template=None, start=0)

@@ -17,6 +17,7 @@ from mmct.datasets.transforms import CropPair
 from mmct.engine.hooks import unwrapped
 from mmct.models import ReplacementDistiller
 from mmct.utils.checks import check_number
+from mmct.utils.files import errors_of
 
 from .quiet_runner import QuietRunner
 
@@ -54,7 +55,8 @@ def clear_start(cfg: Config) -> Iterator[Runner]:
     start = StartHook()
     try:
         check_settings(cfg)
-        runner = QuietRunner.from_cfg(cfg)
+        with errors_of(cfg.work_dir):
+            runner = QuietRunner.from_cfg(cfg)
         runner.register_hook(start)
         yield runner
     except (AssertionError, AttributeError, KeyError, TypeError) as error:
