@@ -12,13 +12,14 @@ TOOLS = Path(__file__).parents[1] / 'tools'
 FORMER = {
     'mmct.analysis': ('mmct.formats', 'mmct.evaluation'),
     'mmct.analysis.results': ('mmct.formats', ),
+    'mmct.datasets.transforms.frame_reader': ('mmct.datasets.transforms.load', ),
     'mmct.layouts': ('data_preparation.layouts', ),
     'mmct.layouts.check': ('data_preparation.check', ),
     'mmct.layouts.sequences': ('mmct.formats.sequences', 'mmct.runtime.frames'),
     'mmct.report': ('report_page.write', ),
     'mmct.report.clips': ('report_page.clips', ),
 }
-RENAMED = {'frames_of_video': 'count_frames'}
+RENAMED = {'frames_of_video': 'count_frames', 'decodable': 'decoded_size'}
 
 
 class FormerModules:

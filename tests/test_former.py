@@ -11,6 +11,7 @@ from mmct import former
 @pytest.mark.parametrize(('module', 'names'), [
     ('mmct.analysis', ['Annotation', 'evaluate', 'read_annotations', 'read_results']),
     ('mmct.analysis.results', ['read_boxes']),
+    ('mmct.datasets.transforms.frame_reader', ['FrameReader']),
     ('mmct.layouts.check', ['decodable', 'frames_of_video']),
     ('mmct.layouts.sequences', ['image_names']),
     ('mmct.report', ['write_report']),

@@ -1,4 +1,5 @@
 """tools/export.py and tools/demo_video.py, on the weights that come with mmct."""
+import contextlib
 import os
 import re
 import resource
@@ -326,6 +327,25 @@ def test_names_of_videos(tmp_path, monkeypatch, name):
         assert [path.name for path in tmp_path.iterdir()] == [path.name]
         assert len(list(Frames(path))) == count_frames(path) == recorded_length(path) == 3
         path.unlink()
+
+
+def test_told_to_end_as_a_frame_is_written(tmp_path, monkeypatch):
+    class Writer:
+        def __init__(self, *args):
+            self.writer, self.written = WRITER(*args), 0
+            self.isOpened, self.release = self.writer.isOpened, self.writer.release
+
+        def write(self, frame):
+            self.writer.write(frame)
+            self.written += 1
+            if self.written == 5:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(cv2, 'VideoWriter', Writer)
+    with VideoFile(tmp_path / 'o.avi', 25) as video, contextlib.suppress(KeyboardInterrupt):
+        while True:
+            video.write(np.zeros((48, 64, 3), np.uint8))
+    assert len(list(Frames(tmp_path / 'o.avi'))) == 5
 
 
 def test_what_no_codec_takes_is_said(tmp_path):
