@@ -25,6 +25,8 @@ from mmengine.registry import FUNCTIONS, Registry
 from mmengine.runner import Runner
 from torch.distributed.run import parse_args as parse_torchrun
 
+from mmct.models.trackers.base import TEST_CFG
+
 AT_ROOT = [ROOT / name for name in ('README.md', 'CHANGELOG.md', 'CONTRIBUTING.md')]
 PAGES = [*AT_ROOT, *sorted((ROOT / 'docs').glob('*.md'))]
 REGISTRIES = [FUNCTIONS, *(value for value in vars(mmtrack.registry).values()
@@ -187,6 +189,7 @@ def check_keys(before, after, place: str = '') -> None:
     for key, value in after.items():
         if key not in before and key not in ('type', '_delete_'):
             known = inspect.signature(Runner).parameters if not place else \
+                TEST_CFG if place.endswith('.test_cfg.') else \
                 parameters(after['type']) if 'type' in after else ()
             assert key in known, f'{place}{key}: no such setting'
         if key == 'type' and value != before.get(key):
@@ -418,6 +421,8 @@ TRAIN = 'tools/train.py configs/ct_ostrack_4l.py'
     ('python', "load = [dict(type='LoadPair', reduce=[1])]", 'reduce: no such'),
     ('python', "_base_ = './ct_ostrack_5l.py'", 'ct_ostrack_5l'),
     ('python', "_base_ = './ct_ostrack_4l.py'\nmodle = dict(seed=1)", 'modle: no such'),
+    ('python', "_base_ = './ct_ostrack_4l.py'\nmodel = dict(student=dict(test_cfg=dict("
+     'exact=True)))', 'model.student.test_cfg.exact: no such setting'),
     ('python', "_base_ = './ct_ostrack_4l.py'\nmodel = dict(student=dict(backbone=dict("
      'divison=4)))', 'model.student.backbone.divison: no such'),
 ])

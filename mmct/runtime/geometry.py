@@ -20,7 +20,7 @@ Box = tuple[float, float, float, float]
 
 
 def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: int,
-                out: np.ndarray | None = None) -> tuple[np.ndarray, float]:
+                out: np.ndarray | None = None, exact: bool = False) -> tuple[np.ndarray, float]:
     """Cut a square around the centre of a box and resize it.
 
     Args:
@@ -29,6 +29,8 @@ def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: in
         factor: side of the square in units of sqrt(w * h).
         size: side of the result in pixels.
         out: (size, size, 3) uint8 array to put the crop into; a new one if None.
+        exact: resize with the same bits on every processor. The published trackers do not: OpenCV
+            shrinks otherwise on ARM than on x86, by a level here and there.
 
     Returns:
         The (size, size, 3) uint8 crop and ``scale``, crop pixels per frame pixel; ValueError for a
@@ -36,7 +38,8 @@ def crop_square(frame: np.ndarray, box: Sequence[float], factor: float, size: in
         would give.
     """
     patch = cut_square(frame, box, factor)
-    return cv2.resize(patch, (size, size), dst=out), size / len(patch)
+    how = cv2.INTER_LINEAR_EXACT if exact else cv2.INTER_LINEAR
+    return cv2.resize(patch, (size, size), dst=out, interpolation=how), size / len(patch)
 
 
 def cut_square(frame: np.ndarray, box: Sequence[float], factor: float) -> np.ndarray:

@@ -32,6 +32,7 @@ class NetworkInfo:
         template_factor, search_factor: sides of the crops over sqrt(w * h) of the box.
         margin: pixels of a box that stay inside the frame.
         shrink: pixels that a found box loses in width and in height, see ``geometry.shrink_box``.
+        exact_crops: whether crops have the same bits everywhere, see ``geometry.crop_square``.
         grid: the search map has grid * grid cells.
         head: 'center' (maps ``score``, ``size``, ``offset``, and a Hann window), 'corner' or
             'edge' (``box`` and ``score``, no window).
@@ -54,6 +55,7 @@ class NetworkInfo:
     score: str = 'chosen'
     stretched_boxes: bool = False
     shrink: float = 0.
+    exact_crops: bool = False
     precision: str = 'fp32'
 
     @property
@@ -104,7 +106,8 @@ class NetworkInfo:
             if 'highest_score' in values:  # of a file from when there were two flags
                 values['score'] = ('highest' if values['highest_score'] else
                                    'windowed' if values['windowed_score'] else 'chosen')
-            values.setdefault('shrink', 0.)  # of a file from before it could be set
+            # Of a file from before they could be set.
+            values = {'shrink': 0., 'exact_crops': False} | values
             info = cls(**{own.name: values[own.name] for own in fields(cls)})
             for name in ('template_size', 'search_size', 'grid'):
                 check_number(name, getattr(info, name), '[1, 4096]', whole=True)
@@ -112,6 +115,8 @@ class NetworkInfo:
                 check_number(name, getattr(info, name), '(0, 100]')
             check_number('margin', info.margin, '(0, inf)')
             check_number('shrink', info.shrink, '[0, inf)')
+            if not isinstance(info.exact_crops, bool):
+                raise ValueError(f'exact_crops={info.exact_crops!r} must be true or false')
             check_numbers('memory', info.memory, '[0, 65536]', 2, whole=True)
             for name, known in (('head', list(OUTPUTS)), ('score', SCORES)):
                 if getattr(info, name) not in known:

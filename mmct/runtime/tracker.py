@@ -111,7 +111,8 @@ class Tracker:
         """A template of the target in its box, and this box in pixels of that crop."""
         info = self.network.info
         size = info.template_size
-        crop, scale = geometry.crop_square(frame, box, info.template_factor, size)
+        crop, scale = geometry.crop_square(
+            frame, box, info.template_factor, size, exact=info.exact_crops)
         return crop, geometry.template_box(box, scale, size, info.stretched_boxes)
 
     def _crop(self, frame: np.ndarray, out: np.ndarray) -> tuple[Sequence[float], float]:
@@ -122,7 +123,8 @@ class Tracker:
         info, box = self.network.info, self._box
         if frame.shape[:2] != self._frame_size:
             box = geometry.clip_box(box, *frame.shape[:2], info.margin)
-        return box, geometry.crop_square(frame, box, info.search_factor, info.search_size, out)[1]
+        return box, geometry.crop_square(
+            frame, box, info.search_factor, info.search_size, out, info.exact_crops)[1]
 
     def _decode(self, frame: np.ndarray, last_box: Sequence[float], scale: float,
                 outputs: dict[str, np.ndarray], index: int) -> tuple[dict[str, Any], float]:

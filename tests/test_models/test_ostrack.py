@@ -127,6 +127,13 @@ def test_margin_and_factors_of_the_config():
         assert y <= 60 - 25
 
 
+def test_exact_crops_of_the_config():
+    exact = build(dict(tracker(), test_cfg=dict(exact_crops=True)))
+    assert (exact.info.exact_crops, build(tracker()).info.exact_crops) == (True, False)
+    with pytest.raises(ValueError, match="test_cfg.exact_crops='no' must be True or False"):
+        build(dict(tracker(), test_cfg=dict(exact_crops='no')))
+
+
 # What goes wrong
 
 @pytest.mark.parametrize(('box', 'reason'), [

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import math
 import subprocess
@@ -57,6 +58,19 @@ def padded_by_the_book(frame, box, factor):
             square[row - y1, column - x1] = frame[row, column]
             padding[row - y1, column - x1] = 0
     return square, padding
+
+
+@pytest.mark.parametrize(('side', 'size', 'expected'), [
+    (173, 128, '42668553291e2ddf6f0cd3f553972821'), (333, 192, '510da44e3fa8d9950d25f82025c45fae'),
+    (100, 128, '05d993283363dff9b15c9d358333406d')])
+def test_exact_crops_have_these_bits(side, size, expected):
+    """Computed on x86 and on ARM, which shrink otherwise without ``exact``."""
+    y, x = np.indices((side + 2, side + 2))
+    frame = np.stack([7 * x + y * y, x * y, 3 * x + 5 * y], -1).astype(np.uint8)
+    box = side / 4, side / 4, side / 2, side / 2
+    crop, scale = crop_square(frame, box, 2., size, exact=True)
+    assert scale == size / side
+    assert hashlib.md5(crop).hexdigest() == expected
 
 
 @settings(max_examples=60, deadline=None)

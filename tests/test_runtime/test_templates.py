@@ -3,6 +3,7 @@ import json
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from disc import BOX, moving_disc
@@ -382,13 +383,15 @@ def test_files_with_two_flags_for_the_score(flags, score):
     assert NetworkInfo.from_json(json.dumps(values), 'a.onnx') == info
 
 
-def test_files_from_before_boxes_could_shrink():
+def test_files_from_before_boxes_could_shrink_and_crops_be_exact():
     info = Watching(FIXED).info
     values = json.loads(info.to_json())
-    del values['shrink']
+    del values['shrink'], values['exact_crops']
     assert NetworkInfo.from_json(json.dumps(values), 'a.onnx') == info
     with pytest.raises(ValueError, match='shrink'):
         NetworkInfo.from_json(json.dumps(dict(values, shrink=-1)), 'a.onnx')
+    with pytest.raises(ValueError, match='exact_crops=1 must be true or false'):
+        NetworkInfo.from_json(json.dumps(dict(values, exact_crops=1)), 'a.onnx')
 
 
 def test_found_boxes_shrink_by_so_many_pixels():
@@ -401,6 +404,22 @@ def test_found_boxes_shrink_by_so_many_pixels():
         found[shrink], _ = follower.update(frame)
     x, y, w, h = found[0.]
     assert found[.5] == pytest.approx([x + .25, y + .25, w - .5, h - .5])
+
+
+def test_exact_crops_are_asked_for():
+    frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    for exact, how in ((False, cv2.INTER_LINEAR), (True, cv2.INTER_LINEAR_EXACT)):
+        network = Watching(FIXED)
+        network.info = replace(network.info, exact_crops=exact)
+        step, seen = network.step, []
+        network.step = lambda encoded, crops, memories, seen=seen, step=step: (
+            seen.append(crops.copy()), step(encoded, crops))[1]
+        follower = Tracker(network)
+        follower.init(frame, (100, 70, 40, 40))
+        follower.update(frame)
+        for crop, part in ((network.encoded[0][0][0], frame[50:130, 80:160]),
+                           (seen[0][0], frame[10:170, 40:200])):
+            assert np.array_equal(crop, cv2.resize(part, crop.shape[:2], interpolation=how))
 
 
 def test_making_a_policy_leaves_its_config_as_it_is():

@@ -90,4 +90,4 @@ def test_a_setting_of_tracking(setup, tool, tmp_path):
                 'model.student.test_cfg.search_facto=5.')
     assert (done.status, done.err) == (
         2, 'error: test_cfg has search_facto, which nothing reads; expected template_factor, '
-        'search_factor, margin, shrink or templates\n')
+        'search_factor, margin, shrink, exact_crops or templates\n')

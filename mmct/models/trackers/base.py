@@ -22,7 +22,7 @@ from ..structures import Clip, Prediction
 from ..torch_network import TorchNetwork
 from ..training import check_statistics, freeze, keep_statistics, summed
 
-TEST_CFG = dict(template_factor=2., search_factor=4., margin=10, shrink=0.)
+TEST_CFG = dict(template_factor=2., search_factor=4., margin=10, shrink=0., exact_crops=False)
 
 
 class OneStreamTracker(BaseSingleObjectTracker):
@@ -39,6 +39,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         test_cfg: ``template_factor`` and ``search_factor``, side of a crop over sqrt(w · h) of
             the box; ``margin``, pixels of a box that stay inside the frame; ``shrink``, pixels that
             a found box loses in width and in height, see :func:`runtime.geometry.shrink_box`;
+            ``exact_crops``, for crops that have the same bits on every processor;
             ``templates``, config of a policy in place of ``template_policy``.
         frozen: parts that stay as they are, weights and statistics, such as 'backbone'.
 
@@ -72,6 +73,9 @@ class OneStreamTracker(BaseSingleObjectTracker):
         for name, interval in (('template_factor', '(0, 100]'), ('search_factor', '(0, 100]'),
                                ('margin', '(0, inf)'), ('shrink', '[0, inf)')):
             check_number(f'test_cfg.{name}', self.test_cfg[name], interval)
+        if not isinstance(self.test_cfg['exact_crops'], bool):
+            raise ValueError(f'test_cfg.exact_crops={self.test_cfg["exact_crops"]!r} must be True '
+                             'or False')
         make_policy(self.test_cfg['templates'])
         self.frozen = freeze(self, frozen)
         self._failed = None
@@ -233,7 +237,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
             template_size=backbone.template_size, search_size=backbone.search_size,
             template_factor=self.test_cfg['template_factor'],
             search_factor=self.test_cfg['search_factor'], margin=self.test_cfg['margin'],
-            shrink=self.test_cfg['shrink'],
+            shrink=self.test_cfg['shrink'], exact_crops=self.test_cfg['exact_crops'],
             grid=backbone.search_grid, head=self.head.kind, templates=self.test_cfg['templates'],
             score=self.score, stretched_boxes=self.stretched_boxes,
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
