@@ -179,6 +179,26 @@ def test_openvino_compiles_a_few_kinds(files, threads, kinds, monkeypatch):
     assert sorted(compiled) == kinds
 
 
+def test_onnxruntime_runs_batches_of_eight_at_most(files, monkeypatch):
+    network, sizes = open_network(files / 'tracker.onnx', threads=1), []
+    run = onnxruntime.InferenceSession.run
+
+    def noted(self, names, inputs):
+        sizes.append(len(inputs.get('search', ())))
+        return run(self, names, inputs)
+
+    frames = moving_disc(2)
+    alone, together = ([Tracker(network) for _ in range(19)] for _ in range(2))
+    for followers in (alone, together):
+        for i, follower in enumerate(followers):
+            follower.init(frames[0], (20. + 4 * i, 30., 30., 18. + i))
+    expected = [follower.update(frames[1])[0] for follower in alone]
+    monkeypatch.setattr(onnxruntime.InferenceSession, 'run', noted)
+    found = [box for box, _ in update_many(together, frames[1])]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=0.01)
+    assert sizes == [8, 8, 3]
+
+
 class Maps:
     """A network by its maps."""
 

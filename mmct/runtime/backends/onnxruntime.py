@@ -9,6 +9,8 @@ import onnxruntime
 from ..network import EXPORT, METADATA, NetworkInfo
 from . import LANES, OpenedNetwork, check_together, step_inputs, template_file
 
+LARGEST = 8  # batch: memory grows with it, and speed no more
+
 
 class OnnxRuntimeNetwork(OpenedNetwork):
     """See :class:`mmct.runtime.network.Network`."""
@@ -36,6 +38,10 @@ class OnnxRuntimeNetwork(OpenedNetwork):
     def step(self, encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
         self.info.check_memories(memories)
+        if len(crops) > LARGEST:
+            parts = [self.step(encoded[own], crops[own], memories and memories[own])
+                     for own in (slice(LARGEST), slice(LARGEST, None))]
+            return {name: np.concatenate([part[name] for part in parts]) for name in self._outputs}
         inputs = step_inputs(encoded, crops, memories)
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 
