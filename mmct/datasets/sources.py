@@ -96,8 +96,12 @@ def check_boxes(dataset: BaseSOTDataset) -> None:
     whole = isinstance(dataset, ListedSOTDataset) and Counter(
         dataset.get_data_info(i)['video_path'] for i in range(dataset.num_videos))
     for index in range(0, dataset.num_videos, 1 if dataset.test_mode else some):
-        boxes, count = dataset.get_bboxes_from_video(index), dataset.get_len_per_video(index)
+        count = dataset.get_len_per_video(index)
         place = dataset.get_data_info(index).get('ann_path', f'sequence {index}')
+        try:
+            boxes = dataset.get_bboxes_from_video(index)
+        except AssertionError as error:  # MMTracking's, of their number
+            raise ValueError(f'{name}: {place} cannot be used: {error}') from None
         if len(boxes) not in (1, count):
             raise ValueError(f'{name}: {place} has {len(boxes)} boxes, {dataset.ann_file} says '
                              f'{count} frames; expected a line x,y,w,h for each, write the latter '

@@ -517,6 +517,8 @@ def test_boxes_that_are_not_those_of_the_frames(tmp_path, monkeypatch, text, sai
     put(tmp_path / 'LaSOTBenchmark/airplane/airplane-1/groundtruth.txt', text)
     with pytest.raises(ValueError, match='LaSOTDataset: airplane/airplane-1/' + said):
         build_checked(config)
+    with pytest.raises(ValueError, match='LaSOTDataset: airplane/airplane-1/groundtruth.txt'):
+        build_checked({**config, 'test_mode': False})
     if 'boxes' not in said:
         assert said.partition(': ')[2] in problems(tmp_path, 'lasot', 'test')['airplane-1'][0]
 
