@@ -1,5 +1,5 @@
-# VitTrack into a student at more than twice its speed: two layers, crops of 96 and 192 pixels, a
-# narrower head. Its weights are in ct_vittrack_fast.pth (docs/vittrack.md, the section on speed).
+# VitTrack into a student at twice its speed: two layers, crops of 96 and 192 pixels. Its weights
+# are in ct_vittrack_fast.pth (docs/vittrack.md, the section on speed).
 _base_ = [
     '_base_/models/ct_vittrack.py', '_base_/datasets/pairs_train.py',
     '_base_/datasets/got10k_val.py', '_base_/datasets/lasot_test.py',
@@ -12,7 +12,7 @@ model = dict(
     replace_prob=1.,  # the stages are not replaced
     student=dict(
         backbone=dict(template_size=96, search_size=192),
-        head=dict(channels=16, loss=no_labels),
+        head=dict(loss=no_labels),
         test_cfg=dict(shrink=0.25)),
     guidance_loss=dict(focal_weight=1.),
     mimic_loss=dict(loss_weight=1.))

@@ -4,12 +4,12 @@
 # The defaults of its parameters meanvalue and stdvalue are ImageNet's, of red, green and blue in
 # this order. The frame is not turned from BGR to RGB, though, so blue comes first and is normalised
 # as red, and red comes last and is normalised as blue. In 4.14.0 the planes are besides multiplied
-# by (0.229, -0.224, -0.225) / (0.229^2 + 0.224^2 + 0.225^2), the inverse of stdvalue as a quaternion,
-# in place of 1 / stdvalue.
+# by (0.229, -0.224, -0.225) / (0.229^2 + 0.224^2 + 0.225^2), the inverse of stdvalue as a
+# quaternion, in place of 1 / stdvalue.
 #
 # A network whose score tells the mean of one plane sees a frame that is blue all over.
-# Seen, planes in the order of the input: 4.10.0 [2.249 -2.036 -1.804], which is (1 - 0.485) / 0.229,
-# -0.456 / 0.224, -0.406 / 0.225; 4.14.0 [0.77 0.667 0.596].
+# Seen, planes in the order of the input: 4.10.0 [2.249 -2.036 -1.804], which is
+# (1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225; 4.14.0 [0.77 0.667 0.596].
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -80,7 +80,8 @@ sys.exit(not np.allclose(found, expected, atol=0.02))
 PYTHON
 for version in 4.10.0.84 4.14.0.94; do
     python3 -m venv "$folder/$version"
-    "$folder/$version/bin/pip" install --quiet --disable-pip-version-check "opencv-python-headless==$version" 'numpy==2.2.6' \
+    "$folder/$version/bin/pip" install --quiet --disable-pip-version-check \
+        "opencv-python-headless==$version" 'numpy==2.2.6' \
         'onnx==1.23.2'
     "$folder/$version/bin/python" "$folder/seen.py" "$folder"
 done
