@@ -66,10 +66,11 @@ def sequence_digest(dataset: Dataset, number: int) -> str:
     box = dataset.get_bboxes_from_video(number)[:1]
     frames = dataset.get_img_infos_from_video(number)['img_paths']
     parts = [np.asarray(box, float).tobytes(), repr(len(frames)).encode()]
+    files = []
     for frame in (frames[0], frames[len(frames) // 2], frames[-1]):
         file = Path(frame)
-        if not file.is_file():
-            file = Path(frame.rpartition('#')[0])  # of VIDEO#NUMBER
+        files.append(file if file.is_file() else Path(frame.rpartition('#')[0]))  # VIDEO#NUMBER
+    for file in dict.fromkeys(files):
         if file.is_file():
             with file.open('rb') as content:
                 parts += [repr(file.stat().st_size).encode(), content.read(1 << 20)]

@@ -113,10 +113,11 @@ def check_boxes(dataset: BaseSOTDataset) -> None:
         if flags not in (len(boxes), count):
             raise ValueError(f'{name}: {place} has {len(boxes)} boxes, and flags beside it for '
                              f'{flags} frames')
+        alone = whole and whole[dataset.get_data_info(index)['video_path']] == 1
+        if not alone and index % some:
+            continue
         paths = dataset.get_img_infos_from_video(index)['img_paths']
-        other = None
-        if whole and whole[dataset.get_data_info(index)['video_path']] == 1:
-            other = doubt_pictures(image_names(osp.dirname(paths[0])), len(boxes))
+        other = doubt_pictures(image_names(osp.dirname(paths[0])), len(boxes)) if alone else None
         if not other and index % some == 0:
             other = doubt_boxes(paths, boxes)
         if other and other.certain:

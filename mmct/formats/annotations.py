@@ -127,9 +127,9 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
 def doubt_pictures(names: Iterable[str], count: int) -> Doubt | None:
     """Why image files are hardly the frames of ``count`` boxes, by their names and number."""
     names = list(names)
-    numbers = Counter(re.sub(r'\D+', ' ', Path(name).stem).strip() or name for name in names)
     if len(names) == count:
         return None
+    numbers = Counter(re.sub(r'\D+', ' ', Path(name).stem).strip() or name for name in names)
     beside = 'are there masks or other pictures beside the frames?'
     if sum(number > 1 for number in numbers.values()) > len(numbers) / 2:
         return Doubt(len(numbers) == count > 1,

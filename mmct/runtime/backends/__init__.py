@@ -126,6 +126,16 @@ def step_inputs(encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
     return inputs
 
 
+def in_parts(step: Callable[..., dict[str, np.ndarray]], size: int,
+             encoded: list[dict[str, np.ndarray]], crops: np.ndarray,
+             memories: list[np.ndarray] | None) -> dict[str, np.ndarray]:
+    """A step of more targets than ``size``, that many first; see
+    :meth:`mmct.runtime.network.Network.step`."""
+    parts = [step(encoded[own], crops[own], memories and memories[own])
+             for own in (slice(size), slice(size, None))]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def files_beside(path: Path) -> list[Path]:
     """The network that encodes templates; of OpenVINO, which keeps weights in files of their own,
     also those of both networks."""

@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 
 from ..network import EXPORT, METADATA, NetworkInfo
-from . import LANES, OpenedNetwork, check_together, step_inputs, template_file
+from . import LANES, OpenedNetwork, check_together, in_parts, step_inputs, template_file
 
 LARGEST = 8  # batch: memory grows with it, and speed no more
 
@@ -39,9 +39,7 @@ class OnnxRuntimeNetwork(OpenedNetwork):
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
         self.info.check_memories(memories)
         if len(crops) > LARGEST:
-            parts = [self.step(encoded[own], crops[own], memories and memories[own])
-                     for own in (slice(LARGEST), slice(LARGEST, None))]
-            return {name: np.concatenate([part[name] for part in parts]) for name in self._outputs}
+            return in_parts(self.step, LARGEST, encoded, crops, memories)
         inputs = step_inputs(encoded, crops, memories)
         return dict(zip(self._outputs, self._step.run(self._outputs, inputs)))
 

@@ -10,7 +10,7 @@ from openvino import opset13 as ops
 
 from ..geometry import hann_window
 from ..network import EXPORT, FOUND, METADATA, NetworkInfo
-from . import LANES, OpenedNetwork, check_together, step_inputs, template_file
+from . import LANES, OpenedNetwork, check_together, in_parts, step_inputs, template_file
 
 SIZES = 8, 4, 2, 1  # of batches
 
@@ -107,9 +107,7 @@ class Lane:
         self.info.check_memories(memories)
         size = next(size for size in SIZES if size <= len(crops))
         if size < len(crops):
-            parts = [self.step(encoded[own], crops[own], memories and memories[own])
-                     for own in (slice(size), slice(size, None))]
-            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            return in_parts(self.step, size, encoded, crops, memories)
         inputs = step_inputs(encoded, crops, memories)
         with self._lock:
             if size not in self._requests:
