@@ -52,11 +52,13 @@ def frame(i: float, shape=(240, 320)) -> np.ndarray:
 
 @pytest.fixture(scope='module')
 def trackers(tmp_path_factory) -> list[Path]:
-    """The demo's teacher, and another tracker that has a corner head and learned nothing."""
+    """The demo's teacher, and a tracker that learned nothing, with a corner head, exact crops and
+    boxes that are shrunk."""
     folder = tmp_path_factory.mktemp('trackers')
     demo = ROOT / 'configs/demo/ostrack_tiny.py'
     demo = load_tracker(demo, demo.with_suffix('.pth'))
-    other = tiny.build(tiny.tracker('CornerHead'))
+    other = tiny.build(dict(tiny.tracker('CornerHead'),
+                            test_cfg=dict(exact_crops=True, shrink=0.5)))
     files = [folder / f'{name}.onnx' for name in NAMES]
     for file, tracker in zip(files, (demo, other)):
         export_tracker(tracker, file)
@@ -298,7 +300,8 @@ def test_geometry_is_the_same(page):
     boxes = [[float(value) for value in (rng.uniform(-15, 65), rng.uniform(-15, 50),
                                          *np.exp(rng.uniform(-0.5, 4, 2)))] for _ in range(30)]
     boxes += [[math.ceil(value) for value in box] for box in boxes]  # whose squares end in halves
-    cases = [(box, float(rng.choice([2, 4, 5])), int(rng.choice([12, 20, 32]))) for box in boxes]
+    cases = [(box, float(rng.choice([2, 4, 5])), int(rng.choice([12, 20, 32])), exact)
+             for box in boxes for exact in (False, True)]
     maps = [rng.random(shape).astype(np.float32) for shape in ((8, 8), (2, 8, 8), (2, 8, 8))]
     last = [20.3, 11.7, 9.1, 14.2]
     own = page.tab.evaluate("""async ({ bytes, cases, maps, last }) => {
@@ -314,19 +317,20 @@ def test_geometry_is_the_same(page):
         const decoded = ['chosen', 'windowed', 'highest'].map(
             (report) => geometry.decodeCenter({ score, size, offset }, window, report));
         return {
-            crops: cases.map(([box, factor, size]) => {
+            crops: cases.map(([box, factor, size, exact]) => {
                 const out = new Uint8Array(3 * size * size).fill(9);
-                const scale = geometry.cropSquare(frame, box, factor, size, out);
+                const scale = geometry.cropSquare(frame, box, factor, size, out, exact);
                 return [scale, Array.from(out), Array.from(geometry.templateBox(box, scale, size))];
             }),
             window: Array.from(window), decoded,
             back: decoded.map(([box]) => geometry.mapBack(box, last, 1.7, 64)),
             clipped: cases.map(([box]) => geometry.clipBox(box, frame, 10)),
+            shrunk: cases.map(([box]) => geometry.shrinkBox(box, 0.5)),
         };
     }""", dict(bytes=image.ravel().tolist(), cases=cases, last=last,
                maps=[values.ravel().tolist() for values in maps]))
-    for (box, factor, size), (scale, crop, template) in zip(cases, own['crops']):
-        expected, expected_scale = geometry.crop_square(image, box, factor, size)
+    for (box, factor, size, exact), (scale, crop, template) in zip(cases, own['crops']):
+        expected, expected_scale = geometry.crop_square(image, box, factor, size, exact=exact)
         assert scale == expected_scale
         np.testing.assert_array_equal(np.reshape(crop, expected.shape), expected, str(box))
         np.testing.assert_allclose(template, geometry.template_box(box, scale, size), rtol=1e-6)
@@ -336,7 +340,8 @@ def test_geometry_is_the_same(page):
                for report in ('chosen', 'windowed', 'highest')]
     assert own['decoded'] == [[list(box), pytest.approx(score)] for box, score in decoded]
     assert own['back'] == [list(geometry.map_back(box, last, 1.7, 64)) for box, _ in decoded]
-    assert own['clipped'] == [list(geometry.clip_box(box, 47, 61, 10)) for box, _, _ in cases]
+    assert own['clipped'] == [list(geometry.clip_box(box, 47, 61, 10)) for box, *_ in cases]
+    assert own['shrunk'] == [list(geometry.shrink_box(box, 0.5)) for box, *_ in cases]
 
 
 def test_boxes_are_those_of_python(page, trackers, images):

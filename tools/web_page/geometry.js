@@ -2,20 +2,24 @@
 // last bit. Boxes are [x, y, w, h] in frame pixels unless a comment says otherwise.
 
 const MAX_SIDE = 1 << 14; // of a crop before it is resized, see geometry.py
-const ONE = 1 << 11; // weights of OpenCV's INTER_LINEAR have 11 bits
+// OpenCV's INTER_LINEAR and INTER_LINEAR_EXACT on bytes, in its integers: bits of the weights, and
+// those that go after a row, after its share of a column, and after the sum.
+const LINEAR = { bits: 11, row: 4, column: 16, sum: 2 };
+const LINEAR_EXACT = { bits: 8, row: 0, column: 0, sum: 16 };
 
 // Cut a square around the centre of a box and resize it.
 //   frame: its width and height, and read(left, top, width, height), which gives RGBA bytes.
 //   factor: side of the square in units of sqrt(w * h); size: of the result in pixels.
 //   out: size * size * 3 bytes, which become the crop in BGR; padding is black.
+//   exact: resize as exact_crops of NetworkInfo have it.
 // Returns crop pixels per frame pixel.
-export function cropSquare(frame, box, factor, size, out) {
+export function cropSquare(frame, box, factor, size, out, exact = false) {
   const [left, top, side] = square(box, factor, frame);
-  const columns = taps(left, side, frame.width, size);
-  const rows = taps(top, side, frame.height, size);
+  const columns = taps(left, side, frame.width, size, exact);
+  const rows = taps(top, side, frame.height, size, exact);
   if (columns.count && rows.count) {
     const pixels = frame.read(columns.first, rows.first, columns.count, rows.count);
-    resize(pixels, columns, rows, size, out);
+    resize(pixels, columns, rows, size, out, exact ? LINEAR_EXACT : LINEAR);
   } else {
     out.fill(0);
   }
@@ -43,29 +47,31 @@ function roundHalfEven(value) {
 // What each resized pixel of an axis is made of. The axis of the crop begins at `start` of the
 // frame's `length` pixels; of those, `count` from `first` on are in it.
 //   at, weight: two source pixels, counted from `first`, and their weights; 0 in the padding.
-function taps(start, side, length, size) {
+function taps(start, side, length, size, exact) {
   // Where a crop reaches the right or lower border, one pixel is lost, as published.
   const stop = start + side < length ? start + side : length - 1;
   const first = Math.max(start, 0);
   const count = Math.max(stop - first, 0);
   const at = new Int32Array(2 * size), weight = new Int32Array(2 * size);
-  const scale = 1 / (size / side);
+  const scale = 1 / (size / side), one = 1 << (exact ? LINEAR_EXACT : LINEAR).bits;
+  const round = exact ? (value) => value : Math.fround;
   for (let i = 0; i < size; i++) {
-    const exact = Math.fround((i + 0.5) * scale - 0.5);
-    const source = Math.floor(exact), fraction = Math.fround(exact - source);
-    for (const [k, share] of [[0, Math.fround(1 - fraction)], [1, fraction]]) {
+    const middle = round((i + 0.5) * scale - 0.5);
+    const source = Math.floor(middle), fraction = round(middle - source);
+    const share = roundHalfEven(fraction * one);
+    const shares = [exact ? one - share : roundHalfEven(round(1 - fraction) * one), share];
+    for (const k of [0, 1]) {
       const place = Math.min(Math.max(source + k, 0), side - 1) + start - first;
       if (place < 0 || place >= count) continue;
       at[2 * i + k] = place;
-      weight[2 * i + k] = roundHalfEven(share * ONE);
+      weight[2 * i + k] = shares[k];
     }
   }
   return { first, count, at, weight };
 }
 
-// INTER_LINEAR on bytes, in OpenCV's integers.
-function resize(pixels, columns, rows, size, out) {
-  const stride = 4 * columns.count;
+function resize(pixels, columns, rows, size, out, { row, column, sum }) {
+  const stride = 4 * columns.count, half = 1 << (sum - 1);
   for (let i = 0, next = 0; i < size; i++) {
     const above = rows.at[2 * i] * stride, below = rows.at[2 * i + 1] * stride;
     const high = rows.weight[2 * i], low = rows.weight[2 * i + 1];
@@ -73,9 +79,9 @@ function resize(pixels, columns, rows, size, out) {
       const west = columns.at[j] * 4, east = columns.at[j + 1] * 4;
       const left = columns.weight[j], right = columns.weight[j + 1];
       for (let c = 2; c >= 0; c--) {
-        const upper = (pixels[above + west + c] * left + pixels[above + east + c] * right) >> 4;
-        const lower = (pixels[below + west + c] * left + pixels[below + east + c] * right) >> 4;
-        out[next++] = (((upper * high) >> 16) + ((lower * low) >> 16) + 2) >> 2;
+        const upper = (pixels[above + west + c] * left + pixels[above + east + c] * right) >> row;
+        const lower = (pixels[below + west + c] * left + pixels[below + east + c] * right) >> row;
+        out[next++] = (((upper * high) >> column) + ((lower * low) >> column) + half) >> sum;
       }
     }
   }
@@ -95,6 +101,12 @@ export function mapBack(box, last, scale, size) {
   cx = cx + (last[0] + 0.5 * last[2] - half);
   cy = cy + (last[1] + 0.5 * last[3] - half);
   return [cx - 0.5 * w, cy - 0.5 * h, w, h];
+}
+
+// A box narrower and lower by `pixels`, though by a fiftieth at most, around the same centre.
+export function shrinkBox([x, y, w, h], pixels) {
+  const dw = Math.min(pixels, w / 50), dh = Math.min(pixels, h / 50);
+  return [x + dw / 2, y + dh / 2, w - dw, h - dh];
 }
 
 // Leave at least `margin` pixels of a box inside each border of the frame.
