@@ -10,6 +10,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 TENSORBOARD = 'tensorboard>=2.14,<3'
+PYAV = 'av>=12,<19'
 # Read, not imported: nothing that mmct needs is installed yet.
 VERSIONS = next(
     ast.literal_eval(node.value) for node in ast.parse((ROOT / 'mmct/compat.py').read_text()).body
@@ -78,7 +79,9 @@ setup(
         'runtime': ['onnxruntime>=1.20,<2', 'opencv-python-headless'],
         'train': TRAIN,
         'lite': [*TRAIN, 'mmcv-lite>=2.0.0,<2.1.0'],  # MMDetection accepts no later one
-        'demo': ['scikit-image', 'scikit-learn'],  # photographs, matplotlib has some, too
+        # Photographs, of which matplotlib has some, too; videos that browsers play.
+        'demo': ['scikit-image', 'scikit-learn', PYAV],
+        'video': [PYAV],
         'deploy': ['nncf>=3.0,<4', 'onnx>=1.17,<2', 'onnxruntime>=1.20,<2', 'openvino>=2025.0'],
         'docs': ['mkdocs-material>=9.5,<10', 'mkdocstrings[python]>=0.26,<2'],
         'tensorboard': [TENSORBOARD],

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from mmct.runtime import Tracker
 
-LONG = 10.  # seconds that nobody minds
-
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
@@ -86,7 +84,7 @@ def main(args: argparse.Namespace) -> int | None:
         out = Path(result_name(args.video))
     if args.show:
         print(KEYS, flush=True)
-    tracks, writing, stop = [], 0., None
+    tracks, stop = [], None
     try:
         with bars() as progress, VideoFile(
                 out, None if frames.live else frames.fps or 30) as video:
@@ -109,9 +107,7 @@ def main(args: argparse.Namespace) -> int | None:
                             targets.forget()
                         targets.add(frame, selection.box)
                         picture = targets.drawn(frame)
-                    start = time.perf_counter()
                     video.write(picture)
-                    writing += time.perf_counter() - start
                     tracks.append(targets.found)
                     progress.advance(task)
                     if window and window.closed:
@@ -128,9 +124,6 @@ def main(args: argparse.Namespace) -> int | None:
     skipped = f', {frames.skipped} skipped to keep up' if frames.skipped else ''
     print(f'{"interrupted after " if interrupted else ""}{len(tracks)} frames{speed}{skipped}'
           f'{f"; written to {out}" if out and tracks else ""}')
-    if writing > max(targets.seconds, LONG):
-        print(f'writing took {writing:.0f} seconds more; a video that ends in .avi takes less, but '
-              'browsers do not play it')
     if interrupted:
         return stopped_status(stop)
     if stop:

@@ -4,32 +4,36 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
-import cv2
+import cv2  # before PyAV, after which a window of OpenCV on Linux would hang
 import numpy as np
 
 
 class VideoFile:
     """Writes frames to a video; it appears under its name when all are written.
 
-    Of the codecs that a name's ending can have, it is the first that OpenCV has here. Browsers play
-    H.264, VP9 and VP8, not MPEG-4's own (mp4v), of which a warning says so.
+    PyAV writes what browsers play (H.264, VP9) as fast as a camera takes it. Without it, the codec
+    is the first of those of the name's ending that OpenCV has here, and a warning says what is
+    amiss with it.
 
     Args:
         path: of the .mp4, .webm or .avi, None to write nothing.
         fps: frames a second; a warning says if the file has to have another rate. None for frames
-            of a live source, whose rate is measured as the first ones come, and which no codec
-            delays that is slow (VP9).
+            of a live source, whose rate is measured as the first ones come.
 
     Raises:
         ValueError: the ending is none that can be written.
-        OSError: the file cannot be written, or not whole, which OpenCV does not say.
+        OSError: the file cannot be written, or not whole.
     """
 
-    CODECS = {'.mp4': ('avc1', 'vp09', 'mp4v'), '.webm': ('VP80', 'VP90'), '.avi': ('MJPG', )}
-    SLOW = 'vp09'
+    CODECS = {'.mp4': ('avc1', 'mp4v'), '.webm': ('VP80', 'VP90'), '.avi': ('MJPG', )}
+    TO_SAY = {'mp4v': 'browsers do not play this video (MPEG-4 Part 2); pip install av, '
+                      'and they do',
+              'VP80': 'OpenCV takes long for this video (VP8); pip install av, and it does not'}
     MEASURED = 10  # frames, which are held until their rate is known
 
     def __init__(self, path: Path | None, fps: float | None) -> None:
@@ -68,7 +72,8 @@ class VideoFile:
                 self._open(frame.shape[1::-1])
             if frame.shape[1::-1] != self._size:
                 frame = cv2.resize(frame, self._size)
-            self._writer.write(frame)
+            with self._naming():
+                self._writer.write(frame)
             self._count += 1
 
     def _set_rate(self, fps: float) -> None:
@@ -78,20 +83,28 @@ class VideoFile:
                           'which is the nearest rate that fits', stacklevel=2)
 
     def _open(self, size: tuple[int, int]) -> None:
-        self._size = size
-        for codec in self.CODECS[self.path.suffix.lower()]:
-            if self._live and codec == self.SLOW:
-                continue
+        self._size, ending = size, self.path.suffix.lower()
+        if encoder := pyav_encoder(ending):
+            with self._naming():
+                self._writer = PyAVWriter(self._part, encoder, self.fps, size)
+            return
+        for codec in self.CODECS[ending]:
             with quiet():  # of codecs that are not there
                 self._writer = cv2.VideoWriter(
                     str(self._part), cv2.VideoWriter_fourcc(*codec), self.fps, size)
             if self._writer.isOpened():
-                if codec == 'mp4v':
-                    warnings.warn(f'{self.path}: browsers do not play this video (MPEG-4 Part 2), '
-                                  'as this OpenCV cannot write H.264; a name that ends in .webm '
-                                  'makes one that they play, and takes longer', stacklevel=2)
+                if codec in self.TO_SAY:
+                    warnings.warn(f'{self.path}: {self.TO_SAY[codec]}', stacklevel=2)
                 return
         raise OSError(f'{self.path} cannot be written')
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Errors of a writer, with the name of the file."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(f'{self.path} cannot be written: {error.strerror or error}') from error
 
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
         if self._held and kind is None:
@@ -99,7 +112,8 @@ class VideoFile:
         if self._writer is None:
             return
         try:
-            self._writer.release()
+            with suppress(OSError) if kind else self._naming():
+                self._writer.release()
             if kind is None:
                 found = frames_in(self._part, self._count)
                 if found < self._count:  # one more if Ctrl-C came as it had been written
@@ -108,6 +122,52 @@ class VideoFile:
                 os.replace(self._part, self.path)
         finally:  # also if it is told to end meanwhile
             self._part.unlink(missing_ok=True)
+
+
+REALTIME = {'deadline': 'realtime', 'cpu-used': '8', 'crf': '32', 'b': '0'}
+ENCODERS = {'.mp4': {'libx264': {'preset': 'ultrafast', 'crf': '20'}, 'libvpx-vp9': REALTIME},
+            '.webm': {'libvpx-vp9': REALTIME}}
+
+
+def pyav_encoder(ending: str) -> str | None:
+    """The first of ``ENCODERS`` that PyAV has here; None if there is none, or no PyAV."""
+    try:
+        import av
+    except ImportError:
+        return None
+    return next((name for name in ENCODERS.get(ending, ()) if name in av.codecs_available), None)
+
+
+class PyAVWriter:
+    """PyAV's writer, used as OpenCV's; of an odd width or height the last pixels are left out.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path, encoder: str, fps: float, size: tuple[int, int]) -> None:
+        import av
+        if min(size) < 2:
+            raise OSError(f'{size[0]}x{size[1]} pixels are too few')
+        self._even = slice(size[1] // 2 * 2), slice(size[0] // 2 * 2)
+        self._file = av.open(str(path), 'w')
+        self._stream = self._file.add_stream(encoder, Fraction(fps).limit_denominator(1000),
+                                             options=ENCODERS[path.suffix.lower()][encoder])
+        self._stream.height, self._stream.width = (side.stop for side in self._even)
+        self._stream.pix_fmt = 'yuv420p'  # what browsers take; a colour is of 2x2 pixels
+
+    def write(self, frame: np.ndarray) -> None:
+        from av import VideoFrame
+        even = np.ascontiguousarray(frame[self._even])
+        self._encode(VideoFrame.from_ndarray(even, format='bgr24'))
+
+    def release(self) -> None:
+        with self._file:
+            self._encode(None)
+
+    def _encode(self, frame: object) -> None:
+        # In one call, so that Ctrl-C comes before or after it and loses no packet.
+        self._file.mux(chain.from_iterable(map(self._stream.encode, [frame])))
 
 
 @contextmanager
