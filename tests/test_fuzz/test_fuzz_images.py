@@ -122,7 +122,10 @@ def test_any_container(containers, tmp_path_factory, ending, data):
     path = tmp_path_factory.mktemp('videos', numbered=True) / f'video{ending}'
     path.write_bytes(data.draw(mutated(containers[ending], 3)))
     video = Video(path)
-    frames = list(video)
+    frames = outcome(lambda: list(video))
+    if isinstance(frames, Refused):
+        assert f'no frame of {path} can be decoded' in frames
+        return
     for number in np.random.default_rng(0).permutation(len(frames))[:6]:
         assert np.array_equal(video[int(number)], frames[number])
     with pytest.raises(FrameError, match=f'#{len(frames)} cannot be read'):
