@@ -1,6 +1,7 @@
 """The tools, run as from a command line."""
 import contextlib
 import io
+import multiprocessing
 import runpy
 import subprocess
 import sys
@@ -27,6 +28,7 @@ class Done(NamedTuple):
 def run_tool(name: str, *args) -> Done:
     """A tool, as if in a process of its own."""
     forget_runs()
+    others = multiprocessing.active_children()
     before, sys.argv = sys.argv, [str(ROOT / 'tools' / name), *map(str, args)]
     status, out, err = 0, io.StringIO(), io.StringIO()
     try:
@@ -37,6 +39,10 @@ def run_tool(name: str, *args) -> Done:
     finally:
         sys.argv = before
         forget_runs()
+        # As a process does that ends. Garbage collection waits five seconds for a data loader's.
+        for process in set(multiprocessing.active_children()).difference(others):
+            process.terminate()
+            process.join()
     return Done(status, out.getvalue(), err.getvalue())
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 import torch.nn.functional as F
-from commands import ROOT
+from commands import ROOT, run_tool
 from tiny import (
     build,
     distiller,
@@ -259,20 +259,20 @@ def renamed(own: dict) -> dict:
     return theirs
 
 
-def test_released_files_of_a_tracker_of_ones_own(tmp_path):
+def test_released_files_of_a_tracker_of_ones_own(tmp_path, monkeypatch):
     own = build(tracker()).state_dict()
     (tmp_path / 'my_tracker.py').write_text(MY_TRACKER)
     save_checkpoint({'net': renamed(own) | {'net.text.proj': torch.ones(2)}}, tmp_path / 'r.pth')
 
-    def convert_weights(*options):
-        return subprocess.run(
-            [sys.executable, '-W', 'ignore', ROOT / 'tools/convert_weights.py', 'r.pth', 'own.pth',
-             *options], cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)},
-            capture_output=True, text=True, check=False)
-
-    assert convert_weights().stderr.startswith('error: r.pth is not a checkpoint of a known track')
-    assert convert_weights('--imports', 'mine').stderr == 'error: Failed to import mine\n'
-    done = convert_weights('--imports', 'my_tracker')
+    monkeypatch.chdir(tmp_path)
+    args = 'convert_weights.py', 'r.pth', 'own.pth'
+    assert run_tool(*args).err.startswith('error: r.pth is not a checkpoint of a known tracker')
+    assert run_tool(*args, '--imports', 'mine').err == 'error: Failed to import mine\n'
+    # Other tests are to know nothing of that tracker.
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', ROOT / 'tools/convert_weights.py', *args[1:], '--imports',
+         'my_tracker'], env={**os.environ, 'PYTHONPATH': str(ROOT)}, capture_output=True, text=True,
+        check=False)
     assert (done.returncode, done.stderr) == (0, '')
     assert same_weights(net(tmp_path / 'own.pth'), own)
 

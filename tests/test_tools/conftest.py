@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import pytest
 import tiny
+import torch
+from benchmarks.machine import RowError
 from commands import ROOT, run_tool
 from tiny import save_teacher, tracker
 from two_trackers import write_two_trackers
@@ -161,6 +163,31 @@ def student(trained, tool):
     done = tool('extract_student.py', whole, file)
     assert done == (0, f'student of {whole} written to {file}\n', '')
     return file
+
+
+@pytest.fixture
+def in_one_process(monkeypatch):
+    """Rows of a benchmark are measured in this process, which takes no time to start."""
+    class Here:
+        def __init__(self, device):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def run(self, function, *args):
+            try:
+                yield from function(*args)
+            except Exception as error:
+                raise RowError(f'{type(error).__name__}: {error}') from None
+
+    threads = torch.get_num_threads()
+    monkeypatch.setattr('benchmarks.machine.Worker', Here)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

@@ -189,6 +189,7 @@ def test_configs_that_do_not_fit(train, tmp_path, changes, message):
 
 
 ITERATIONS = ("train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=3)\n"
+              'train_dataloader = dict(num_workers=0, persistent_workers=False)\n'
               "param_scheduler = [dict(type='LinearLR', end=2, by_epoch=False)]\n"
               'default_hooks = dict(checkpoint=dict(by_epoch=False))\n')
 

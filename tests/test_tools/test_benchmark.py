@@ -1,6 +1,5 @@
 import copy
 import json
-import os
 import re
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from benchmarks.published_step import PublishedStep
 from benchmarks.tracking import kind, measure, prepare
 from benchmarks.training import CONTESTANTS, Step, noise, patterns
 from commands import ROOT, run_process, run_tool
+from measured import die, pid, raise_two_lines
 from mmengine.config import Config
 from mmtrack.registry import MODELS
 from tiny import build, pair_batch, search_map, tracker
@@ -148,29 +148,15 @@ def test_what_is_measured_outlives_a_stop(tmp_path):
     assert [row['name'] for row in json.loads(out.read_text())['rows']] == ['published']
 
 
-def test_a_row_that_fails_stops_no_other(tmp_path):
+def test_a_row_that_fails_stops_no_other(in_one_process, tmp_path):
     (tmp_path / 'config.py').write_text(
         f"_base_ = {str(CONFIG)!r}\nmodel = dict(guidance_loss=dict(type='NoSuchLoss'))\n")
-    done = run_process('benchmark.py', tmp_path / 'config.py', '--train', '--steps', 1,
-                       '--batch-size', 1, '--threads', 1)
+    done = run_tool('benchmark.py', tmp_path / 'config.py', '--train', '--steps', 1,
+                    '--batch-size', 1, '--threads', 1)
     assert done.status == 0
     failed = re.findall('(?m)^training, (.+): failed, KeyError: .*NoSuchLoss', done.out)
     assert failed == ['published', 'mmct', 'mmct, teacher bf16', 'mmct, bf16']
     assert '| student alone, bf16 |' in done.out
-
-
-def raise_two_lines(*args):
-    yield os.getpid()
-    raise ValueError('first\nsecond')
-
-
-def die(*args):
-    os._exit(7)
-    yield
-
-
-def pid(*args):
-    yield os.getpid()
 
 
 @pytest.mark.parametrize('device', ['cpu', 'cuda'])

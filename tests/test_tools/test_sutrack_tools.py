@@ -153,7 +153,7 @@ def test_search_of_a_student(files, tool, tmp_path):
     assert state['student.backbone.coarse.0.fc1.weight'].shape == (6, 2, 1, 1)
 
 
-def test_benchmark(files, student, tool, tmp_path):
+def test_benchmark(files, student, tool, in_one_process, tmp_path):
     pytest.importorskip('openvino', reason='the extra deploy is not installed')
     done = tool('benchmark.py', files.config, student, '--rows', 'full:fp32', 'torch:fp32',
                 'openvino:fp32', '--steps', 2, '--threads', torch.get_num_threads(), '--json',

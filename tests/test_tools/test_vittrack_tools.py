@@ -4,7 +4,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from commands import ROOT, run_process, run_tool
+from commands import ROOT, run_tool
 from disc import BOX, moving_disc
 from tiny import MODELS, tracker
 from vittrack.conversion import convert_vittrack
@@ -136,14 +136,13 @@ def test_int8_leaves_the_stem_as_it_is(converted, tmp_path):
     assert len(left) == 4 + 3
 
 
-def test_peers_in_a_benchmark(tmp_path):
+def test_peers_in_a_benchmark(in_one_process, tmp_path):
     out, shape = tmp_path / 'rows.json', {'template_size': 128, 'search_size': 256}
     peer = write(tmp_path / 'released.onnx', **shape)
     (tmp_path / 'config.py').write_text(
         f'custom_imports = dict(imports=["mmct"])\nmodel = {tracker(**SHAPE, **shape)}\n')
-    done = run_process('benchmark.py', tmp_path / 'config.py', '--peer', peer, '--rows',
-                       'onnxruntime:fp32', '--steps', 5, '--threads', 1, '--targets', 2,
-                       '--json', out)
+    done = run_tool('benchmark.py', tmp_path / 'config.py', '--peer', peer, '--rows',
+                    'onnxruntime:fp32', '--steps', 2, '--threads', 1, '--targets', 2, '--json', out)
     assert done.status == 0, done.err
     rows = {(row['role'], row['backend']): row for row in json.loads(out.read_text())['rows']}
     assert rows.keys() == {('tracker', 'published'), ('tracker', 'onnxruntime'),
