@@ -137,13 +137,20 @@ def tracking(config, args, folder: Path, worker) -> tuple[list, str]:
                         if name is None or one.role != 'teacher']
     if args.peer:
         contestants += benchmark.peers(args.peer)
-    steps = steps_of(args, 'track')
+    steps, peaks = steps_of(args, 'track'), {}
 
     def rows(contestant) -> Iterator:
         if getattr(contestant, 'exported', None) and not contestant.exported.exists():
             yield from worker.run(benchmark.export, contestant)
-        yield from worker.run(benchmark.measure, contestant, args.threads, steps, args.video,
-                              args.box, args.targets, args.peak)
+        peak = None
+        if args.peak and contestant.backend == 'openvino':
+            precision = contestant.precision
+            if precision not in peaks:
+                peaks[precision], = worker.run(benchmark.peak, precision, args.threads)
+            peak = peaks[precision]
+        for row in worker.run(benchmark.measure, contestant, args.threads, steps, args.video,
+                              args.box, args.targets):
+            yield replace(row, peak=peak)
 
     jobs = [Job(one.name, rows(one), LATE.get(one.backend, 0)) for one in contestants]
     frame = 'x'.join(map(str, benchmark.FRAME_SIZE[::-1]))

@@ -101,12 +101,11 @@ def _serve(pipe: Connection) -> None:
 
 def release() -> None:
     """Give back what the measurement before has left on the GPU."""
-    import torch
-
+    torch = sys.modules.get('torch')
     if 'torch._dynamo' in sys.modules:
         torch._dynamo.reset()
     gc.collect()
-    if torch.cuda.is_initialized():
+    if torch and torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 

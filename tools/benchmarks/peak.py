@@ -9,7 +9,7 @@ from torch import nn
 from mmct.deploy.quantize import quantize
 
 TOKENS, WIDTH, LAYERS = 1024, 2048, 4  # large enough that all else takes no time
-RUNS = 15
+RUNS = 7
 
 
 def peak_rate(precision: str, threads: int) -> float:

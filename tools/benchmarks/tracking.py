@@ -244,14 +244,12 @@ def export(contestant: Contestant) -> Iterator[None]:
 
 
 def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path | None = None,
-            box: Sequence[float] | None = None, targets: Sequence[int] = (), peak: bool = False
-            ) -> Iterator[Row]:
+            box: Sequence[float] | None = None, targets: Sequence[int] = ()) -> Iterator[Row]:
     """Time one.
 
     Args:
         video: a video file or folder of frames that it also follows from the first ``box`` on.
         targets: numbers of targets that it also follows at once.
-        peak: also time large products, if it runs in OpenVINO.
     """
     frames = np.random.default_rng(0).integers(0, 256, (4, *FRAME_SIZE, 3), dtype=np.uint8)
     memory = PeakMemory(contestant.device)
@@ -267,15 +265,18 @@ def measure(contestant: Contestant | Peer, threads: int, steps: int, video: Path
     if hasattr(tracker, 'network'):  # OpenCV's knows of one target only
         for count in targets:
             many[count] = 1e3 * float(np.median(times_of_many(tracker, frames, count, steps)))
-    rate = None
-    if peak and contestant.backend == 'openvino':
-        from .peak import peak_rate  # needs the extra deploy
-        with redirect_stdout(StringIO()):
-            rate = peak_rate(contestant.precision, threads)
     yield Row(contestant, *own_macs, parameters, *np.median(parts, axis=0).tolist(),
               float(np.median(whole)), tuple(np.quantile(whole, [0.1, 0.9]).tolist()),
               1e3 * first_frame_time(tracker, frames[0], BOX), megabytes,
-              video and frame_time(tracker, video, box), many, rate)
+              video and frame_time(tracker, video, box), many)
+
+
+def peak(precision: str, threads: int) -> Iterator[float]:
+    """See :func:`benchmarks.peak.peak_rate`."""
+    from .peak import peak_rate  # needs the extra deploy
+
+    with redirect_stdout(StringIO()):
+        yield peak_rate(precision, threads)
 
 
 def times_of_many(tracker: Tracker, frames: np.ndarray, count: int, steps: int) -> list[float]:
