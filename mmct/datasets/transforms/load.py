@@ -36,12 +36,8 @@ def kinds(results: dict) -> list[int]:
     return [int(i >= templates) for i in range(len(results['boxes']))]
 
 
-@TRANSFORMS.register_module()
-class LoadPair(BaseTransform):
-    """Read the frames of a sample, images or VIDEO#NUMBER; one that comes twice is read once.
-
-    Adds ``img``: a list of (H, W, 3) uint8 BGR frames. A box of None, of a frame without the
-    target, becomes one in the middle of the frame, an eighth as wide and high.
+class Load(BaseTransform):
+    """What reads frames.
 
     Args:
         levels: of images of 16 bits, the levels that become 0 and 255, see
@@ -49,8 +45,17 @@ class LoadPair(BaseTransform):
     """
 
     def __init__(self, levels: Sequence[float] | None = None) -> None:
-        check_levels('LoadPair.levels', levels)
+        check_levels(f'{type(self).__name__}.levels', levels)
         self.reader = FrameReader(levels)
+
+
+@TRANSFORMS.register_module()
+class LoadPair(Load):
+    """Read the frames of a sample, images or VIDEO#NUMBER; one that comes twice is read once.
+
+    Adds ``img``: a list of (H, W, 3) uint8 BGR frames. A box of None, of a frame without the
+    target, becomes one in the middle of the frame, an eighth as wide and high.
+    """
 
     def transform(self, results: dict) -> dict:
         """Read ``img_path``, a name for each frame."""
@@ -85,22 +90,14 @@ def middle_box(width: int, height: int) -> tuple[int, int, int, int]:
 
 
 @TRANSFORMS.register_module()
-class LoadFrame(BaseTransform):
+class LoadFrame(Load):
     """Read one frame of a test sequence, an image or VIDEO#NUMBER; if it cannot be read, say so
     and go on.
 
     Adds ``img``, (H, W, 3) uint8 BGR, ``img_shape`` and ``ori_shape``; for an unreadable frame a
     black pixel and ``load_error``, which the tracker answers by giving up the sequence, and only
     that.
-
-    Args:
-        levels: of images of 16 bits, the levels that become 0 and 255, see
-            :func:`mmct.runtime.frames.read_image`.
     """
-
-    def __init__(self, levels: Sequence[float] | None = None) -> None:
-        check_levels('LoadFrame.levels', levels)
-        self.reader = FrameReader(levels)
 
     def transform(self, results: dict) -> dict:
         """Read ``img_path``."""
