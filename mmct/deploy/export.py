@@ -2,7 +2,6 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -75,7 +74,7 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
     if given and not (taken[0] <= min(given) and max(given) <= taken[-1]):
         raise ValueError(f'calibration samples have {sorted(given)} templates, the tracker takes '
                          f'{" to ".join(map(str, taken))}')
-    info = replace(tracker.info, precision=precision)
+    info = tracker.info._replace(precision=precision)
     path.parent.mkdir(parents=True, exist_ok=True)
     with errors_of(path), TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name

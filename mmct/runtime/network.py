@@ -1,8 +1,7 @@
 """What a tracker asks of its network, and what a file says of itself."""
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,8 +22,7 @@ OUTPUTS = {'center': ('score', 'size', 'offset'), 'corner': ('box', 'score'),
 FOUND = 'found'
 
 
-@dataclass(frozen=True)
-class NetworkInfo:
+class NetworkInfo(NamedTuple):
     """What tracking needs to know of a network.
 
     Attributes:
@@ -50,7 +48,7 @@ class NetworkInfo:
     margin: float
     grid: int
     head: str
-    templates: dict = field(default_factory=lambda: dict(type='Fixed'))
+    templates: dict = dict(type='Fixed')
     memory: tuple[int, int] = (0, 0)
     score: str = 'chosen'
     stretched_boxes: bool = False
@@ -85,14 +83,14 @@ class NetworkInfo:
 
     def differences(self, other: 'NetworkInfo') -> str:
         """What differs from another network, in words; nothing is said of precision."""
-        words = [{**asdict(info), 'template policy': policy_text(info.templates)}
+        words = [{**info._asdict(), 'template policy': policy_text(info.templates)}
                  for info in (self, other)]
         return '; '.join(f'{name.replace("_", " ")} {value}, not {words[1][name]}'
                          for name, value in words[0].items()
                          if value != words[1][name] and name not in ('templates', 'precision'))
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return json.dumps(self._asdict())
 
     @classmethod
     def from_json(cls, text: str | None, path) -> 'NetworkInfo':
@@ -108,7 +106,7 @@ class NetworkInfo:
                                    'windowed' if values['windowed_score'] else 'chosen')
             # Of a file from before they could be set.
             values = {'shrink': 0., 'exact_crops': False} | values
-            info = cls(**{own.name: values[own.name] for own in fields(cls)})
+            info = cls(*(values[name] for name in cls._fields))
             for name in ('template_size', 'search_size', 'grid'):
                 check_number(name, getattr(info, name), '[1, 4096]', whole=True)
             for name in ('template_factor', 'search_factor'):
@@ -122,7 +120,7 @@ class NetworkInfo:
                 if getattr(info, name) not in known:
                     raise ValueError(f'{name}={getattr(info, name)!r} is not one of {known}')
             make_policy(info.templates)
-            return replace(info, memory=tuple(info.memory))
+            return info._replace(memory=tuple(info.memory))
         except (TypeError, ValueError, KeyError, RecursionError) as error:
             raise ValueError(f'{path} does not say what tracking needs to know ({error}); give a '
                              'file written by tools/export.py of this version') from None

@@ -680,7 +680,7 @@ def test_one_output_that_is_not_finite_is_refused(model, output):
 
 def test_int8_that_strays_is_refused(model, monkeypatch):
     other = TorchNetwork(fuse_for_inference(build(tracker(), seed=9)))
-    other.info = other.info.__class__(**{**vars(other.info), 'precision': 'int8'})
+    other.info = other.info._replace(precision='int8')
     with pytest.raises(ValueError, match=r'at least 0.7 is needed; more or other calibration'):
         check(other, TorchNetwork(model), noise(other.info, 3))
 

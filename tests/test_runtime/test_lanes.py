@@ -1,6 +1,5 @@
 """Parts of a network that work side by side, and give boxes in place of maps."""
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,7 +78,7 @@ def test_openvino_reads_boxes_off_as_numpy_does(maps, score, count):
 
     from mmct.runtime.backends.openvino import decoding
 
-    info, rng = replace(INFO, score=score), np.random.default_rng(0)
+    info, rng = INFO._replace(score=score), np.random.default_rng(0)
     model = decoding(maps, info)
     model.reshape({port: [count, *list(port.partial_shape)[1:]] for port in model.inputs})
     network = ov.Core().compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})

@@ -1,7 +1,6 @@
 """Which templates a frame is searched with, and when they are encoded."""
 import json
 import math
-from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -248,7 +247,7 @@ def test_boxes_and_scores_of_a_network_that_asks_for_them():
     class Centre(Watching):
         def __init__(self):
             super().__init__(FIXED)
-            self.info = replace(self.info, head='center', stretched_boxes=True,
+            self.info = self.info._replace(head='center', stretched_boxes=True,
                                 score='windowed')
 
         def step(self, encoded, crops, memories=None):
@@ -268,7 +267,7 @@ def test_boxes_and_scores_of_a_network_that_asks_for_them():
     _, score = tracker.update(frames[1])
     peak = 0.5 * (1 - math.cos(2 * math.pi * 2 / 5))
     assert score == pytest.approx(.5 * peak**2, rel=1e-6)
-    network.info = replace(network.info, score='chosen')
+    network.info = network.info._replace(score='chosen')
     assert tracker.update(frames[2])[1] == .5
 
 
@@ -366,17 +365,17 @@ def test_recorded_runs(golden, monkeypatch, name):
 def test_what_differs_is_said_in_words():
     one, other = Watching(FIXED).info, Watching({'type': 'BestOfInterval', 'interval': 9}).info
     assert one.differences(one) == ''
-    assert one.differences(replace(one, precision='fp16')) == ''
-    assert one.differences(replace(other, head='edge', search_factor=5., memory=(1, 8))) == (
+    assert one.differences(one._replace(precision='fp16')) == ''
+    assert one.differences(other._replace(head='edge', search_factor=5., memory=(1, 8))) == (
         'search factor 4.0, not 5.0; head corner, not edge; memory (0, 0), not (1, 8); template '
         'policy Fixed(), not BestOfInterval(interval=9)')
-    assert replace(one, score='windowed').differences(one) == 'score windowed, not chosen'
+    assert one._replace(score='windowed').differences(one) == 'score windowed, not chosen'
 
 
 @pytest.mark.parametrize(('flags', 'score'), [
     ((False, False), 'chosen'), ((True, False), 'highest'), ((False, True), 'windowed')])
 def test_files_with_two_flags_for_the_score(flags, score):
-    info = replace(Watching(FIXED).info, score=score)
+    info = Watching(FIXED).info._replace(score=score)
     values = json.loads(info.to_json())
     del values['score']
     values |= dict(zip(('highest_score', 'windowed_score'), flags, strict=True))
@@ -398,7 +397,7 @@ def test_found_boxes_shrink_by_so_many_pixels():
     frame, found = np.zeros((200, 300, 3), np.uint8), {}
     for shrink in (0., .5):
         network = Watching(FIXED)
-        network.info = replace(network.info, shrink=shrink)
+        network.info = network.info._replace(shrink=shrink)
         follower = Tracker(network)
         follower.init(frame, (100, 80, 60, 40))
         found[shrink], _ = follower.update(frame)
@@ -410,7 +409,7 @@ def test_exact_crops_are_asked_for():
     frame = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
     for exact, how in ((False, cv2.INTER_LINEAR), (True, cv2.INTER_LINEAR_EXACT)):
         network = Watching(FIXED)
-        network.info = replace(network.info, exact_crops=exact)
+        network.info = network.info._replace(exact_crops=exact)
         step, seen = network.step, []
         network.step = lambda encoded, crops, memories, seen=seen, step=step: (
             seen.append(crops.copy()), step(encoded, crops))[1]

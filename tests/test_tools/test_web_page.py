@@ -4,7 +4,6 @@ import math
 import shutil
 import threading
 import time
-from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,7 +105,7 @@ def test_files(trackers, package, tmp_path):
     ({'head': 'edge'}, "has the head 'edge'"),
     ({'stretched_boxes': True}, 'has stretched boxes')])
 def test_trackers_that_the_page_cannot_run(changes, fault, monkeypatch):
-    opened = type('Network', (), {'info': replace(INFO, **changes)})
+    opened = type('Network', (), {'info': INFO._replace(**changes)})
     monkeypatch.setattr(write, 'open_network', lambda path, backend: opened)
     with pytest.raises(ValueError, match=f'^some.onnx {fault}, which the page does not know; '):
         write.listing(Path('some.onnx'), '')

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +88,7 @@ def listing(path: Path, prefix: str) -> dict:
                          'and VitTrack, their students, and others whose template stays')
     copies = info.templates.get('copies', 1)
     files = dict(step=f'{prefix}tracker.onnx', templates=f'{prefix}tracker.template.onnx')
-    return dict(name=path.stem, info=asdict(info), copies=copies, files=files, expected={
+    return dict(name=path.stem, info=info._asdict(), copies=copies, files=files, expected={
         name: [float(f'{value:.6g}') for value in values.ravel()]
         for name, values in outputs_of_pattern(network, copies).items()})
 
