@@ -784,6 +784,8 @@ def test_configs_of_own_data_read_nothing_else(name):
              'test': [config.test_dataloader.dataset]}
     for split, (data, ) in parts.items():
         assert (data.type, data.data_root) == ('FolderDataset', f'data/own/{split}/')
-    size = list(crop_sizes(trackers(config)[-1]))
+    own = trackers(config)[-1]
+    assert own.test_cfg.exact_crops
+    size = list(crop_sizes(own))
     assert [step['size'] for loader in (config.train_dataloader, config.val_dataloader)
             for step in loader.dataset.pipeline if step['type'] == 'CropPair'] == [size, size]

@@ -43,6 +43,7 @@ def main(args: argparse.Namespace) -> int | None:
             raise FileNotFoundError(f'{file} does not exist')
     config.merge_from_dict(args.cfg_options)
     config.model.teacher_checkpoint = str(args.teacher)
+    config.model.student.setdefault('test_cfg', {}).setdefault('exact_crops', True)
     for split in ('train', 'val'):
         config[f'{split}_dataloader'].dataset.datasets = [
             dict(type='FolderDataset', data_root=f'{args.videos / split}/')]

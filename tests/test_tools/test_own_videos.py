@@ -18,7 +18,7 @@ def test_own_videos_become_a_student(setup, tmp_path, capfd):
     done = compress(setup, tmp_path / 'own', work, '--cfg-options', 'train_cfg.max_epochs=1')
     assert done.status == 0, capfd.readouterr().err
     assert done.out.startswith(f'{work}/student.pth is written. Next: tools/export.py ')
-    assert load_tracker(work / 'compression.py', work / 'student.pth').backbone
+    assert load_tracker(work / 'compression.py', work / 'student.pth').info.exact_crops
     last = torch.load((work / 'last_checkpoint').read_text())
     assert last['meta']['epoch'] == 1
 
