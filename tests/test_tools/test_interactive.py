@@ -1,4 +1,7 @@
 """tools/demo_video.py with a window and a mouse, several targets, and live sources."""
+import os
+import shutil
+import subprocess
 import sys
 import threading
 
@@ -78,6 +81,8 @@ class Screen:
         return -1
 
     def getWindowProperty(self, name, key) -> float:  # noqa: N802
+        if not any(self.open.values()):
+            raise cv2.error('NULL guiReceiver (please create a window)')  # as Qt
         return float(self.open.get(name, False))
 
     def destroyWindow(self, name) -> None:  # noqa: N802
@@ -107,6 +112,39 @@ def test_the_window_ends_the_program(screen, pictures, tmp_path, end):
     assert '3 frames, ' in done.out
     assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 3
     assert len(list(Frames(tmp_path / 'o.avi'))) == len(screen.shown) == 3
+
+
+CLOSED = """
+import cv2, numpy as np
+from drawing.window import WINDOW, Window
+
+window, frame = Window(), np.zeros((90, 160, 3), np.uint8)
+window.show(frame)
+assert not window.closed
+wait = cv2.waitKey
+cv2.waitKey = lambda time: wait(time) if cv2.destroyWindow(WINDOW) is None else None
+window.show(frame)
+assert window.closed
+window.close()
+"""
+
+
+@pytest.mark.slow
+def test_a_real_window_that_is_closed():
+    if not shutil.which('Xvfb'):
+        pytest.skip('Xvfb is not installed')
+    with subprocess.Popen(['Xvfb', '-displayfd', '1'], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            environment = {**os.environ, 'DISPLAY': f':{server.stdout.readline().strip()}',
+                           'PYTHONPATH': str(ROOT / 'tools')}
+            done = subprocess.run([sys.executable, '-c', CLOSED], capture_output=True, text=True,
+                                  env=environment, timeout=60, check=False)
+        finally:
+            server.terminate()
+    if 'need an OpenCV with windows' in done.stderr:
+        pytest.skip('this OpenCV has no windows')
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_window_for_selection_and_show(screen, pictures, tmp_path):

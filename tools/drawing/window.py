@@ -63,7 +63,7 @@ class Window:
             cv2.imshow(WINDOW, picture)
             waits = select or self._paused or self._corners
             key = cv2.waitKey(20 if waits else 1) & 0xFF
-            self.closed = key in ENDS or cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) < 1
+            self.closed = key in ENDS or not is_open()
             self._paused ^= key == ord(' ')
             if self._selection:
                 found, self._selection = self._selection, None
@@ -74,7 +74,7 @@ class Window:
 
     def close(self) -> None:
         """Take it from the screen."""
-        if cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1:
+        if is_open():
             cv2.destroyWindow(WINDOW)
 
     def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object) -> None:
@@ -89,3 +89,11 @@ class Window:
                 if min(size) >= SMALLEST:
                     another = bool(flags & cv2.EVENT_FLAG_SHIFTKEY)
                     self._selection = Selection((*low, *size), another)
+
+
+def is_open() -> bool:
+    """Whether the window is on the screen."""
+    try:
+        return cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:  # of Qt, after the user has closed it
+        return False
