@@ -47,4 +47,6 @@ lint: install
 	$(BIN)/ruff check
 
 docs: install
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict  # --quiet would let warnings pass
+	@echo 'site/index.html; to search: $(BIN)/python -m http.server --bind 127.0.0.1' \
+		'--directory site, then http://127.0.0.1:8000'

@@ -271,10 +271,11 @@ def anchors(page: Path) -> set[str]:
             for title in re.findall(r'^#+ (.+)$', page.read_text(), re.M)}
 
 
-@pytest.mark.parametrize('page', AT_ROOT, ids=lambda page: page.name)
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
 def test_places_in_pages_that_are_linked(page):
-    links = re.findall(r'\]\((docs/\w+\.md)#([^)]+)\)', page.read_text())
-    assert not [(file, place) for file, place in links if place not in anchors(ROOT / file)]
+    links = re.findall(r'\]\(([\w/]+\.md)?#([^)]+)\)', page.read_text())
+    assert not [(file, place) for file, place in links
+                if place not in anchors(page.parent / file if file else page)]
 
 
 def test_the_readme_is_short():
