@@ -1,6 +1,7 @@
 """Small data, a small compression, and the tools run as from a command line."""
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import tiny
 import torch
 from benchmarks.machine import RowError
 from commands import ROOT, run_tool
+from mmengine.utils.dl_utils import collect_env
 from tiny import save_teacher, tracker
 from two_trackers import write_two_trackers
 from videos import INFO_HEADER, write_video
@@ -85,6 +87,8 @@ def tool():
         # MMEngine lays out the config at every start and for every checkpoint, which takes
         # longer than all else in runs as short as these.
         patch.setattr('mmengine.config.config.FormatCode', lambda text, **kwargs: (text, True))
+        # And asks compilers for their versions at every start.
+        patch.setattr('mmengine.runner.runner.collect_env', cache(collect_env))
         yield run_tool
 
 

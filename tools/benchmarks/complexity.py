@@ -23,6 +23,17 @@ class Macs(NamedTuple):
     full: int
 
 
+class Cost(NamedTuple):
+    """Multiply-accumulates and parameters of a tracker."""
+    macs: Macs
+    parameters: int
+
+
+def cost_of(tracker: OneStreamTracker) -> Cost:
+    """What a tracker costs, its batch norms folded or not."""
+    return Cost(count_macs(tracker), count_parameters(tracker))
+
+
 def count_parameters(tracker: OneStreamTracker) -> int:
     """Parameters of backbone and head."""
     return sum(p.numel() for p in tracker.parameters())

@@ -2,7 +2,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -11,8 +10,7 @@ from vittrack.reading import INPUTS, OUTPUTS, read_vittrack
 
 from mmct.runtime import Tracker
 
-if TYPE_CHECKING:
-    from .tracking import Cost
+from .complexity import Cost
 
 ROLE = 'VitTrack file'
 ORIGINAL, OPENCV = 'onnxruntime', 'TrackerVit'
@@ -30,7 +28,7 @@ class Peer:
     """
     backend: str
     file: Path
-    cost: 'Cost'
+    cost: Cost
     role: str = ROLE
     source: str = ''
     teacher: str = ''

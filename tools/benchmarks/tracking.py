@@ -6,7 +6,6 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ from mmct.models.trackers import OneStreamTracker
 from mmct.runtime import Tracker, open_network, update_many
 from mmct.runtime.frames import Frames
 
-from .complexity import Macs, count_macs, count_parameters
+from .complexity import Cost, cost_of
 from .full_form import FullForm
 from .machine import PeakMemory
 from .peers import OPENCV, ORIGINAL, Peer
@@ -64,12 +63,6 @@ def kind(text: str) -> tuple[str, str]:
     if pair not in KINDS:
         raise ValueError(f'{text!r} is not one of {" ".join(map(":".join, KINDS))}')
     return pair
-
-
-class Cost(NamedTuple):
-    """Multiply-accumulates and parameters of a tracker."""
-    macs: Macs
-    parameters: int
 
 
 @dataclass(frozen=True)
@@ -219,11 +212,6 @@ def prepare(config: Config, source: str, checkpoint: Path | None, folder: Path,
         contestants += [Contestant(source, role, *kind, cfg, cost, weights, device)
                         for kind in own]
     return contestants
-
-
-def cost_of(tracker: OneStreamTracker) -> Cost:
-    """What a tracker costs, its batch norms folded or not."""
-    return Cost(count_macs(tracker), count_parameters(tracker))
 
 
 def peers(file: Path) -> list[Peer]:
