@@ -41,7 +41,8 @@ def open_eager(config: Path, checkpoint: str | PathLike | None, precision: str |
     """A config with its checkpoint as a network of the runtime, on a GPU if there is one; arguments
     as of :class:`mmct.runtime.Tracker`, errors also as of :func:`load_tracker`."""
     if checkpoint is None:
-        raise ValueError(f'the config {config} needs a checkpoint beside it')
+        raise ValueError(f'the config {config} needs a checkpoint, too: --checkpoint FILE, in '
+                         'Python the second argument')
     if threads:
         torch.set_num_threads(threads)
     tracker = load_tracker(config, checkpoint)

@@ -78,7 +78,7 @@ def test_config_and_checkpoint(files, frames):
 
 
 @pytest.mark.parametrize(('kwargs', 'message'), [
-    ({'checkpoint': None}, 'the config .*config.py needs a checkpoint beside it'),
+    ({'checkpoint': None}, 'the config .*config.py needs a checkpoint, too: --checkpoint'),
     ({'backend': 'openvino'}, 'backend openvino runs files .xml, got .*config.py'),
     ({'precision': 'int8'}, 'backend torch computes in fp32, bf16, fp16, not in int8; '),
 ])

@@ -18,7 +18,8 @@ def parse_args() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--teacher', type=Path, required=True, metavar='WEIGHTS',
                         help='as tools/convert_weights.py writes them')
-    parser.add_argument('--videos', type=Path, required=True, metavar='FOLDER')
+    parser.add_argument('--videos', type=Path, required=True, metavar='FOLDER',
+                        help='with train and val in it')
     parser.add_argument('--config', type=Path, help='of the compression, which has the kind of '
                         'teacher (default: ct_ostrack_4l.py)',
                         default=TOOLS.parent / 'configs/ct_ostrack_4l.py')
@@ -38,9 +39,12 @@ def main(args: argparse.Namespace) -> int | None:
     if config.model.type != 'ReplacementDistiller':
         raise ValueError(f'{args.config} is not the config of a compression: its model is a '
                          f'{config.model.type}, not a ReplacementDistiller')
-    for file in (args.teacher, *(args.videos / split for split in ('train', 'val'))):
-        if not file.exists():
-            raise FileNotFoundError(f'{file} does not exist')
+    if not args.teacher.exists():
+        raise FileNotFoundError(f'--teacher {args.teacher} does not exist')
+    for split in ('train', 'val'):
+        if not (args.videos / split).is_dir():
+            raise FileNotFoundError(f'{args.videos / split} does not exist; the folder of --videos '
+                                    'has to hold train and val, with videos and their boxes')
     config.merge_from_dict(args.cfg_options)
     config.model.teacher_checkpoint = str(args.teacher)
     config.model.student.setdefault('test_cfg', {}).setdefault('exact_crops', True)

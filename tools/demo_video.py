@@ -107,8 +107,8 @@ def main(args: argparse.Namespace) -> int | None:
                             targets.forget()
                         targets.add(frame, selection.box)
                         picture = targets.drawn(frame)
-                    video.write(picture)
                     tracks.append(targets.found)
+                    video.write(picture)
                     progress.advance(task)
                     if window and window.closed:
                         break

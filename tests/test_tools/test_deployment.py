@@ -244,6 +244,23 @@ def test_a_run_that_is_told_to_end(exported, pictures, tmp_path, monkeypatch, nu
     assert len(list(Frames(tmp_path / 'o.avi'))) == 5
 
 
+def test_told_to_end_between_video_and_boxes(exported, pictures, tmp_path, monkeypatch):
+    write, left = VideoFile.write, [None] * 4
+
+    def interrupted(self, frame):
+        write(self, frame)
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+
+    monkeypatch.setattr(VideoFile, 'write', interrupted)
+    done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / 'o.avi', '--boxes',
+                tmp_path / 'o.txt')
+    assert (done.status, done.err) == (130, '')
+    assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 5
+    assert len(list(Frames(tmp_path / 'o.avi'))) == 5
+
+
 @pytest.mark.parametrize(('name', 'room'), [('o.mp4', 2_000), ('o.webm', 2_000), ('o.avi', 9_000)])
 def test_a_full_disk_under_a_video(writer, exported, pictures, tmp_path, name, room):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

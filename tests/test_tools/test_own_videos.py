@@ -26,5 +26,7 @@ def test_own_videos_become_a_student(setup, tmp_path, capfd):
 def test_videos_that_are_not_there(setup, tmp_path):
     (tmp_path / 'own/train').mkdir(parents=True)
     done = compress(setup, tmp_path / 'own', tmp_path / 'work')
-    assert (done.status, done.err) == (2, f'error: {tmp_path}/own/val does not exist\n')
+    assert (done.status, done.err) == (
+        2, f'error: {tmp_path}/own/val does not exist; the folder of --videos has to hold train '
+        'and val, with videos and their boxes\n')
     assert not (tmp_path / 'work').exists()
