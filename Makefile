@@ -20,7 +20,8 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests --numprocesses=$(WORKERS) --dist=
 
 install: .venv/.installed
 
-.venv/.installed: setup.py constraints.txt
+# What the demo needs takes half as long to install as everything.
+.venv/.demo: setup.py constraints.txt
 	@test -n '$(PYTHON)' || { echo 'No Python 3.10 to 3.14 with the module ensurepip is found:' \
 		'install one (Debian and Ubuntu: python3-venv), or name it by' \
 		'make PYTHON=/path/to/python3'; exit 1; }
@@ -28,13 +29,18 @@ install: .venv/.installed
 	@start=$$(date +%s) && set -e -x && \
 	$(PYTHON) -m venv .venv && \
 	$(PIP_INSTALL) setuptools wheel && \
-	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy,dev,docs]' && \
+	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy]' && \
 	$(PIP_INSTALL) --no-deps mmtrack==1.0.0rc1 && \
 	touch $@ && \
 	{ set +x; } 2> /dev/null && \
 	echo "Installed in $$(($$(date +%s) - start)) s"
 
-demo: install
+.venv/.installed: .venv/.demo
+	@echo 'Installing what tests and documentation need'
+	$(PIP_INSTALL) --no-build-isolation --editable '.[lite,demo,deploy,dev,docs]'
+	@touch $@
+
+demo: .venv/.demo
 	$(BIN)/python tools/demo.py $(if $(TEACHER),--teacher '$(TEACHER)')
 
 test: install
