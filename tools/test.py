@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import json
 import os
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from cli import run, runner_config, runner_parser, threads
@@ -30,9 +30,9 @@ def parse_args():
     parser.add_argument('--results', '--boxes', metavar='FOLDER',
                         help='where to write the boxes (default: results/DATASET in the work '
                         'folder)')
-    parser.add_argument('--sequences-at-once', type=threads, metavar='N', help='on a CPU: track '
-                        'in N processes of one thread, each a sequence; the boxes are those of '
-                        'one process with one thread')
+    parser.add_argument('--sequences-at-once', type=threads, metavar='N', help='track N '
+                        'sequences side by side: on a CPU in N processes of one thread, with the '
+                        'boxes of one such process; on a GPU in batches')
     parser.add_argument('--process', help=argparse.SUPPRESS)
     parser.add_argument('--resume', action='store_true',
                         help='skip sequences whose boxes are already written')
@@ -46,7 +46,7 @@ def main(args) -> int:
     from mmengine.dist import barrier
     from mmtrack.registry import MODELS
     from running.options import check_tested
-    from running.processes import join_test, lost_processes_reported, testing_in_processes
+    from running.processes import join_test, lost_processes_reported
     from running.progress import frames_shown
     from running.start_checks import clear_start
 
@@ -61,12 +61,7 @@ def main(args) -> int:
     check_tested(cfg, args.cfg_options)
     at_once = nullcontext()
     if args.sequences_at_once:
-        check_at_once(args)
-        args.threads = 1
-        # Processes enough; of each, the frames are read where they are tracked.
-        cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
-        cfg.test_dataloader.pop('prefetch_factor', None)
-        at_once = testing_in_processes(args.sequences_at_once, args.process)
+        at_once = side_by_side(args, cfg.test_dataloader)
     elif args.launcher != 'none':
         join_test(args.launcher)
     cfg.launcher = 'none'  # for MMEngine: no gradient is shared
@@ -95,11 +90,14 @@ def main(args) -> int:
     return 1 if metrics.get('sot/failed_sequences') else 0
 
 
-def check_at_once(args) -> None:
-    """Raises:
-        ValueError: other options leave no room for several processes of one thread on a CPU.
+def side_by_side(args, dataloader: dict) -> AbstractContextManager:
+    """Set a test up for --sequences-at-once: in a batch on a GPU, in processes on a CPU.
+
+    Raises:
+        ValueError: other options leave no room for these processes.
     """
     import torch
+    from running.processes import testing_in_processes
 
     if args.launcher != 'none':
         raise ValueError('--sequences-at-once starts its own processes; leave out --launcher, or '
@@ -108,9 +106,13 @@ def check_at_once(args) -> None:
         raise ValueError(f'--sequences-at-once gives each process one thread, not --threads '
                          f'{args.threads}; leave out one of them')
     if torch.cuda.is_available():
-        raise ValueError('--sequences-at-once is for CPUs: several sequences in one batch of a GPU '
-                         'are not built yet; add --device cpu, or start one process for each GPU '
-                         'by torchrun and --launcher pytorch')
+        dataloader.batch_sampler = dict(type='SequencesAtOnce', batch_size=args.sequences_at_once)
+        return nullcontext()
+    args.threads = 1
+    # Processes enough; of each, the frames are read where they are tracked.
+    dataloader.update(num_workers=0, persistent_workers=False)
+    dataloader.pop('prefetch_factor', None)
+    return testing_in_processes(args.sequences_at_once, args.process)
 
 
 def fingerprint(checkpoint: Path, settings: str) -> str:

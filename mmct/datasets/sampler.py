@@ -1,4 +1,6 @@
+import heapq
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sized
 
 from mmengine.dist import get_dist_info
@@ -70,3 +72,35 @@ class SequenceSampler(Sampler):
 
     def __len__(self) -> int:
         return sum(self.lengths[sequence] for sequence in self.sequences)
+
+
+@DATA_SAMPLERS.register_module()
+class SequencesAtOnce(Sampler):
+    """Batches of the next frames of several sequences, of which each follows another that has
+    ended; a ``batch_sampler`` of a data loader, the longest sequences first.
+
+    Args:
+        sampler: the sequences.
+        batch_size: how many at once.
+    """
+
+    def __init__(self, sampler: SequenceSampler, batch_size: int) -> None:
+        self.sampler, self.batch_size = sampler, batch_size
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        waiting, frames = deque(self._order()), {}
+        while waiting or frames:
+            while waiting and len(frames) < self.batch_size:
+                frames[waiting.popleft()] = 0
+            yield list(frames.items())
+            frames = {sequence: frame + 1 for sequence, frame in frames.items()
+                      if frame + 1 < self.sampler.lengths[sequence]}
+
+    def __len__(self) -> int:
+        ends = [0] * self.batch_size
+        for sequence in self._order():
+            heapq.heapreplace(ends, ends[0] + self.sampler.lengths[sequence])
+        return max(ends)
+
+    def _order(self) -> list[int]:
+        return sorted(self.sampler.sequences, key=lambda i: (-self.sampler.lengths[i], i))

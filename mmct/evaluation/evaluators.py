@@ -1,4 +1,5 @@
 """The metrics of a test, and of a validation on clips, for MMEngine."""
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,16 +47,16 @@ class OnePassMetric(BaseMetric):
                              f'{", ".join(FIGURES)}')
         only_visible = (metric_options or {}).get('only_eval_visible', False)
         self.of_ope = 'sot_visible' if only_visible else 'sot'
-        self.boxes = []
+        self.boxes = defaultdict(list)  # of each sequence that is being tracked
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Take the box of a frame; of the data set, when a sequence ends, its annotation."""
         for sample in data_samples:
-            self.boxes.append(sample['pred_track_instances']['bboxes'][0].cpu().numpy())
+            number = sample['video_id']
+            self.boxes[number].append(sample['pred_track_instances']['bboxes'][0].cpu().numpy())
             if sample['frame_id'] < sample['video_length'] - 1:
                 continue
-            number, corners = sample['video_id'], np.array(self.boxes)
-            self.boxes.clear()
+            corners = np.array(self.boxes.pop(number))
             boxes = np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]).round(DIGITS)
             annotation = annotation_of(self.dataset_meta['dataset'], number)
             failure, scored = sample.get('failure'), len(annotation.boxes) == len(boxes)

@@ -157,18 +157,19 @@ class Tracker:
         vars(self).update(target)
 
 
-def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
+def update_many(trackers: Sequence[Tracker], frame: np.ndarray | Sequence[np.ndarray]
+                ) -> list[tuple]:
     """Follow several targets into the next frame, in batches of those whose encoded templates have
     the same shapes, side by side in as many threads as the network has; with any error, all stay
     where they were.
 
     Args:
         trackers: share one network, each with a target of its own.
-        frame: (H, W, 3) uint8 BGR.
+        frame: (H, W, 3) uint8 BGR; or one for each tracker, such as of several cameras.
 
     Returns:
         what ``update`` of each would; errors likewise, and ValueError if they do not share one
-        network, or one comes twice.
+        network, one comes twice, or there are more or fewer frames than trackers.
     """
     if not trackers:
         return []
@@ -180,12 +181,17 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
         raise ValueError('update_many was given a tracker twice; a target needs a tracker of its '
                          'own, Tracker(first.network)')
 
-    def follow(lane: Network, own: Sequence[Tracker]) -> list[tuple]:
+    frames = frame if isinstance(frame, (list, tuple)) else [frame] * len(trackers)
+    if len(frames) != len(trackers):
+        raise ValueError(f'update_many was given {len(frames)} frames for {len(trackers)} '
+                         'trackers; expected one frame, or one for each')
+
+    def follow(lane: Network, targets: Sequence[tuple[Tracker, np.ndarray]]) -> list[tuple]:
         """Where each was looked for, and what was found of it: the outputs of a batch and its place
         there."""
-        size = network.info.search_size
+        size, own = network.info.search_size, [tracker for tracker, _ in targets]
         crops = np.empty((len(own), size, size, 3), np.uint8)
-        cuts = [tracker._crop(frame, crop) for tracker, crop in zip(own, crops)]
+        cuts = [tracker._crop(image, crop) for (tracker, image), crop in zip(targets, crops)]
         outputs = [None] * len(own)
         for places in alike([tracker._encoded for tracker in own]):
             batch = [own[i] for i in places]
@@ -196,10 +202,11 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray) -> list[tuple]:
                 outputs[place] = given, index
         return list(zip(cuts, outputs))
 
-    seen = network.side_by_side(follow, trackers) if isinstance(network, OpenedNetwork) \
-        else follow(network, trackers)
-    found = [tracker._decode(frame, *cut, *outputs)
-             for tracker, (cut, outputs) in zip(trackers, seen)]
+    targets = list(zip(trackers, frames))
+    seen = network.side_by_side(follow, targets) if isinstance(network, OpenedNetwork) \
+        else follow(network, targets)
+    found = [tracker._decode(image, *cut, *outputs)
+             for (tracker, image), (cut, outputs) in zip(targets, seen)]
     for tracker, (target, _) in zip(trackers, found):
         tracker._move(target)
     return [(tracker.box, score) for tracker, (_, score) in zip(trackers, found)]

@@ -66,6 +66,25 @@ def test_copies_of_trackers_of_files(files, name, monkeypatch):
         assert update_many(pair, frame) == update_many(copied, frame) == update_many(opened, frame)
 
 
+@pytest.mark.parametrize('threads', [1, 2])
+def test_a_frame_for_each_target(files, threads):
+    """Of videos of their own, and of other sizes: what each by itself would do."""
+    network = open_network(files / 'a.onnx', threads=threads)
+    videos = [moving_disc(6), [frame[::-1] for frame in moving_disc(6)],
+              [frame[:-9, :-7] for frame in moving_disc(6)]]
+    together, alone = ([Tracker(network) for _ in videos] for _ in range(2))
+    for follower, video in zip(together + alone, videos * 2):
+        follower.init(video[0], BOX)
+    for frames in list(zip(*videos))[1:]:
+        found = update_many(together, list(frames))
+        for (box, score), follower, frame in zip(found, alone, frames):
+            expected, expected_score = follower.update(frame)
+            assert box == pytest.approx(expected, abs=1e-3)
+            assert score == pytest.approx(expected_score, abs=1e-5)
+    with pytest.raises(ValueError, match='given 2 frames for 3 trackers; expected one frame, or'):
+        update_many(together, list(frames[:2]))
+
+
 def test_signals_are_handled_after_networks_are_closed(files):
     """By Python's own handler, in a process of its own, which it would take along."""
     code = (

@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 import torch
 from commands import ROOT
+from mmengine.config import Config
 
 from mmct.datasets import SequenceSampler
+from mmct.datasets.sampler import SequencesAtOnce
 from mmct.formats import read_annotations, read_results
-from mmct.runtime import Tracker
+from mmct.runtime import Tracker, update_many
 from mmct.runtime.frames import Frames
 
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
@@ -301,11 +303,73 @@ def test_sequences_at_once_with_other_options(setup, tool, four, tmp_path, monke
 
 
 def test_sequences_at_once_on_a_gpu(setup, tool, four, tmp_path, monkeypatch):
+    def seen(cfg):
+        raise ValueError(f'{cfg.test_dataloader.batch_sampler} {cfg.test_dataloader.num_workers}')
+
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr('running.start_checks.clear_start', seen)
+    workers = Config.fromfile(setup.config).test_dataloader.num_workers
     done = Run(setup, tool, four.root, tmp_path)('--sequences-at-once', '2')
-    assert done.status == 2
-    assert 'several sequences in one batch of a GPU are not built yet' in done.err
+    assert f"{{'type': 'SequencesAtOnce', 'batch_size': 2}} {workers}" in done.err
+
+
+class Batches(Run):
+    """A run with a batch of the next frames of several sequences."""
+
+    def __init__(self, *args, at_once):
+        super().__init__(*args)
+        self.args += ['test_dataloader.batch_sampler.type=SequencesAtOnce',
+                      f'test_dataloader.batch_sampler.batch_size={at_once}']
+
+    def __call__(self, *args):
+        return self.tool('test.py', *self.args[:-4], *args, *self.args[-4:])
+
+
+@pytest.mark.parametrize('at_once', [3, 9])
+def test_a_batch_of_sequences(whole, setup, tool, four, tmp_path, monkeypatch, at_once):
+    """What one by one gives, up to the batch's rounding."""
+    sizes = []
+    monkeypatch.setattr('mmct.models.trackers.base.update_many',
+                        lambda trackers, frames: sizes.append(len(trackers))
+                        or update_many(trackers, frames))
+    run = Batches(setup, tool, four.root, tmp_path, at_once=at_once)
+    assert run().status == 0
+    assert sorted(contents(run.results)) == sorted(contents(whole.results))
+    for name in contents(run.results):
+        np.testing.assert_allclose(np.loadtxt(run.results / name, delimiter=','),
+                                   np.loadtxt(whole.results / name, delimiter=','), atol=0.02)
+    assert sorted(times(run.results)) == sorted(times(whole.results))
+    assert run.metrics == pytest.approx(whole.metrics, abs=0.05)
+    assert max(sizes) == min(at_once, len(NAMES))
+    (run.results / 'dog-2.txt').unlink()
+    sizes.clear()
+    assert run('--resume').status == 0
+    assert sizes == [0] + 10 * [1]
+    assert len(np.loadtxt(run.results / 'dog-2.txt', delimiter=',')) == 11
+
+
+def test_a_sequence_that_fails_leaves_those_beside_it(whole, setup, tool, four, tmp_path,
+                                                      monkeypatch):
+    def check(frame):
+        if frame.shape[0] == 1:
+            raise ValueError('too flat')
+
+    monkeypatch.setattr('mmct.runtime.geometry.check_frame', check)
+    run = Batches(setup, tool, four.root, tmp_path, at_once=4)
+    file = four.root / 'LaSOTBenchmark/dog/dog-2/img/00000005.jpg'
+    before = file.read_bytes()
+    try:
+        cv2.imwrite(str(file), np.zeros((1, 80, 3), np.uint8))
+        done = run()
+    finally:
+        file.write_bytes(before)
+    assert done.status == 1
+    assert 'sequence dog-2 failed: frame 4: too flat' in done.out + done.err
+    assert sorted(contents(run.results)) == [f'{name}.txt' for name in NAMES if name != 'dog-2']
+    for name in contents(run.results):
+        np.testing.assert_allclose(np.loadtxt(run.results / name, delimiter=','),
+                                   np.loadtxt(whole.results / name, delimiter=','), atol=0.02)
 
 
 class Lengths:
@@ -332,6 +396,25 @@ def test_every_frame_is_tracked_once_in_order(monkeypatch, world):
     assert sorted(frame for share in shares for frame in share) == [
         (i, frame) for i in (0, 1, 3, 4) for frame in range(lengths[i])]
     assert max(map(len, shares)) == {1: 60, 2: 30, 3: 30, 7: 30}[world]
+
+
+@pytest.mark.parametrize('at_once', [1, 2, 3, 9])
+def test_frames_at_once(at_once):
+    """Each once and in order, as many sequences at once as there are, the longest first."""
+    lengths = (5, 30, 10, 20, 1)
+    batches = SequencesAtOnce(SequenceSampler(Lengths(*lengths)), at_once)
+    batches.sampler.leave_out([2])
+    given = list(batches)
+    assert len(batches) == len(given)
+    frames = sum(given, [])
+    for i, length in enumerate(lengths):
+        assert [frame for sequence, frame in frames if sequence == i] == \
+            ([] if i == 2 else list(range(length)))
+    assert [sequence for sequence, _ in given[0]] == [1, 3, 0, 4][:at_once]
+    started = 0
+    for batch in given:
+        started += sum(frame == 0 for _, frame in batch)
+        assert len(batch) == at_once or started == 4
 
 
 # Other data sets

@@ -18,7 +18,8 @@ class FramesHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         self.progress = self.stack.enter_context(bars())
-        self.task = self.progress.add_task('frames', total=len(runner.test_dataloader))
+        frames = len(runner.test_dataloader.batch_sampler.sampler)
+        self.task = self.progress.add_task('frames', total=frames)
         for handler in runner.logger.handlers:
             for own in handler.filters:
                 if isinstance(own, ForScreen):
@@ -26,8 +27,9 @@ class FramesHook(Hook):
                     # By the stream that keeps other lines out of the bar.
                     self.stack.callback(handler.setStream, handler.setStream(sys.stdout))
 
-    def after_test_iter(self, runner: Runner, batch_idx: int, *args, **kwargs) -> None:
-        self.progress.advance(self.task)
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict, *args, **kwargs
+                        ) -> None:
+        self.progress.advance(self.task, len(data_batch['data_samples']))
         if batch_idx + 1 == len(runner.test_dataloader):
             self.stack.close()  # before the metrics are logged, which it would break into lines
 

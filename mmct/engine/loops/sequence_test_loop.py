@@ -1,6 +1,7 @@
 """Testing that can be interrupted, and shared by several processes."""
 import json
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,7 +57,8 @@ class SequenceTestLoop(TestLoop):
         name = Path(self.dataset.ann_file).name.removesuffix('.txt').removesuffix('_infos')
         self.folder = Path(results or Path(runner.work_dir, 'results', name))
         self.resume, self.tracker, self.submission = resume, tracker, submission
-        self.boxes, self.scores, self.seconds = [], [], []
+        # Box, score and seconds of each frame so far, of each sequence that is being tracked.
+        self.found = defaultdict(list)
 
     def run(self) -> dict[str, float]:
         """Track what is not done, write it, and give the metrics of all; ValueError if results of
@@ -68,7 +70,7 @@ class SequenceTestLoop(TestLoop):
         if error:
             raise ValueError(error)
         if numbers:
-            self.dataloader.sampler.leave_out(numbers)
+            self.dataloader.batch_sampler.sampler.leave_out(numbers)
             self.runner.logger.info(
                 f'{len(numbers)} of {len(self.names)} sequences are done already')
         for sequence, boxes in done.items():
@@ -124,19 +126,21 @@ class SequenceTestLoop(TestLoop):
 
     @torch.no_grad()
     def run_iter(self, idx: int, data_batch: dict) -> None:
-        """Track one frame."""
+        """Track one frame, or one of each of several sequences."""
         self.runner.call_hook('before_test_iter', batch_idx=idx, data_batch=data_batch)
-        sample, = data_batch['data_samples']
-        if sample.frame_id == 0:
-            # As it is written: the sample's corners in float32 are others by a rounding.
-            box = self.dataset.get_bboxes_from_video(sample.video_id)[0].tolist()
-            sample.set_metainfo(dict(first_box=box))
+        samples = data_batch['data_samples']
+        for sample in samples:
+            if sample.frame_id == 0:
+                # As it is written: the sample's corners in float32 are others by a rounding.
+                box = self.dataset.get_bboxes_from_video(sample.video_id)[0].tolist()
+                sample.set_metainfo(dict(first_box=box))
         start = time.perf_counter()
         with autocast(enabled=self.fp16):
             outputs = self.runner.model.test_step(data_batch)
-        elapsed = time.perf_counter() - start
+        elapsed = (time.perf_counter() - start) / len(samples)
         self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        self.keep(outputs[0], elapsed)
+        for sample in outputs:
+            self.keep(sample, elapsed)
         self.runner.call_hook('after_test_iter', batch_idx=idx, data_batch=data_batch,
                               outputs=outputs)
 
@@ -145,16 +149,17 @@ class SequenceTestLoop(TestLoop):
         sequence after its last one."""
         found = sample.pred_track_instances
         x1, y1, x2, y2 = found.bboxes[0].tolist()
-        self.boxes.append((x1, y1, x2 - x1, y2 - y1))
-        # MMTracking's score of the first box, which is given, is -1.
-        self.scores.append(found.scores.item() if sample.frame_id else 1.)
-        # A tracker may know better what of this was its own work.
-        self.seconds.append(sample.metainfo.get('seconds', elapsed))
+        self.found[sample.video_id].append((
+            (x1, y1, x2 - x1, y2 - y1),
+            # MMTracking's score of the first box, which is given, is -1.
+            found.scores.item() if sample.frame_id else 1.,
+            # A tracker may know better what of this was its own work.
+            sample.metainfo.get('seconds', elapsed)))
         if sample.frame_id == sample.video_length - 1:
+            boxes, scores, seconds = zip(*self.found.pop(sample.video_id))
             if not sample.metainfo.get('failure'):
-                write_sequence(self.folder, self.names[sample.video_id], np.array(self.boxes),
-                               self.scores, self.seconds)
-            self.boxes, self.scores, self.seconds = [], [], []
+                write_sequence(self.folder, self.names[sample.video_id], np.array(boxes), scores,
+                               seconds)
 
     def pack(self) -> None:
         """Write the file to submit, if the results of all sequences are there."""

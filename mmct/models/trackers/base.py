@@ -2,6 +2,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from ...checkpoint.names import Names
 from ...runtime.network import Network, NetworkInfo
 from ...runtime.templates import make_policy
-from ...runtime.tracker import Tracker
+from ...runtime.tracker import Tracker, update_many
 from ...utils.checks import check_number
 from ..layers.tokens import Tokens, run_layers
 from ..structures import Clip, Prediction
@@ -78,8 +79,10 @@ class OneStreamTracker(BaseSingleObjectTracker):
                              'or False')
         make_policy(self.test_cfg['templates'])
         self.frozen = freeze(self, frozen)
-        self._failed = None
-        self._tracking = None
+        self._network = None
+        # Who follows what init takes, and by their numbers the sequences of a test; or why one is
+        # not followed any more.
+        self._tracking, self._sequences = None, {}
 
     # The four answers
 
@@ -163,51 +166,71 @@ class OneStreamTracker(BaseSingleObjectTracker):
     # Testing
 
     def predict(self, inputs: dict, data_samples: list | None = None) -> Tensor | list:
-        """Of a clip, boxes (B, S, 4) cx, cy, w, h in [0, 1] of each search crop; of a frame of a
-        sequence, its data sample with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in pixels of
-        the frame and ``scores`` (1,)."""
+        """Of a clip, boxes (B, S, 4) cx, cy, w, h in [0, 1] of each search crop; of the next frames
+        of sequences, their data samples with ``pred_track_instances``: ``bboxes`` (1, 4) xyxy in
+        pixels of the frame and ``scores`` (1,)."""
         if 'clip' in inputs:
             frames = self.predictions(inputs['clip'])
             return torch.stack([prediction.boxes for prediction in frames], dim=1)
         if self.test_cfg.get('test_mode', 'OPE') != 'OPE':
             raise ValueError(f'test_mode={self.test_cfg["test_mode"]!r}: '
                              f'{type(self).__name__} runs OPE only')
-        sample = data_samples[0]
-        self._seconds = 0.
-        (x, y, w, h), score = self._track_sample(inputs['img'][0][0], sample)
-        sample.pred_track_instances = InstanceData(
-            # float64, because the lines of result files are compared to a hundredth of a pixel
-            bboxes=torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64),
-            scores=torch.tensor([score]))
-        sample.set_metainfo(dict(failure=self._failed, seconds=self._seconds))
-        return [sample]
+        start = time.perf_counter()
+        found = self._track_samples(inputs['img'], data_samples)
+        seconds = (time.perf_counter() - start) / len(data_samples)
+        for sample, ((x, y, w, h), score) in zip(data_samples, found):
+            sample.pred_track_instances = InstanceData(
+                # float64, because the lines of result files are compared to a hundredth of a pixel
+                bboxes=torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64),
+                scores=torch.tensor([score]))
+            followed = self._sequences[sample.video_id]
+            sample.set_metainfo(dict(failure=followed if isinstance(followed, str) else None,
+                                     seconds=seconds))
+            if sample.frame_id == sample.video_length - 1:
+                del self._sequences[sample.video_id]
+        return data_samples
 
-    def _track_sample(self, image: Tensor, sample: TrackDataSample) -> tuple[list[float], float]:
-        """One frame (3, H, W); a sequence that fails once is not tracked any further."""
-        frame_id = sample.metainfo.get('frame_id', -1)
-        if frame_id == 0:
-            self._failed = None
+    def _track_samples(self, images: Sequence[Tensor], samples: Sequence[TrackDataSample]
+                       ) -> list[tuple[list[float], float]]:
+        """Box and score of a frame (1, 3, H, W) of each sequence; one that fails is not tracked any
+        further."""
+        found, going_on = [([0., 0., 0., 0.], 0.)] * len(samples), []
+        for i, (image, sample) in enumerate(zip(images, samples)):
+            number = sample.video_id
+            if sample.frame_id == 0 or number not in self._sequences:
+                self._sequences[number] = Tracker(self._open())
+            followed = self._sequences[number]
+            if isinstance(followed, str):
+                continue
+            with self._failing(sample):
+                if sample.metainfo.get('load_error'):
+                    raise ValueError(sample.metainfo['load_error'])
+                frame = image[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+                if sample.frame_id > 0:
+                    going_on.append((i, followed, frame))
+                    continue
+                x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
+                followed.init(frame, sample.metainfo.get('first_box') or (x1, y1, x2 - x1, y2 - y1))
+                found[i] = followed.box, -1.
         try:
-            if sample.metainfo.get('load_error'):
-                raise ValueError(sample.metainfo['load_error'])
-            if self._failed is None:
-                frame = image.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
-                start = time.perf_counter()
-                if frame_id == 0:
-                    x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
-                    self.init(frame, sample.metainfo.get('first_box')
-                              or (x1, y1, x2 - x1, y2 - y1))
-                    found = self._tracking.box, -1.
-                else:
-                    found = self.track(frame)
-                self._seconds = time.perf_counter() - start
-                return found
+            places, trackers, frames = zip(*going_on) if going_on else ((), (), ())
+            for i, result in zip(places, update_many(trackers, frames)):
+                found[i] = result
+        except ValueError:  # all are where they were; one by one, it is seen whose error it is
+            for i, tracker, frame in going_on:
+                with self._failing(samples[i]):
+                    found[i] = tracker.update(frame)
+        return found
+
+    @contextmanager
+    def _failing(self, sample: TrackDataSample) -> Iterator[None]:
+        """With a ValueError, the sequence of a sample ends with a line."""
+        try:
+            yield
         except ValueError as error:
-            if self._failed is None:
-                self._failed = f'frame {frame_id}: {error}'
-                name = sample.metainfo.get('img_path', '')
-                print_log(f'sequence failed at {name}: {error}', 'current', logging.ERROR)
-        return [0., 0., 0., 0.], 0.
+            self._sequences[sample.video_id] = f'frame {sample.frame_id}: {error}'
+            print_log(f'sequence failed at {sample.metainfo.get("img_path", "")}: {error}',
+                      'current', logging.ERROR)
 
     def track_by(self, network: Network) -> None:
         """Track by another network, such as an exported file; ValueError if it is of another
@@ -215,12 +238,17 @@ class OneStreamTracker(BaseSingleObjectTracker):
         differing = network.info.differences(self.info)
         if differing:
             raise ValueError(f'the file is not of the tracker of this config: {differing}')
-        self._tracking = Tracker(network)
+        self._network, self._tracking = network, Tracker(network)
+
+    def _open(self) -> Network:
+        if self._network is None:
+            self._network = TorchNetwork(self)
+        return self._network
 
     def init(self, frame, box: Sequence[float]) -> None:
         """Take the target in the first frame, see :class:`mmct.runtime.Tracker`."""
         if self._tracking is None:
-            self._tracking = Tracker(TorchNetwork(self))
+            self._tracking = Tracker(self._open())
         self._tracking.init(frame, box)
 
     def track(self, frame) -> tuple[list[float], float]:
