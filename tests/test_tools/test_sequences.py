@@ -343,9 +343,7 @@ def test_a_batch_of_sequences(whole, setup, tool, four, tmp_path, monkeypatch, a
     assert run.metrics == pytest.approx(whole.metrics, abs=0.05)
     assert max(sizes) == min(at_once, len(NAMES))
     (run.results / 'dog-2.txt').unlink()
-    sizes.clear()
     assert run('--resume').status == 0
-    assert sizes == [0] + 10 * [1]
     assert len(np.loadtxt(run.results / 'dog-2.txt', delimiter=',')) == 11
 
 

@@ -2,7 +2,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import torch
@@ -212,14 +212,15 @@ class OneStreamTracker(BaseSingleObjectTracker):
                 x1, y1, x2, y2 = sample.gt_instances.bboxes.reshape(-1).tolist()
                 followed.init(frame, sample.metainfo.get('first_box') or (x1, y1, x2 - x1, y2 - y1))
                 found[i] = followed.box, -1.
-        try:
-            places, trackers, frames = zip(*going_on) if going_on else ((), (), ())
-            for i, result in zip(places, update_many(trackers, frames)):
-                found[i] = result
-        except ValueError:  # all are where they were; one by one, it is seen whose error it is
-            for i, tracker, frame in going_on:
-                with self._failing(samples[i]):
-                    found[i] = tracker.update(frame)
+        if len(going_on) > 1:
+            places, trackers, frames = zip(*going_on)
+            with suppress(ValueError):  # all stay: one by one, it is seen whose it is
+                for i, result in zip(places, update_many(trackers, frames)):
+                    found[i] = result
+                return found
+        for i, tracker, frame in going_on:
+            with self._failing(samples[i]):
+                found[i] = tracker.update(frame)
         return found
 
     @contextmanager
