@@ -41,8 +41,6 @@ def parse_args():
 
 
 def main(args) -> int:
-    if args.sequences_at_once:
-        os.environ['OMP_NUM_THREADS'] = '1'  # read when PyTorch and NumPy are imported
     from mmengine.dist import barrier
     from mmtrack.registry import MODELS
     from running.options import check_tested
@@ -109,6 +107,8 @@ def side_by_side(args, dataloader: dict) -> AbstractContextManager:
         dataloader.batch_sampler = dict(type='SequencesAtOnce', batch_size=args.sequences_at_once)
         return nullcontext()
     args.threads = 1
+    torch.set_num_threads(1)  # of this process, and of those that it starts:
+    os.environ['OMP_NUM_THREADS'] = '1'
     # Processes enough; of each, the frames are read where they are tracked.
     dataloader.update(num_workers=0, persistent_workers=False)
     dataloader.pop('prefetch_factor', None)

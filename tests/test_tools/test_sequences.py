@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -302,16 +303,27 @@ def test_sequences_at_once_with_other_options(setup, tool, four, tmp_path, monke
     assert reason in done.err
 
 
-def test_sequences_at_once_on_a_gpu(setup, tool, four, tmp_path, monkeypatch):
+@pytest.mark.parametrize('gpu', [False, True])
+def test_sequences_at_once_are_set_up(setup, tool, four, tmp_path, monkeypatch, gpu):
+    """Processes of one thread on a CPU, a batch on a GPU, with the workers of the config."""
     def seen(cfg):
-        raise ValueError(f'{cfg.test_dataloader.batch_sampler} {cfg.test_dataloader.num_workers}')
+        loader = cfg.test_dataloader
+        raise ValueError(f'{loader.get("batch_sampler")} {loader.num_workers} '
+                         f'{torch.get_num_threads()} {os.environ["OMP_NUM_THREADS"]}')
 
-    monkeypatch.setenv('OMP_NUM_THREADS', '1')
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setenv('OMP_NUM_THREADS', '2')
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
     monkeypatch.setattr('running.start_checks.clear_start', seen)
+    monkeypatch.setattr('running.processes.testing_in_processes', lambda *args: nullcontext())
     workers = Config.fromfile(setup.config).test_dataloader.num_workers
-    done = Run(setup, tool, four.root, tmp_path)('--sequences-at-once', '2')
-    assert f"{{'type': 'SequencesAtOnce', 'batch_size': 2}} {workers}" in done.err
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        done = Run(setup, tool, four.root, tmp_path)('--sequences-at-once', '3')
+    finally:
+        torch.set_num_threads(threads)
+    sampler = {'type': 'SequencesAtOnce', 'batch_size': 3}
+    assert (f'{sampler} {workers} 2 2' if gpu else 'None 0 1 1') in done.err
 
 
 class Batches(Run):
