@@ -59,6 +59,21 @@ def stopped_status(error: KeyboardInterrupt) -> int:
 
 
 @contextmanager
+def ends_later() -> Iterator[None]:
+    """Let Ctrl-C, and what else ends a tool, wait until this is done."""
+    came = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number))
+              for number in (signal.SIGINT, *ENDS)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
+
+
+@contextmanager
 def ends_like_ctrl_c() -> Iterator[None]:
     """Let SIGTERM and SIGHUP raise KeyboardInterrupt with their number, unless they are ignored, as
     nohup has it. A tool has some seconds then to write what there is."""

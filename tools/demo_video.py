@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import add_device, bars, box, run, stopped_status, threads, use_device
+from cli import add_device, bars, box, ends_later, run, stopped_status, threads, use_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,8 +107,9 @@ def main(args: argparse.Namespace) -> int | None:
                             targets.forget()
                         targets.add(frame, selection.box)
                         picture = targets.drawn(frame)
-                    tracks.append(targets.found)
-                    video.write(picture)
+                    with ends_later():  # so that there are as many boxes as frames
+                        tracks.append(targets.found)
+                        video.write(picture)
                     progress.advance(task)
                     if window and window.closed:
                         break

@@ -32,7 +32,7 @@ def parse_args():
                         'folder)')
     parser.add_argument('--sequences-at-once', type=threads, metavar='N', help='track N '
                         'sequences side by side: on a CPU in N processes of one thread, with the '
-                        'boxes of one such process; on a GPU in batches')
+                        'boxes of one such process; on a GPU, if not exported, in batches')
     parser.add_argument('--process', help=argparse.SUPPRESS)
     parser.add_argument('--resume', action='store_true',
                         help='skip sequences whose boxes are already written')
@@ -41,6 +41,7 @@ def parse_args():
 
 
 def main(args) -> int:
+    import torch
     from mmengine.dist import barrier
     from mmtrack.registry import MODELS
     from running.options import check_tested
@@ -57,10 +58,13 @@ def main(args) -> int:
 
     cfg = runner_config(args)
     check_tested(cfg, args.cfg_options)
-    at_once = nullcontext()
-    if args.sequences_at_once:
-        at_once = side_by_side(args, cfg.test_dataloader)
-    elif args.launcher != 'none':
+    at_once, exported = nullcontext(), args.checkpoint.suffix in ('.onnx', '.xml')
+    if args.sequences_at_once and (exported or not torch.cuda.is_available()):
+        at_once = in_processes(args, cfg.test_dataloader)
+    elif args.sequences_at_once:
+        cfg.test_dataloader.batch_sampler = dict(
+            type='SequencesAtOnce', batch_size=args.sequences_at_once)
+    if args.launcher != 'none':
         join_test(args.launcher)
     cfg.launcher = 'none'  # for MMEngine: no gradient is shared
     settings = f'{cfg.model.get("student", cfg.model)} {args.backend} {args.precision}'
@@ -71,7 +75,7 @@ def main(args) -> int:
     cfg.load_from, cfg.resume = None, False
     with at_once, clear_start(cfg) as runner, lost_processes_reported():
         tracker = MODELS.build(cfg.model.get('student', cfg.model))
-        if args.checkpoint.suffix in ('.onnx', '.xml'):
+        if exported:
             tracker.track_by(open_network(args.checkpoint, backend=args.backend,
                                           precision=args.precision, threads=args.threads))
         else:
@@ -88,8 +92,8 @@ def main(args) -> int:
     return 1 if metrics.get('sot/failed_sequences') else 0
 
 
-def side_by_side(args, dataloader: dict) -> AbstractContextManager:
-    """Set a test up for --sequences-at-once: in a batch on a GPU, in processes on a CPU.
+def in_processes(args, dataloader: dict) -> AbstractContextManager:
+    """Set a test up for the processes of --sequences-at-once.
 
     Raises:
         ValueError: other options leave no room for these processes.
@@ -103,9 +107,6 @@ def side_by_side(args, dataloader: dict) -> AbstractContextManager:
     if args.threads not in (None, 1):
         raise ValueError(f'--sequences-at-once gives each process one thread, not --threads '
                          f'{args.threads}; leave out one of them')
-    if torch.cuda.is_available():
-        dataloader.batch_sampler = dict(type='SequencesAtOnce', batch_size=args.sequences_at_once)
-        return nullcontext()
     args.threads = 1
     torch.set_num_threads(1)  # of this process, and of those that it starts:
     os.environ['OMP_NUM_THREADS'] = '1'

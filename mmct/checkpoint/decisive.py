@@ -9,7 +9,8 @@ from torch.utils.data import Dataset
 # Where data and weights lie decides nothing, what they are is compared by a digest.
 PLACES = ('data_root', 'ann_file', 'img_path', 'annotations', 'teacher_checkpoint')
 # Allowed, as another size of a batch is, which the loop checks; the seed of the beginning counts.
-FREE = ('model.seed', 'optim_wrapper.accumulative_counts')
+FREE = ('model.seed', 'model.test_cfg', 'model.student.test_cfg',
+        'optim_wrapper.accumulative_counts')
 # Of these, the checkpoint's count.
 OF_CHECKPOINT = ('optim_wrapper.optimizer', 'param_scheduler')
 # Hooks that only look on, save or log.

@@ -171,6 +171,10 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray | Sequence[np.nda
         what ``update`` of each would; errors likewise, and ValueError if they do not share one
         network, one comes twice, or there are more or fewer frames than trackers.
     """
+    frames = frame if isinstance(frame, (list, tuple)) else [frame] * len(trackers)
+    if len(frames) != len(trackers):
+        raise ValueError(f'update_many was given {len(frames)} frames for {len(trackers)} '
+                         'trackers; expected one frame, or one for each')
     if not trackers:
         return []
     network = trackers[0].network
@@ -180,11 +184,6 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray | Sequence[np.nda
     if len(set(map(id, trackers))) < len(trackers):
         raise ValueError('update_many was given a tracker twice; a target needs a tracker of its '
                          'own, Tracker(first.network)')
-
-    frames = frame if isinstance(frame, (list, tuple)) else [frame] * len(trackers)
-    if len(frames) != len(trackers):
-        raise ValueError(f'update_many was given {len(frames)} frames for {len(trackers)} '
-                         'trackers; expected one frame, or one for each')
 
     def follow(lane: Network, targets: Sequence[tuple[Tracker, np.ndarray]]) -> list[tuple]:
         """Where each was looked for, and what was found of it: the outputs of a batch and its place

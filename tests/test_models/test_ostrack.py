@@ -25,10 +25,9 @@ def frame(seed=0, side=(60, 80)):
 
 
 def frame_sample(image, number, box=BOX, **meta):
-    """A frame as MMTracking's test pipeline packs it, and its batch of one."""
+    """A frame as MMTracking's ``inference_sot`` packs it, and its batch of one."""
     x, y, w, h = box
-    sample = TrackDataSample(metainfo={
-        'video_id': 0, 'video_length': 99, 'frame_id': number, 'img_path': f'{number}.jpg', **meta})
+    sample = TrackDataSample(metainfo={'frame_id': number, 'img_path': f'{number}.jpg', **meta})
     sample.gt_instances = InstanceData(bboxes=torch.tensor([[x, y, x + w, y + h]]))
     return {'inputs': {'img': torch.from_numpy(image).permute(2, 0, 1)[None, None]},
             'data_samples': [sample]}

@@ -83,6 +83,9 @@ def test_a_frame_for_each_target(files, threads):
             assert score == pytest.approx(expected_score, abs=1e-5)
     with pytest.raises(ValueError, match='given 2 frames for 3 trackers; expected one frame, or'):
         update_many(together, list(frames[:2]))
+    assert update_many([], frames[0]) == []
+    with pytest.raises(ValueError, match='given 3 frames for 0 trackers'):
+        update_many([], frames)
 
 
 def test_signals_are_handled_after_networks_are_closed(files):

@@ -261,6 +261,19 @@ def test_told_to_end_between_video_and_boxes(exported, pictures, tmp_path, monke
     assert len(list(Frames(tmp_path / 'o.avi'))) == 5
 
 
+def test_told_to_end_before_a_frame_is_written(exported, pictures, tmp_path, monkeypatch):
+    """It is written then, since its boxes are, too."""
+    write, left = VideoFile.write, [None] * 4
+
+    monkeypatch.setattr(VideoFile, 'write', lambda self, frame: (
+        signal.raise_signal(signal.SIGINT) if not left else left.pop(), write(self, frame)))
+    done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / 'o.avi', '--boxes',
+                tmp_path / 'o.txt')
+    assert (done.status, done.err) == (130, '')
+    assert len(np.loadtxt(tmp_path / 'o.txt', delimiter=',')) == 5
+    assert len(list(Frames(tmp_path / 'o.avi'))) == 5
+
+
 @pytest.mark.parametrize(('name', 'room'), [('o.mp4', 2_000), ('o.webm', 2_000), ('o.avi', 9_000)])
 def test_a_full_disk_under_a_video(writer, exported, pictures, tmp_path, name, room):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -423,6 +436,16 @@ def test_what_no_codec_takes_is_said(writer, tmp_path):
     with pytest.raises(OSError, match='o.mp4 cannot be written'), \
             VideoFile(tmp_path / 'o.mp4', 25) as video:
         video.write(np.zeros((1, 1, 3), np.uint8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_larger_than_h264_takes(tmp_path):
+    av = pytest.importorskip('av', reason='the extra video is not installed')
+    if 'libx264' not in av.codecs_available:
+        pytest.skip('this PyAV has no x264')
+    with pytest.raises(OSError, match='o.mp4 cannot be written: '), \
+            VideoFile(tmp_path / 'o.mp4', 25) as video:
+        video.write(np.zeros((60, 17_000, 3), np.uint8))
     assert not list(tmp_path.iterdir())
 
 

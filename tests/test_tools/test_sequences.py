@@ -303,8 +303,10 @@ def test_sequences_at_once_with_other_options(setup, tool, four, tmp_path, monke
     assert reason in done.err
 
 
-@pytest.mark.parametrize('gpu', [False, True])
-def test_sequences_at_once_are_set_up(setup, tool, four, tmp_path, monkeypatch, gpu):
+@pytest.mark.parametrize(('gpu', 'weights', 'batch'), [
+    (False, 'student.pth', False), (True, 'student.pth', True), (True, 'student.onnx', False)])
+def test_sequences_at_once_are_set_up(setup, tool, four, tmp_path, monkeypatch, gpu, weights,
+                                      batch):
     """Processes of one thread on a CPU, a batch on a GPU, with the workers of the config."""
     def seen(cfg):
         loader = cfg.test_dataloader
@@ -318,12 +320,20 @@ def test_sequences_at_once_are_set_up(setup, tool, four, tmp_path, monkeypatch, 
     workers = Config.fromfile(setup.config).test_dataloader.num_workers
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
+    run = Run(setup, tool, four.root, tmp_path)
+    run.args[1] = setup.student.with_name(weights)
     try:
-        done = Run(setup, tool, four.root, tmp_path)('--sequences-at-once', '3')
+        done = run('--sequences-at-once', '3')
     finally:
         torch.set_num_threads(threads)
     sampler = {'type': 'SequencesAtOnce', 'batch_size': 3}
-    assert (f'{sampler} {workers} 2 2' if gpu else 'None 0 1 1') in done.err
+    assert (f'{sampler} {workers} 2 2' if batch else 'None 0 1 1') in done.err
+
+
+def test_a_batch_of_no_sequences(setup, tool, four, tmp_path):
+    done = Batches(setup, tool, four.root, tmp_path, at_once=0)()
+    assert (done.status, done.err) == (2, 'error: test_dataloader.batch_sampler.batch_size=0 must '
+                                       'be in [1, inf), a whole number\n')
 
 
 class Batches(Run):

@@ -110,13 +110,15 @@ class VideoFile:
         if self._held and kind is None:
             self._write_held()
         if self._writer is None:
+            if self.path is not None:
+                self._part.unlink(missing_ok=True)
             return
         try:
             with suppress(OSError) if kind else self._naming():
                 self._writer.release()
             if kind is None:
                 found = frames_in(self._part, self._count)
-                if found < self._count:  # one more if Ctrl-C came as it had been written
+                if found < self._count:
                     raise OSError(f'{self.path} cannot be written: {self._count} frames were '
                                   f'given, {found} are in the file; is the disk full?')
                 os.replace(self._part, self.path)
@@ -150,9 +152,10 @@ class PyAVWriter:
         if min(size) < 2:
             raise OSError(f'{size[0]}x{size[1]} pixels are too few')
         self._even = slice(size[1] // 2 * 2), slice(size[0] // 2 * 2)
-        self._file = av.open(str(path), 'w')
-        self._stream = self._file.add_stream(encoder, Fraction(fps).limit_denominator(1000),
-                                             options=ENCODERS[path.suffix.lower()][encoder])
+        with ffmpeg_errors():
+            self._file = av.open(str(path), 'w')
+            self._stream = self._file.add_stream(encoder, Fraction(fps).limit_denominator(1000),
+                                                 options=ENCODERS[path.suffix.lower()][encoder])
         self._stream.height, self._stream.width = (side.stop for side in self._even)
         self._stream.pix_fmt = 'yuv420p'  # what browsers take; a colour is of 2x2 pixels
 
@@ -162,12 +165,23 @@ class PyAVWriter:
         self._encode(VideoFrame.from_ndarray(even, format='bgr24'))
 
     def release(self) -> None:
-        with self._file:
+        with ffmpeg_errors(), self._file:
             self._encode(None)
 
     def _encode(self, frame: object) -> None:
         # In one call, so that Ctrl-C comes before or after it and loses no packet.
-        self._file.mux(chain.from_iterable(map(self._stream.encode, [frame])))
+        with ffmpeg_errors():
+            self._file.mux(chain.from_iterable(map(self._stream.encode, [frame])))
+
+
+@contextmanager
+def ffmpeg_errors() -> Iterator[None]:
+    """Errors of PyAV as OSError, which not all of them are."""
+    from av import FFmpegError
+    try:
+        yield
+    except FFmpegError as error:
+        raise OSError(error.errno, error.strerror) from error
 
 
 @contextmanager
@@ -188,7 +202,7 @@ def frames_in(path: Path, last: int) -> int:
     """How many frames a video says that it has; 0 if its frame ``last``, from 1, is not there."""
     video = cv2.VideoCapture(str(path))
     video.set(cv2.CAP_PROP_POS_FRAMES, last - 1)
-    found = int(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.grab() else 0
+    found = max(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), 0) if video.grab() else 0
     video.release()
     return found
 

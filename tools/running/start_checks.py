@@ -24,6 +24,7 @@ from .quiet_runner import QuietRunner
 # Numbers of MMEngine's that do harm without a word, or hours later: each with its interval.
 NUMBERS = {
     'test_dataloader.batch_size': '[1, 1]',  # one frame after another
+    'test_dataloader.batch_sampler.batch_size': '[1, inf)',
     'train_cfg.val_interval': '[1, inf)',
     'optim_wrapper.accumulative_counts': '[1, inf)',
     'optim_wrapper.clip_grad.max_norm': '(0, inf)',

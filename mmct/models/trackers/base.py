@@ -183,11 +183,11 @@ class OneStreamTracker(BaseSingleObjectTracker):
                 # float64, because the lines of result files are compared to a hundredth of a pixel
                 bboxes=torch.tensor([[x, y, x + w, y + h]], dtype=torch.float64),
                 scores=torch.tensor([score]))
-            followed = self._sequences[sample.video_id]
+            followed = self._sequences[number_of(sample)]
             sample.set_metainfo(dict(failure=followed if isinstance(followed, str) else None,
                                      seconds=seconds))
-            if sample.frame_id == sample.video_length - 1:
-                del self._sequences[sample.video_id]
+            if sample.frame_id + 1 == sample.metainfo.get('video_length'):
+                del self._sequences[number_of(sample)]
         return data_samples
 
     def _track_samples(self, images: Sequence[Tensor], samples: Sequence[TrackDataSample]
@@ -196,7 +196,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         further."""
         found, going_on = [([0., 0., 0., 0.], 0.)] * len(samples), []
         for i, (image, sample) in enumerate(zip(images, samples)):
-            number = sample.video_id
+            number = number_of(sample)
             if sample.frame_id == 0 or number not in self._sequences:
                 self._sequences[number] = Tracker(self._open())
             followed = self._sequences[number]
@@ -229,7 +229,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         try:
             yield
         except ValueError as error:
-            self._sequences[sample.video_id] = f'frame {sample.frame_id}: {error}'
+            self._sequences[number_of(sample)] = f'frame {sample.frame_id}: {error}'
             print_log(f'sequence failed at {sample.metainfo.get("img_path", "")}: {error}',
                       'current', logging.ERROR)
 
@@ -270,3 +270,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
             grid=backbone.search_grid, head=self.head.kind, templates=self.test_cfg['templates'],
             score=self.score, stretched_boxes=self.stretched_boxes,
             memory=(self.memory_tokens, backbone.embed_dims if self.memory_tokens else 0))
+
+
+def number_of(sample: TrackDataSample) -> int:
+    """Of the sequence of a frame; MMTracking's ``inference_sot`` gives its only one none."""
+    return sample.metainfo.get('video_id', 0)
