@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -233,6 +234,8 @@ def test_training_again_moves_the_earlier_run_aside(training, tmp_path, where):
     (folder / 'mine.pth').write_text('')
     first = load(folder / 'epoch_1.pth')
     logs = {path.name for path in tmp_path.glob('2*_*')}
+    while time.strftime('%Y%m%d_%H%M%S') in logs:  # as MMEngine calls them
+        time.sleep(0.01)
     done = training(options=[*options, 'randomness.seed=7'])
     aside = folder.with_name(f'{folder.name}.1')
     assert f'checkpoints and logs of an earlier run are in {aside} now' in done.out
