@@ -59,11 +59,14 @@ class SequenceSampler(Sampler):
         rank, world_size = get_dist_info()
         frames, shares = [0] * world_size, [[] for _ in range(world_size)]
         left = set(range(len(self.lengths))) - set(done)
-        for sequence in sorted(left, key=lambda i: (-self.lengths[i], i)):
+        for sequence in self.longest_first(left):
             least = frames.index(min(frames))
             frames[least] += self.lengths[sequence]
             shares[least].append(sequence)
         self.sequences = sorted(shares[rank])
+
+    def longest_first(self, sequences: Iterable[int]) -> list[int]:
+        return sorted(sequences, key=lambda i: (-self.lengths[i], i))
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         for sequence in self.sequences:
@@ -88,7 +91,7 @@ class SequencesAtOnce(Sampler):
         self.sampler, self.batch_size = sampler, batch_size
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        waiting, frames = deque(self._order()), {}
+        waiting, frames = deque(self._waiting()), {}
         while waiting or frames:
             while waiting and len(frames) < self.batch_size:
                 frames[waiting.popleft()] = 0
@@ -98,9 +101,9 @@ class SequencesAtOnce(Sampler):
 
     def __len__(self) -> int:
         ends = [0] * self.batch_size
-        for sequence in self._order():
+        for sequence in self._waiting():
             heapq.heapreplace(ends, ends[0] + self.sampler.lengths[sequence])
         return max(ends)
 
-    def _order(self) -> list[int]:
-        return sorted(self.sampler.sequences, key=lambda i: (-self.sampler.lengths[i], i))
+    def _waiting(self) -> list[int]:
+        return self.sampler.longest_first(self.sampler.sequences)

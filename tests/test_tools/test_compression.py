@@ -219,6 +219,7 @@ def test_what_decides_nothing_may_change(setup, trained, training, tmp_path):
     done = training('--resume', options=[
         f'train_dataloader.dataset.datasets.0.data_root={tmp_path}/data',
         f'model.teacher_checkpoint={tmp_path}/moved.pth', 'default_hooks.logger.interval=2',
+        'model.student.test_cfg.exact_crops=True',
         'val_dataloader.num_workers=1', 'default_hooks.checkpoint.interval=2', 'log_level=ERROR'])
     assert (done.status, done.err) == (0, '')
 

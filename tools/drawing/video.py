@@ -107,13 +107,13 @@ class VideoFile:
             raise OSError(f'{self.path} cannot be written: {error.strerror or error}') from error
 
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
-        if self._held and kind is None:
-            self._write_held()
-        if self._writer is None:
-            if self.path is not None:
-                self._part.unlink(missing_ok=True)
+        if self.path is None:
             return
         try:
+            if self._held and kind is None:
+                self._write_held()
+            if self._writer is None:
+                return
             with suppress(OSError) if kind else self._naming():
                 self._writer.release()
             if kind is None:
