@@ -40,8 +40,9 @@ REGISTERING = tuple(f'{__package__}.{name}' for name in (
 NEEDING = tuple(f'{__package__}.{name}' for name in ('api', 'checkpoint', 'deploy'))
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
 OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'trackeval')
-# Takes a second or more to import, and is only called: imported when it is, if it is installed.
-DEFERRED = ('sklearn', )
+# Take half a second or more to import, and are only called: imported when they are, if they are
+# installed. Not so if any of the others is, which may do more with them.
+DEFERRED = ('scipy', 'sklearn')
 # mmcls 1.0.0rc6, if it is installed, asks for no less; mmtrack for less than 2.0.0.
 MMCV_VERSION = '2.0.0rc4'
 
@@ -55,7 +56,9 @@ def bridge() -> bool:
     allow_mmengine_checkpoints()
     checkpoint_any_arguments()
     find_compiled_ops()
-    with accepted_mmcv_version(), placeholders((*missing_packages(), *DEFERRED)):
+    missing = missing_packages()
+    deferred = DEFERRED if set(OPTIONAL) <= set(missing) else ()
+    with accepted_mmcv_version(), placeholders((*missing, *deferred)):
         # The placeholders go afterwards, so all that imports them is imported here.
         importlib.import_module('mmtrack.utils').register_all_modules(init_default_scope=False)
         importlib.import_module('mmdet.apis')

@@ -1,6 +1,6 @@
 """The bridge to MMTracking: each of its mends is needed, and none acts without need.
 
-What is imported stays imported, so each case is a Python of its own.
+What is imported stays imported, so each case is a process of its own.
 """
 import ast
 import os
@@ -8,11 +8,13 @@ import pickle
 import subprocess
 import sys
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from forked import Forks
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
@@ -34,9 +36,22 @@ spec.loader.exec_module(compat)
 """
 
 
-def python(code: str, *path: Path) -> subprocess.CompletedProcess:
-    """Run ``code`` with the bridge loaded as ``compat`` and ``path`` before installed packages."""
-    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, path)), 'OMP_NUM_THREADS': '1'}
+# Imported by the packages of OpenMMLab, which are not: the cases differ in how that is done.
+BELOW = ('torch.distributed.fsdp', 'torch.distributed.optim', 'cv2', 'matplotlib.pyplot', 'yapf')
+
+
+@pytest.fixture(scope='module')
+def python(tmp_path_factory):
+    """Function that runs code with the bridge loaded as ``compat``, and folders before installed
+    packages, in a process that has imported :data:`BELOW`."""
+    forks, folder, numbers = Forks(*BELOW), tmp_path_factory.mktemp('python'), count()
+    yield lambda code, *places: forks.run(LOAD + code, places, folder / str(next(numbers)))
+    forks.close()
+
+
+def new_python(code: str, *places: Path) -> subprocess.CompletedProcess:
+    """As ``python``, but nothing is imported before."""
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, places)), 'OMP_NUM_THREADS': '1'}
     return subprocess.run([sys.executable, '-W', 'ignore', '-c', LOAD + code], env=env,
                           capture_output=True, text=True, check=False)
 
@@ -51,10 +66,11 @@ def package(folder: Path, **modules: str) -> Path:
 
 
 @pytest.fixture(scope='module')
-def bridged():
-    """What a fresh Python says after the bridge."""
+def bridged(python):
+    """What a Python says after the bridge."""
     done = python("""
 import inspect
+import numpy as np
 assert compat.bridge() and compat.bridge()
 import mmcv, mmtrack.models, mmdet.models
 from mmtrack.registry import MODELS
@@ -74,13 +90,16 @@ for build in (lambda: ops.RoIAlign(7), lambda: ops.nms.batched_nms(1, 2)):
     except ImportError as error:
         print('error', error)
 print('dunder', hasattr(ops, '__wrapped__'), inspect.unwrap(ops) is ops)
+from mmtrack.models.motion import KalmanFilter
 from mmtrack.models.task_modules.track import interpolation
-print('sklearn', 'sklearn' in sys.modules)
+print('deferred', [name for name in compat.DEFERRED if name in sys.modules])
+filter = KalmanFilter()
+print('filter', filter.update(*filter.initiate(np.arange(4.)), np.arange(4.))[0][:4].round(3))
+print('scipy', 'scipy.linalg' in sys.modules)
 try:
     print(interpolation.RBF(2.))
 except ImportError as error:
     print(error)
-import numpy as np
 from mmtrack.datasets.transforms import SeqCropLikeStark
 if not hasattr(SeqCropLikeStark.crop_like_stark, '__wrapped__'):
     np.__version__ = '2.4.0'
@@ -134,7 +153,7 @@ def test_placeholders_can_be_subclassed_but_not_built():
             cls()
 
 
-def test_without_the_version_mmtracking_refuses_mmcv():
+def test_without_the_version_mmtracking_refuses_mmcv(python):
     import mmcv
     if mmcv.__version__.startswith('2.0.0rc'):
         pytest.skip('mmcv is of the right age here')
@@ -142,7 +161,7 @@ def test_without_the_version_mmtracking_refuses_mmcv():
     assert f'MMCV=={mmcv.__version__} is used but incompatible' in done.stderr
 
 
-def test_version_is_put_back_when_the_import_fails(tmp_path):
+def test_version_is_put_back_when_the_import_fails(python, tmp_path):
     broken = package(tmp_path, mmtrack='import no_such_module')
     done = python("""
 try:
@@ -163,58 +182,59 @@ print(mmcv.__version__, any(isinstance(f, compat.PlaceholderFinder) for f in sys
     ('mmdet', '3.3.0', "mmdet>=3.0.0rc5,<=3.0.0rc6: run pip install -e '.[lite]' in"),
     ('mmengine', '0.8.4', "mmengine>=0.9.0,<0.11: run pip install -e '.[lite]' in"),
     ('mmcv', '1.7.2', "mmcv>=2.0.0rc1,<3: run pip install -e '.[lite]' in")])
-def test_other_versions_are_refused_in_a_line(tmp_path, name, found, wanted):
+def test_other_versions_are_refused_in_a_line(python, tmp_path, name, found, wanted):
     package(tmp_path, **{name: f'__version__ = {found!r}'})
     (tmp_path / name / 'version.py').write_text(f'__version__ = {found!r}\n')
-    done = tool_with(tmp_path)
+    done = python(training(tmp_path), tmp_path, ROOT)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr == (f'error: {name} {found} is installed, mmct needs {wanted} the folder of '
                            'mmct (README.md, "Install")\n')
 
 
 @pytest.mark.parametrize('name', ['mmtrack', 'mmengine', 'mmdet', 'torch'])
-def test_what_is_not_installed_is_said_in_a_line(tmp_path, name):
-    (tmp_path / 'sitecustomize.py').write_text(f"""
-from importlib.machinery import PathFinder
-find = PathFinder.find_spec
-PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None if name.split('.')[0]
-                                    == {name!r} else find(name, path, target))
-""")
-    done = tool_with(tmp_path)
+def test_what_is_not_installed_is_said_in_a_line(python, tmp_path, name):
+    run = new_python if name == 'torch' else python
+    done = run(f'{without(name)}\n{training(tmp_path)}', ROOT)
     assert (done.returncode, done.stdout) == (2, '')
     assert done.stderr.startswith(f'error: {name} is not installed, mmct needs {name}')
     assert done.stderr.count('\n') == 1
 
 
-def test_a_program_without_mmtracking(tmp_path):
-    """Opening a config says what is missing; the rest works."""
-    code = """
+def without(name: str) -> str:
+    """Code after which a package is not found."""
+    return f"""
 from importlib.machinery import PathFinder
 find = PathFinder.find_spec
-PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None
-                                    if name == 'mmtrack' else find(name, path, target))
+PathFinder.find_spec = staticmethod(lambda name, path=None, target=None: None if name.split('.')[0]
+                                    == {name!r} else find(name, path, target))
+"""
+
+
+def test_a_program_without_mmtracking(python):
+    """Opening a config says what is missing; the rest works."""
+    done = python(without('mmtrack') + """
 import mmengine
 import mmct.evaluation, mmct.runtime
 try:
     mmct.runtime.Tracker('configs/demo/ostrack_tiny.py', 'configs/demo/ostrack_tiny.pth')
 except ImportError as error:
     print(error)
+""", ROOT)
+    assert done.stdout.startswith('mmtrack is not installed, mmct needs mmtrack>='), done.stderr
+
+
+def training(folder: Path) -> str:
+    """Code that starts a tool."""
+    return f"""
+import runpy
+sys.argv = [{str(ROOT / 'tools/train.py')!r}, {str(ROOT / 'configs/demo/ostrack_tiny.py')!r},
+            '--work-dir', {str(folder / 'work')!r}]
+sys.path.insert(0, {str(ROOT / 'tools')!r})
+runpy.run_path(sys.argv[0], run_name='__main__')
 """
-    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True,
-                          text=True, check=True, cwd=ROOT)
-    assert done.stdout.startswith('mmtrack is not installed, mmct needs mmtrack>=')
 
 
-def tool_with(folder: Path) -> subprocess.CompletedProcess:
-    """A tool, with the packages of a folder before the installed ones."""
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', ROOT / 'tools/train.py',
-         ROOT / 'configs/demo/ostrack_tiny.py', '--work-dir', folder / 'work'],
-        env={**os.environ, 'PYTHONPATH': os.pathsep.join(map(str, (folder, ROOT)))},
-        capture_output=True, text=True, check=False)
-
-
-def test_each_placeholder_is_needed():
+def test_each_placeholder_is_needed(python):
     done = python("""
 absent, given = compat.missing_packages(), []
 compat.missing_packages = lambda: tuple(given)
@@ -229,7 +249,7 @@ print(sorted(absent) == sorted(given), given)
     assert done.stdout.startswith('True'), done.stdout + done.stderr
 
 
-def test_real_packages_and_compiled_operators_are_used(tmp_path):
+def test_real_packages_and_compiled_operators_are_used(python, tmp_path):
     package(tmp_path, _ext='def __getattr__(name): return lambda *args, **kwargs: name',
             mmcls='', mmcls__models='', mmcls__models__classifiers="""
 class ImageClassifier:
@@ -245,22 +265,23 @@ mmcv.__path__.append({str(tmp_path)!r})
 compat.bridge()
 from mmtrack.models.reid.base_reid import BaseReID
 from mmdet.models.roi_heads.roi_extractors.base_roi_extractor import ops
-print(BaseReID.real, sys.modules['mmcls'].__file__)
+print(BaseReID.real, sys.modules['mmcls'].__file__, 'scipy' in sys.modules)
 print(ops.__file__, ops.RoIAlign(7, 1).output_size, hasattr(mmcv, 'ops'))
 """, tmp_path)
     import mmcv
     ops = Path(mmcv.__file__).with_name('ops') / '__init__.py'
     assert done.stdout.splitlines() == [
-        f'True {tmp_path}/mmcls/__init__.py', f'{ops} (7, 7) True'], done.stderr
+        f'True {tmp_path}/mmcls/__init__.py True', f'{ops} (7, 7) True'], done.stderr
 
 
-def test_sklearn_is_imported_when_it_is_called(bridged):
-    assert bridged[-4:-2] == [
-        'sklearn False', 'RBF(length_scale=2)' if find_spec('sklearn') else
+def test_some_are_imported_when_they_are_called(bridged):
+    assert bridged[-6:-2] == [
+        'deferred []', 'filter [0. 1. 2. 3.]', 'scipy True',
+        'RBF(length_scale=2)' if find_spec('sklearn') else
         "sklearn.gaussian_process.kernels.RBF needs the package 'sklearn', not installed here"]
 
 
-def test_right_age_is_left_alone():
+def test_right_age_is_left_alone(python):
     """mmcv 2.0.0rc4 keeps its own version."""
     done = python("""
 import mmcv
@@ -271,7 +292,7 @@ with compat.accepted_mmcv_version():
     assert (done.returncode, done.stdout.strip()) == (0, '2.0.0rc3'), done.stderr
 
 
-def test_mmcv_is_asked_for_compiled_ops_as_python_3_14_does():
+def test_mmcv_is_asked_for_compiled_ops_as_python_3_14_does(python):
     done = python("""
 import pkgutil
 vars(pkgutil).pop('find_loader', None)
@@ -290,7 +311,7 @@ def test_stark_crops_with_numpy_2_4(bridged):
 
 
 @pytest.mark.parametrize('name', compat.REQUIRED)
-def test_silent_where_one_is_not_installed(name):
+def test_silent_where_one_is_not_installed(python, name):
     done = python(f"""
 sys.modules[{name!r}] = None  # as if absent
 print(compat.bridge(), 'mmcv' in sys.modules)
@@ -323,7 +344,7 @@ def registered() -> list[tuple[str, str]]:
 @pytest.mark.parametrize('lines', [
     'import mmct; from mmtrack.apis import init_model', 'import mmengine; import mmct',
     'import mmct.evaluation.evaluators'])
-def test_everything_is_registered_in_either_order(lines):
+def test_everything_is_registered_in_either_order(python, lines):
     done = python(f"""
 {lines}
 import mmengine, mmengine.registry, mmtrack.registry
@@ -337,7 +358,7 @@ print(mmengine.__spec__.loader.__class__.__name__, mmengine is sys.modules['mmen
 
 
 def test_light_rooms_import_nothing_heavy():
-    done = python("""
+    done = new_python("""
 import importlib, pkgutil
 import mmct
 for room in ('utils', 'runtime', 'formats'):
@@ -403,7 +424,7 @@ def test_runner_resumes_its_own_checkpoint(tmp_path):
     assert len(runner.message_hub.log_scalars['train/loss'].data[0]) == 4
 
 
-def test_without_the_allowance_the_checkpoint_is_refused(tmp_path):
+def test_without_the_allowance_the_checkpoint_is_refused(python, tmp_path):
     toy_runner(tmp_path, epochs=1).train()
     checkpoint = tmp_path / 'epoch_1.pth'
     done = python(f"""
