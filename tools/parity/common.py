@@ -4,33 +4,40 @@ All that was recorded has a name: ``teacher.layer3``, ``mix1010.pred_boxes``. mm
 collected by the same names, and those that are recorded are compared.
 """
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_xyxy_to_cxcywh
 from mmtrack.registry import MODELS
 from torch import Tensor
 
-from mmct.checkpoint import load_weights, names
+from mmct.checkpoint import load_weights, names, tracker_weights
 from mmct.models.distillers import ReplacementDistiller
 from mmct.models.layers import CEBlock, Tokens
 from mmct.models.losses import mean_iou
+from mmct.models.losses.stage_mimic_loss import stage_error
 from mmct.models.structures import Clip, Prediction
 from mmct.models.torch_network import images
 from mmct.models.trackers import OneStreamTracker
-from mmct.runtime import Tracker, geometry
+from mmct.models.training import summed
+from mmct.runtime import geometry
 from mmct.runtime.frames import Frames, read_image
 from mmct.utils.files import read_text
 
-from .watching import WatchedNetwork, WatchedPolicy
+from .watching import WatchedTracker
 
 TENSOR_TOLERANCE = 1e-4
-PIXEL_TOLERANCE = 0.01
 # Weights of losses, and what these are called in the records if not the same.
 WEIGHTS = dict(giou=2., ciou=2., l1=5., focal=1., task=1., mimic=0.2)
 PUBLISHED = dict(focal='location', task='task_class')
+# The same of what a config says.
+SHAPE = dict(embed_dims='embed_dim', template_size='template', search_size='search',
+             channels='head_channels', bins='feat_sz', num_tasks='task_num')
 
 
 class Row(NamedTuple):
@@ -49,10 +56,10 @@ class Comparison:
     """Of mmct with what was recorded in a folder: ``meta.json`` and tensors by name.
 
     A kind of tracker is a subclass with ``recognises(folder, meta)``, whether a folder is its own;
-    ``verify()``, all rows; ``config(file, **options)``, that of the tracker in a file; and
-    ``run_network(run)``, the tracker of a recorded run.
+    ``verify()``, all rows; ``config(file, **options)``, that of the tracker in a file, whose sizes
+    are read from it; and ``run_tracker(run)``, the tracker of a recorded run.
     """
-    gradient_tolerance, pixel_tolerance = 1e-3, PIXEL_TOLERANCE
+    gradient_tolerance, pixel_tolerance = 1e-3, 0.01
 
     def __init__(self, folder: Path, meta: dict | list, sequences: Path | None) -> None:
         self.folder, self.meta, self.sequences, self._asked = folder, meta, sequences, set()
@@ -62,12 +69,12 @@ class Comparison:
         except Exception as error:  # zip and NumPy have many for a broken file
             raise ValueError(f'{file} cannot be read: {error}') from None
 
-    def verify_run(self, item: str, run: dict, network: WatchedNetwork, policy: WatchedPolicy
-                   ) -> Iterator[Row]:
-        """What is recorded of a run besides its boxes and scores."""
-        yield from ()
-
     # Records
+
+    @property
+    def net(self) -> dict:
+        """Shape of the teacher."""
+        return self.meta
 
     def __contains__(self, name: str) -> bool:
         return name in self.tensors
@@ -105,51 +112,76 @@ class Comparison:
 
     def without_frames(self, item: str, name: str, tolerance: float) -> Row:
         """For what needs the frames of a sequence that are not there."""
-        self._asked.update(self.recorded('track.') + self.recorded('crop'))
+        self._asked.update(self.recorded(('track.', 'crop')))
         return Row(item, None, tolerance,
                    f'not compared: give --sequences with {name}/img or {name}.avi')
 
     # Networks
 
-    def build(self, file: str, **options) -> OneStreamTracker:
+    def build(self, file: str, test_cfg: Mapping = {}, **options) -> OneStreamTracker:
         """The tracker in a file, in evaluation mode."""
-        model = MODELS.build(self.config(file, **options))
+        test_cfg = {**factors(self.meta), **test_cfg}
+        model = MODELS.build({**self.config(file, **options), 'test_cfg': test_cfg})
         load_weights(model, self.folder / file)
         return model.eval()
 
-    def compression(self, teacher: str, student: dict, guidance: Mapping = {}, teacher_options:
+    def compression(self, teacher: str, student: str, guidance: Mapping = {}, teacher_options:
                     Mapping = {}, **mimic) -> ReplacementDistiller:
-        """A compression, with what is not usual of its losses; the student is as initialised."""
+        """A compression into a student of the shape in a file, as initialised, with what is not
+        usual of its losses."""
+        config, net = self.config(student), self.net
+        backbone, division = config['backbone'], net.get('division', net.get('stages'))
+        stages = division if isinstance(division, int) else len(division)
+        backbone.update(type=f'StageDivided{backbone["type"].removeprefix("OneStream")}',
+                        teacher_depth=net['depth'], division=division,
+                        layers_per_stage=backbone.pop('depth') // stages)
         distiller = ReplacementDistiller(
-            teacher=self.config(teacher, **teacher_options), student=student,
+            teacher=self.config(teacher, **teacher_options), student=config,
             teacher_checkpoint=str(self.folder / teacher),
             guidance_loss={**guidance, 'type': 'PredictionGuidanceLoss'},
             mimic_loss=dict(type='StageMimicLoss', **mimic)).eval()
         distiller.build_teacher()
         return distiller
 
-    def verify_network(self, prefix: str, tracker: OneStreamTracker, clip: Clip) -> list[Row]:
-        """The first search frame of a clip."""
-        return self.rows(prefix, walk(tracker, embedded(tracker, clip))[0])
+    def shape_row(self, file: str, recorded: Mapping, **more) -> Row:
+        """The shape that was read from a file, which is its config and more."""
+        config = self.config(file)
+        ours = config['backbone'] | config['head']
+        ours |= {SHAPE[key]: ours[key] for key in ours.keys() & SHAPE.keys()}
+        return wrong_keys(f'shape of {file}', recorded, ours | more)
 
-    def gradient_row(self, prefix: str, network: OneStreamTracker,
-                     recorded: Mapping[str, float | None]) -> Row:
-        """Gradient norms after a backward pass, |Δ| / max(reference, 1e-4 × the largest of all).
+    def network_rows(self, prefix: str, tracker: OneStreamTracker, clip: Clip,
+                     ends: Sequence[int] = ()) -> list[Row]:
+        """The first search frame of a clip; for ``ends`` see :func:`walk`."""
+        return self.rows(prefix, walk(tracker, embedded(tracker, clip), ends)[0])
 
-        Recorded are norms by the names of released files; no other parameter has a gradient, and
-        what is recorded as None has none, or is none of ours.
+    def gradient_rows(self, prefix: str, network: OneStreamTracker, recorded: Mapping
+                      ) -> Iterator[Row]:
+        """Gradients after a backward pass: norms by the names of released files,
+        |Δ| / max(reference, 1e-4 × the largest of all); that of all; names without any.
+
+        No parameter but those whose norms are recorded has a gradient, and what is recorded as None
+        has none, or is none of ours.
         """
-        recorded = {name: norm for name, norm in recorded.items() if norm is not None}
-        layout = min(network.names.released, key=lambda own: names.lengths(own.faults(recorded)))
-        table, largest = layout.table(recorded), max(recorded.values())
-        norms = {name: 0. if p.grad is None else p.grad.norm().item()
-                 for name, p in network.named_parameters()}
-        rows = [Row(name, abs(norms[table[name]] - norm) / max(norm, 1e-4 * largest),
-                    self.gradient_tolerance) for name, norm in recorded.items()]
-        rows += [Row(f'{name} has a gradient', float('inf'), 0.)
-                 for name in norms.keys() - {table[name] for name in recorded}
-                 if norms[name] > 1e-4 * largest]
-        return worst(f'{prefix} gradient norms', rows)
+        own, table = dict(network.named_parameters()), released_names(network)
+        if 'grad_norm' in recorded:
+            theirs = {key: norm for key, norm in recorded['grad_norm'].items() if norm is not None}
+            norms = {name: 0. if p.grad is None else p.grad.norm().item()
+                     for name, p in own.items()}
+            least = 1e-4 * max(theirs.values())
+            rows = [Row(name, abs(norms[table[name]] - norm) / max(norm, least),
+                        self.gradient_tolerance) for name, norm in theirs.items()]
+            rows += [Row(f'{name} has a gradient', float('inf'), 0.)
+                     for name in norms.keys() - {table[name] for name in theirs}
+                     if norms[name] > least]
+            yield worst(f'{prefix} gradient norms', rows)
+        if 'total_grad_norm' in recorded:
+            total = sum(p.grad.square().sum() for p in own.values() if p.grad is not None)
+            yield relative(
+                f'{prefix} total gradient norm', total.sqrt(), recorded['total_grad_norm'])
+        if 'no_grad' in recorded:
+            wrong = [name for name in recorded['no_grad'] if name in table]
+            yield Row(f'{prefix} unused parameters', float(len(wrong)), 0., ', '.join(wrong))
 
     # Tracking
 
@@ -171,9 +203,7 @@ class Comparison:
             if source is None:
                 yield self.without_frames(f'boxes {item}', name, self.pixel_tolerance)
                 continue
-            network = WatchedNetwork(self.run_network(run))
-            tracker, frames = Tracker(network), iter(Frames(source))
-            tracker._policy = policy = WatchedPolicy(tracker._policy)
+            tracker, frames = WatchedTracker(self.run_tracker(run)), iter(Frames(source))
             reference = np.array(run['boxes' if 'boxes' in run else 'boxes_xywh'])
             tracker.init(next(frames), reference[0])
             found = [tracker.update(frame) for _, frame in zip(reference[1:], frames)]
@@ -182,14 +212,15 @@ class Comparison:
                 else float('inf')
             yield Row(f'boxes {item}', error, self.pixel_tolerance,
                       f'px over {len(boxes)} of {len(reference)} frames')
-            yield from self.verify_run(item, run, network, policy)
+            yield from template_rows(item, run, tracker)
+            yield from self.verify_states(run, tracker)
             if 'scores' in run:
                 yield relative(f'scores {item}', [score for _, score in found], run['scores'][1:])
 
-    def verify_states(self, network: WatchedNetwork) -> Iterator[Row]:
+    def verify_states(self, run: dict, watched: WatchedTracker) -> Iterator[Row]:
         """What is recorded of single frames of a run."""
-        tracker = network.tracker
-        for number, (encoded, crops, memories, found) in enumerate(network.steps, 1):
+        tracker = watched.model
+        for number, (encoded, crops, memories, found) in enumerate(watched.network.steps, 1):
             prefix = f'track.f{number}'
             if not self.recorded(f'{prefix}.'):
                 continue
@@ -197,7 +228,7 @@ class Comparison:
             memory = torch.from_numpy(memories[0]) if memories else tracker.init_memory(search)
             with torch.no_grad():
                 values, _ = walk(tracker, tracker.backbone.join(encoded, search, memory))
-            values |= {f'{name}_map': found[name] for name in ('score', 'size', 'offset')}
+            values |= {f'{name}_map': value for name, value in found.items()}
             if memories:  # of the last tokens, only the query is recorded
                 query = found['next_memory']
                 values |= dict(query_in=memory, query_out=query, norm=query)
@@ -205,13 +236,23 @@ class Comparison:
 
 
 def read_meta(file: Path) -> dict | list:
-    """Raises:
-        ValueError: it cannot be read.
-    """
+    """ValueError if it cannot be read."""
     try:
         return json.loads(read_text(file))
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f'{file} is not JSON: {error}') from None
+
+
+def factors(recorded: Mapping) -> dict[str, float]:
+    """Those of crops, as far as they are recorded."""
+    return {key: recorded[key] for key in ('template_factor', 'search_factor') if key in recorded}
+
+
+def released_names(network: OneStreamTracker) -> dict[str, str]:
+    """{name in any kind of released file: mmct's} of all weights of a network."""
+    keys = list(network.state_dict())
+    return {theirs: own for layout in network.names.released
+            for theirs, own in layout.table(keys, ours=True).items()}
 
 
 # Rows
@@ -275,28 +316,57 @@ def crop_row(item: str, frame: Path, box: Sequence[float], factor: float, refere
     return Row(item, float(difference), 0., 'grey levels, exact'), scale
 
 
+def template_rows(item: str, run: dict, tracker: WatchedTracker) -> list[Row]:
+    """From which frames a run took templates, as far as it is recorded."""
+    wrong = {}
+    if 'updates_after_frame' in run:
+        updates = tracker.network.encoded.keys() - {0}
+        wrong['updates'] = len(updates ^ set(run['updates_after_frame']))
+    if 'candidate_frames' in run:
+        candidates = tracker.cut.keys() - {0}
+        wrong['candidates'] = len(candidates ^ set(run['candidate_frames']))
+    if 'updates' in run:
+        sources = {event['frame']: event['from_frame'] for event in run['updates']}
+        online, wrong['online template'] = 0, 0
+        for frame in range(1, len(run['boxes_xywh'])):
+            online = sources.get(frame, online)
+            wrong['online template'] += online not in tracker.used(frame + 1)[-1]
+    if 'template_frames' in run:
+        used = map(tracker.used, range(1, 1 + len(tracker.network.steps)))
+        wrong['templates'] = sum(
+            len(own) != len(numbers) or not all(n in each for n, each in zip(numbers, own))
+            for own, numbers in zip(used, run['template_frames'][1:]))
+    return [differing(f'{what} {item}', count, 'frames') for what, count in wrong.items()]
+
+
 # Networks
 
 
-def divided(config: dict, division: int | Sequence[int], teacher_depth: int) -> dict:
-    """Config of a student, from that of a tracker of as many layers."""
-    backbone = dict(config['backbone'])
-    depth = backbone.pop('depth')
-    stages = division if isinstance(division, int) else len(division)
-    backbone.update(type=f'StageDivided{backbone["type"]}', teacher_depth=teacher_depth,
-                    division=division, layers_per_stage=depth // stages)
-    return {**config, 'backbone': backbone}
+def vit(file: Path, tables: str) -> tuple[dict[str, Tensor], dict]:
+    """Weights of a file, and what the config of its ViT says of sizes; ``tables`` are the last
+    letters of the position tables of template and search crop."""
+    state = tracker_weights(file)
+    width, patch = (state[f'backbone.{name}.weight'].size(axis) for name, axis in (
+        ('layers.0.norm1', 0), ('patch_embed.proj', -1)))
+    template, search = (
+        patch * math.isqrt(state[f'backbone.pos_embed_{letter}'].size(1)) for letter in tables)
+    return state, dict(
+        embed_dims=width, depth=names.count(state, f'{names.OWN_LAYERS}{{i}}'), patch_size=patch,
+        mlp_ratio=len(state[f'{names.OWN_LAYERS}0.mlp.fc1.weight']) / width,
+        template_size=template, search_size=search)
+
+
+def centre_config(file: Path, tracker: str, backbone: str, **options) -> dict:
+    """Of a tracker with OSTrack's head."""
+    state, shape = vit(file, 'zx')
+    return dict(type=tracker, backbone=dict(type=backbone, **shape, **options),
+                head=dict(type='CenterHead', in_channels=shape['embed_dims'],
+                          channels=len(state['head.score.0.conv.weight'])))
 
 
 def centred(xywh: Tensor) -> Tensor:
     """Boxes (…, 4) x, y, w, h as cx, cy, w, h."""
     return torch.cat([xywh[..., :2] + xywh[..., 2:] / 2, xywh[..., 2:]], dim=-1)
-
-
-def clamped(boxes: Tensor) -> Tensor:
-    """Boxes (…, 4) cx, cy, w, h, cut to [0, 1]."""
-    low, high = ((boxes[..., :2] + sign * boxes[..., 2:] / 2).clamp(0, 1) for sign in (-1, 1))
-    return torch.cat([(low + high) / 2, high - low], dim=-1)
 
 
 @torch.no_grad()
@@ -309,15 +379,6 @@ def embedded(tracker: OneStreamTracker, clip: Clip, frame: int = 0,
 
 
 @torch.no_grad()
-def layers_of(tracker: OneStreamTracker, tokens: Tokens) -> list[Tokens]:
-    """Tokens after each layer."""
-    found = [tokens]
-    for layer in tracker.backbone.layers:
-        found.append(layer(found[-1]))
-    return found[1:]
-
-
-@torch.no_grad()
 def walk(tracker: OneStreamTracker, tokens: Tokens, ends: Sequence[int] = ()
          ) -> tuple[dict[str, Tensor | None], Prediction]:
     """All that may be recorded of a frame, by name, and what the head found.
@@ -326,8 +387,9 @@ def walk(tracker: OneStreamTracker, tokens: Tokens, ends: Sequence[int] = ()
         tokens: before the first layer.
         ends: the last layer of each stage.
     """
-    layers = layers_of(tracker, tokens)
-    present = [state.search_present() for state in (tokens, *layers)]
+    states = accumulate(tracker.backbone.layers, lambda state, layer: layer(state), initial=tokens)
+    _, *layers = states = list(states)
+    present = [state.search_present() for state in states]
     removed = [before & ~after for layer, before, after
                in zip(tracker.backbone.layers, present, present[1:]) if isinstance(layer, CEBlock)]
     prediction, last = tracker.forward_head(layers[-1]), tracker.backbone.finalize(layers[-1])
@@ -363,35 +425,51 @@ def stage_values(stages: Sequence[Tokens], prediction: Prediction) -> dict[str, 
 def loss_values(losses: Mapping[str, Tensor], weights: Mapping[str, float] = WEIGHTS
                 ) -> dict[str, Tensor]:
     """Losses by all names that records have for them: terms are unweighted, sums are not."""
-    values = {}
+    values, sums = {}, dict(track=0., guidance=0.)
     for key, value in losses.items():
         kind, _, name = key.removeprefix('loss_').partition('_')
-        if key.startswith(('loss_track_', 'loss_guidance_')):
-            term = value / weights[name]
-            values[f'{kind}_{name}'] = term
+        if kind in sums:
+            sums[kind] = sums[kind] + value
+            values[f'{kind}_{name}'] = term = value / weights[name]
             if kind == 'track':
                 values[f'Loss/{PUBLISHED.get(name, name)}'] = term
-    track, guidance = (sum(value for key, value in losses.items() if key.startswith(f'loss_{kind}'))
-                       for kind in ('track', 'guidance'))
-    values |= {'Loss/total': track, 'track': track, 'L_track': track, 'L_guidance': guidance,
-               'Loss/dst_logit': guidance}
+    values |= dict.fromkeys(('Loss/total', 'track', 'L_track'), sums['track'])
+    values |= dict.fromkeys(('L_guidance', 'Loss/dst_logit'), sums['guidance'])
     if 'loss_mimic' in losses:
         mimic = losses['loss_mimic']
-        values |= {'Loss/dst_feat_all': mimic, 'mimic': mimic / weights['mimic'],
-                   'L_mimic': mimic / weights['mimic']}
+        values['Loss/dst_feat_all'] = mimic
+        values |= dict.fromkeys(('mimic', 'L_mimic'), mimic / weights['mimic'])
     return values
 
 
-def iou_of(prediction: Prediction, gt_boxes: Tensor) -> dict[str, Tensor]:
-    return dict(IoU=mean_iou(prediction.boxes, clamped(gt_boxes)))
+def frame_rows(prefix: str, recorded: Mapping, losses: Mapping[str, Tensor],
+               prediction: Prediction, gt_boxes: Tensor, before: str = '') -> list[Row]:
+    """Losses and IoU of a frame; ``before`` begins their names."""
+    target = bbox_xyxy_to_cxcywh(bbox_cxcywh_to_xyxy(gt_boxes).clamp(0, 1))
+    values = {'Loss/task_class': None, **loss_values(losses),
+              'IoU': mean_iou(prediction.boxes, target)}
+    return loss_rows(prefix, recorded, {before + name: value for name, value in values.items()})
+
+
+def train_step(tracker: OneStreamTracker, clip: Clip
+               ) -> tuple[list[tuple[Prediction, dict[str, Tensor]]], Tensor]:
+    """What a tracker finds in each search frame of a clip, with its own losses, and the sum of
+    these after its backward pass."""
+    truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
+    frames = zip(tracker.predictions(clip), *(truth.unbind(1) for truth in truths))
+    found = [(prediction, tracker.head.loss(prediction, *truth)) for prediction, *truth in frames]
+    total = sum(sum(losses.values()) for _, losses in found)
+    total.backward()
+    return found, total
 
 
 class MixedFrame(NamedTuple):
-    """Tokens after each stage and the prediction of the mixed path, the teacher's, and losses."""
-    stages: list[Tokens]
+    """What losses are given of a frame, see ``ReplacementDistiller.frame_losses``, and give."""
     mixed: Prediction
-    teacher_stages: list[Tokens]
     teacher: Prediction
+    stages: list[Tokens]
+    teacher_stages: list[Tokens]
+    gt_boxes: Tensor
     losses: dict[str, Tensor]
 
 
@@ -399,15 +477,21 @@ def run_mixed(distiller: ReplacementDistiller, clip: Clip, gates: str
               ) -> tuple[list[MixedFrame], dict[str, Tensor]]:
     """Each search frame of a clip by a gate pattern such as '0110', and the losses of all with
     their total, after its backward pass."""
-    pattern, frames = [gate == '1' for gate in gates], []
-    memory = teacher_memory = distiller.student.init_memory(clip.searches)
-    with torch.no_grad():
-        for i, losses in enumerate(distiller.frame_losses(clip, clip, pattern)):
-            frames.append(MixedFrame(*distiller.mixed_path(clip, i, memory, pattern),
-                                     *distiller.run_teacher(clip, i, teacher_memory), losses))
-            memory, teacher_memory = frames[-1].mixed.memory, frames[-1].teacher.memory
+    given = []
+    hook = distiller.mimic_loss.register_forward_hook(
+        lambda module, args, named, found: given.append(named), with_kwargs=True)
+    each = list(distiller.frame_losses(clip, clip, [gate == '1' for gate in gates]))
+    hook.remove()
     distiller.zero_grad()
-    losses = distiller.losses(clip, clip, pattern)
+    losses = summed(each, len(each), distiller)
     total, _ = distiller.parse_losses(losses)
     total.backward()
+    frames = [MixedFrame(**named, losses=own) for named, own in zip(given, each)]
     return frames, {**losses, 'total': total}
+
+
+@torch.no_grad()
+def mimic_errors(frame: MixedFrame, group: str) -> list[float]:
+    """Of a token group after each stage."""
+    return [stage_error(*stages, [group]).item()
+            for stages in zip(frame.stages, frame.teacher_stages)]

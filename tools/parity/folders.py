@@ -19,17 +19,8 @@ KINDS = (VitTrackComparison, MixFormerV2Comparison, ODTrackComparison, SUTrackCo
 
 
 def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
-    """All rows of one folder.
-
-    Args:
-        folder: see above.
-        sequences: folder of sequences (``NAME/img/*.jpg`` or ``NAME.avi``) for crops and tracked
-            boxes.
-
-    Raises:
-        FileNotFoundError: the folder has neither ``meta.json`` nor VitTrack's file.
-        ValueError: a file cannot be read, or lacks what should be in it.
-    """
+    """All rows of one folder; ``sequences`` is one of sequences (``NAME/img/*.jpg`` or
+    ``NAME.avi``), for crops and tracked boxes."""
     meta, file = {}, folder / 'meta.json'
     if not (folder / VITTRACK).is_file():
         if not file.is_file():

@@ -43,40 +43,31 @@ class OSTrackComparison(Comparison):
         yield from self.verify_tracking()
 
     def config(self, file, **backbone) -> dict:
-        meta = self.meta
-        shape = dict(type='OneStreamViT', embed_dims=meta['embed_dim'])
-        shape |= {key: meta[key] for key in ('num_heads', 'template_size', 'search_size')}
-        shape |= dict(type='StageDividedViT', teacher_depth=meta['depth'],
-                      division=meta.get('division', meta.get('stages'))) \
-            if file == STUDENT else dict(depth=meta['depth'])
-        factors = {key: meta[key] for key in ('template_factor', 'search_factor') if key in meta}
-        head = dict(type='CenterHead', in_channels=meta['embed_dim'],
-                    channels=meta['head_channels'])
-        return dict(type='OSTrack', backbone={**shape, **backbone}, head=head, test_cfg=factors)
+        return common.centre_config(self.folder / file, 'OSTrack', 'OneStreamViT',
+                                    num_heads=self.meta['num_heads'], **backbone)
 
-    def run_network(self, run):
+    def run_tracker(self, run):
         return self.build(STUDENT if self.has(STUDENT) else TEACHER)
 
     def verify_compression(self) -> Iterator[Row]:
         """Teacher, student at initialisation and after training, mixed paths, losses, gradients."""
         clip = Clip(self.tensor('z')[:, None], None, self.tensor('x')[:, None],
                     centred(self.tensor('gt_xywh'))[:, None])
-        distiller = self.compression(TEACHER, self.config(STUDENT))
-        teacher, student = distiller.teacher, distiller.student
-        with torch.no_grad():
-            stages, found = distiller.run_teacher(clip, 0, teacher.init_memory(clip.searches))
-            yield from self.rows('teacher', {'norm': teacher.backbone.finalize(stages[-1]).x,
-                                             **common.stage_values(stages, found)})
-        yield from self.verify_network('student_init', student, clip)
+        distiller = self.compression(TEACHER, STUDENT)
+        student = distiller.student
+        ends = [stage[-1] for stage in student.backbone.teacher_stages()]
+        yield from self.network_rows('teacher', distiller.teacher, clip, ends)
+        yield from self.network_rows('student_init', student, clip)
         load_weights(student, self.folder / STUDENT, 'student')
-        yield from self.verify_network('student', student, clip)
+        yield from self.network_rows('student', student, clip)
         for gates in self.meta.get('gates', []):
             prefix = f'mix{gates}'
             (frame, ), losses = common.run_mixed(distiller.train(), clip, gates)
             yield from self.rows(prefix, common.stage_values(frame.stages, frame.mixed))
             yield from common.loss_rows(prefix, self.meta['losses'][gates], {
                 **common.loss_values(losses), 'Loss/total': losses['total']})
-            yield self.gradient_row(prefix, student, self.meta['grad_norm'][gates])
+            yield from self.gradient_rows(
+                prefix, student, dict(grad_norm=self.meta['grad_norm'][gates]))
         for epochs, probs in self.meta.get('schedule', {}).items():
             ours = [progressive_prob(epoch + 1, int(epochs)) for epoch in range(len(probs))]
             yield relative(f'schedule of {epochs} epochs', ours, probs)
@@ -128,7 +119,7 @@ class VitTrackComparison(Comparison):
 
     def verify(self) -> Iterator[Row]:
         """Maps and tracked boxes."""
-        tracker = self.run_network({})
+        tracker = self.run_tracker({})
         if self.tensors:
             template, search = (images(tracker, self.tensor(f'{name}_bgr'))
                                 for name in ('template', 'search'))
@@ -138,7 +129,7 @@ class VitTrackComparison(Comparison):
                 yield relative(f'{name} map', value, self[name])
         yield from self.verify_tracking()
 
-    def run_network(self, run):
+    def run_tracker(self, run):
         # Reading it needs packages of the extra deploy.
         from vittrack.reading import read_vittrack
 
