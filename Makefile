@@ -13,7 +13,9 @@ REFERENCE ?=
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # Processes that share the tests, with a thread each; one that dies ends the run.
 WORKERS ?= 2
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests --numprocesses=$(WORKERS) --dist=loadfile --max-worker-restart=0 \
+# Files go to them by name: by number of tests, the notebook would come last and alone.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/pytest tests --numprocesses=$(WORKERS) --dist=loadfile \
+	--no-loadscope-reorder --max-worker-restart=0 \
 	$(if $(REFERENCE),--reference=$(REFERENCE))
 
 .PHONY: install demo test test-all lint docs

@@ -5,9 +5,10 @@ import pytest
 from commands import ROOT
 
 NOTEBOOK = ROOT / 'docs/quickstart.ipynb'
-# Fewer videos and steps do.
-LESS = {"'--train', '16', '--val', '4'": "'--train', '4', '--val', '1'",
-        "pairs_per_epoch': 640": "pairs_per_epoch': 80"}
+# Fewer videos, frames and steps do.
+LESS = {"'--train', '16', '--val', '4'": "'--train', '2', '--val', '1'",
+        "'--test-frames', '60'": "'--test-frames', '20'",
+        "batch_size': 16": "batch_size': 4", "pairs_per_epoch': 640": "pairs_per_epoch': 20"}
 
 
 def test_the_notebook_runs(tmp_path, monkeypatch):

@@ -234,23 +234,23 @@ def resident() -> float:
         'SC_PAGE_SIZE') / 1e6
 
 
-def test_memory_over_ten_thousand_frames(monkeypatch, stores):
-    """Of 12 KB crops, 100 MB in all; a megabyte of them may lie in memory."""
+def test_memory_over_four_thousand_frames(monkeypatch, stores):
+    """Of 28 KB crops, 100 MB in all; a megabyte of them may lie in memory."""
     monkeypatch.setattr(crop_store, 'IN_MEMORY', 2**20)
-    frames, network = moving_disc(40), Seeing(size=64)
+    frames, network = moving_disc(40), Seeing(size=96)
     network.keep = False
     loop = frames + frames[::-1]
     tracker = Tracker(network)
     tracker.init(frames[0], BOX)
     tracemalloc.start()
     used, allocated = [], []
-    for step in range(1, 10_001):
+    for step in range(1, 4001):
         tracker.update(loop[step % len(loop)])
-        if step % 1000 == 0:
+        if step % 400 == 0:
             used.append(resident())
             allocated.append(tracemalloc.get_traced_memory()[0] / 1e6)
     tracemalloc.stop()
-    kept = len(stores[0]) * 64 * 64 * 3 / 1e6
+    kept = len(stores[0]) * 96 * 96 * 3 / 1e6
     print(f'\n{kept:.0f} MB of crops; {max(used) - used[0]:+.1f} MB of the process, '
           f'{max(allocated) - allocated[0]:+.1f} MB allocated, at most since the first tenth')
     assert kept > 90

@@ -37,9 +37,9 @@ def test_rows_of_one_run(tmp_path):
     frame = np.zeros((60, 80, 3), np.uint8)
     for i in range(5):
         cv2.imwrite(str(tmp_path / f'{i}.jpg'), frame)
-    done = run_process('benchmark.py', CONFIG, '--rows', 'openvino:bf16', '--steps', 5,
-                       '--threads', 1, '--json', out, '--targets', 1, 3, '--video', tmp_path,
-                       '--box', '30,20,20,20', '--peak')
+    done = run_tool('benchmark.py', CONFIG, '--rows', 'openvino:bf16', '--steps', 5, '--threads', 1,
+                    '--json', out, '--targets', 1, 3, '--video', tmp_path, '--box', '30,20,20,20',
+                    '--peak')
     assert done.status == 0, done.err
     content = json.loads(out.read_text())
     rows = {(r['role'], r['backend'], r['precision']): r for r in content['rows']}

@@ -181,9 +181,9 @@ def demo(*args):
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo') / 'data'
-    subprocess.run([sys.executable, ROOT / 'tools/make_demo_videos.py', folder, '--train', '8',
-                    '--val', '2', '--test', '2', '--train-frames', '24', '--val-frames', '24',
-                    '--test-frames', '24', '--workers', '1'], check=True)
+    done = run_tool('make_demo_videos.py', folder, '--train', 8, '--val', 2, '--test', 2,
+                    '--train-frames', 24, '--val-frames', 24, '--test-frames', 24, '--workers', 1)
+    assert done.status == 0, done.err
     return folder
 
 

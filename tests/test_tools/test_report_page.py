@@ -3,7 +3,7 @@ import shutil
 
 import cv2
 import pytest
-from commands import run_process, run_tool
+from commands import run_tool
 from report_page.write import write_report
 from two_trackers import LENGTH, NAMES
 
@@ -14,9 +14,9 @@ TEACHER = '<script>alert("teacher")</script>'
 def report(material, tmp_path_factory):
     """The folder of a report, and what the tool said."""
     out = tmp_path_factory.mktemp('report') / 'out'
-    done = run_process('report.py', f'{TEACHER}={material / "teacher"}', material / 'student',
-                       '--annotations', material / 'annos', '--frames', material / 'frames',
-                       '--out', out)
+    done = run_tool('report.py', f'{TEACHER}={material / "teacher"}', material / 'student',
+                    '--annotations', material / 'annos', '--frames', material / 'frames', '--out',
+                    out)
     assert done.status == 0, done.err
     return out, done.out
 

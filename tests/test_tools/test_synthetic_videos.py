@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from commands import ROOT, run_process, run_tool
+from commands import ROOT, run_tool
 from synthetic_videos import Video, write_videos, writer
 from synthetic_videos.photos import TEST, TRAIN, Photos, photos_of
 from synthetic_videos.pictures import cutout
@@ -449,7 +449,7 @@ FEW = ('--train', 1, '--train-frames', 4, '--val', 1, '--val-frames', 4, '--test
 
 
 def test_tool_makes_all_splits(tmp_path, photos):
-    done = run_process('make_demo_videos.py', tmp_path / 'videos', *FEW, '--photos', photos)
+    done = run_tool('make_demo_videos.py', tmp_path / 'videos', *FEW, '--photos', photos)
     assert (done.status, done.err) == (0, '')
     infos = {split: (tmp_path / f'videos/annotations/lasot_{split}_infos.txt').read_text()
              for split in STEPS}
