@@ -29,7 +29,7 @@ def main() -> None:
     file = tools[name.replace('-', '_')]
     sys.argv[:2] = [str(file)]
     sys.path.insert(0, str(folder))
-    runpy.run_path(str(file), run_name='__main__')
+    runpy.run_path(str(file), dict(typed=f'mmct {name}'), '__main__')  # as help and errors call it
 
 
 if __name__ == '__main__':

@@ -39,11 +39,13 @@ def test_all_tools_are_listed(monkeypatch, capsys):
     assert all(len(line.split()) > 2 for line in lines)
 
 
-@pytest.mark.parametrize(('name', 'tool'), [
-    ('track', 'demo_video'), ('export', 'export'), ('check-dataset', 'check_dataset')])
-def test_a_tool_by_its_name(monkeypatch, capsys, name, tool):
+@pytest.mark.parametrize('name', ['track', 'compress', 'export', 'check-dataset'])
+def test_a_tool_by_its_name(monkeypatch, capsys, name):
+    """Which it says as it was typed, in its help and in its errors."""
     assert mmct(monkeypatch, name, '--help') == 0
-    assert capsys.readouterr().out.startswith(f'usage: {tool}.py ')
+    assert capsys.readouterr().out.startswith(f'usage: mmct {name} ')
+    assert mmct(monkeypatch, name, '--none') == 2
+    assert f'\nmmct {name}: error: ' in capsys.readouterr().err
 
 
 def test_an_unknown_tool(monkeypatch, capsys):

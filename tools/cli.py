@@ -104,7 +104,10 @@ def ends_like_ctrl_c() -> Iterator[None]:
 def call(parse_args: Callable[[], argparse.Namespace],
          main: Callable[[argparse.Namespace], int | None], debug: bool) -> None:
     """As :func:`run`, for all but Ctrl-C."""
+    # argparse calls a program as it was started; the command `mmct` says what was typed instead.
+    file, sys.argv[0] = sys.argv[0], getattr(sys.modules['__main__'], 'typed', sys.argv[0])
     args = parse_args()
+    sys.argv[0] = file
     warnings.showwarning = partial(say_warning, warnings.showwarning)
     # Modules that a config names in custom_imports may lie in the current folder.
     sys.path.append(os.getcwd())
