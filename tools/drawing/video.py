@@ -72,8 +72,7 @@ class VideoFile:
                 self._open(frame.shape[1::-1])
             if frame.shape[1::-1] != self._size:
                 frame = cv2.resize(frame, self._size)
-            with self._naming():
-                self._writer.write(frame)
+            self._writer.write(frame)
             self._count += 1
 
     def _set_rate(self, fps: float) -> None:
@@ -85,8 +84,7 @@ class VideoFile:
     def _open(self, size: tuple[int, int]) -> None:
         self._size, ending = size, self.path.suffix.lower()
         if encoder := pyav_encoder(ending):
-            with self._naming():
-                self._writer = PyAVWriter(self._part, encoder, self.fps, size)
+            self._writer = PyAVWriter(self.path, self._part, encoder, self.fps, size)
             return
         for codec in self.CODECS[ending]:
             with quiet():  # of codecs that are not there
@@ -98,14 +96,6 @@ class VideoFile:
                 return
         raise OSError(f'{self.path} cannot be written')
 
-    @contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Errors of a writer, with the name of the file."""
-        try:
-            yield
-        except OSError as error:
-            raise OSError(f'{self.path} cannot be written: {error.strerror or error}') from error
-
     def __exit__(self, kind: type[BaseException] | None, *_) -> None:
         if self.path is None:
             return
@@ -114,7 +104,7 @@ class VideoFile:
                 self._write_held()
             if self._writer is None:
                 return
-            with suppress(OSError) if kind else self._naming():
+            with suppress(*[OSError] if kind else []):
                 self._writer.release()
             if kind is None:
                 found = frames_in(self._part, self._count)
@@ -143,17 +133,21 @@ def pyav_encoder(ending: str) -> str | None:
 class PyAVWriter:
     """PyAV's writer, used as OpenCV's; of an odd width or height the last pixels are left out.
 
+    Args:
+        path: what errors call the file, which is ``part`` as yet.
+
     Raises:
         OSError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, encoder: str, fps: float, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, part: Path, encoder: str, fps: float, size: tuple[int, int]
+                 ) -> None:
         import av
-        if min(size) < 2:
-            raise OSError(f'{size[0]}x{size[1]} pixels are too few')
-        self._even = slice(size[1] // 2 * 2), slice(size[0] // 2 * 2)
-        with ffmpeg_errors():
-            self._file = av.open(str(path), 'w')
+        self._path, self._even = path, (slice(size[1] // 2 * 2), slice(size[0] // 2 * 2))
+        with ffmpeg_errors(path):
+            if min(size) < 2:
+                raise OSError(f'{size[0]}x{size[1]} pixels are too few')
+            self._file = av.open(str(part), 'w')
             self._stream = self._file.add_stream(encoder, Fraction(fps).limit_denominator(1000),
                                                  options=ENCODERS[path.suffix.lower()][encoder])
         self._stream.height, self._stream.width = (side.stop for side in self._even)
@@ -162,26 +156,26 @@ class PyAVWriter:
     def write(self, frame: np.ndarray) -> None:
         from av import VideoFrame
         even = np.ascontiguousarray(frame[self._even])
-        self._encode(VideoFrame.from_ndarray(even, format='bgr24'))
+        with ffmpeg_errors(self._path):
+            self._encode(VideoFrame.from_ndarray(even, format='bgr24'))
 
     def release(self) -> None:
-        with ffmpeg_errors(), self._file:
+        with ffmpeg_errors(self._path), self._file:
             self._encode(None)
 
     def _encode(self, frame: object) -> None:
         # In one call, so that Ctrl-C comes before or after it and loses no packet.
-        with ffmpeg_errors():
-            self._file.mux(chain.from_iterable(map(self._stream.encode, [frame])))
+        self._file.mux(chain.from_iterable(map(self._stream.encode, [frame])))
 
 
 @contextmanager
-def ffmpeg_errors() -> Iterator[None]:
-    """Errors of PyAV as OSError, which not all of them are."""
+def ffmpeg_errors(path: Path) -> Iterator[None]:
+    """Errors of PyAV, which are not all OSError, as one that names the file."""
     from av import FFmpegError
     try:
         yield
-    except FFmpegError as error:
-        raise OSError(error.errno, error.strerror) from error
+    except (OSError, FFmpegError) as error:
+        raise OSError(f'{path} cannot be written: {error.strerror or error}') from error
 
 
 @contextmanager
