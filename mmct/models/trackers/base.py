@@ -79,9 +79,8 @@ class OneStreamTracker(BaseSingleObjectTracker):
                              'or False')
         make_policy(self.test_cfg['templates'])
         self.frozen = freeze(self, frozen)
-        self._network = None
-        # Who follows what init takes, and by their numbers the sequences of a test; or why one is
-        # not followed any more.
+        # Who follows what init takes, by the network of all; and by their numbers the sequences of
+        # a test, or why one is not followed any more.
         self._tracking, self._sequences = None, {}
 
     # The four answers
@@ -198,7 +197,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         for i, (image, sample) in enumerate(zip(images, samples)):
             number = number_of(sample)
             if sample.frame_id == 0 or number not in self._sequences:
-                self._sequences[number] = Tracker(self._open())
+                self._sequences[number] = Tracker(self._follower().network)
             followed = self._sequences[number]
             if isinstance(followed, str):
                 continue
@@ -239,18 +238,16 @@ class OneStreamTracker(BaseSingleObjectTracker):
         differing = network.info.differences(self.info)
         if differing:
             raise ValueError(f'the file is not of the tracker of this config: {differing}')
-        self._network, self._tracking = network, Tracker(network)
+        self._tracking = Tracker(network)
 
-    def _open(self) -> Network:
-        if self._network is None:
-            self._network = TorchNetwork(self)
-        return self._network
+    def _follower(self) -> Tracker:
+        if self._tracking is None:
+            self._tracking = Tracker(TorchNetwork(self))
+        return self._tracking
 
     def init(self, frame, box: Sequence[float]) -> None:
         """Take the target in the first frame, see :class:`mmct.runtime.Tracker`."""
-        if self._tracking is None:
-            self._tracking = Tracker(self._open())
-        self._tracking.init(frame, box)
+        self._follower().init(frame, box)
 
     def track(self, frame) -> tuple[list[float], float]:
         """Follow the target into the next frame, see :class:`mmct.runtime.Tracker`."""
