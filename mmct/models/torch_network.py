@@ -1,4 +1,6 @@
 """A tracker of PyTorch, eager or compiled, as a network of the runtime."""
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -48,19 +50,35 @@ def images(tracker: nn.Module, crops: Tensor, bgr: bool = False) -> Tensor:
     return tracker.data_preprocessor.normalize_crops(crops, bgr)
 
 
+def rounded(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The module with what autocast would cast in each call cast once: weights and biases of linear
+    layers and convolutions. It gives the same, and shares all else with the module given."""
+    copied = copy.copy(module)
+    copied._modules = {name: child if child is None else rounded(child, dtype)
+                       for name, child in module._modules.items()}
+    # Subclasses may do more with their weights than autocast would cast them for.
+    if type(module) in (nn.Linear, nn.Conv2d):
+        copied._parameters = {
+            name: value if value is None else nn.Parameter(value.detach().to(dtype), False)
+            for name, value in module._parameters.items()}
+    return copied
+
+
 class TorchNetwork:
     """See :class:`mmct.runtime.network.Network`.
 
     Args:
         tracker: a ``OneStreamTracker``; runs on the device of its parameters.
         compiled: by ``torch.compile``, in a mode of it if this is a string.
-        dtype: of autocast, None for none.
+        dtype: of autocast, None for none. The weights of a step are then rounded now, not in each
+            frame, so later changes of the tracker do not reach them; see :func:`rounded`.
     """
 
     def __init__(self, tracker: nn.Module, compiled: bool | str = False,
                  dtype: torch.dtype | None = None) -> None:
         self.info, self._dtype = tracker.info, dtype
-        self._encode, self._step = EncodeNetwork(tracker), StepNetwork(tracker)
+        stepping = tracker if dtype is None else rounded(tracker, dtype)
+        self._encode, self._step = EncodeNetwork(tracker), StepNetwork(stepping)
         if compiled:
             mode = compiled if isinstance(compiled, str) else None
             self._step = torch.compile(self._step, mode=mode)

@@ -129,13 +129,19 @@ class TextToken(nn.Module):
     def __init__(self, text_dims: int, embed_dims: int) -> None:
         super().__init__()
         self.register_buffer('feature', torch.zeros(text_dims))
-        self.proj = nn.Linear(text_dims, embed_dims)
+        self.proj = ConstantLinear(text_dims, embed_dims)
 
     def forward(self) -> Tensor:
         """(1, 1, C)."""
+        return self.proj(self.feature)[None, None]
+
+
+class ConstantLinear(nn.Linear):
+    """A linear layer of one constant, (F,) -> (C,)."""
+
+    def forward(self, x: Tensor) -> Tensor:
         # Written out: quantization takes a product of two constants for a layer, and fails.
-        token = (self.proj.weight * self.feature).sum(dim=1) + self.proj.bias
-        return token[None, None]
+        return (self.weight * x).sum(dim=1) + self.bias
 
 
 def box_cover(boxes: Tensor, size: int, patch_size: int = PATCH_SIZE) -> Tensor:

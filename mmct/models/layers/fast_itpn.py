@@ -12,13 +12,22 @@ from .patch_embed import reverse_channels
 from .tokens import Tokens
 
 
+class PairedConv2d(nn.Conv2d):
+    """A convolution of two images beside each other that are the same, given once."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        # The sum of both halves of the kernel gives the same, and each half the same gradient.
+        both = self.weight[:, :3] + self.weight[:, 3:]
+        return F.conv2d(image, both, self.bias, self.stride)
+
+
 class PairedPatchEmbed(nn.Module):
     """Patches through one convolution that takes two images beside each other, such as colour and
     depth (SUTrack). Here both are the same image."""
 
     def __init__(self, embed_dims: int, patch_size: int = 4) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(6, embed_dims, patch_size, stride=patch_size)
+        self.proj = PairedConv2d(6, embed_dims, patch_size, stride=patch_size)
 
     def reverse_channels(self) -> None:
         """Take images in the other order of channels, BGR for RGB, from now on."""
@@ -26,10 +35,7 @@ class PairedPatchEmbed(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, S, S) -> (B, C, S/P, S/P)."""
-        # Of the same image twice, the sum of both halves of the kernel gives the same, and each
-        # half the same gradient.
-        both = self.proj.weight[:, :3] + self.proj.weight[:, 3:]
-        return F.conv2d(image, both, self.proj.bias, self.proj.stride)
+        return self.proj(image)
 
 
 class LayerNorm2d(nn.LayerNorm):
