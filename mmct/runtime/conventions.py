@@ -9,8 +9,6 @@ CORNERS, CENTRES = 'corners x1,y1,x2,y2', 'centres cx,cy,w,h'
 PARTS, OTHER_SIZE = 'parts of the frame', 'pixels of frames of another size'
 PERCENT = 'percent of the frame'
 EDGE = 0.02  # of a frame's side, by how much boxes of careful annotators reach beyond its edge
-
-
 FEW = 3  # objects of several images, or sequences, that lie in the same quarter by no chance
 CHANGE = 2  # pixels, the second difference of positions or sizes that rounding can make
 CHANGES = 50  # larger ones that tell how positions move with sizes
@@ -99,7 +97,7 @@ def convention_of(box: np.ndarray, given: np.ndarray) -> str | None:
         return PARTS
     scale = np.tile(np.asarray(box)[2:] / (w, h), 2)
     # By at least 2 %, and so that the box is at another place.
-    if (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 and max(x, y) > max(w, h) / 4 \
+    if away and (scale > 0).all() and np.abs(np.log(scale)).min() > 0.02 \
             and (np.abs(box - given * scale) <= scale).all():
         apart = (np.abs(box[:2] + box[2:] / 2 - given[:2] - given[2:] / 2)
                  > (box[2:] + given[2:]) / 2).any()

@@ -387,9 +387,8 @@ def walk(tracker: OneStreamTracker, tokens: Tokens, ends: Sequence[int] = ()
         tokens: before the first layer.
         ends: the last layer of each stage.
     """
-    states = accumulate(tracker.backbone.layers, lambda state, layer: layer(state), initial=tokens)
-    _, *layers = states = list(states)
-    present = [state.search_present() for state in states]
+    states = list(accumulate(tracker.backbone.layers, lambda x, layer: layer(x), initial=tokens))
+    layers, present = states[1:], [state.search_present() for state in states]
     removed = [before & ~after for layer, before, after
                in zip(tracker.backbone.layers, present, present[1:]) if isinstance(layer, CEBlock)]
     prediction, last = tracker.forward_head(layers[-1]), tracker.backbone.finalize(layers[-1])

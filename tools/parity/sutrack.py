@@ -63,10 +63,10 @@ class SUTrackComparison(Comparison):
             mlp_ratio=len(state[f'{names.OWN_LAYERS}0.mlp.gate.bias']) / width,
             coarse_depths=[merges[0], merges[1] - merges[0] - 1], text_dims=len(state[FEATURE]),
             template_size=meta['template_size'], search_size=meta['search_size'])
-        for key in [f'{COARSE}{i}.fc1.bias' for i in range(merges[1])]:
-            if key in state:
-                backbone.setdefault(
-                    'coarse_mlp_ratio', len(state[key]) / (width // (4 if merges[0] else 2)))
+        hidden = [len(state[key]) for i in range(merges[1])
+                  if (key := f'{COARSE}{i}.fc1.bias') in state]
+        if hidden:
+            backbone['coarse_mlp_ratio'] = hidden[0] / (width // (4 if merges[0] else 2))
         head = dict(type='TaskCenterHead', in_channels=width,
                     channels=len(state['head.score.0.conv.bias']),
                     with_task='head.task_head.4.bias' in state)
@@ -121,9 +121,10 @@ class SUTrackComparison(Comparison):
             yield common.group_row(self.meta['token_groups'], {
                 name: tokens.span(group) for name, group in GROUPS.items()})
         for name, crops in (('z', clip.templates[0]), ('x', clip.searches[0])):
-            values = {'patch_embed': backbone.patch_embed(crops)}
+            maps = backbone.patch_embed(crops)
+            values = dict(patch_embed=maps)
             for i, block in enumerate(backbone.coarse):
-                values[f'block{i}'] = block([*values.values()][-1])
+                values[f'block{i}'] = maps = block(maps)
             yield from self.rows(f'teacher.coarse_{name}', values)
         yield from self.network_rows('teacher', tracker, clip)
         yield from self.network_rows('teacher_one_template', tracker, self.clip(1))
@@ -134,8 +135,8 @@ class SUTrackComparison(Comparison):
     def verify_training(self, mode: str, recorded: dict) -> Iterator[Row]:
         """The published losses, their gradients and statistics."""
         tracker, clip = self.build(TEACHER).train(mode == 'train'), self.clip()
-        prefix, (((prediction, losses), ), _) = f'teacher, {mode}:', common.train_step(
-            tracker, clip)
+        ((prediction, losses), ), _ = common.train_step(tracker, clip)
+        prefix = f'teacher, {mode}:'
         yield from frame_rows(prefix, recorded['loss'], losses, prediction, clip.gt_boxes[:, 0])
         yield from self.gradient_rows(prefix, tracker, recorded)
         if 'running_mean_norm' in recorded:

@@ -115,7 +115,7 @@ class OneStreamTracker(BaseSingleObjectTracker):
         return self.forward_head(run_layers(self.backbone.layers, tokens))
 
     def forward_frame(self, templates: Tensor, template_boxes: Tensor | None, search: Tensor,
-             memory: Tensor) -> Prediction:
+                      memory: Tensor) -> Prediction:
         """A frame with all its tokens through all layers; arguments as of :meth:`embed`."""
         tokens = self.embed(templates, template_boxes, search, memory)
         return self.forward_head(run_layers(self.backbone.layers, tokens))

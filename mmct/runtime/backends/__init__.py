@@ -23,8 +23,6 @@ BACKENDS.update(
         f'{__name__}.onnxruntime', 'OnnxRuntimeNetwork', '.onnx', ('fp32', ), 'deploy'),
     openvino=Backend(
         f'{__name__}.openvino', 'OpenVinoNetwork', '.xml', ('fp32', 'bf16'), 'deploy'))
-
-
 LANES = 8  # at most
 
 
