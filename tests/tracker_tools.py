@@ -100,6 +100,13 @@ def track(follower, frames):
     return boxes, scores, templates
 
 
+def run_test(tool, config, weights, folder) -> None:
+    """Test a tracker; its boxes and metrics go into a folder."""
+    done = tool('test.py', config, weights, '--work-dir', folder / 'work', '--results',
+                folder / 'boxes', '--json', folder / 'metrics.json')
+    assert (done.status, done.err) == (0, '')
+
+
 class CompressionTests:
     """Tests of a module with the fixture ``files``.
 
@@ -150,20 +157,17 @@ class CompressionTests:
         assert sum('pair/iou' in line for line in lines) == 2
         assert list(trained.glob('*/vis_data/vis_image/train_batch_0.png'))
 
-    def test_every_kind_of_checkpoint_gives_the_same_boxes(self, files, trained, student, tool,
-                                                           tmp_path):
+    def test_every_kind_of_checkpoint_gives_the_same_boxes(self, files, trained, student, tested,
+                                                           tool, tmp_path):
         released = tmp_path / 'released.pth.tar'
         done = tool('convert_weights.py', student, released, '--to', 'released',
                     *(['--released', files.teacher] if self.rounded else []))
         assert (done.status, done.err) == (0, '')
-        found = []
-        for i, checkpoint in enumerate((trained / 'epoch_2.pth', student, released)):
-            file = tmp_path / f'{i}.json'
-            done = tool('test.py', files.config, checkpoint, '--work-dir', tmp_path / str(i),
-                        '--results', tmp_path / f'boxes{i}', '--json', file)
-            assert (done.status, done.err) == (0, '')
-            found.append((json.loads(file.read_text()),
-                          (tmp_path / f'boxes{i}/cat-2.txt').read_text()))
+        run_test(tool, files.config, trained / 'epoch_2.pth', tmp_path / 'whole')
+        run_test(tool, files.config, released, tmp_path / 'released')
+        found = [(json.loads((folder / 'metrics.json').read_text()),
+                  (folder / 'boxes/cat-2.txt').read_text())
+                 for folder in (tmp_path / 'whole', tested, tmp_path / 'released')]
         assert found[0] == found[1]
         if self.rounded:
             boxes = [np.loadtxt(text.splitlines(), delimiter=',') for _, text in found[1:]]
@@ -174,7 +178,7 @@ class CompressionTests:
         assert len(found[0][1].splitlines()) == LENGTH
 
     @pytest.mark.parametrize('name', ['student.onnx', 'student.xml'])
-    def test_exported_student(self, files, student, tool, tmp_path, name):
+    def test_exported_student(self, files, student, tested, followed, tool, tmp_path, name):
         pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
         pytest.importorskip('openvino', reason='the extra deploy is not installed')
         file, other = tmp_path / name, name.replace('student', 'student.template')
@@ -182,7 +186,7 @@ class CompressionTests:
         assert done.status == 0, done.err
         assert f'{name} and {other}, fp32; largest error against PyTorch' in done.out
         frames = list(Frames(files.frames))
-        expected, expected_scores, templates = track(Tracker(files.config, student), frames)
+        expected, expected_scores, templates = followed
         self.check_templates(templates)
         # There is something to compare.
         assert (expected[:, :2 if self.in_one_size else 4].std(axis=0) > 0.1).all()
@@ -190,18 +194,14 @@ class CompressionTests:
         np.testing.assert_allclose(boxes, expected, rtol=0, atol=0.01)
         np.testing.assert_allclose(scores, expected_scores, rtol=0, atol=1e-4)
         self.check_templates(own)
-        found = []
-        for i, weights in enumerate((student, file)):
-            done = tool('test.py', files.config, weights, '--work-dir', tmp_path / f'work{i}',
-                        '--results', tmp_path / f'boxes{i}')
-            assert (done.status, done.err) == (0, '')
-            found.append([np.loadtxt(tmp_path / f'boxes{i}' / f'cat-{k}.txt', delimiter=',')
-                          for k in (1, 2)])
+        run_test(tool, files.config, file, tmp_path)
+        found = [[np.loadtxt(folder / f'boxes/cat-{k}.txt', delimiter=',') for k in (1, 2)]
+                 for folder in (tested, tmp_path)]
         np.testing.assert_allclose(*found, rtol=0, atol=0.01)
         np.testing.assert_allclose(found[0][0][1:], expected, rtol=0, atol=0.01)
 
     @pytest.mark.parametrize('backend', ['torch', 'onnxruntime'])
-    def test_video(self, files, student, tool, tmp_path, backend):
+    def test_video(self, files, student, followed, tool, tmp_path, backend):
         model = files.config, '--checkpoint', student
         if backend == 'onnxruntime':
             pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')
@@ -213,8 +213,7 @@ class CompressionTests:
         assert f'{LENGTH} frames, ' in done.out
         boxes = np.loadtxt(tmp_path / 'boxes.txt', delimiter=',')
         assert boxes[0].tolist() == list(BOX)
-        expected = track(Tracker(files.config, student), list(Frames(files.frames)))[0]
-        np.testing.assert_allclose(boxes[1:], expected, rtol=0, atol=0.01)
+        np.testing.assert_allclose(boxes[1:], followed[0], rtol=0, atol=0.01)
         assert len(list(Frames(tmp_path / 'out.avi'))) == LENGTH
 
     @pytest.mark.parametrize('metric', ['cosine', 'start'])

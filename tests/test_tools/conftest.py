@@ -15,6 +15,9 @@ from tiny import save_teacher, tracker
 from two_trackers import write_two_trackers
 from videos import INFO_HEADER, write_video
 
+from mmct.runtime import Tracker
+from mmct.runtime.frames import Frames
+
 pytest.register_assert_rewrite('tracker_tools')
 SHAPE = {'width': 32, 'depth': 4, 'template_size': 96, 'search_size': 192}
 
@@ -151,6 +154,14 @@ def launch():
         yield lambda *options: driver.chromium.launch(executable_path=found, args=options)
 
 
+@pytest.fixture(scope='session')
+def browser(launch):
+    """Chromium without options."""
+    chromium = launch()
+    yield chromium
+    chromium.close()
+
+
 @pytest.fixture(scope='module')
 def trained(files, tool, tmp_path_factory):
     """The work folder of the compression of a module's ``files`` that ran to its end."""
@@ -167,6 +178,22 @@ def student(trained, tool):
     done = tool('extract_student.py', whole, file)
     assert done == (0, f'student of {whole} written to {file}\n', '')
     return file
+
+
+@pytest.fixture(scope='module')
+def tested(files, student, tool, tmp_path_factory):
+    """A folder with boxes and metrics of the extracted student."""
+    from tracker_tools import run_test
+    folder = tmp_path_factory.mktemp('tested')
+    run_test(tool, files.config, student, folder)
+    return folder
+
+
+@pytest.fixture(scope='module')
+def followed(files, student):
+    """Boxes, scores and templates of the extracted student in a video."""
+    from tracker_tools import track
+    return track(Tracker(files.config, student), list(Frames(files.frames)))
 
 
 @pytest.fixture

@@ -133,17 +133,19 @@ def test_interrupted_training_ends_with_the_same_weights(
     assert_same_state(trained / 'epoch_3.pth', tmp_path / 'iter_9.pth')
 
 
-@pytest.mark.parametrize(('event', 'name', 'status'), [
-    (sigterm, 'SIGTERM', 143), (sighup, 'SIGHUP', 129)])
-def test_told_to_end_and_resumed(
-        trained, training, tmp_path, at_step, event, name, status):
-    at_step(4, event)
-    done = training()
-    assert (done.status, done.err) == (status, '')
-    assert (f'told to end ({name}): saved {tmp_path}/interrupted.pth after 5 iterations; '
-            '--resume goes on from there') in done.out
-    assert sorted(file.name for file in tmp_path.glob('[!b]*.pth')) == [
-        'epoch_1.pth', 'interrupted.pth']
+def test_told_to_end_and_resumed(trained, training, tmp_path, at_step):
+    """Twice, by another signal each time."""
+    more, saved = [], []
+    for step, event, name, status in ((4, sigterm, 'SIGTERM', 143), (7, sighup, 'SIGHUP', 129)):
+        at_step(step, event)
+        done = training(*more)
+        assert (done.status, done.err) == (status, '')
+        assert (f'told to end ({name}): saved {tmp_path}/interrupted.pth after {step + 1} '
+                'iterations; --resume goes on from there') in done.out
+        more = ['--resume']
+        saved.append(f'epoch_{len(saved) + 1}.pth')
+        assert sorted(file.name for file in tmp_path.glob('[!b]*.pth')) == [
+            *saved, 'interrupted.pth']
     at_step(None)
     done = training('--resume', options=['train_dataloader.batch_size=1'])
     assert done.status == 2

@@ -358,8 +358,7 @@ def test_a_pyav_without_h264(tmp_path, monkeypatch):
     assert greys(tmp_path / 'o.mp4') == pytest.approx(range(40), abs=0.9)
 
 
-def test_browsers_play_the_video(writer, launch, exported, pictures, tmp_path):
-    browser = launch()
+def test_browsers_play_the_video(writer, browser, exported, pictures, tmp_path):
     for name in ('o.mp4', 'o.webm') if writer == 'av' else ('o.webm', ):
         done = draw(pictures, exported, '--box', '60,50,40,30', '--out', tmp_path / name)
         assert done.status == 0, done.err
@@ -370,7 +369,7 @@ def test_browsers_play_the_video(writer, launch, exported, pictures, tmp_path):
         tab.wait_for_function(f'{video}.error || {video}.readyState > 2')
         assert tab.evaluate(f'{video}.error') is None
         assert tab.evaluate(f'{video}.videoWidth') == 240
-    browser.close()
+        tab.close()
 
 
 @pytest.mark.parametrize(('fps', 'written'), [

@@ -97,14 +97,6 @@ def test_a_file_that_cannot_be_used_fails_alone(material, tmp_path):
     assert '<em>published (uav123)</em>' in page
 
 
-@pytest.fixture(scope='module')
-def browser(launch):
-    """Chromium, wherever it is installed."""
-    chromium = launch()
-    yield chromium
-    chromium.close()
-
-
 @pytest.fixture
 def page(browser, report, request):
     """The report, opened; afterwards nothing may have gone wrong or been asked for."""
