@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import mmct  # noqa: F401  before any test imports MMTracking
-
-# isort: split
-from mmengine.registry import DefaultScope
+# Before any test imports MMTracking. What shares tests out among processes imports no more.
+import mmct  # noqa: F401
 
 DATA = Path(__file__).parent / 'data'
 # As in a CI, where OpenVINO does not tell its makers what it converts, by a process for each kind
@@ -56,6 +54,7 @@ def _signals_that_count():
 def _no_scope_left():
     """A runner leaves its registry scope behind, which would decide how the next test builds."""
     yield
+    from mmengine.registry import DefaultScope
     DefaultScope._instance_dict.clear()
 
 

@@ -79,11 +79,11 @@ def full_disk():
 
 @pytest.fixture
 def training(setup, tool, tmp_path):
-    """Run the training of ``trained``, without workers, in a folder of its own."""
+    """Run the training of ``trained``, without workers and pictures, in a folder of its own."""
     def train(*more, options=(), config=setup.config):
         return tool('train.py', config, '--work-dir', tmp_path, *more, '--cfg-options',
                     'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False',
-                    *options)
+                    'default_hooks.batch_picture.interval=0', *options)
     return train
 
 
