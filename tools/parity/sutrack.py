@@ -92,10 +92,11 @@ class SUTrackComparison(Comparison):
         clip = dict(vocab=len(embedding), text_width=embedding.size(1),
                     text_layers=names.count(weights, f'{CLIP}transformer.resblocks.{{i}}'),
                     text_feature=projection.size(1))
+        recorded, clip = ({f'clip.{key}': size for key, size in sizes.items()}
+                          for sizes in (meta.get('clip', {}), clip))
         yield self.shape_row(
-            TEACHER, meta, depth_stage1=depths[0], depth_stage2=depths[1],
-            first_main_block=sum(depths) + 2,
-            clip={key: clip.get(key, size) for key, size in meta.get('clip', {}).items()})
+            TEACHER, meta | recorded, depth_stage1=depths[0], depth_stage2=depths[1],
+            first_main_block=sum(depths) + 2, **clip)
         if 'drop_path_rates' in meta:
             theirs = meta['drop_path_rates']
             *_, config['backbone']['drop_path_rate'] = (rate for rate in theirs if rate is not None)
