@@ -289,31 +289,37 @@ NO_SETTINGS = {'self', 'data_preprocessor', 'dataloader', 'drop_path', 'embed_di
                'fp16', 'init_cfg', 'mlp_ratio', 'num_heads', 'runner', 'seed', 'train_cfg'}
 
 
+@cache
+def registered(name: str):
+    """What is registered by that name, or None, which a registry takes milliseconds to find out."""
+    return next((found for registry in REGISTRIES if (found := registry.get(name))), None)
+
+
 def settings_of_configuration() -> dict[str, list[str]]:
     """{class: what it takes, as docs/configuration.md says}, each 'name' or 'name=default'."""
     text = (ROOT / 'docs/configuration.md').read_text()
     rows = re.findall(r'^\| `(\w+)` \|.*\|([^|]*)\|$', text, re.M)
     return {name: re.findall(r'`(\w+(?:=[^`]+)?)`', cell) for name, cell in rows
-            if any(registry.get(name) for registry in REGISTRIES)}
+            if registered(name)}
 
 
 @pytest.mark.parametrize(('name', 'settings'), [
     (name, settings) for name, settings in settings_of_configuration().items() if settings])
 def test_settings_and_their_defaults(name, settings):
-    cls = next(found for registry in REGISTRIES if (found := registry.get(name)))
+    cls = registered(name)
     known = {parameter.name: parameter for base in reversed(inspect.getmro(cls))
              if '__init__' in vars(base)
              for parameter in inspect.signature(base.__init__).parameters.values()}
     for setting in settings:
         key, given, default = setting.partition('=')
-        registered = next((found for registry in REGISTRIES if (found := registry.get(key))), None)
-        if inspect.isclass(registered):  # 'those of another'; a registry also finds modules
-            assert issubclass(cls, registered), f'{name}: no {key}'
+        other = registered(key)
+        if inspect.isclass(other):  # 'those of another'; a registry also finds modules
+            assert issubclass(cls, other), f'{name}: no {key}'
         elif key != 'depth':  # named as what it has not
             assert key in known, f'{name}: no setting {key}'
             assert not given or ast.literal_eval(default) == known[key].default, setting
     listed = {setting.partition('=')[0] for setting in settings}
-    if not any(registry.get(key) for registry in REGISTRIES for key in listed):
+    if not any(map(registered, listed)):
         own = inspect.signature(vars(cls).get('__init__', lambda: None)).parameters.values()
         missing = {p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD} - listed - NO_SETTINGS
         assert not missing, f'{name}: its settings {sorted(missing)} are not on the page'
