@@ -54,7 +54,8 @@ def test_compression(compression):
     gates = json.loads((compression / 'meta.json').read_text())['gates']
     assert '1010' in gates
     expected = {f'{who}.{name}' for who in ('teacher', 'student_init', 'student') for name in MAPS}
-    expected |= {'teacher.stage3', 'mix1010.stage0', 'schedule of 500 epochs'}
+    expected |= {f'shape of {TEACHER}', 'teacher.stage3', 'mix1010.stage0',
+                 'schedule of 500 epochs'}
     for pattern in gates:
         expected |= {f'mix{pattern}.{name}' for name in ('pred_boxes', 'score_map', 'stage3')}
         expected |= {f'mix{pattern} {item}' for item in ('gradient norms', *LOSSES)}
@@ -111,6 +112,7 @@ def test_one_weight_changed_by_a_hundredth(copied, file, key, spoilt, fine):
 
 def test_changed_records_exceed(copied, monkeypatch, capsys):
     meta = json.loads((copied / 'meta.json').read_text())
+    meta['head_channels'] += 1
     meta['losses']['1010']['Loss/l1'] *= 1.001
     meta['schedule']['20'][5] += 0.01
     meta['grad_norm']['0001']['backbone.norm.weight'] *= 1.01
@@ -121,10 +123,11 @@ def test_changed_records_exceed(copied, monkeypatch, capsys):
     assert tool(monkeypatch, copied) == 1
     out = capsys.readouterr().out
     exceeding = dict(re.findall(r'(?m)^(.+?)  .* EXCEEDS *(.*)$', out))
-    assert exceeding.keys() == {'mix1010 Loss/l1', 'schedule of 20 epochs',
+    assert exceeding.keys() == {f'shape of {TEACHER}', 'mix1010 Loss/l1', 'schedule of 20 epochs',
                                 'mix0001 gradient norms', 'teacher.score_map'}
+    assert exceeding[f'shape of {TEACHER}'] == 'head_channels'
     assert exceeding['teacher.score_map'].startswith('shape ')
-    assert ' agree, 4 exceed, ' in out
+    assert ' agree, 5 exceed, ' in out
 
 
 def test_the_worst_may_be_nan():

@@ -28,6 +28,9 @@ class OSTrackComparison(Comparison):
             (folder / name).is_file() for name in (TEACHER, STUDENT, ELIMINATING))
 
     def verify(self) -> Iterator[Row]:
+        for file in (TEACHER, ELIMINATING):
+            if 'embed_dim' in self.meta and self.has(file):
+                yield self.shape_row(file, self.meta)
         if isinstance(self.meta, list):
             yield from self.verify_crops()
         elif 'stages' in self.meta or 'division' in self.meta:
