@@ -40,6 +40,8 @@ REGISTERING = tuple(f'{__package__}.{name}' for name in (
 NEEDING = tuple(f'{__package__}.{name}' for name in ('api', 'checkpoint', 'deploy'))
 # Imported by MMTracking for multi-object tracking, ReID and drawing; not used by mmct.
 OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'trackeval')
+# Imported by MMDetection if they are installed.
+EXTRAS = ('albumentations', 'cityscapesscripts', 'imagecorruptions', 'lvis', 'panopticapi')
 # Take half a second or more to import, and are only called: imported when they are, if they are
 # installed. Not so if any of the others is, which may do more with them.
 DEFERRED = ('scipy', 'sklearn')
@@ -56,9 +58,8 @@ def bridge() -> bool:
     allow_mmengine_checkpoints()
     checkpoint_any_arguments()
     find_compiled_ops()
-    missing = missing_packages()
-    deferred = DEFERRED if set(OPTIONAL) <= set(missing) else ()
-    with accepted_mmcv_version(), placeholders((*missing, *deferred)):
+    deferred = () if any(map(installed, (*OPTIONAL, *EXTRAS))) else DEFERRED
+    with accepted_mmcv_version(), placeholders((*missing_packages(), *deferred)):
         # The placeholders go afterwards, so all that imports them is imported here.
         importlib.import_module('mmtrack.utils').register_all_modules(init_default_scope=False)
         importlib.import_module('mmdet.apis')

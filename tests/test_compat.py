@@ -281,6 +281,19 @@ def test_some_are_imported_when_they_are_called(bridged):
         "sklearn.gaussian_process.kernels.RBF needs the package 'sklearn', not installed here"]
 
 
+@pytest.mark.parametrize('name', ['albumentations', 'imagecorruptions'])
+def test_what_mmdetection_imports_besides_finds_scipy(python, tmp_path, name):
+    """These do more with it than call it."""
+    package(tmp_path, **{name: 'from scipy import __version__, special; '
+                               'Compose = corrupt = special.ndtr(0)'})
+    done = python("""
+compat.bridge()
+from mmdet.datasets.transforms import transforms
+print(transforms.Compose, transforms.corrupt)
+""", tmp_path)
+    assert '0.5' in done.stdout.split(), done.stderr
+
+
 def test_right_age_is_left_alone(python):
     """mmcv 2.0.0rc4 keeps its own version."""
     done = python("""
