@@ -93,7 +93,8 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
     if precision not in (None, *chosen.precisions):
         others = [name for name, b in BACKENDS.items() if precision in b.precisions]
         raise ValueError(f'backend {backend} computes in {", ".join(chosen.precisions)}, not in '
-                         f'{precision}; backends that do: {", ".join(others) or "none"}')
+                         f'{precision}; ' + (f'backends that do: {", ".join(others)}' if others
+                                             else 'no backend does'))
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist')
     try:
