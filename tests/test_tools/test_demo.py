@@ -233,7 +233,8 @@ def test_the_demo_ends_with_a_table_and_pictures_and_is_not_done_twice(data, tmp
         row = next(line for line in table.splitlines() if tracker in line)
         assert re.search(r'\d+\.\d+ x', row)
         assert re.search('PyTorch|ONNX Runtime|OpenVINO', row)
-        assert re.search(r'\| +0\.\d+ +\|', row)  # validation IoU
+        # Validation IoU; of the last, which was trained on other pairs, nobody measured it.
+        assert ('fast' in tracker) != bool(re.search(r'\| +0\.\d+ +\|', row))
     assert 'over seeds' in table
     assert '(paired by video, 2 videos)' in table
     assert len(re.findall(r'^- .*: (yes|no), ', table, re.MULTILINE)) == 3
