@@ -42,8 +42,8 @@ NEEDING = tuple(f'{__package__}.{name}' for name in ('api', 'checkpoint', 'deplo
 OPTIONAL = ('lap', 'mmcls', 'motmetrics', 'seaborn', 'trackeval')
 # Imported by MMDetection if they are installed.
 EXTRAS = ('albumentations', 'cityscapesscripts', 'imagecorruptions', 'lvis', 'panopticapi')
-# Take half a second or more to import, and are only called: imported when they are, if they are
-# installed. Not so if any of the others is, which may do more with them.
+# Take half a second or more to import, and are only called: imported when they are called. Unless a
+# package above is installed, which may do more with them as it is imported.
 DEFERRED = ('scipy', 'sklearn')
 # mmcls 1.0.0rc6, if it is installed, asks for no less; mmtrack for less than 2.0.0.
 MMCV_VERSION = '2.0.0rc4'
