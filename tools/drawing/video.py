@@ -4,7 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -104,7 +104,7 @@ class VideoFile:
                 self._write_held()
             if self._writer is None:
                 return
-            with suppress(*[OSError] if kind else []):
+            with suppress(OSError) if kind else nullcontext():
                 self._writer.release()
             if kind is None:
                 found = frames_in(self._part, self._count)

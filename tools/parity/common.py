@@ -454,9 +454,7 @@ def train_step(tracker: OneStreamTracker, clip: Clip
                ) -> tuple[list[tuple[Prediction, dict[str, Tensor]]], Tensor]:
     """What a tracker finds in each search frame of a clip, with its own losses, and the sum of
     these after its backward pass."""
-    truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
-    frames = zip(tracker.predictions(clip), *(truth.unbind(1) for truth in truths))
-    found = [(prediction, tracker.head.loss(prediction, *truth)) for prediction, *truth in frames]
+    found = list(tracker.frame_losses(clip))
     total = sum(sum(losses.values()) for _, losses in found)
     total.backward()
     return found, total

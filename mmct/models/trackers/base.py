@@ -152,10 +152,14 @@ class OneStreamTracker(BaseSingleObjectTracker):
 
     def losses(self, clip: Clip) -> dict[str, Tensor]:
         """Tracking losses of a clip, summed over its search frames."""
+        return summed((losses for _, losses in self.frame_losses(clip)), clip.num_frames, self)
+
+    def frame_losses(self, clip: Clip) -> Iterator[tuple[Prediction, dict[str, Tensor]]]:
+        """What is found in each search frame of a clip, in order, and its tracking losses."""
         truths = [clip.gt_boxes] if clip.labels is None else [clip.gt_boxes, clip.labels]
         frames = zip(self.predictions(clip), *(truth.unbind(1) for truth in truths))
-        losses = (self.head.loss(prediction, *truth) for prediction, *truth in frames)
-        return summed(losses, clip.num_frames, self)
+        for prediction, *truth in frames:
+            yield prediction, self.head.loss(prediction, *truth)
 
     def _forward(self, inputs: dict[str, Clip], data_samples: None = None) -> dict[str, Tensor]:
         """What the head gives for the last search frame of a batch."""
