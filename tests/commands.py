@@ -2,11 +2,14 @@
 import contextlib
 import io
 import multiprocessing
+import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
+
+import torch
 
 import mmct  # noqa: F401  before the tests import MMTracking
 
@@ -51,6 +54,32 @@ def run_process(name: str, *args) -> Done:
     done = subprocess.run([sys.executable, str(ROOT / 'tools' / name), *map(str, args)],
                           capture_output=True, text=True, check=False, cwd=ROOT)
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def start_tool(name: str, *args, out: Path = os.devnull, **env) -> multiprocessing.Process:
+    """A tool in a process of its own that has begun, to be told to end, or killed.
+
+    It is forked: all that it imports is here already. CUDA does not work in forks.
+
+    Args:
+        out: the file that it writes to.
+        env: environment variables.
+    """
+    context = multiprocessing.get_context('spawn' if torch.cuda.is_available() else 'fork')
+    process = context.Process(target=_tool, args=(name, args, out, env))
+    process.start()
+    return process
+
+
+def _tool(name: str, args: tuple, out: Path, env: dict) -> None:
+    os.environ.update(env)
+    torch.set_num_threads(1)
+    for number in (1, 2):
+        os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
+    sys.stdout, sys.stderr = (os.fdopen(number, 'w', closefd=False) for number in (1, 2))
+    forget_runs()
+    sys.argv = [str(ROOT / 'tools' / name), *map(str, args)]
+    runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 def forget_runs() -> None:

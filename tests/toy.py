@@ -135,8 +135,9 @@ class CachedToyTracker(ToyTracker):
         return super().forward_head(run_layers(self.backbone.layers, tokens))
 
 
-def toy_teacher(width=WIDTH):
-    return {'type': 'ToyTracker', 'backbone': {'type': 'ToyViT', 'embed_dims': width, 'depth': 4},
+def toy_teacher(width=WIDTH, depth=4):
+    backbone = {'type': 'ToyViT', 'embed_dims': width, 'depth': depth}
+    return {'type': 'ToyTracker', 'backbone': backbone,
             'head': {'type': 'QueryHead', 'in_channels': width}}
 
 

@@ -254,7 +254,8 @@ def _has_numbers(line: str, count: int) -> bool:
 
 def box_text(boxes: np.ndarray | Iterable, form: str = '.10g') -> str:
     """Lines x,y,w,h of boxes (N, 4), as :func:`parse_boxes` reads them."""
-    return ''.join(','.join(f'{value:{form}}' for value in box) + '\n' for box in boxes)
+    line = ','.join([f'%{form}'] * 4) + '\n'
+    return ''.join(line % tuple(box) for box in np.asarray(boxes).tolist())
 
 
 def read_boxes(path: Path, frames: Callable[[], int] | None = None) -> np.ndarray:

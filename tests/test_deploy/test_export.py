@@ -520,7 +520,7 @@ def test_a_kill_between_the_files(model, files, monkeypatch, tmp_path):
 @pytest.mark.parametrize('kind', FORMATS)
 def test_int8_of_several_templates_and_memory(kind, tmp_path):
     pytest.importorskip('nncf')
-    model, frames = build(toy_teacher()).eval(), moving_disc(9)
+    model, frames = build(toy_teacher(depth=1)).eval(), moving_disc(9)
     samples = samples_of_video(model, frames, BOX, 4)
     assert [sample.templates.shape for sample in samples] == [(2, 16, 16, 3)] * 4
     # The second template was renewed after the third frame, memory in each.
@@ -612,11 +612,11 @@ def test_half_precision(model, files, kind, tmp_path):
 @pytest.mark.parametrize('kind', FORMATS)
 def test_int8(kind, tmp_path):
     pytest.importorskip('nncf')
-    network = fuse_for_inference(build(student()))
+    network = fuse_for_inference(build(student(division=1)))
     rng = np.random.default_rng(0)
     box = np.float32([[8, 8, 16, 16]])
     samples = []
-    for _ in range(12):
+    for _ in range(4):
         template, search = (
             cv2.resize(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8), (size, size))
             for size in (32, 64))

@@ -1,8 +1,7 @@
 import copy
 import json
 import re
-import subprocess
-import sys
+import signal
 
 import cv2
 import numpy as np
@@ -132,16 +131,19 @@ def test_devices_that_are_not_there():
         assert 'finds 0 GPUs' in done.err
 
 
-def test_what_is_measured_outlives_a_stop(tmp_path):
+def test_what_is_measured_outlives_a_stop(tmp_path, monkeypatch):
+    class StoppedWorker(Worker):
+        def run(self, *args):
+            for row in super().run(*args):
+                yield row
+                signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr('benchmarks.machine.Worker', StoppedWorker)
     out = tmp_path / 'rows.json'
-    with subprocess.Popen(
-            [sys.executable, str(ROOT / 'tools/benchmark.py'), str(CONFIG), '--rows', 'torch:fp32',
-             '--steps', '1', '--threads', '1', '--json', str(out), '--train', '--batch-size',
-             '1'], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        first = process.stdout.readline()
-        process.terminate()
-        rest = process.stdout.read()
-    assert process.returncode == 143
+    done = run_tool('benchmark.py', CONFIG, '--rows', 'torch:fp32', '--steps', 1, '--threads', 1,
+                    '--json', out, '--train', '--batch-size', 1)
+    assert done.status == 143
+    first, rest = done.out.split('\n', 1)
     assert first.startswith('training, published, p=0.5: ')
     assert rest.startswith('stopped\n')
     assert '| published' in rest

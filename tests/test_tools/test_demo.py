@@ -181,7 +181,11 @@ def demo(*args):
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp('demo') / 'data'
-    done = run_tool('make_demo_videos.py', folder, '--train', 8, '--val', 2, '--test', 2,
+    return write_videos(folder, 8, 2, 2)
+
+
+def write_videos(folder, train, val, test):
+    done = run_tool('make_demo_videos.py', folder, '--train', train, '--val', val, '--test', test,
                     '--train-frames', 24, '--val-frames', 24, '--test-frames', 24, '--workers', 1)
     assert done.status == 0, done.err
     return folder
@@ -200,7 +204,8 @@ def test_bad_arguments_end_at_once(args, says, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_validation_iou_of_the_teacher_is_that_of_a_training(data, tmp_path):
+def test_validation_iou_of_the_teacher_is_that_of_a_training(tmp_path):
+    data = write_videos(tmp_path / 'data', 0, 2, 0)
     weights = CONFIGS / 'demo/ostrack_tiny.pth'
     teacher, *students = contestants(
         TEACHERS['.pth'], weights, ['ct_ostrack_tiny_4l', 'ct_ostrack_tiny_4l_128'], [0], tmp_path,

@@ -3,11 +3,10 @@ import logging
 import os
 import pty
 import re
-import subprocess
-import sys
+from select import select
 
 import pytest
-from commands import ROOT
+from commands import start_tool
 from running import quiet_runner
 from running.quiet_runner import ForScreen
 
@@ -56,18 +55,14 @@ def test_a_training_is_quiet_and_says_how_long_it_takes(setup, tool, tmp_path):
 
 def test_a_terminal_has_a_bar(arguments):
     screen, terminal = pty.openpty()
-    with subprocess.Popen(
-            [sys.executable, ROOT / 'tools/test.py', *arguments], stdout=terminal, stderr=terminal,
-            env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '200', 'OMP_NUM_THREADS': '1',
-                 'PYTHONPATH': str(ROOT)}) as process:
-        os.close(terminal)
-        said = b''
-        try:
-            while part := os.read(screen, 4096):
-                said += part
-        except OSError:  # the other end is closed
-            pass
-        assert process.wait(60) == 0
+    process = start_tool('test.py', *arguments, out=os.ttyname(terminal), TERM='xterm',
+                         COLUMNS='200')
+    said = b''
+    while (running := process.is_alive()) or select([screen], [], [], 0)[0]:
+        if select([screen], [], [], 0.1 if running else 0)[0]:
+            said += os.read(screen, 4096)
+    assert process.exitcode == 0
+    os.close(terminal)
     os.close(screen)
     said = said.decode()
     assert re.search(r'frames .*180/180.*left', said)

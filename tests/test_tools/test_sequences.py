@@ -3,6 +3,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from commands import ROOT
+from commands import ROOT, start_tool
 from mmengine.config import Config
 
 from mmct.datasets import SequenceSampler
@@ -234,17 +235,22 @@ def test_two_processes_write_what_one_does(whole, setup, tool, four, tmp_path):
     one = Run(setup, tool, four.root, tmp_path / 'one')
     (four.root / 'LaSOTBenchmark/dog/dog-2/img/00000009.jpg').rename(tmp_path / 'away.jpg')
     try:
-        done = subprocess.run(
-            [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2',
-             ROOT / 'tools/test.py', *map(str, run.args[:-2]), '--launcher', 'pytorch',
-             *run.args[-2:]],
-            env=ENV, cwd=tmp_path, capture_output=True, text=True, check=False)
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
+        started = [start_tool(
+            'test.py', *run.args[:-2], '--launcher', 'pytorch', *run.args[-2:],
+            out=tmp_path / f'log{rank}', RANK=str(rank), WORLD_SIZE='2', LOCAL_RANK=str(rank),
+            MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port)) for rank in range(2)]  # as torchrun
         assert one().status == 1
+        for process in started:
+            process.join()
     finally:
         (tmp_path / 'away.jpg').rename(
             four.root / 'LaSOTBenchmark/dog/dog-2/img/00000009.jpg')
-    assert done.returncode == 1, done.stderr
-    assert 'sequence dog-2 failed: frame 8: frame' in done.stdout + done.stderr
+    said = ''.join((tmp_path / f'log{rank}').read_text() for rank in range(2))
+    assert [process.exitcode for process in started] == [1, 1], said
+    assert 'sequence dog-2 failed: frame 8: frame' in said
     assert sorted(contents(run.results)) == [f'{name}.txt' for name in NAMES[:3]]
     assert contents(run.results) == contents(one.results)
     assert contents(run.results).items() <= contents(whole.results).items()
@@ -253,13 +259,12 @@ def test_two_processes_write_what_one_does(whole, setup, tool, four, tmp_path):
     assert not (tmp_path / '.dist_test').exists()
 
 
-def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_path):
+def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_path, monkeypatch):
     """Bit for bit, resumed after a kill, and no process is left."""
     run = Run(setup, tool, four.root, tmp_path)
-    command = [sys.executable, ROOT / 'tools/test.py', *map(str, run.args[:-2]),
-               '--sequences-at-once', '2', *run.args[-2:]]
-    process = subprocess.Popen(command, env=ENV, cwd=tmp_path, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))  # of the process that it starts
+    command = ['test.py', *run.args[:-2], '--sequences-at-once', '2']
+    process = start_tool(*command, *run.args[-2:], OMP_NUM_THREADS='1')
     try:
         end = time.monotonic() + 120
         while not (run.results / 'cat-2.txt').is_file() and time.monotonic() < end:
@@ -267,7 +272,7 @@ def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_pa
             time.sleep(0.002)
     finally:
         process.kill()
-        process.wait()
+        process.join()
     left = contents(run.results)
     assert 'cat-2.txt' in left
     assert left.items() <= contents(whole.results).items()
@@ -276,9 +281,10 @@ def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_pa
         time.sleep(0.01)
     assert children
     assert not any(map(alive, children))
-    done = subprocess.run([*command[:-2], '--resume', *command[-2:]], env=ENV, cwd=tmp_path,
-                          capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    done = start_tool(*command, '--resume', *run.args[-2:], out=tmp_path / 'log',
+                      OMP_NUM_THREADS='1')
+    done.join()
+    assert done.exitcode == 0, (tmp_path / 'log').read_text()
     assert contents(run.results) == contents(whole.results)
     assert scores(run.results) == scores(whole.results)
     assert sorted(times(run.results)) == sorted(times(whole.results))

@@ -122,7 +122,7 @@ def test_fewer_bits(files, student, tool, tmp_path, suffix):
     for precision in ('fp16', 'int8'):
         file = tmp_path / f'{precision}{suffix}'
         done = tool('export.py', files.config, student, file, '--precision', precision,
-                    *(['--samples', 8] if precision == 'int8' else []))
+                    *(['--samples', 2] if precision == 'int8' else []))
         assert done.status == 0, done.err
         assert Tracker(file).network.info.precision == precision
 
