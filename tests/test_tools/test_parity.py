@@ -8,10 +8,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from parity.common import Row, worst
-from parity.folders import verify_folder
+from parity.folders import KINDS, verify_folder
 from parity.ostrack import STUDENT as STUDENT_FILE
 from parity.ostrack import TEACHER, VITTRACK
+from parity.rows import Row, worst
+from parity.tracking import template_rows
 from tiny import build
 from tiny import tracker as network
 
@@ -134,6 +135,26 @@ def test_the_worst_may_be_nan():
     row = worst('all', [Row('a', 0.5, 1), Row('b', float('nan'), 1), Row('c', 0.1, 1)])
     assert not row.passed
     assert row.note == 'worst of 3: b'
+
+
+def test_templates_of_a_run():
+    policy = {'type': 'BestOfInterval', 'interval': 3}
+    scores = [0.6, 0.9, 0.8, 0.2, 0.3, 0.1, 0.7]
+    run = {'candidate_frames': [1, 2, 7], 'updates': [
+        {'frame': 3, 'from_frame': 2}, {'frame': 6, 'from_frame': 0}]}
+
+    def errors():
+        return {row.item: row.error for row in template_rows('here', run, policy, scores)}
+
+    assert errors() == {'candidates here': 0, 'online template here': 0}
+    run['candidate_frames'].remove(2)
+    run['updates'][0]['from_frame'] = 1
+    assert errors() == {'candidates here': 1, 'online template here': 3}
+
+
+def test_a_folder_is_of_one_kind():
+    files = [file for kind in KINDS for file in kind.files]
+    assert len(files) == len(set(files))
 
 
 def test_crops_without_sequences(golden, monkeypatch, capsys):

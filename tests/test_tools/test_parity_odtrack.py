@@ -282,9 +282,3 @@ def test_all_that_was_recorded(reference):
             'train epoch60 running_var', 'mix0101_ce.f1.stage3_kept', 'mix1001 gradient norms',
             'sampling of sparse_widening, search', 'boxes on crossing', 'scores on crossing',
             'track.f9.removed2'} <= set(rows)
-
-
-def test_folders_of_others(tmp_path):
-    assert not ODTrackComparison.recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
-    assert not ODTrackComparison.recognises(tmp_path, [{'frame': '0001.jpg'}])
-    assert ODTrackComparison.recognises(tmp_path, {'net': NET})

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from clip_part import WIDTH, with_clip
 from parity.folders import verify_folder
-from parity.sutrack import STUDENT, TEACHER, SUTrackComparison
+from parity.sutrack import STUDENT, TEACHER
 from tiny import build
 
 from mmct.checkpoint import save_checkpoint
@@ -218,8 +218,3 @@ def test_what_needs_frames(reference):
     missing = {item for item, row in rows.items() if row.error is None}
     assert {'template crops', 'search crops', 'boxes on crossing, teacher_one_template'} <= missing
     assert all(row.passed for row in rows.values())
-
-
-def test_folders_of_others(tmp_path):
-    assert not SUTrackComparison.recognises(tmp_path, {'stages': 4, 'embed_dim': 48})
-    assert not SUTrackComparison.recognises(tmp_path, [{'frame': '0001.jpg'}])

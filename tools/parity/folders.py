@@ -7,10 +7,11 @@ are max|Δ| / max|reference| unless a row's note has a unit.
 from collections.abc import Iterator
 from pathlib import Path
 
-from .common import Row, read_meta
+from .comparison import read_meta
 from .mixformerv2 import MixFormerV2Comparison
 from .odtrack import ODTrackComparison
 from .ostrack import VITTRACK, OSTrackComparison, VitTrackComparison
+from .rows import Row
 from .sutrack import SUTrackComparison
 
 SIGNS = 'meta.json', VITTRACK
@@ -27,7 +28,11 @@ def verify_folder(folder: Path, sequences: Path | None) -> Iterator[Row]:
             raise FileNotFoundError(f'{file} is missing; expected a folder with meta.json, '
                                     f'tensors.npz and released checkpoints, or with {VITTRACK}')
         meta = read_meta(file)
-    kind = next((kind for kind in KINDS if kind.recognises(folder, meta)), None)
+    if isinstance(meta, list):
+        kind, meta = OSTrackComparison, dict(crops=meta)
+    else:
+        kind = next((kind for kind in KINDS if isinstance(meta, dict) and any(
+            (folder / name).is_file() for name in kind.files)), None)
     if kind is None:
         yield Row('all', None, 0., 'of no tracker that is known here')
         return

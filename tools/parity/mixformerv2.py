@@ -10,40 +10,27 @@ from torch import Tensor
 from mmct.checkpoint import load_weights
 from mmct.models.backbones.mixvit import sine_table
 from mmct.models.layers import Tokens
-from mmct.models.losses import PredictionGuidanceLoss, mean_iou
+from mmct.models.losses import mean_iou
 from mmct.models.losses.box_loss import EPS, ciou_loss
-from mmct.models.structures import Clip, Prediction
+from mmct.models.structures import Clip
 from mmct.models.torch_network import images
 from mmct.models.trackers import OneStreamTracker
 
-from . import common
-from .common import Comparison, Row, centred, loss_rows, loss_values, relative
+from . import networks
+from .comparison import Comparison, vit
+from .rows import Row, group_row, recorded_rows, relative, worst
 
 TEACHER, SMALL, TRACKER = 'teacher.pth.tar', 'small.pth.tar', 'tracker.pth.tar'
 STUDENT = 'student_{}.pth.tar'
 SHAPES = {TEACHER: 'shape', SMALL: 'shape_small', TRACKER: 'shape_tracker'}
-# The weights of the published distillation: {its loss: name of the weight}.
-DISTILLATION = dict(ciou='ciou', l1='l1', distill_feat='published_feat',
-                    distill_corner_kl='published_corner_kl')
+# {one of the teacher's two trainings: its options}
+TRAININGS = dict(teacher_box={}, teacher_score=dict(
+    loss=dict(type='ScoreLoss'), frozen=('backbone', 'head.box_head')))
 
 
 class MixFormerV2Comparison(Comparison):
-
-    def __init__(self, *args) -> None:
-        super().__init__(*args)
-        self.weights = {**common.WEIGHTS, **self.meta.get('loss_weights', {})}
-        self.box_loss = dict(type='TrackLoss', iou='ciou', l1_weight=float(self.weights['l1']),
-                             iou_weight=float(self.weights['ciou']))
-
-    @staticmethod
-    def recognises(folder, meta) -> bool:
-        """By the bins in the shape of a network."""
-        return isinstance(meta, dict) and any(
-            isinstance(shape, dict) and 'feat_sz' in shape for shape in meta.values())
-
-    @property
-    def net(self):
-        return self.meta.get('shape', {})
+    files = TEACHER, SMALL, TRACKER
+    shape_key, iou, cuts_truth = 'shape', 'ciou', False
 
     def verify(self) -> Iterator[Row]:
         meta, losses = self.meta, self.meta.get('losses', {})
@@ -55,12 +42,11 @@ class MixFormerV2Comparison(Comparison):
             yield from self.verify_teacher()
         if 'test_steps' in meta:
             yield from self.verify_cached_form()
-        if 'teacher_box' in losses:
-            yield from self.verify_training('teacher_box')
-        if 'teacher_score' in losses:
-            yield from self.verify_training('teacher_score', frozen=('backbone', 'head.box_head'))
+        for name in TRAININGS:
+            if name in losses:
+                yield from self.verify_training(name)
         if 'published_deep_to_shallow' in losses:
-            yield from self.verify_published_distillation(losses['published_deep_to_shallow'])
+            yield from self.verify_distillation()
         for kind in meta.get('gates', {}):
             yield from self.verify_compression(kind)
         if 'small.z_u8' in self:
@@ -69,12 +55,13 @@ class MixFormerV2Comparison(Comparison):
         yield from self.verify_tracking()
 
     def config(self, file, loss=None, frozen=()) -> dict:
-        state, shape = common.vit(self.folder / file, 'ts')
+        state, shape = vit(self.folder / file, 'ts')
         # What the shape of a network does not say is as in that of the teacher.
         heads = {**self.net, **self.meta.get(SHAPES.get(file), {})}['num_heads']
         return dict(
             type='MixFormerV2', backbone=dict(type='MixViT', num_heads=heads, **shape),
-            head=dict(type='EdgeHead', in_channels=shape['embed_dims'], loss=loss or self.box_loss,
+            head=dict(type='EdgeHead', in_channels=shape['embed_dims'],
+                      loss=loss or dict(type='TrackLoss', **self.box_loss),
                       bins=len(state['head.box_head.3.weight']),
                       with_score='head.score_head.0.weight' in state), frozen=frozen)
 
@@ -82,12 +69,11 @@ class MixFormerV2Comparison(Comparison):
         """(…, S, S, 3) uint8 RGB -> (…, 3, S, S) as the network takes it."""
         return images(tracker, torch.from_numpy(self[f'{name}_u8'][..., ::-1].copy()))
 
-    def clip(self, tracker: OneStreamTracker, prefix: str = '', labels: Tensor | None = None
-             ) -> Clip:
+    def clip(self, tracker: OneStreamTracker, prefix: str = '') -> Clip:
         *templates, searches = (
             self.crops(tracker, f'{prefix}{name}') for name in ('z', 'oz', 'x'))
-        gt = centred(self.tensor('gt_xywh')[:len(searches)])
-        return Clip(torch.stack(templates, dim=1), None, searches[:, None], gt[:, None], labels)
+        gt = networks.centred(self.tensor('gt_xywh')[:len(searches)])
+        return Clip(torch.stack(templates, dim=1), None, searches[:, None], gt[:, None])
 
     def verify_formulas(self) -> Iterator[Row]:
         """Sine tables, and CIoU with its gradient."""
@@ -114,64 +100,57 @@ class MixFormerV2Comparison(Comparison):
             yield relative('normalised crop', clip.templates[0, 0, :, :height, :width],
                            self['z_norm_00'])
         if 'tokens' in self.meta:
-            yield common.group_row(self.meta['tokens'], spans(common.embedded(tracker, clip)))
+            yield group_row(self.meta['tokens'], spans(networks.embedded(tracker, clip)))
         yield from self.network_rows('teacher', tracker, clip)
 
+    @torch.no_grad()
     def verify_cached_form(self) -> Iterator[Row]:
         """Frame by frame with cached keys and values of the templates."""
         tracker, encoded = self.build(TEACHER), None
         first, online, searches = (self.crops(tracker, f'test.{name}') for name in ('z', 'oz', 'x'))
         for i, step in enumerate(self.meta['test_steps']):
-            search = searches[step['x']][None]
-            with torch.no_grad():
-                if encoded is None or 'kept' not in step['memory']:
-                    numbers = [int(n) for n in re.findall(r'test\.oz\[(\d+)\]', step['memory'])]
-                    templates = [first, *([online[n][None] for n in numbers] or [first])]
-                    encoded = tracker.encode(torch.stack(templates, dim=1), None)
-                values, _ = common.walk(tracker, tracker.backbone.join(encoded, search))
-            yield from self.rows(f'test.{i}', {**values, 'k_layer0': encoded['keys'][:, 0],
+            if encoded is None or 'kept' not in step['memory']:
+                numbers = [int(n) for n in re.findall(r'test\.oz\[(\d+)\]', step['memory'])]
+                templates = [first, *([online[n][None] for n in numbers] or [first])]
+                encoded = tracker.encode(torch.stack(templates, dim=1), None)
+            tokens = tracker.backbone.join(encoded, searches[step['x']][None])
+            found, _ = networks.walk(tracker, tokens)
+            yield from self.rows(f'test.{i}', {**found, 'k_layer0': encoded['keys'][:, 0],
                                                'v_last': encoded['values'][:, -1]})
 
-    def verify_training(self, name: str, **options) -> Iterator[Row]:
+    def verify_training(self, name: str) -> Iterator[Row]:
         """One of the teacher's own two trainings."""
-        recorded, labels = self.meta['losses'][name], None
+        recorded = {**self.meta['losses'][name], 'grad_norm': self.meta['grad_norm'][name]}
+        tracker = self.build(TEACHER, **TRAININGS[name])
+        clip = self.clip(tracker)
         if 'labels' in recorded:
-            labels = torch.tensor(recorded['labels']).float()[:, None]
-            options['loss'] = dict(type='ScoreLoss')
-        tracker = self.build(TEACHER, **options)
-        clip = self.clip(tracker, labels=labels)
-        ((prediction, ours), ), total = common.train_step(tracker, clip)
-        yield from loss_rows(name, recorded, {
-            **loss_values(ours, self.weights), 'Loss/total': total,
-            'Loss/scores': ours.get('loss_score'),
-            'IoU': mean_iou(prediction.boxes, clip.gt_boxes[:, 0])})
-        yield from self.gradient_rows(name, tracker, dict(grad_norm=self.meta['grad_norm'][name]))
+            clip = clip._replace(labels=torch.tensor(recorded['labels']).float()[:, None])
+        yield from self.training_rows(name, recorded, tracker, clip)
 
-    def verify_published_distillation(self, recorded: dict) -> Iterator[Row]:
+    @torch.no_grad()
+    def verify_distillation(self) -> Iterator[Row]:
         """MixFormerV2's own, of a student of the teacher's MLPs; its feature term is not ours."""
-        networks = [self.build(file) for file in (STUDENT.format('m'), TEACHER)]
-        clip = self.clip(networks[0])
+        recorded = self.meta['losses']['published_deep_to_shallow']
+        trackers = [self.build(file) for file in (STUDENT.format('m'), TEACHER)]
+        clip = self.clip(trackers[0])
+        (own, student), (other, teacher) = (
+            networks.walk(tracker, networks.embedded(tracker, clip)) for tracker in trackers)
+        feature = torch.stack([
+            F.mse_loss(own[f'layer{i}'], other[f'layer{k}'])
+            for i, k in zip(recorded['layers_student'], recorded['layers_teacher'])]).mean()
         gt_boxes = clip.gt_boxes[:, 0]
-        with torch.no_grad():
-            (own, student), (other, teacher) = (
-                common.walk(tracker, common.embedded(tracker, clip)) for tracker in networks)
-            features = [F.mse_loss(own[f'layer{i}'], other[f'layer{k}'])
-                        for i, k in zip(recorded['layers_student'], recorded['layers_teacher'])]
-            losses = networks[0].head.loss(student, gt_boxes)
-        ours = {**loss_values(losses, self.weights),
-                'Loss/distill_feat': torch.stack(features).mean(),
-                'Loss/distill_corner_kl': options(student, teacher)['edge_kl']}
-        ours['Loss/total'] = sum(self.weights[weight] * ours[f'Loss/{name}']
-                                 for name, weight in DISTILLATION.items())
-        ours |= dict(IoU=mean_iou(student.boxes, gt_boxes),
-                     IoU_teacher=mean_iou(teacher.boxes, gt_boxes))
-        yield from loss_rows('published distillation', recorded, ours)
+        ours = self.loss_values(
+            trackers[0].head.loss(student, gt_boxes), student, gt_boxes, teacher)
+        ours['Loss/total'] = ours['Loss/total'] + self.weights['published_feat'] * feature \
+            + self.weights['published_corner_kl'] * ours['edge_kl']
+        ours |= {'Loss/distill_feat': feature, 'Loss/distill_corner_kl': ours['edge_kl'],
+                 'IoU': ours.pop('IoU'), 'IoU_teacher': mean_iou(teacher.boxes, gt_boxes)}
+        yield from recorded_rows('published distillation', recorded, ours)
 
     def verify_compression(self, kind: str) -> Iterator[Row]:
         """A student at initialisation and later, by itself and mixed with its teacher."""
         file = STUDENT.format(kind)
-        distiller = self.compression(TEACHER, file, self.box_loss,
-                                     loss_weight=float(self.weights['mimic']))
+        distiller = self.compression(TEACHER, file)
         student, clip = distiller.student, self.clip(distiller.teacher)
         # New MLPs of another ratio are random.
         ratios = {self.config(each)['backbone']['mlp_ratio'] for each in (file, TEACHER)}
@@ -181,33 +160,24 @@ class MixFormerV2Comparison(Comparison):
         yield from self.network_rows(f'student_{kind}', student, clip)
         for gates in self.meta['gates'][kind]:
             prefix, recorded = f'mix.{kind}.{gates}', self.meta['mix'][f'{kind}.{gates}']
-            (frame, ), losses = common.run_mixed(distiller, clip, gates)
-            yield from self.rows(prefix, common.stage_values(frame.stages, frame.mixed))
-            yield from loss_rows(prefix, recorded, {
-                **loss_values(losses, self.weights), **options(frame.mixed, frame.teacher),
-                'total': losses['total']})
-            errors = [mimic_parts(*pair) for pair in zip(frame.stages, frame.teacher_stages)]
-            yield common.worst(f'{prefix} parts of mimicking', [
-                relative(f'stage {i} {group}', ours[group], reference)
-                for i, (ours, parts) in enumerate(zip(errors, recorded['mimic_parts'], strict=True))
-                for group, reference in parts.items()])
-            yield relative(f'{prefix} mimicking of all tokens alike',
-                           [error['all_tokens'] for error in errors], recorded['mse_all_tokens'])
-            yield from self.gradient_rows(prefix, student, recorded)
+            yield from self.mixed_rows(prefix, recorded, distiller, clip, gates)
+
+    def mimic_rows(self, prefix, recorded, frame) -> Iterator[Row]:
+        """Of each stage, by more groups than ours, and of all tokens alike."""
+        errors = [mimic_parts(*pair) for pair in zip(frame.stages, frame.teacher_stages)]
+        yield worst(f'{prefix} parts of mimicking', [
+            relative(f'stage {i} {group}', ours[group], reference)
+            for i, (ours, parts) in enumerate(zip(errors, recorded['mimic_parts'], strict=True))
+            for group, reference in parts.items()])
+        yield relative(f'{prefix} mimicking of all tokens alike',
+                       [error['all_tokens'] for error in errors], recorded['mse_all_tokens'])
 
     def run_tracker(self, run):
         templates = dict(type='Fixed', copies=2)
         if 'update_interval' in run:
             templates = dict(type='BestOfInterval', interval=run['update_interval'],
                              decay=run.get('max_score_decay', 1.))
-        return self.build(TRACKER, dict(templates=templates) | common.factors(run))
-
-
-def options(mixed: Prediction, teacher: Prediction) -> dict[str, Tensor]:
-    """The options of guidance, unweighted."""
-    losses = PredictionGuidanceLoss(
-        iou_weight=1., l1_weight=1., iou='giou', edge_kl=1.)(mixed, teacher)
-    return dict(guidance_giou=losses['loss_guidance_giou'], edge_kl=losses['loss_guidance_edge_kl'])
+        return self.build(TRACKER, run, templates)
 
 
 def spans(tokens: Tokens) -> dict[str, slice]:

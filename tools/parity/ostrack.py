@@ -12,28 +12,25 @@ from mmct.models.structures import Clip
 from mmct.models.torch_network import images
 from mmct.runtime import geometry
 
-from . import common
-from .common import Comparison, Row, centred, relative
+from . import networks
+from .comparison import Comparison
+from .rows import Row, compared, crop_row, differing, relative
 
 TEACHER, STUDENT, ELIMINATING = 'ostrack.pth.tar', 'compresstracker.pth.tar', 'ostrack_ce.pth.tar'
 VITTRACK = 'object_tracking_vittrack_2023sep.onnx'
 
 
 class OSTrackComparison(Comparison):
-
-    @staticmethod
-    def recognises(folder, meta) -> bool:
-        """A list of crops, or one of the checkpoints."""
-        return isinstance(meta, list) or any(
-            (folder / name).is_file() for name in (TEACHER, STUDENT, ELIMINATING))
+    files, types = (TEACHER, STUDENT, ELIMINATING), ('OSTrack', 'OneStreamViT')
+    cuts_truth = None
 
     def verify(self) -> Iterator[Row]:
         for file in (TEACHER, ELIMINATING):
             if 'embed_dim' in self.meta and self.has(file):
                 yield self.shape_row(file, self.meta)
-        if isinstance(self.meta, list):
+        if 'crops' in self.meta:
             yield from self.verify_crops()
-        elif 'stages' in self.meta or 'division' in self.meta:
+        if 'stages' in self.meta or 'division' in self.meta:
             yield from self.verify_compression()
         if 'ce_loc' in self.meta:
             yield from self.verify_elimination()
@@ -41,37 +38,32 @@ class OSTrackComparison(Comparison):
             yield relative(key, geometry.hann_window(int(key[4:])), self[key])
         for key in self.recorded('heatmap'):
             if key[7:].isdigit():
-                boxes, side = centred(self.tensor('heatmap_boxes_xywh')), self[key].shape[-1]
-                yield relative(key, gaussian_heatmap(boxes, side), self[key])
+                boxes = networks.centred(self.tensor('heatmap_boxes_xywh'))
+                yield relative(key, gaussian_heatmap(boxes, self[key].shape[-1]), self[key])
         yield from self.verify_tracking()
 
-    def config(self, file, **backbone) -> dict:
-        return common.centre_config(self.folder / file, 'OSTrack', 'OneStreamViT',
-                                    num_heads=self.meta['num_heads'], **backbone)
+    def loss_values(self, losses, *args):
+        """The total is that of all losses."""
+        total = sum(loss for name, loss in losses.items() if name.startswith('loss'))
+        return {**super().loss_values(losses, *args), 'Loss/total': total}
 
     def run_tracker(self, run):
         return self.build(STUDENT if self.has(STUDENT) else TEACHER)
 
     def verify_compression(self) -> Iterator[Row]:
         """Teacher, student at initialisation and after training, mixed paths, losses, gradients."""
-        clip = Clip(self.tensor('z')[:, None], None, self.tensor('x')[:, None],
-                    centred(self.tensor('gt_xywh'))[:, None])
-        distiller = self.compression(TEACHER, STUDENT)
-        student = distiller.student
-        ends = [stage[-1] for stage in student.backbone.teacher_stages()]
-        yield from self.network_rows('teacher', distiller.teacher, clip, ends)
+        meta, distiller = self.meta, self.compression(TEACHER, STUDENT)
+        student, clip = distiller.student, Clip(
+            self.tensor('z')[:, None], None, self.tensor('x')[:, None],
+            networks.centred(self.tensor('gt_xywh'))[:, None])
+        yield from self.network_rows('teacher', distiller.teacher, clip)
         yield from self.network_rows('student_init', student, clip)
         load_weights(student, self.folder / STUDENT, 'student')
         yield from self.network_rows('student', student, clip)
-        for gates in self.meta.get('gates', []):
-            prefix = f'mix{gates}'
-            (frame, ), losses = common.run_mixed(distiller.train(), clip, gates)
-            yield from self.rows(prefix, common.stage_values(frame.stages, frame.mixed))
-            yield from common.loss_rows(prefix, self.meta['losses'][gates], {
-                **common.loss_values(losses), 'Loss/total': losses['total']})
-            yield from self.gradient_rows(
-                prefix, student, dict(grad_norm=self.meta['grad_norm'][gates]))
-        for epochs, probs in self.meta.get('schedule', {}).items():
+        for gates in meta.get('gates', []):
+            recorded = {**meta['losses'][gates], 'grad_norm': meta['grad_norm'][gates]}
+            yield from self.mixed_rows(f'mix{gates}', recorded, distiller.train(), clip, gates)
+        for epochs, probs in meta.get('schedule', {}).items():
             ours = [progressive_prob(epoch + 1, int(epochs)) for epoch in range(len(probs))]
             yield relative(f'schedule of {epochs} epochs', ours, probs)
 
@@ -87,12 +79,11 @@ class OSTrackComparison(Comparison):
             num = len(self[f'{case}.pred_boxes'])
             z, x, boxes = (self.tensor(name)[:num, None] for name in ('z', 'x', 'template_xywh'))
             clip = Clip(z, boxes * meta['template_size'], x, None)
-            values, _ = common.walk(tracker, common.embedded(tracker, clip))
-            removed = [common.compared('', values.pop(name), self[f'{case}.{name}'])
+            found, _ = networks.walk(tracker, networks.embedded(tracker, clip))
+            removed = [compared('', found.pop(name), self[f'{case}.{name}'])
                        for name in [f'removed{k}' for k in range(len(meta['ce_loc']))]]
-            yield from self.rows(case, values)
-            yield common.differing(
-                f'{case} removed tokens', sum(row.error for row in removed), 'tokens')
+            yield from self.rows(case, found)
+            yield differing(f'{case} removed tokens', sum(row.error for row in removed), 'tokens')
         if rates := meta.get('keep_rate_per_epoch'):
             ours = [scheduled_keep_ratio(e, meta['ce_keep_ratio'][0]) for e in range(len(rates))]
             yield relative('keep ratio schedule', ours, rates)
@@ -103,9 +94,9 @@ class OSTrackComparison(Comparison):
         if frames is None:
             yield self.without_frames('crops', 'crossing', 0.)
             return
-        for i, entry in enumerate(self.meta):
+        for i, entry in enumerate(self.meta['crops']):
             box, size = entry['crop_box_xywh'], entry['size']
-            row, scale = common.crop_row(
+            row, scale = crop_row(
                 f'crop {i}', frames / entry['frame'], box, entry['factor'], self[f'crop{i}'])
             yield row
             yield relative(f'crop {i} scale', scale, entry['resize_factor'])
@@ -114,11 +105,9 @@ class OSTrackComparison(Comparison):
 
 
 class VitTrackComparison(Comparison):
+    files = VITTRACK,
     pixel_tolerance = 0.1  # recorded by ONNX Runtime
-
-    @staticmethod
-    def recognises(folder, meta) -> bool:
-        return (folder / VITTRACK).is_file()
+    scores = False  # those of OpenCV
 
     def verify(self) -> Iterator[Row]:
         """Maps and tracked boxes."""
@@ -137,8 +126,3 @@ class VitTrackComparison(Comparison):
         from vittrack.reading import read_vittrack
 
         return fuse_for_inference(read_vittrack(self.folder / VITTRACK))
-
-    def runs(self) -> Iterator[tuple[str, str, dict]]:
-        for name, item, run in super().runs():
-            # The scores are those of OpenCV.
-            yield name, item, {key: value for key, value in run.items() if key != 'scores'}

@@ -8,7 +8,6 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmtrack.registry import MODELS
-from torch import Tensor
 
 from mmct.checkpoint import load_weights, names, read_checkpoint, tracker_weights, weights_in
 from mmct.models.backbones.itpn import box_cover
@@ -20,23 +19,19 @@ from mmct.models.trackers import OneStreamTracker
 from mmct.models.trackers.sutrack import CLIP, COARSE, FEATURE
 from mmct.runtime import geometry
 
-from . import common
-from .common import Comparison, Row, centred, frame_rows, loss_rows, relative
-from .watching import WatchedTracker
+from . import networks
+from .comparison import Comparison
+from .rows import Row, crop_row, group_row, relative, worst
 
 TEACHER, STUDENT = 'sutrack.pth.tar', 'student.pth.tar'
 RECIPE = Path(__file__).parents[2] / 'configs/_base_/schedules/sutrack_180e.py'
 SEQUENCE = 'crossing'  # of recorded crops
-# Recorded names of token groups.
-GROUPS = dict(cls='cls', search='search', templates='template', template='template', text='text')
+# {recorded name of a token group: ours}
+GROUPS = dict(cls='cls', search='search', templates='template', text='text')
 
 
 class SUTrackComparison(Comparison):
-
-    @staticmethod
-    def recognises(folder, meta) -> bool:
-        return isinstance(meta, dict) and (
-            'first_main_block' in meta or (folder / TEACHER).is_file())
+    files, mimic_groups = (TEACHER, ), ('search', 'template')
 
     def verify(self) -> Iterator[Row]:
         if self.has(TEACHER):
@@ -59,14 +54,11 @@ class SUTrackComparison(Comparison):
                   if f'{COARSE}{i}.reduction.weight' in state]
         backbone = dict(
             type='FastITPN', embed_dims=width, num_heads=meta['num_heads'],
+            coarse_mlp_ratio=len(state[f'{COARSE}0.fc1.bias']) / (width // 4),
             depth=names.count(state, f'{names.OWN_LAYERS}{{i}}'),
             mlp_ratio=len(state[f'{names.OWN_LAYERS}0.mlp.gate.bias']) / width,
             coarse_depths=[merges[0], merges[1] - merges[0] - 1], text_dims=len(state[FEATURE]),
             template_size=meta['template_size'], search_size=meta['search_size'])
-        hidden = [len(state[key]) for i in range(merges[1])
-                  if (key := f'{COARSE}{i}.fc1.bias') in state]
-        if hidden:
-            backbone['coarse_mlp_ratio'] = hidden[0] / (width // (4 if merges[0] else 2))
         head = dict(type='TaskCenterHead', in_channels=width,
                     channels=len(state['head.score.0.conv.bias']),
                     with_task='head.task_head.4.bias' in state)
@@ -80,7 +72,7 @@ class SUTrackComparison(Comparison):
         crops, boxes = (torch.stack([self.tensor(f'{name}{end}') for name in ends], dim=1)
                         for end in ('', '_box_xywh'))
         return Clip(crops, boxes * self.meta['template_size'], self.tensor('x')[:, None],
-                    centred(self.tensor('gt_xywh'))[:, None])
+                    networks.centred(self.tensor('gt_xywh'))[:, None])
 
     def verify_shape(self) -> Iterator[Row]:
         """Sizes and rates read from the file against those of ``meta.json``."""
@@ -98,19 +90,20 @@ class SUTrackComparison(Comparison):
             TEACHER, meta | recorded, depth_stage1=depths[0], depth_stage2=depths[1],
             first_main_block=sum(depths) + 2, **clip)
         if 'drop_path_rates' in meta:
-            theirs = meta['drop_path_rates']
-            *_, config['backbone']['drop_path_rate'] = (rate for rate in theirs if rate is not None)
+            theirs = meta['drop_path_rates']  # None for merges
+            config['backbone']['drop_path_rate'] = theirs[-1]
             backbone = MODELS.build(config).backbone
             own = [None if isinstance(block, PatchMerging) else block.drop_path.drop_prob
                    for block in (*backbone.coarse, *backbone.layers)]
             yield relative('drop path rates', *(
-                [rate for rate in rates if rate is not None] for rates in (own, theirs)))
-            own, theirs = ([rate is None for rate in rates] for rates in (own, theirs))
-            yield Row('places of merges', float(own != theirs), 0.)
+                [rate or 0. for rate in rates] for rates in (own, theirs)))
+            merges, recorded = ([rate is None for rate in rates] for rates in (own, theirs))
+            yield Row('places of merges', float(merges != recorded), 0.)
 
-    def network_rows(self, prefix, tracker, clip, ends=()) -> list[Row]:
+    def network_rows(self, prefix, tracker, clip) -> Iterator[Row]:
+        yield from super().network_rows(prefix, tracker, clip)
         backbone = tracker.backbone
-        return super().network_rows(prefix, tracker, clip, ends) + self.rows(prefix, dict(
+        yield from self.rows(prefix, dict(
             clip_feature=backbone.text.feature, text_token=backbone.text(),
             template_mask=box_cover(clip.template_boxes, backbone.template_size)))
 
@@ -118,8 +111,8 @@ class SUTrackComparison(Comparison):
         tracker, clip = self.build(TEACHER), self.clip()
         backbone = tracker.backbone
         if 'token_groups' in self.meta:
-            tokens = common.embedded(tracker, clip)
-            yield common.group_row(self.meta['token_groups'], {
+            tokens = networks.embedded(tracker, clip)
+            yield group_row(self.meta['token_groups'], {
                 name: tokens.span(group) for name, group in GROUPS.items()})
         for name, crops in (('z', clip.templates[0]), ('x', clip.searches[0])):
             maps = backbone.patch_embed(crops)
@@ -135,37 +128,25 @@ class SUTrackComparison(Comparison):
 
     def verify_training(self, mode: str, recorded: dict) -> Iterator[Row]:
         """The published losses, their gradients and statistics."""
-        tracker, clip = self.build(TEACHER).train(mode == 'train'), self.clip()
-        ((prediction, losses), ), _ = common.train_step(tracker, clip)
-        prefix = f'teacher, {mode}:'
-        yield from frame_rows(prefix, recorded['loss'], losses, prediction, clip.gt_boxes[:, 0])
-        yield from self.gradient_rows(prefix, tracker, recorded)
+        tracker, prefix = self.build(TEACHER).train(mode == 'train'), f'teacher, {mode}:'
+        yield from self.training_rows(
+            prefix, recorded | recorded['loss'], tracker, self.clip())
         if 'running_mean_norm' in recorded:
-            table, state = common.released_names(tracker), tracker.state_dict()
-            yield common.worst(f'{prefix} running means', [
+            table, state = networks.released_names(tracker), tracker.state_dict()
+            yield worst(f'{prefix} running means', [
                 relative(name, state[table[name]].norm(), reference)
                 for name, reference in recorded['running_mean_norm'].items()])
 
     def verify_compression(self) -> Iterator[Row]:
         """A student at initialisation and later, by itself and mixed with its teacher."""
-        distiller = self.compression(TEACHER, STUDENT, groups=('search', 'template'))
+        distiller = self.compression(TEACHER, STUDENT)
         student, clip = distiller.student, self.clip()
         yield from self.network_rows('student_init', student, clip)
         for gates in self.meta.get('gates', ()):
             load_weights(student, self.folder / STUDENT, 'student')
-            prefix, recorded = f'mix{gates}', self.meta['mix'][gates]
-            (frame, ), losses = common.run_mixed(distiller.train(), clip, gates)
-            yield from self.rows(prefix, {
-                **common.stage_values(frame.stages, frame.mixed),
-                'embed': common.embedded(student, clip).x,
-                'final_tokens': student.backbone.finalize(frame.stages[-1]).x})
-            yield from frame_rows(
-                prefix, recorded.get('track', {}), losses, frame.mixed, frame.gt_boxes)
-            yield from loss_rows(prefix, recorded, {**common.loss_values(losses), **losses})
-            for group, errors in recorded.get('mimic', {}).items():
-                yield relative(f'{prefix} mimicking of {group}',
-                               common.mimic_errors(frame, GROUPS[group]), errors)
-            yield from self.gradient_rows(prefix, student, recorded)
+            recorded = self.meta['mix'][gates]
+            yield from self.mixed_rows(f'mix{gates}', recorded | recorded.get('track', {}),
+                                       distiller.train(), clip, gates)
         load_weights(student, self.folder / STUDENT, 'student')
         yield from self.network_rows('student', student.eval(), clip)
 
@@ -187,42 +168,34 @@ class SUTrackComparison(Comparison):
                 yield self.without_frames(f'{kind} crops', SEQUENCE, 0.)
                 continue
             for name, box, picture in zip(self.meta['crop_frames'], around, pictures):
-                yield common.crop_row(f'{kind} crop of {name}', frames / name, box, factor,
-                                      picture[..., ::-1])[0]
+                yield crop_row(f'{kind} crop of {name}', frames / name, box, factor,
+                               picture[..., ::-1])[0]
 
     def run_tracker(self, run):
-        templates = dict(type='RecentConfident', copies=run['num_templates'],
-                         interval=run['update_interval'], threshold=run['update_threshold'])
-        return self.build(run.get('checkpoint', TEACHER),
-                          dict(templates=templates) | common.factors(run))
+        return self.build(run.get('checkpoint', TEACHER), run, dict(
+            type='RecentConfident', copies=run['num_templates'], interval=run['update_interval'],
+            threshold=run['update_threshold']))
 
-    def verify_states(self, run, watched) -> Iterator[Row]:
+    def verify_states(self, run, network) -> Iterator[Row]:
         """Of one run, the only one whose frames are recorded in detail."""
         if run.get('checkpoint', TEACHER) != TEACHER \
                 or run['num_templates'] != self.meta.get('num_templates', 2):
             return
-        (_, first), *updates = watched.network.encoded.items()
-        yield from self.rows('track', dict(text_token=watched.model.backbone.text()))
-        yield from self.rows('track.init', templates_of(watched, first))
-        for frame, entry in updates:
-            yield from self.rows(f'track.f{frame}', {
-                f'{name}_after': value for name, value in templates_of(watched, entry).items()})
-        yield from super().verify_states(run, watched)
-
-
-def templates_of(watched: WatchedTracker, entry: tuple[np.ndarray, np.ndarray]
-                 ) -> dict[str, Tensor | np.ndarray]:
-    """Templates and boxes as they are recorded."""
-    crops, boxes = images(watched.model, torch.from_numpy(entry[0])), entry[1]
-    return {**{f'template{k}': crop for k, crop in enumerate(crops)},
-            **{f'box{k}': box / watched.network.info.template_size for k, box in enumerate(boxes)}}
+        yield from self.rows('track', dict(text_token=network.tracker.backbone.text()))
+        for frame, (crops, boxes) in network.encoded.items():
+            prefix, end = (f'track.f{frame}', '_after') if frame else ('track.init', '')
+            crops = images(network.tracker, torch.from_numpy(crops))
+            boxes = boxes / network.info.template_size
+            yield from self.rows(prefix, {f'{name}{k}{end}': value for name, values in (
+                ('template', crops), ('box', boxes)) for k, value in enumerate(values)})
+        yield from super().verify_states(run, network)
 
 
 def verify_optimizer(tracker: OneStreamTracker, groups: list[dict]) -> Iterator[Row]:
     """Rates, decays and numbers of parameters by the roots of their names."""
     MMLogger.get_instance('parity', log_level='WARNING')  # not a line for each parameter
     wrapper = build_optim_wrapper(tracker, Config.fromfile(RECIPE).optim_wrapper)
-    theirs = {own: released for released, own in common.released_names(tracker).items()}
+    theirs = {own: released for released, own in networks.released_names(tracker).items()}
     of = {id(value): theirs[name] for name, value in tracker.named_parameters()}
     unused = {'text_encoder.norm1', 'text_encoder.norm2'}  # weight and bias each
     for group in groups:
