@@ -444,7 +444,8 @@ def test_student_needs_no_teacher(setup, tool, tmp_path, read_metrics):
 
 
 def test_fine_tuning_starts_from_an_extracted_student(setup, tool, tmp_path):
-    options = [f'load_from={setup.student}', 'train_cfg.max_epochs=1']
+    options = [f'load_from={setup.student}', 'train_cfg.max_epochs=1',
+               'default_hooks.batch_picture.interval=0']
     done = tool('train.py', setup.config, '--work-dir', tmp_path, '--cfg-options', *options)
     assert (done.status, done.err) == (0, '')
     state = load(tmp_path / 'epoch_1.pth')['state_dict']

@@ -164,7 +164,8 @@ def test_search_of_a_student(files, tool, tmp_path):
         'ct_2l_w8_mlp1_32.py', 'ct_2l_w8_mlp1_64.py']
     assert cv2.imread(str(tmp_path / 'latency.png')).std() > 10
     done = tool('train.py', tmp_path / 'ct_2l_w8_mlp1_32.py', '--work-dir', tmp_path / 'work',
-                '--cfg-options', 'train_cfg.max_epochs=1')
+                '--cfg-options', 'train_cfg.max_epochs=1',
+                'default_hooks.batch_picture.interval=0')
     assert (done.status, done.err) == (0, '')
     state = state_of(tmp_path / 'work/epoch_1.pth')
     assert state['student.backbone.pos_embed_s'].shape == (1, 4, 8)

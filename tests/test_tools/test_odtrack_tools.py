@@ -186,7 +186,8 @@ def test_search_of_a_student(files, tool, tmp_path):
     assert cv2.imread(str(tmp_path / 'latency.png')).std() > 10
     config = tmp_path / 'ct_2l_w8_mlp1_transformer_32.py'
     done = tool('train.py', config, '--work-dir', tmp_path / 'work',
-                '--cfg-options', 'train_cfg.max_epochs=1')
+                '--cfg-options', 'train_cfg.max_epochs=1',
+                'default_hooks.batch_picture.interval=0')
     assert (done.status, done.err) == (0, '')
     state = state_of(tmp_path / 'work/epoch_1.pth')
     assert state['student.backbone.cls_token'].shape == (1, 1, 8)

@@ -28,7 +28,8 @@ def test_own_videos_become_a_student(setup, tmp_path, monkeypatch):
     for i, split in enumerate(('train', 'train', 'val')):
         write_video(tmp_path / f'own/{split}/cat{i}', 20, i)
     work = tmp_path / 'work'
-    done = compress(setup, tmp_path / 'own', work, '--cfg-options', 'train_cfg.max_epochs=1')
+    done = compress(setup, tmp_path / 'own', work, '--cfg-options', 'train_cfg.max_epochs=1',
+                    'default_hooks.batch_picture.interval=0')
     assert done.status == 0, trainings[0].err
     assert done.out.startswith(f'{work}/student.pth is written. Next: tools/export.py ')
     assert load_tracker(work / 'compression.py', work / 'student.pth').info.exact_crops

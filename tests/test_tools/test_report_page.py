@@ -66,6 +66,14 @@ def test_what_cannot_be_shown_is_said(material, tmp_path):
         assert message in done.err
 
 
+@pytest.fixture
+def without_plots(monkeypatch):
+    """A page with empty plots, as drawing them takes most of the time."""
+    monkeypatch.setattr('report_page.write.publish',
+                        lambda draw, target: dict.fromkeys(('light', 'dark'), b'<svg/>'))
+
+
+@pytest.mark.usefixtures('without_plots')
 def test_times_that_say_nothing(material, tmp_path):
     """Of tests that ran beside each other."""
     results = [str(material / name) for name in ('teacher', 'student')]
@@ -76,6 +84,7 @@ def test_times_that_say_nothing(material, tmp_path):
         assert ('frames a second' in page) == timed
 
 
+@pytest.mark.usefixtures('without_plots')
 def test_a_file_that_cannot_be_used_fails_alone(material, tmp_path):
     shutil.copytree(material / 'student', tmp_path / 'student')
     file = tmp_path / 'student/cat-1.txt'

@@ -44,7 +44,7 @@ def test_a_test_is_quiet_and_its_log_file_has_all(tool, arguments, tmp_path):
 
 def test_a_training_is_quiet_and_says_how_long_it_takes(setup, tool, tmp_path):
     done = tool('train.py', setup.config, '--work-dir', tmp_path, '--cfg-options',
-                'train_cfg.max_epochs=1')
+                'train_cfg.max_epochs=1', 'default_hooks.batch_picture.interval=0')
     assert (done.status, done.err) == (0, '')
     assert 'Config:' not in done.out
     log, = tmp_path.glob('*/*.log')

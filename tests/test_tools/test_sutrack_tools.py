@@ -145,7 +145,8 @@ def test_search_of_a_student(files, tool, tmp_path):
     assert sorted(path.name for path in tmp_path.glob('*.py')) == [
         'ct_2l_w8_mlp1_48.py', 'ct_2l_w8_mlp1_80.py']
     done = tool('train.py', tmp_path / 'ct_2l_w8_mlp1_48.py', '--work-dir', tmp_path / 'work',
-                '--cfg-options', 'train_cfg.max_epochs=1')
+                '--cfg-options', 'train_cfg.max_epochs=1',
+                'default_hooks.batch_picture.interval=0')
     assert (done.status, done.err) == (0, '')
     state = state_of(tmp_path / 'work/epoch_1.pth')
     assert state['student.backbone.pos_embed'].shape == (1, 10, 8)

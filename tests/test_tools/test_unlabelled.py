@@ -75,6 +75,7 @@ def test_training_on_what_was_tracked(tool, data, teacher, results, tmp_path, mo
     done = tool('train.py', config, '--work-dir', tmp_path / 'work', '--cfg-options',
                 f'model.teacher_checkpoint={teacher}', 'train_cfg.max_epochs=1',
                 'train_cfg.val_interval=1', 'default_hooks.logger.interval=1',
+                'default_hooks.batch_picture.interval=0',
                 'train_dataloader.dataset.pairs_per_epoch=4',
                 'val_dataloader.dataset.pairs_per_epoch=2',
                 *(f'{split}_dataloader.dataset.datasets.0.{key}={value}'
