@@ -33,7 +33,10 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int | None:
+    from running.options import merge_options
+
     from mmct.checkpoint import extract_student
+    from mmct.utils.files import free_name
 
     config = existing_config(args.config)
     if config.model.type != 'ReplacementDistiller':
@@ -45,15 +48,19 @@ def main(args: argparse.Namespace) -> int | None:
         if not (args.videos / split).is_dir():
             raise FileNotFoundError(f'{args.videos / split} does not exist; the folder of --videos '
                                     'has to hold train and val, with videos and their boxes')
-    config.merge_from_dict(args.cfg_options)
     config.model.teacher_checkpoint = str(args.teacher)
     config.model.student.setdefault('test_cfg', {}).setdefault('exact_crops', True)
     for split in ('train', 'val'):
         config[f'{split}_dataloader'].dataset.datasets = [
             dict(type='FolderDataset', data_root=f'{args.videos / split}/')]
     config.train_dataloader.dataset.weights = [1]
-    args.work_dir.mkdir(parents=True, exist_ok=True)
+    merge_options(config, args.cfg_options)
     own, student = args.work_dir / 'compression.py', args.work_dir / 'student.pth'
+    if student.exists() and not args.resume:
+        aside = free_name(args.work_dir)
+        args.work_dir.rename(aside)
+        print(f'an earlier compression is in {aside} now')
+    args.work_dir.mkdir(parents=True, exist_ok=True)
     config.dump(own)
     done = subprocess.run([sys.executable, TOOLS / 'train.py', own, '--work-dir', args.work_dir,
                            *(['--resume'] if args.resume else [])], check=False)

@@ -1,9 +1,12 @@
 """tools/compress.py, from own videos to a student."""
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import pytest
 import torch
 from commands import ROOT, run_tool
+from mmengine.config import Config
 from videos import write_video
 
 from mmct import load_tracker
@@ -28,10 +31,15 @@ def test_own_videos_become_a_student(setup, tmp_path, monkeypatch):
     for i, split in enumerate(('train', 'train', 'val')):
         write_video(tmp_path / f'own/{split}/cat{i}', 20, i)
     work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'student.pth').write_text('of an earlier run')
     done = compress(setup, tmp_path / 'own', work, '--cfg-options', 'train_cfg.max_epochs=1',
                     'default_hooks.batch_picture.interval=0')
     assert done.status == 0, trainings[0].err
-    assert done.out.startswith(f'{work}/student.pth is written. Next: tools/export.py ')
+    aside = tmp_path / 'work.1'
+    assert (aside / 'student.pth').read_text() == 'of an earlier run'
+    assert done.out.startswith(f'an earlier compression is in {aside} now\n'
+                               f'{work}/student.pth is written. Next: tools/export.py ')
     assert load_tracker(work / 'compression.py', work / 'student.pth').info.exact_crops
     last = torch.load((work / 'last_checkpoint').read_text())
     assert last['meta']['epoch'] == 1
@@ -44,3 +52,24 @@ def test_videos_that_are_not_there(setup, tmp_path):
         2, f'error: {tmp_path}/own/val does not exist; the folder of --videos has to hold train '
         'and val, with videos and their boxes\n')
     assert not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('option', ['max_epochs=1', 'train_datalader.batch_size=2'])
+def test_settings_that_nothing_reads(setup, tmp_path, option):
+    for split in ('train', 'val'):
+        (tmp_path / 'own' / split).mkdir(parents=True)
+    done = compress(setup, tmp_path / 'own', tmp_path / 'work', '--cfg-options', option)
+    assert done.status == 2
+    assert done.err.startswith(f'error: --cfg-options {option.partition("=")[0]} has no effect: ')
+    assert not (tmp_path / 'work').exists()
+
+
+def test_settings_replace_what_the_tool_sets(setup, tmp_path, monkeypatch):
+    for split in ('train', 'val'):
+        (tmp_path / 'own' / split).mkdir(parents=True)
+    monkeypatch.setattr('subprocess.run', lambda *_, **__: SimpleNamespace(returncode=1))
+    compress(setup, tmp_path / 'own', tmp_path / 'work', '--cfg-options',
+             'train_dataloader.dataset.datasets.0.min_score=0.5')
+    config = Config.fromfile(tmp_path / 'work/compression.py')
+    dataset, = config.train_dataloader.dataset.datasets
+    assert dataset == dict(type='FolderDataset', data_root=f'{tmp_path}/own/train/', min_score=0.5)
