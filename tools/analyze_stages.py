@@ -57,8 +57,10 @@ def main(args: argparse.Namespace) -> None:
     from analysis.divisions import best_division, even_division
     from analysis.layer_similarity import build_teacher, layer_similarity, pair_loader
     from analysis.start_scores import UntrainedStudents, check_copies
+    from benchmarks.machine import check_device
     from running.options import merge_options
 
+    check_device(args.device)
     config = existing_config(args.config)
     merge_options(config, args.cfg_options)
     if args.samples < 1 or args.batch_size < 1:

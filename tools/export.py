@@ -52,6 +52,9 @@ def main(args) -> None:
     from mmct.deploy.calibration import samples_of_config, samples_of_video
     from mmct.runtime.frames import Frames
 
+    if args.precision != 'int8' and (args.calibration or args.box):
+        raise ValueError('--calibration and --box are for --precision int8, not for '
+                         f'{args.precision}')
     if args.calibration and args.box is None:
         raise ValueError('--calibration needs the box of a target in its first frame: --box '
                          'X,Y,W,H')

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli import bars, existing_config, run
+from cli import threads as count
 
 if TYPE_CHECKING:
     from analysis.student_search import Student
@@ -32,11 +33,11 @@ def parse_args() -> argparse.Namespace:
                         ' (default TransformerBlock SeparableBlock)')
     parser.add_argument('--search-size', type=int, nargs='+', metavar='PIXELS',
                         help="search crops (default: the teacher's and the next smaller one)")
-    parser.add_argument('--top', type=int, default=10, metavar='N',
+    parser.add_argument('--top', type=count, default=10, metavar='N',
                         help='how many configs are written (default %(default)s)')
-    parser.add_argument('--steps', type=int, default=15, metavar='N',
+    parser.add_argument('--steps', type=count, default=15, metavar='N',
                         help='tracking steps to time for each (default %(default)s)')
-    parser.add_argument('--threads', type=int, default=os.cpu_count(), metavar='N',
+    parser.add_argument('--threads', type=count, default=os.cpu_count(), metavar='N',
                         help='number of threads (default: one for each core)')
     parser.add_argument('--out', type=Path, default=Path('work_dirs/search'), metavar='FOLDER',
                         help='folder to write to (default %(default)s)')
@@ -48,9 +49,8 @@ def main(args: argparse.Namespace) -> None:
     from analysis import student_search as search
 
     config = existing_config(args.config)
-    if not args.budget_ms > 0 or args.steps < 1:
-        raise ValueError(f'--budget-ms {args.budget_ms:g} and --steps {args.steps} must be '
-                         'positive')
+    if not args.budget_ms > 0:
+        raise ValueError(f'--budget-ms {args.budget_ms:g} must be positive')
     if config.model.type != 'ReplacementDistiller':
         raise ValueError(f'{args.config} is not the config of a compression: its model is a '
                          f'{config.model.type}, not a ReplacementDistiller')

@@ -24,7 +24,7 @@ def parse_args():
                         help='backend for an exported file (default: chosen by its kind)')
     parser.add_argument('--precision', help='precision of the arithmetic with an exported file: '
                         'fp32, or bf16 if the backend supports it')
-    parser.add_argument('--threads', type=int, help='number of threads for an exported file')
+    parser.add_argument('--threads', type=threads, help='number of threads for an exported file')
     parser.add_argument('--dataset', metavar='NAME',
                         help='test on another data set, configs/_base_/datasets/NAME_test.py')
     parser.add_argument('--results', '--boxes', metavar='FOLDER',
@@ -59,6 +59,12 @@ def main(args) -> int:
     cfg = runner_config(args)
     check_tested(cfg, args.cfg_options)
     at_once, exported = nullcontext(), args.checkpoint.suffix in ('.onnx', '.xml')
+    ignored = [] if exported else [
+        name for name in ('backend', 'precision', 'threads')[:2 if args.sequences_at_once else 3]
+        if getattr(args, name) is not None]
+    if ignored:
+        raise ValueError(f'--{ignored[0]} is for exported files only, and {args.checkpoint} is '
+                         'none: leave it out, or give a file of tools/export.py')
     if args.sequences_at_once and (exported or not torch.cuda.is_available()):
         at_once = in_processes(args, cfg.test_dataloader)
     elif args.sequences_at_once:

@@ -599,6 +599,12 @@ def test_bf16_is_openvinos_to_choose(files):
         Tracker(files / 'tracker.onnx', precision='bf16')
 
 
+def test_weights_beside_an_exported_file(files):
+    with pytest.raises(ValueError, match=r'tracker.onnx holds its own weights, so other.pth would '
+                                         'not be used'):
+        Tracker(files / 'tracker.onnx', 'other.pth')
+
+
 @pytest.mark.parametrize('kind', FORMATS)
 def test_half_precision(model, files, kind, tmp_path):
     path = tmp_path / f'half{FORMATS[kind]}'

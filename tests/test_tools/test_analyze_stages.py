@@ -46,6 +46,7 @@ def test_divisions_are_chosen_by_untrained_students(setup, tool, tmp_path):
      "backbone.layers.0.attn.num_heads is 4, the teacher's 2: use --metric cosine, or change the "
      'student\n'),
     (('--stages', 5), 'error: 5 stages: a teacher of 4 layers has 1 to 4\n'),
+    (('--device', 'gpu'), 'error: --device gpu is not cpu, cuda or cuda:N\n'),
     (('--samples', 0), 'error: --samples 0 and --batch-size 8 must be positive\n'),
 ])
 def test_what_cannot_be_analysed(setup, tool, tmp_path, options, message):

@@ -123,7 +123,7 @@ def test_counts_start_at_one(flag):
 
 def test_devices_that_are_not_there():
     done = run_tool('benchmark.py', CONFIG, '--device', 'tpu')
-    assert done.err == 'error: --device tpu is none that is measured; give cpu, cuda or cuda:N\n'
+    assert done.err == 'error: --device tpu is not cpu, cuda or cuda:N\n'
     if not torch.cuda.is_available():
         done = run_tool('benchmark.py', CONFIG, '--device', 'cuda')
         assert done.status == 2

@@ -470,6 +470,8 @@ def test_a_stream(exported, pictures, tmp_path, monkeypatch):
 @pytest.mark.parametrize(('args', 'message'), [
     (('x.xml', '--format', 'onnx'), 'x.xml: a file of format onnx ends in .onnx'),
     (('x.onnx', '--precision', 'int8', '--calibration', '.'), 'needs the box of a target in its'),
+    (('x.onnx', '--calibration', '.', '--box', '1,2,3,4'),
+     '--calibration and --box are for --precision int8, not for fp32'),
 ])
 def test_what_cannot_be_exported(tmp_path, args, message):
     done = run_tool('export.py', CONFIG, WEIGHTS, tmp_path / args[0], *args[1:])
@@ -510,3 +512,14 @@ def test_evaluation_of_a_file_of_another_tracker(exported, setup, tmp_path):
     done = run_tool('test.py', setup.config, exported, '--precision', 'bf16', '--work-dir',
                     tmp_path)
     assert 'backend onnxruntime computes in fp32, not in bf16' in done.err
+
+
+@pytest.mark.parametrize(('option', 'value'), [
+    ('--precision', 'bf16'), ('--backend', 'openvino'), ('--threads', 1)])
+def test_options_of_exported_files_for_weights(setup, tmp_path, option, value):
+    done = run_tool('test.py', setup.config, setup.student, option, value, '--work-dir',
+                    tmp_path / 'work')
+    assert (done.status, done.err) == (
+        2, f'error: {option} is for exported files only, and {setup.student} is none: leave it '
+        'out, or give a file of tools/export.py\n')
+    assert not (tmp_path / 'work').exists()

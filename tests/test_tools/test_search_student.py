@@ -94,7 +94,10 @@ def test_no_student_within_the_budget(search, tmp_path):
     (('--layers', 13), 'layers=13: the teacher has 1 to 12'),
     (('--width', 40), 'width=40 is not a multiple of 32'),
     (('--search-size', 120), 'search size 120 must be a multiple of the patch size 16'),
-    (('--budget-ms', 0), '--budget-ms 0 and --steps 2 must be positive'),
+    (('--budget-ms', 0), '--budget-ms 0 must be positive'),
+    (('--block', 'PoolBlock'), 'block=PoolBlock is not a registered layer'),
+    (('--threads', 0), "argument --threads: expected a whole number from 1 on, got '0'"),
+    (('--top', -1), "argument --top: expected a whole number from 1 on, got '-1'"),
 ])
 def test_what_cannot_be_searched(search, tmp_path, options, message):
     done = search(tmp_path, '--budget-ms', 10, *options)

@@ -104,6 +104,10 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
         for name, argument in ARGUMENTS.items():
             if getattr(shape, name) is not None and argument not in own:
                 raise ValueError(f'{name}={getattr(shape, name)}: a {own.type} has no {argument}')
+        if shape.block is not None and MODELS.get(shape.block) is None:
+            raise ValueError(f'block={shape.block} is not a registered layer, such as '
+                             'TransformerBlock; name the module of your own in custom_imports of '
+                             'the config')
         if not 1 <= shape.layers <= teacher.depth:
             raise ValueError(f'layers={shape.layers}: the teacher has 1 to {teacher.depth}')
         if shape.width is not None and (shape.width < head_dims or shape.width % head_dims):

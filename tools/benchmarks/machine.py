@@ -170,7 +170,7 @@ def check_device(device: str) -> None:
     except RuntimeError:
         kind = None
     if kind not in ('cpu', 'cuda'):
-        raise ValueError(f'--device {device} is none that is measured; give cpu, cuda or cuda:N')
+        raise ValueError(f'--device {device} is not cpu, cuda or cuda:N')
     if kind == 'cuda' and (torch.device(device).index or 0) >= torch.cuda.device_count():
         raise ValueError(f'--device {device}: PyTorch {torch.__version__} finds '
                          f'{torch.cuda.device_count()} GPUs; give --device cpu, or install a '

@@ -97,6 +97,9 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
                                              else 'no backend does'))
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist')
+    if checkpoint is not None and path.suffix != '.py':
+        raise ValueError(f'{path} holds its own weights, so {checkpoint} would not be used; leave '
+                         'out the checkpoint, or give the config of its tracker')
     try:
         module = importlib.import_module(chosen.module)
     except ImportError as error:
