@@ -53,8 +53,7 @@ class Comparison:
         types: of tracker and backbone.
         shape_key: of the teacher's shape in ``meta.json``; None if that is the whole.
         iou: which IoU loss it is trained with.
-        cuts_truth: the true box is cut to the search crop before its IoU is taken; None if IoU is
-            not compared.
+        cuts_truth: the true box is cut to the search crop before its IoU is taken.
         mimic_groups: token groups that are mimicked; None for all.
         scores: those of a run are compared.
     """
@@ -215,13 +214,11 @@ class Comparison:
             terms['edge_kl'] = options.get('loss_guidance_edge_kl')
         found = {theirs: terms.get(own) for theirs, own in PUBLISHED.items()}
         found |= {'Loss/total': track + score, 'Loss/scores': terms.get('score')}
-        if self.cuts_truth is not None:
-            if self.cuts_truth:
-                gt_boxes = bbox_xyxy_to_cxcywh(bbox_cxcywh_to_xyxy(gt_boxes).clamp(0, 1))
-            found['IoU'] = mean_iou(prediction.boxes, gt_boxes)
+        if self.cuts_truth:
+            gt_boxes = bbox_xyxy_to_cxcywh(bbox_cxcywh_to_xyxy(gt_boxes).clamp(0, 1))
         return found | terms | {
-            'L_track': track, 'L_guidance': guidance, 'Loss/dst_logit': guidance,
-            'Loss/dst_feat_all': mimic, 'L_mimic': terms.get('mimic')}
+            'IoU': mean_iou(prediction.boxes, gt_boxes), 'L_track': track, 'L_guidance': guidance,
+            'Loss/dst_logit': guidance, 'Loss/dst_feat_all': mimic, 'L_mimic': terms.get('mimic')}
 
     def frame_rows(self, prefix: str, recorded: Mapping, number: int, found: Mapping
                    ) -> Iterator[Row]:

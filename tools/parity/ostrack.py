@@ -22,7 +22,6 @@ VITTRACK = 'object_tracking_vittrack_2023sep.onnx'
 
 class OSTrackComparison(Comparison):
     files, types = (TEACHER, STUDENT, ELIMINATING), ('OSTrack', 'OneStreamViT')
-    cuts_truth = None
 
     def verify(self) -> Iterator[Row]:
         for file in (TEACHER, ELIMINATING):
