@@ -41,12 +41,13 @@ def main(args: argparse.Namespace) -> None:
                 unreadable.append(image['file_name'])
     if unreadable:
         warnings.warn(f'{len(unreadable)} of {len(outlines)} photographs in {args.images} are '
-                      f'missing or cannot be read, the first is {unreadable[0]}', stacklevel=2)
+                      'missing, cannot be read or are not of the width and height in '
+                      f'{args.annotations.name}, the first is {unreadable[0]}', stacklevel=2)
     if not cutouts:
         raise ValueError(f'{args.images}: nothing of {args.smallest} pixels or more could be cut '
                          f'out of {len(outlines)} photographs, of which {len(unreadable)} are '
-                         'missing or cannot be read; give the folder of their files, or a lower '
-                         '--smallest')
+                         'missing, cannot be read or have another size; give the folder of their '
+                         'files, or a lower --smallest')
     print(f'{cutouts} cut-outs of {len(outlines) - len(unreadable)} photographs in {args.out}')
 
 

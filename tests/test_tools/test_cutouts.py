@@ -94,6 +94,38 @@ def test_a_photograph_that_is_gone_is_a_warning(tmp_path):
     assert '1 cut-outs of 1 photographs' in done.out
 
 
+@pytest.mark.parametrize('change', ['smaller', 'turned'])
+def test_a_photograph_of_another_size_is_left_out(tmp_path, change):
+    """Its outlines would cut out something else."""
+    file = write_coco(tmp_path, [[dict(segmentation=square(40, 30, 60))]] * 2)
+    changed = cv2.resize(picture(1), (150, 120)) if change == 'smaller' else \
+        cv2.rotate(picture(1), cv2.ROTATE_90_CLOCKWISE)
+    cv2.imwrite(str(tmp_path / 'images/1.png'), changed)
+    done = run_tool('make_cutouts.py', file, tmp_path / 'images', tmp_path / 'out')
+    assert 'warning: 1 of 2 photographs' in done.err
+    assert 'not of the width and height in instances.json, the first is 1.png' in done.err
+    assert [path.name for path in (tmp_path / 'out/cutouts').iterdir()] == ['0_0.png']
+
+
+@pytest.mark.parametrize('part', [[], [50, 50], [50, 50, 90, 90]])
+def test_points_and_lines_are_no_outlines(part):
+    outline = square(40, 30, 60)
+    assert np.array_equal(cut_out(picture(0), [part, *outline]), cut_out(picture(0), outline))
+    assert cut_out(picture(0), [part]) is None
+
+
+def test_scenes_of_one_name_in_two_folders(tmp_path):
+    file = write_coco(tmp_path, [[dict(segmentation=square(40, 30, 60))]] * 2)
+    content = json.loads(file.read_text())
+    for i, image in enumerate(content['images']):
+        image['file_name'] = f'{i}/a.png'
+        (tmp_path / f'images/{i}').mkdir()
+        (tmp_path / f'images/{i}.png').rename(tmp_path / 'images' / image['file_name'])
+    file.write_text(json.dumps(content))
+    run_tool('make_cutouts.py', file, tmp_path / 'images', tmp_path / 'out', '--scenes')
+    assert {path.name for path in (tmp_path / 'out/scenes').iterdir()} == {'0_a.png', '1_a.png'}
+
+
 def test_a_file_without_outlines_is_refused(tmp_path):
     file = write_coco(tmp_path, [[dict(segmentation=[])], [{}]])
     with pytest.raises(ValueError, match='none of its 2 annotations has an outline'):

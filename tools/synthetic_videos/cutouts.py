@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmct.runtime.frames import read_image
+from mmct.runtime.frames import FrameError, read_image
 from mmct.utils.files import atomic_write, read_text
 
 # Of a thing's sides in pixels: smaller ones have no detail to recognise them by.
@@ -53,10 +53,17 @@ def write_cutouts(image: dict, annotations: list[dict], folder: Path, out: Path,
         scenes: also copy the image, to ``scenes``.
 
     Raises:
-        OSError: the image is missing or cannot be read, or the disk is full.
+        FrameError: the image is missing, cannot be read, or is not of the size that the file says:
+            it was resized, or is turned by EXIF, and the outlines lie elsewhere.
+        OSError: the disk is full.
     """
     file = folder / image['file_name']
     picture, count = read_image(file), 0
+    height, width = picture.shape[:2]
+    expected = image.get('width') or width, image.get('height') or height
+    if (width, height) != expected:
+        raise FrameError(f'{file} has {width}x{height} pixels, its outlines are for '
+                         f'{expected[0]}x{expected[1]}')
     for annotation in annotations:
         cut = cut_out(picture, annotation['segmentation'], smallest)
         if cut is not None:
@@ -64,7 +71,9 @@ def write_cutouts(image: dict, annotations: list[dict], folder: Path, out: Path,
                 part.write_bytes(cv2.imencode('.png', cut)[1])
             count += 1
     if scenes:
-        with atomic_write(out / 'scenes' / file.name) as part:
+        # The same name may be in several folders.
+        name = image['file_name'].strip('/').replace('/', '_')
+        with atomic_write(out / 'scenes' / name) as part:
             shutil.copyfile(file, part)
     return count
 
@@ -80,6 +89,10 @@ def cut_out(picture: np.ndarray, segmentation: list | dict, smallest: int = SMAL
     from pycocotools import mask as coco
 
     height, width = picture.shape[:2]
+    if isinstance(segmentation, list):  # not points and lines
+        segmentation = [polygon for polygon in segmentation if len(polygon) >= 6]
+        if not segmentation:
+            return None
     if isinstance(segmentation, dict) and isinstance(segmentation['counts'], str):
         runs = segmentation
     else:
