@@ -16,7 +16,7 @@ from .templates import TemplatePolicy, make_policy
 class Tracker:
     """Follows one target through a video.
 
-    ``copy.deepcopy`` goes on from the same frame with the same network; ``pickle`` keeps the paths
+    A copy goes on from the same frame by itself, with the same network; ``pickle`` keeps the paths
     of the network's files, which the other process opens again.
 
     Args:
@@ -47,6 +47,9 @@ class Tracker:
         self._policy = make_policy(info.templates)
         self._box = self._templates = None
 
+    def __copy__(self) -> 'Tracker':  # a policy may hold crops that two targets must not share
+        return copy.deepcopy(self)
+
     @property
     def box(self) -> list[float]:
         """x, y, w, h in pixels of the last frame; a copy, which is the caller's."""
@@ -55,6 +58,7 @@ class Tracker:
 
     @box.setter
     def box(self, box: Sequence[float]) -> None:
+        self._check_target()
         self._box = [float(value) for value in box]
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:

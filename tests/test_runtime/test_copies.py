@@ -19,7 +19,8 @@ def go_on(follower, frames):
     return [follower.update(frame) for frame in frames]
 
 
-@pytest.mark.parametrize('again', [copy.deepcopy, lambda own: pickle.loads(pickle.dumps(own))])
+@pytest.mark.parametrize('again', [copy.deepcopy, copy.copy,
+                                   lambda own: pickle.loads(pickle.dumps(own))])
 def test_a_copy_goes_on_by_itself(again):
     """With crops of all frames so far, and without adding to those of the first."""
     frames = moving_disc(30)
@@ -34,6 +35,11 @@ def test_a_copy_goes_on_by_itself(again):
     crops, _ = follower.network.templates[-1]
     assert len(crops) == 4
     assert all(crop.any() for crop in crops)
+
+
+def test_a_box_without_a_target():
+    with pytest.raises(ValueError, match=r'needs init\(frame, box\)'):
+        Tracker(Seeing()).box = BOX
 
 
 @pytest.fixture(scope='module')
