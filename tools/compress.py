@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int | None:
     from running.options import merge_options
 
-    from mmct.checkpoint import extract_student
+    from mmct.checkpoint import extract_student, newest_intact
     from mmct.utils.files import free_name
 
     config = existing_config(args.config)
@@ -70,7 +70,10 @@ def main(args: argparse.Namespace) -> int | None:
                            *(['--resume'] if args.resume else [])], check=False)
     if done.returncode:
         return done.returncode
-    extract_student((args.work_dir / 'last_checkpoint').read_text(), student)
+    last, _ = newest_intact(args.work_dir)
+    if last is None:
+        raise FileNotFoundError(f'{args.work_dir} has no checkpoint to take the student from')
+    extract_student(last, student)
     print(f'{student} is written. Next: tools/export.py {own} {student} student.onnx')
 
 

@@ -31,8 +31,9 @@ def newest_first(folder: Path, checkpoints: Path) -> Iterator[Path]:
                    key=lambda file: file.stat().st_mtime, reverse=True)
     note = folder / 'last_checkpoint'
     last = Path(note.read_text(errors='replace').strip()) if note.is_file() else Path()
-    if not isfile(last):
-        last = checkpoints / last.name  # the folder was moved
+    moved = checkpoints / last.name  # with the folder, in whose place another run may be
+    if isfile(moved):
+        last = moved
     found = isfile(last)
     if found:
         yield last

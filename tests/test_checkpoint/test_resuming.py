@@ -1,6 +1,7 @@
 """Which checkpoint a run goes on from, and how one gets there."""
 import os
 import resource
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def test_the_last_one(work):
     assert found(work) == ('epoch_3.pth', [])
     (work / 'last_checkpoint').write_text('/another/place/interrupted.pth')
     assert found(work) == ('interrupted.pth', [])
+
+
+def test_a_folder_that_was_moved_with_another_run_in_its_place(work, tmp_path_factory):
+    moved = tmp_path_factory.mktemp('runs') / 'work.1'
+    shutil.copytree(work, moved)
+    assert newest_intact(moved) == (moved / 'epoch_3.pth', [])
 
 
 @pytest.mark.parametrize('note', ['', 'epoch_7.pth', '\udcff\0', 'x' * 5000, '/dev/zero',
