@@ -24,7 +24,9 @@ def parse_args() -> argparse.Namespace:
                         'teacher (default: ct_ostrack_4l.py)',
                         default=TOOLS.parent / 'configs/ct_ostrack_4l.py')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/compress'),
-                        help='for logs, checkpoints and student.pth (default %(default)s)')
+                        metavar='FOLDER',
+                        help='for logs, checkpoints and student.pth (default %(default)s); an '
+                        'earlier compression there is moved to FOLDER.1')
     parser.add_argument('--resume', action='store_true',
                         help='go on with what an interrupted run left')
     parser.add_argument('--cfg-options', nargs='+', action=Settings, default={},
@@ -57,7 +59,7 @@ def main(args: argparse.Namespace) -> int | None:
     merge_options(config, args.cfg_options)
     own, student = args.work_dir / 'compression.py', args.work_dir / 'student.pth'
     if student.exists() and not args.resume:
-        for given in (args.teacher, args.videos):
+        for given in (args.teacher, args.videos, Path.cwd()):
             if given.resolve().is_relative_to(args.work_dir.resolve()):
                 raise ValueError(f'{given} lies in the folder of an earlier compression, which '
                                  'would be moved aside; give another --work-dir')

@@ -64,7 +64,7 @@ def main(args) -> int:
         if getattr(args, name) is not None]
     if ignored:
         raise ValueError(f'--{ignored[0]} is for exported files only, and {args.checkpoint} is '
-                         'none: leave it out, or give a file of tools/export.py')
+                         'not one: leave it out, or give a file of tools/export.py')
     if args.sequences_at_once and (exported or not torch.cuda.is_available()):
         at_once = in_processes(args, cfg.test_dataloader)
     elif args.sequences_at_once:

@@ -48,7 +48,7 @@ class Tracker:
         self._box = self._templates = None
 
     def __copy__(self) -> 'Tracker':  # a policy may hold crops that two targets must not share
-        return copy.deepcopy(self)
+        return copy.deepcopy(self, {id(self.network): self.network})
 
     @property
     def box(self) -> list[float]:

@@ -12,6 +12,7 @@ from disc import BOX, moving_disc
 from test_spread_history import Seeing
 from tiny import build, tracker
 
+from mmct.models.torch_network import TorchNetwork
 from mmct.runtime import Tracker, open_network, update_many
 
 
@@ -35,6 +36,15 @@ def test_a_copy_goes_on_by_itself(again):
     crops, _ = follower.network.templates[-1]
     assert len(crops) == 4
     assert all(crop.any() for crop in crops)
+
+
+def test_a_copy_shares_its_network():
+    """Also one that was not opened from a file, so that update_many takes both."""
+    frames = moving_disc(2)
+    follower = Tracker(TorchNetwork(build(tracker()).eval()))
+    follower.init(frames[0], BOX)
+    (one, _), (other, _) = update_many([follower, copy.copy(follower)], frames[1])
+    assert one == other
 
 
 def test_a_box_without_a_target():

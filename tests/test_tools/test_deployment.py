@@ -520,6 +520,6 @@ def test_options_of_exported_files_for_weights(setup, tmp_path, option, value):
     done = run_tool('test.py', setup.config, setup.student, option, value, '--work-dir',
                     tmp_path / 'work')
     assert (done.status, done.err) == (
-        2, f'error: {option} is for exported files only, and {setup.student} is none: leave it '
+        2, f'error: {option} is for exported files only, and {setup.student} is not one: leave it '
         'out, or give a file of tools/export.py\n')
     assert not (tmp_path / 'work').exists()

@@ -67,6 +67,20 @@ def test_a_teacher_in_the_folder_of_an_earlier_compression(setup, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {'own', 'work'}
 
 
+def test_the_current_folder_is_not_moved_aside(setup, tmp_path, monkeypatch):
+    for split in ('train', 'val'):
+        (tmp_path / 'own' / split).mkdir(parents=True)
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'student.pth').touch()
+    monkeypatch.chdir(work)
+    done = compress(setup, tmp_path / 'own', '.')
+    assert (done.status, done.err) == (
+        2, f'error: {work} lies in the folder of an earlier compression, which would be moved '
+        'aside; give another --work-dir\n')
+    assert {path.name for path in tmp_path.iterdir()} == {'own', 'work'}
+
+
 @pytest.mark.parametrize('option', ['max_epochs=1', 'train_datalader.batch_size=2'])
 def test_settings_that_nothing_reads(setup, tmp_path, option):
     for split in ('train', 'val'):
