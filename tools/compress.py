@@ -72,7 +72,10 @@ def main(args: argparse.Namespace) -> int | None:
                            *(['--resume'] if args.resume else [])], check=False)
     if done.returncode:
         return done.returncode
-    last, _ = newest_intact(args.work_dir)
+    last, damaged = newest_intact(args.work_dir)
+    if damaged:
+        raise ValueError(f'{damaged[0]} is cut short or damaged; go on from the one before '
+                         'it with --resume')
     if last is None:
         raise FileNotFoundError(f'{args.work_dir} has no checkpoint to take the student from')
     extract_student(last, student)

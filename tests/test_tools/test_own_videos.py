@@ -1,4 +1,6 @@
 """tools/compress.py, from own videos to a student."""
+import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -100,3 +102,22 @@ def test_settings_replace_what_the_tool_sets(setup, tmp_path, monkeypatch):
     config = Config.fromfile(tmp_path / 'work/compression.py')
     dataset, = config.train_dataloader.dataset.datasets
     assert dataset == dict(type='FolderDataset', data_root=f'{tmp_path}/own/train/', min_score=0.5)
+
+
+def test_a_damaged_last_checkpoint_gives_no_student_of_the_one_before(setup, tmp_path, monkeypatch):
+    def trained(*_, **__):
+        for name in ('epoch_1.pth', 'epoch_2.pth'):
+            shutil.copy(setup.student, work / name)
+        os.truncate(work / 'epoch_2.pth', 1000)
+        (work / 'last_checkpoint').write_text(str(work / 'epoch_2.pth'))
+        return SimpleNamespace(returncode=0)
+
+    work = tmp_path / 'work'
+    for split in ('train', 'val'):
+        (tmp_path / 'own' / split).mkdir(parents=True)
+    monkeypatch.setattr('subprocess.run', trained)
+    done = compress(setup, tmp_path / 'own', work)
+    assert (done.status, done.err) == (
+        2, f'error: {work}/epoch_2.pth is cut short or damaged; go on from the one before '
+        'it with --resume\n')
+    assert not (work / 'student.pth').exists()

@@ -3,7 +3,6 @@ import importlib.util
 import os
 import struct
 import zlib
-from multiprocessing import get_context
 
 import cv2
 import numpy as np
@@ -380,9 +379,7 @@ def contents(root):
             for path in sorted(root.rglob('*')) if path.is_file()}
 
 
-def test_workers_make_no_difference(tmp_path, photos, monkeypatch):
-    # Processes that import all anew take seconds.
-    monkeypatch.setattr(writer, 'get_context', lambda _: get_context('fork'))
+def test_workers_make_no_difference(tmp_path, photos):
     write(tmp_path / 'one', workers=1, photos=str(photos))
     write(tmp_path / 'two', workers=2, photos=str(photos))
     assert contents(tmp_path / 'one') == contents(tmp_path / 'two')
