@@ -2,8 +2,9 @@
 # are in ct_vittrack_fast.pth (docs/vittrack.md, the section on speed).
 _base_ = [
     '_base_/models/ct_vittrack.py', '_base_/datasets/pairs_train.py',
-    '_base_/datasets/got10k_val.py', '_base_/datasets/lasot_test.py',
-    '_base_/schedules/short.py', '_base_/short_compression_runtime.py'
+    '_base_/datasets/real_pictures.py', '_base_/datasets/got10k_val.py',
+    '_base_/datasets/lasot_test.py', '_base_/schedules/short.py',
+    '_base_/short_compression_runtime.py'
 ]
 # Nothing is learned from labels: they are where the crops are, and the teacher's answers in these
 # crops teach everything, the score map too.
@@ -18,23 +19,6 @@ model = dict(
     mimic_loss=dict(loss_weight=1.))
 custom_hooks = [dict(type='IterationSeedHook')]
 
-# Generated videos of real things in real places (docs/demo.md#photographs-of-your-own), real videos
-# and real stills.
-cutouts = dict(
-    type='LaSOTDataset',
-    data_root='data/cutouts/',
-    ann_file='annotations/lasot_train_infos.txt',
-    data_prefix=dict(img_path='LaSOTBenchmark'))
-videos = dict(
-    type='GOT10kDataset',
-    data_root='data/got10k/',
-    ann_file='annotations/got10k_train_infos.txt',
-    data_prefix=dict(img_path='.'))
-stills = dict(
-    type='SOTCocoDataset',
-    data_root='data/coco/',
-    ann_file='annotations/instances_train2017.json',
-    data_prefix=dict(img_path='train2017'))
 crop = dict(
     type='CropPair', size=[128, 256], student_size=[96, 192], factor=[2, 4], center_jitter=[0, 3],
     scale_jitter=[0, 0.5])
@@ -43,8 +27,7 @@ train_dataloader = dict(
     num_workers=1,
     dataset=dict(
         pairs_per_epoch=6400,
-        weights=[45, 30, 25],
-        datasets=[cutouts, videos, stills],
+        **_base_.real_pictures,
         pipeline=[*_base_.joint, crop, *_base_.augment, dict(type='PackPair')]))
 # Validation sees the student alone.
 val_crop = dict(

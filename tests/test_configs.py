@@ -229,6 +229,7 @@ def test_students_fit_their_teacher(name):
         ('demo/ct_ostrack_tiny_4l', 'mlp1x'), ('demo/ct_ostrack_tiny_4l', 'w32'),
         ('demo/ct_ostrack_tiny_4l', '128'), ('demo/ct_ostrack_tiny_4l', 'guided'))),
     ('demo/ostrack_tiny_taught', TRACK | GUIDANCE | MIMIC),
+    ('demo/ostrack_tiny_real', TRACK | GUIDANCE | MIMIC),
     ('mixformerv2_b', EDGE_TRACK), ('mixformerv2_12l', EDGE_TRACK), ('mixformerv2_s', EDGE_TRACK),
     ('mixformerv2_b_score', {'loss_score'}), ('demo/mixformerv2_tiny', EDGE_TRACK),
     ('ct_mixformerv2_4l', EDGE_TRACK | EDGE_GUIDANCE | MIMIC),

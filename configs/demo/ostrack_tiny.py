@@ -1,6 +1,6 @@
 # The demo's teacher on the ground truth of synthetic videos only, more of them than the demo needs:
 # tools/make_demo_videos.py data/demo_truth --train 3000 --photos FOLDER
-# The weights in configs/demo are those of ostrack_tiny_taught.py.
+# The weights in configs/demo are those of ostrack_tiny_real.py.
 _base_ = [
     '../_base_/models/ostrack_tiny.py', '../_base_/datasets/demo.py',
     '../_base_/schedules/short.py', '../_base_/default_runtime.py'
