@@ -52,7 +52,10 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
 
 def extract_student(source: Path, target: Path) -> None:
     """Write the student of a compression as a checkpoint of its own; CheckpointError if the source
-    is none of a compression."""
+    is none of a compression, ValueError if the target is the source, which could not be resumed."""
+    if Path(source).resolve() == Path(target).resolve():
+        raise ValueError(f'{target} is the checkpoint of the compression itself; give another file '
+                         'for its student')
     state = weights_in(read_checkpoint(source), source)
     if not of_compression(state):
         raise CheckpointError(f'{source} holds no student: expected keys that start with '

@@ -377,6 +377,14 @@ def test_nothing_to_extract(files, tmp_path):
     assert not (tmp_path / 'out.pth').exists()
 
 
+def test_a_student_does_not_replace_its_compression(files):
+    folder, _ = files
+    before = (folder / 'epoch_3.pth').read_bytes()
+    with pytest.raises(ValueError, match='epoch_3.pth is the checkpoint of the compression itself'):
+        extract_student(folder / 'epoch_3.pth', folder / '.' / 'epoch_3.pth')
+    assert (folder / 'epoch_3.pth').read_bytes() == before
+
+
 def test_students_load_from_every_kind_of_file(files, tmp_path):
     folder, model = files
     convert(folder / 'student.pth', tmp_path / 'released.pth.tar', 'released', 128, 256)
