@@ -59,8 +59,9 @@ def main(args: argparse.Namespace) -> int | None:
     merge_options(config, args.cfg_options)
     own, student = args.work_dir / 'compression.py', args.work_dir / 'student.pth'
     if student.exists() and not args.resume:
-        for given in (args.teacher, args.videos, Path.cwd()):
-            if given.resolve().is_relative_to(args.work_dir.resolve()):
+        for given in (config.model.teacher_checkpoint, config.get('load_from'), args.videos,
+                      Path.cwd()):
+            if given and Path(given).resolve().is_relative_to(args.work_dir.resolve()):
                 raise ValueError(f'{given} lies in the folder of an earlier compression, which '
                                  'would be moved aside; give another --work-dir')
         aside = free_name(args.work_dir)

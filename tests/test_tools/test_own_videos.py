@@ -56,13 +56,15 @@ def test_videos_that_are_not_there(setup, tmp_path):
     assert not (tmp_path / 'work').exists()
 
 
-def test_a_teacher_in_the_folder_of_an_earlier_compression(setup, tmp_path):
+@pytest.mark.parametrize('option', ['--teacher {}', '--cfg-options load_from={}'])
+def test_weights_in_the_folder_of_an_earlier_compression(setup, tmp_path, option):
     for split in ('train', 'val'):
         (tmp_path / 'own' / split).mkdir(parents=True)
     work = tmp_path / 'work'
     work.mkdir()
     (work / 'student.pth').touch()
-    done = compress(setup, tmp_path / 'own', work, '--teacher', work / 'student.pth')
+    done = compress(setup, tmp_path / 'own', work,
+                    *option.format(work / 'student.pth').split())
     assert (done.status, done.err) == (
         2, f'error: {work}/student.pth lies in the folder of an earlier compression, which would '
         'be moved aside; give another --work-dir\n')
