@@ -59,10 +59,10 @@ def main(args) -> int:
     cfg = runner_config(args)
     check_tested(cfg, args.cfg_options)
     at_once, exported = nullcontext(), args.checkpoint.suffix in ('.onnx', '.xml')
-    ignored = [] if exported else [
-        name for name in ('backend', 'precision', 'threads')[:2 if args.sequences_at_once else 3]
-        if getattr(args, name) is not None]
-    if ignored:
+    # With sequences at once, --threads 1 may be said of weights, too.
+    of_file = ('backend', 'precision', *(() if args.sequences_at_once else ('threads', )))
+    ignored = [name for name in of_file if getattr(args, name) is not None]
+    if ignored and not exported:
         raise ValueError(f'--{ignored[0]} is for exported files only, and {args.checkpoint} is '
                          'not one: leave it out, or give a file of tools/export.py')
     if args.sequences_at_once and (exported or not torch.cuda.is_available()):

@@ -95,7 +95,7 @@ def test_no_student_within_the_budget(search, tmp_path):
     (('--width', 40), 'width=40 is not a multiple of 32'),
     (('--search-size', 120), 'search size 120 must be a multiple of the patch size 16'),
     (('--budget-ms', 0), '--budget-ms 0 must be positive'),
-    (('--block', 'PoolBlock'), 'block=PoolBlock is not a registered layer'),
+    (('--block', 'NoSuchBlock'), 'block=NoSuchBlock is not a registered layer'),
     (('--threads', 0), "argument --threads: expected a whole number from 1 on, got '0'"),
     (('--top', -1), "argument --top: expected a whole number from 1 on, got '-1'"),
 ])
