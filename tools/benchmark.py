@@ -21,8 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli import box, existing_config, run, stopped_status
-from cli import threads as count
+from cli import box, count, existing_config, run, stopped_status
 
 STEPS, STEPS_GPU = dict(track=30, train=2, data=100), dict(track=100, train=5)
 # Of the first config, eagerly; then what is compiled, in this order.

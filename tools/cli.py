@@ -182,8 +182,8 @@ def box(text: str) -> tuple[float, float, float, float]:
     return x, y, w, h
 
 
-def threads(text: str) -> int:
-    """A number of threads of a command line."""
+def count(text: str) -> int:
+    """A whole number from 1 on of a command line, such as one of threads."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a whole number from 1 on, got {text!r}')
     return int(text)

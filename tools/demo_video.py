@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import add_device, bars, box, ends_later, run, stopped_status, threads, use_device
+from cli import add_device, bars, box, count, ends_later, run, stopped_status, use_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ def parse_args() -> argparse.Namespace:
                         'or torch, by the kind of MODEL)')
     parser.add_argument('--precision', help='precision of the arithmetic: fp32, bf16 or '
                         'fp16, if the backend supports it')
-    parser.add_argument('--threads', type=threads, help='number of threads of the backend')
+    parser.add_argument('--threads', type=count, help='number of threads of the backend')
     add_device(parser)
     return parser.parse_args()
 

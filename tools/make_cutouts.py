@@ -7,8 +7,7 @@ import argparse
 import warnings
 from pathlib import Path
 
-from cli import bars, run
-from cli import threads as count
+from cli import bars, count, run
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import bars, existing_config, run
-from cli import threads as count
+from cli import bars, count, existing_config, run
 
 if TYPE_CHECKING:
     from analysis.student_search import Student

@@ -14,7 +14,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from cli import run, runner_config, runner_parser, threads
+from cli import count, run, runner_config, runner_parser
 
 
 def parse_args():
@@ -24,13 +24,13 @@ def parse_args():
                         help='backend for an exported file (default: chosen by its kind)')
     parser.add_argument('--precision', help='precision of the arithmetic with an exported file: '
                         'fp32, or bf16 if the backend supports it')
-    parser.add_argument('--threads', type=threads, help='number of threads for an exported file')
+    parser.add_argument('--threads', type=count, help='number of threads for an exported file')
     parser.add_argument('--dataset', metavar='NAME',
                         help='test on another data set, configs/_base_/datasets/NAME_test.py')
     parser.add_argument('--results', '--boxes', metavar='FOLDER',
                         help='where to write the boxes (default: results/DATASET in the work '
                         'folder)')
-    parser.add_argument('--sequences-at-once', type=threads, metavar='N', help='track N '
+    parser.add_argument('--sequences-at-once', type=count, metavar='N', help='track N '
                         'sequences side by side: on a CPU in N processes of one thread, with the '
                         'boxes of one such process; on a GPU, if not exported, in batches')
     parser.add_argument('--process', help=argparse.SUPPRESS)

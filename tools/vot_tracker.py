@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-from cli import run, threads
+from cli import count, run
 
 
 def parse_args() -> argparse.Namespace:
@@ -26,7 +26,7 @@ def parse_args() -> argparse.Namespace:
                         'openvino or torch, by the kind of MODEL)')
     parser.add_argument('--precision', help='precision of the arithmetic, if the backend '
                         'supports it')
-    parser.add_argument('--threads', type=threads, help='number of threads')
+    parser.add_argument('--threads', type=count, help='number of threads')
     return parser.parse_args()
 
 

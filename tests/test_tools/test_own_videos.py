@@ -47,6 +47,23 @@ def test_own_videos_become_a_student(setup, tmp_path, monkeypatch):
     assert last['meta']['epoch'] == 1
 
 
+@pytest.fixture
+def own(tmp_path):
+    """Folders for videos of one's own, without any."""
+    for split in ('train', 'val'):
+        (tmp_path / 'own' / split).mkdir(parents=True)
+    return tmp_path / 'own'
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """The folder of an earlier compression."""
+    work = tmp_path / 'work'
+    work.mkdir()
+    (work / 'student.pth').touch()
+    return work
+
+
 def test_videos_that_are_not_there(setup, tmp_path):
     (tmp_path / 'own/train').mkdir(parents=True)
     done = compress(setup, tmp_path / 'own', tmp_path / 'work')
@@ -57,56 +74,42 @@ def test_videos_that_are_not_there(setup, tmp_path):
 
 
 @pytest.mark.parametrize('option', ['--teacher {}', '--cfg-options load_from={}'])
-def test_weights_in_the_folder_of_an_earlier_compression(setup, tmp_path, option):
-    for split in ('train', 'val'):
-        (tmp_path / 'own' / split).mkdir(parents=True)
-    work = tmp_path / 'work'
-    work.mkdir()
-    (work / 'student.pth').touch()
-    done = compress(setup, tmp_path / 'own', work,
-                    *option.format(work / 'student.pth').split())
+def test_weights_in_the_folder_of_an_earlier_compression(setup, tmp_path, own, earlier, option):
+    done = compress(setup, own, earlier, *option.format(earlier / 'student.pth').split())
     assert (done.status, done.err) == (
-        2, f'error: {work}/student.pth lies in the folder of an earlier compression, which would '
-        'be moved aside; give another --work-dir\n')
+        2, f'error: {earlier}/student.pth lies in the folder of an earlier compression, which '
+        'would be moved aside; give another --work-dir\n')
     assert {path.name for path in tmp_path.iterdir()} == {'own', 'work'}
 
 
-def test_the_current_folder_is_not_moved_aside(setup, tmp_path, monkeypatch):
-    for split in ('train', 'val'):
-        (tmp_path / 'own' / split).mkdir(parents=True)
-    work = tmp_path / 'work'
-    work.mkdir()
-    (work / 'student.pth').touch()
-    monkeypatch.chdir(work)
-    done = compress(setup, tmp_path / 'own', '.')
+def test_the_current_folder_is_not_moved_aside(setup, tmp_path, own, earlier, monkeypatch):
+    monkeypatch.chdir(earlier)
+    done = compress(setup, own, '.')
     assert (done.status, done.err) == (
-        2, f'error: {work} lies in the folder of an earlier compression, which would be moved '
+        2, f'error: {earlier} lies in the folder of an earlier compression, which would be moved '
         'aside; give another --work-dir\n')
     assert {path.name for path in tmp_path.iterdir()} == {'own', 'work'}
 
 
 @pytest.mark.parametrize('option', ['max_epochs=1', 'train_datalader.batch_size=2'])
-def test_settings_that_nothing_reads(setup, tmp_path, option):
-    for split in ('train', 'val'):
-        (tmp_path / 'own' / split).mkdir(parents=True)
-    done = compress(setup, tmp_path / 'own', tmp_path / 'work', '--cfg-options', option)
+def test_settings_that_nothing_reads(setup, tmp_path, own, option):
+    done = compress(setup, own, tmp_path / 'work', '--cfg-options', option)
     assert done.status == 2
     assert done.err.startswith(f'error: --cfg-options {option.partition("=")[0]} has no effect: ')
     assert not (tmp_path / 'work').exists()
 
 
-def test_settings_replace_what_the_tool_sets(setup, tmp_path, monkeypatch):
-    for split in ('train', 'val'):
-        (tmp_path / 'own' / split).mkdir(parents=True)
+def test_settings_replace_what_the_tool_sets(setup, tmp_path, own, monkeypatch):
     monkeypatch.setattr('subprocess.run', lambda *_, **__: SimpleNamespace(returncode=1))
-    compress(setup, tmp_path / 'own', tmp_path / 'work', '--cfg-options',
+    compress(setup, own, tmp_path / 'work', '--cfg-options',
              'train_dataloader.dataset.datasets.0.min_score=0.5')
     config = Config.fromfile(tmp_path / 'work/compression.py')
     dataset, = config.train_dataloader.dataset.datasets
-    assert dataset == dict(type='FolderDataset', data_root=f'{tmp_path}/own/train/', min_score=0.5)
+    assert dataset == dict(type='FolderDataset', data_root=f'{own}/train/', min_score=0.5)
 
 
-def test_a_damaged_last_checkpoint_gives_no_student_of_the_one_before(setup, tmp_path, monkeypatch):
+def test_a_damaged_last_checkpoint_gives_no_student_of_the_one_before(setup, tmp_path, own,
+                                                                       monkeypatch):
     def trained(*_, **__):
         for name in ('epoch_1.pth', 'epoch_2.pth'):
             shutil.copy(setup.student, work / name)
@@ -115,10 +118,8 @@ def test_a_damaged_last_checkpoint_gives_no_student_of_the_one_before(setup, tmp
         return SimpleNamespace(returncode=0)
 
     work = tmp_path / 'work'
-    for split in ('train', 'val'):
-        (tmp_path / 'own' / split).mkdir(parents=True)
     monkeypatch.setattr('subprocess.run', trained)
-    done = compress(setup, tmp_path / 'own', work)
+    done = compress(setup, own, work)
     assert (done.status, done.err) == (
         2, f'error: {work}/epoch_2.pth is cut short or damaged; go on from the one before '
         'it with --resume\n')
