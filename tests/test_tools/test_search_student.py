@@ -106,6 +106,17 @@ def test_what_cannot_be_searched(search, tmp_path, options, message):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('change', [{'layers': [4, 3]}, {'block': ['SeparableBlock']}])
+def test_students_that_cannot_eliminate_candidates(change):
+    config = Config.fromfile(ROOT / 'configs' / 'ct_ostrack_4l_ce.py')
+    choices = {**default_choices(config), 'layers': [4, 6], 'block': ['TransformerBlock']}
+    assert grid(config, choices)
+    with pytest.raises(ValueError, match=(
+            r'eliminates candidates in layers \[1, 2, 3\], from 0, of TransformerBlock; give '
+            '--layers from 4 on and --block TransformerBlock, or a config without elimination')):
+        grid(config, {**choices, **change})
+
+
 def test_a_tracker_is_no_compression(tmp_path):
     done = run_tool('search_student.py', ROOT / 'configs' / 'ostrack_256.py', '--budget-ms', 9)
     assert 'ostrack_256.py is not the config of a compression: its model is a OSTrack' in done.err

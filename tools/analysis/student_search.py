@@ -98,6 +98,7 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
     """
     teacher, own = (settings(config.model[role].backbone) for role in ('teacher', 'student'))
     head_dims, patch = head_width(teacher), teacher.get('patch_size') or 16
+    eliminating = (own.get('elimination') or {'layers': []}).get('layers', [3, 6, 9])
     shapes = [Shape(*values) for values in itertools.product(
         *(choices[field.name] for field in fields(Shape)))]
     for shape in shapes:
@@ -110,6 +111,12 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
                              'the config')
         if not 1 <= shape.layers <= teacher.depth:
             raise ValueError(f'layers={shape.layers}: the teacher has 1 to {teacher.depth}')
+        if eliminating and (shape.layers <= max(eliminating)
+                            or shape.block not in (None, 'TransformerBlock')):
+            raise ValueError(f'layers={shape.layers}, block={shape.block}: the student of the '
+                             f'config eliminates candidates in layers {eliminating}, from 0, of '
+                             f'TransformerBlock; give --layers from {max(eliminating) + 1} on and '
+                             '--block TransformerBlock, or a config without elimination')
         if shape.width is not None and (shape.width < head_dims or shape.width % head_dims):
             raise ValueError(f'width={shape.width} is not a multiple of {head_dims}, the width of '
                              "the teacher's attention heads")
