@@ -149,7 +149,10 @@ def test_weights_of_guidance():
     assert terms['loss_guidance_l1'].item() == pytest.approx(12 * l1, rel=1e-5)
     assert terms['loss_guidance_focal'].item() == pytest.approx(
         6 * focal_loss(score, target).item())
-    assert 'loss_guidance_focal' not in loss(found(boxes), found(target))
+    with pytest.raises(ValueError, match="focal_weight=2.0 is of the score map, but the student's"):
+        loss(found(boxes), found(target))
+    with pytest.raises(ValueError, match="the student's head has none, the teacher's none; make"):
+        PredictionGuidanceLoss(edge_kl=1.)(found(boxes), found(target))
 
 
 @pytest.mark.parametrize('target', [[0.52, 0.5, 0.3, 0.4], [0.8, 0.3, 0.2, 0.5]])

@@ -208,8 +208,9 @@ class Comparison:
         terms = {name: loss / self.weights[name.rpartition('_')[2]]
                  for name, loss in terms.items()}
         if teacher is not None:
-            options = PredictionGuidanceLoss(iou_weight=1., l1_weight=1., edge_kl=1.)(
-                prediction, teacher)
+            options = PredictionGuidanceLoss(
+                iou_weight=1., l1_weight=1., edge_kl=float('edge_logits' in prediction.outputs))(
+                    prediction, teacher)
             terms.setdefault('guidance_giou', options['loss_guidance_giou'])
             terms['edge_kl'] = options.get('loss_guidance_edge_kl')
         found = {theirs: terms.get(own) for theirs, own in PUBLISHED.items()}

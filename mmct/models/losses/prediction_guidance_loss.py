@@ -32,20 +32,23 @@ class PredictionGuidanceLoss(nn.Module):
         self.box_loss = BoxLoss(iou_weight, l1_weight, iou)
 
     def forward(self, mixed: Prediction, teacher: Prediction, **_) -> dict[str, Tensor]:
-        """``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on and the head has
-        a score map or edge distributions, ``loss_guidance_focal`` or ``loss_guidance_edge_kl``.
-        """
+        """``loss_guidance_giou`` (or ``…_ciou``), ``loss_guidance_l1`` and, if on,
+        ``loss_guidance_focal`` and ``loss_guidance_edge_kl``; ValueError if the heads do not give
+        what these compare."""
         terms = self.box_loss(mixed.boxes, teacher.boxes, clamp_target=False)
-        if self.focal_weight and mixed.score_map is not None:
+        if self.focal_weight:
+            if mixed.score_map is None:
+                raise ValueError(f"guidance_loss.focal_weight={self.focal_weight} is of the score "
+                                 "map, but the student's head gives none; leave out focal_weight")
             terms['focal'] = self.focal_weight * focal_loss(mixed.score_map, teacher.boxes)
-        if self.edge_kl and 'edge_logits' in mixed.outputs:
-            own, theirs = mixed.outputs['edge_logits'], teacher.outputs.get('edge_logits')
-            if theirs is None or theirs.shape != own.shape:
+        if self.edge_kl:
+            own, theirs = (found.outputs.get('edge_logits') for found in (mixed, teacher))
+            bins = ['none' if logits is None else logits.size(-1) for logits in (own, theirs)]
+            if 'none' in bins or bins[0] != bins[1]:
                 raise ValueError(
                     "guidance_loss.edge_kl compares distributions over the same bins, but the "
-                    f"student's head has {own.size(-1)}, the teacher's "
-                    f"{'none' if theirs is None else theirs.size(-1)}; make head.bins agree, or "
-                    'leave out edge_kl')
+                    f"student's head has {bins[0]}, the teacher's {bins[1]}; make head.bins agree, "
+                    'or leave out edge_kl')
             terms['edge_kl'] = self.edge_kl * edge_divergence(own, theirs)
         return {f'loss_guidance_{name}': self.loss_weight * term for name, term in terms.items()}
 
