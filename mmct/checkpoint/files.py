@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..compat import numpy_in_pickles
-from ..utils.files import atomic_write
+from ..utils.files import atomic_write, in_order
 
 COUNT = 'num_batches_tracked'
 PREFIXES = ('module.', '_orig_mod.')  # of DDP and torch.compile, before all names
@@ -57,6 +57,10 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     code beside the weights (statistics, settings) are read as :class:`ForeignObject`.
     CheckpointError if it is none, or would run code."""
     path = Path(path)
+    if path.is_dir():
+        found = in_order(file.name for file in path.glob('*.pth'))
+        raise CheckpointError(f'checkpoint {path} is a folder; give a file, such as '
+                              f'{path / (found or ["epoch_500.pth"])[-1]}')
     if not path.is_file():
         raise FileNotFoundError(f'checkpoint {path} does not exist')
     if path.suffix in ('.onnx', '.xml'):

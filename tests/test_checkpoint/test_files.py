@@ -183,7 +183,11 @@ def test_other_files(tmp_path, data):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.pth does not exist'):
         read_checkpoint(tmp_path / 'none.pth')
-    with pytest.raises(FileNotFoundError, match='does not exist'):
+    with pytest.raises(CheckpointError, match='is a folder; give a file, such as .*/epoch_500.pth'):
+        read_checkpoint(tmp_path)
+    for number in (9, 10):
+        (tmp_path / f'epoch_{number}.pth').touch()
+    with pytest.raises(CheckpointError, match='is a folder; give a file, such as .*/epoch_10.pth'):
         read_checkpoint(tmp_path)
 
 
