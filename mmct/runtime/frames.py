@@ -5,7 +5,7 @@ import warnings
 import weakref
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from numbers import Integral
 from pathlib import Path
@@ -248,7 +248,7 @@ class Frames:
         ValueError: it cannot be read as a video, the folder has no images, or the levels are none.
     """
 
-    def __init__(self, source: str | int | Path | Sequence[Path],
+    def __init__(self, source: str | int | Path | Iterable[Path],
                  levels: Sequence[float] | None = None, every: bool = False) -> None:
         check_levels('levels', levels)
         self.live, self._newest = False, None
@@ -260,7 +260,7 @@ class Frames:
         self.fps = self._files = self._video = None
         path = Path(source) if isinstance(source, (str, Path)) else None
         if path is None:
-            self._files = source
+            self._files = list(source)
         elif path.is_dir():
             self._files = [path / name for name in in_order(image_names(path))]
             if not self._files:

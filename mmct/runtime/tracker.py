@@ -1,7 +1,7 @@
 """The tracking loop: crop, network, window, decode, map back. The one place of the hot path."""
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -40,6 +40,9 @@ class Tracker:
         if isinstance(model, (str, PathLike)):
             model = open_network(model, checkpoint, backend=backend, precision=precision,
                                  threads=threads)
+        if not hasattr(model, 'info'):
+            raise ValueError('a Tracker needs an exported file, a config with its checkpoint, or '
+                             f"another tracker's network; got {type(model).__name__}")
         self.network = model
         info = model.info
         self._window = geometry.hann_window(info.grid)
@@ -48,7 +51,13 @@ class Tracker:
         self._box = self._templates = None
 
     def __copy__(self) -> 'Tracker':  # a policy may hold crops that two targets must not share
-        return copy.deepcopy(self, {id(self.network): self.network})
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> 'Tracker':
+        memo[id(self.network)] = self.network
+        copied = object.__new__(type(self))
+        vars(copied).update(copy.deepcopy(vars(self), memo))
+        return copied
 
     @property
     def box(self) -> list[float]:
@@ -161,7 +170,7 @@ class Tracker:
         vars(self).update(target)
 
 
-def update_many(trackers: Sequence[Tracker], frame: np.ndarray | Sequence[np.ndarray]
+def update_many(trackers: Iterable[Tracker], frame: np.ndarray | Sequence[np.ndarray]
                 ) -> list[tuple]:
     """Follow several targets into the next frame, in batches of those whose encoded templates have
     the same shapes, side by side in as many threads as the network has; with any error, all stay
@@ -175,6 +184,7 @@ def update_many(trackers: Sequence[Tracker], frame: np.ndarray | Sequence[np.nda
         what ``update`` of each would; errors likewise, and ValueError if they do not share one
         network, one comes twice, or there are more or fewer frames than trackers.
     """
+    trackers = list(trackers)
     frames = frame if isinstance(frame, (list, tuple)) else [frame] * len(trackers)
     if len(frames) != len(trackers):
         raise ValueError(f'update_many was given {len(frames)} frames for {len(trackers)} '

@@ -38,13 +38,19 @@ def test_a_copy_goes_on_by_itself(again):
     assert all(crop.any() for crop in crops)
 
 
-def test_a_copy_shares_its_network():
+@pytest.mark.parametrize('again', [copy.deepcopy, copy.copy])
+def test_a_copy_shares_its_network(again):
     """Also one that was not opened from a file, so that update_many takes both."""
     frames = moving_disc(2)
     follower = Tracker(TorchNetwork(build(tracker()).eval()))
     follower.init(frames[0], BOX)
-    (one, _), (other, _) = update_many([follower, copy.copy(follower)], frames[1])
+    (one, _), (other, _) = update_many(iter([follower, again(follower)]), frames[1])
     assert one == other
+
+
+def test_what_is_no_network():
+    with pytest.raises(ValueError, match="or another tracker's network; got NoneType"):
+        Tracker(None)
 
 
 def test_a_box_without_a_target():

@@ -81,6 +81,8 @@ def test_folders_are_in_order_of_numbers(tmp_path):
     assert [number_of(frame) for frame in frames] == list(range(1, 13))
     assert [number_of(frames[i]) for i in (9, 1)] == [10, 2]
     assert frames.length == count_frames(tmp_path) == 12
+    files = Frames(tmp_path / f'{i}.png' for i in (3, 2))
+    assert [number_of(frame) for frame in files] == [3, 2] == [number_of(frame) for frame in files]
 
 
 def test_any_order_gives_the_frames_of_reading_in_order(file):
