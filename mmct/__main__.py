@@ -19,9 +19,10 @@ def main() -> None:
     tools.update({name: tools[tool] for name, tool in SHORT.items()})
     name = sys.argv[1] if len(sys.argv) > 1 else '--help'
     if name in ('-h', '--help'):
-        print('usage: mmct TOOL …; mmct TOOL --help says more\n')
-        for own, file in sorted(tools.items()):
-            print(f'{own:<26}{ast.get_docstring(ast.parse(file.read_text())).splitlines()[0]}')
+        lines = [f'{own:<26}{ast.get_docstring(ast.parse(file.read_text())).splitlines()[0]}\n'
+                 for own, file in sorted(tools.items())]
+        # At once, as `| head` may close the pipe after the first lines.
+        sys.stdout.write(''.join(['usage: mmct TOOL …; mmct TOOL --help says more\n\n', *lines]))
         return
     if name.replace('-', '_') not in tools:
         print(f'error: {name} is not one of the tools {", ".join(sorted(tools))}', file=sys.stderr)

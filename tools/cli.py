@@ -114,6 +114,9 @@ def call(parse_args: Callable[[], argparse.Namespace],
     from mmct.compat import OPENMMLAB, REQUIRED, how_to_install
     try:
         sys.exit(main(args))
+    except BrokenPipeError:  # of `| head`; nothing more is written, not at Python's end, either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except (ValueError, OSError, ImportError) as error:
         line = one_line(error)
         missing = getattr(error, 'name', None)

@@ -91,6 +91,19 @@ def test_the_error_is_the_last_line():
     assert done.stdout.splitlines() == ['before', 'error: wrong']
 
 
+def test_a_pipe_that_nobody_reads():
+    """As ``| head`` leaves behind."""
+    code = ('import cli\ndef main(args):\n    print("a line " * 10000)\n'
+            'cli.run(lambda: None, main)')
+    end, pipe = os.pipe()
+    os.close(end)
+    done = subprocess.run(
+        [sys.executable, '-c', code], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False,
+        cwd=ROOT / 'tools', env={**os.environ, 'PYTHONPATH': f'{ROOT}/tools:{ROOT}'})
+    os.close(pipe)
+    assert (done.returncode, done.stderr) == (1, '')
+
+
 def test_traceback_on_demand(tool):
     with pytest.raises(FileNotFoundError, match='config none.py does not exist'):
         tool('train.py', 'none.py', '--traceback')
