@@ -154,6 +154,33 @@ def test_starting_again_moves_results_aside(whole, setup, tool, four, tmp_path):
     assert contents(run.results) == contents(whole.results)
 
 
+@pytest.mark.parametrize('more', [(), ('--resume', )])
+def test_results_among_the_annotations(setup, tool, four, tmp_path, more):
+    """Without --resume they were moved aside with the frames, with it they were the results."""
+    data = tmp_path / 'own'
+    shutil.copytree(four.root / 'LaSOTBenchmark/cat/cat-1/img', data / 'cat')
+    shutil.copy(four.root / 'LaSOTBenchmark/cat/cat-1/groundtruth.txt', data / 'cat.txt')
+    before = contents(data)
+    done = tool('test.py', setup.config, setup.student, '--work-dir', tmp_path / 'work',
+                '--dataset', 'own', '--results', data, *more, '--cfg-options',
+                f'test_dataloader.dataset.data_root={data}/', 'test_dataloader.num_workers=0')
+    assert done.status == 2
+    assert f'error: {data} is the folder of the annotations that are tested on' in done.err
+    assert contents(data) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['own', 'work']
+
+
+def test_results_in_the_current_folder_are_not_moved(whole, setup, tool, four, tmp_path,
+                                                     monkeypatch):
+    run = Run(setup, tool, four.root, tmp_path)
+    shutil.copytree(whole.results, tmp_path / 'here')
+    monkeypatch.chdir(tmp_path / 'here')
+    done = run('--results', '.')
+    assert done.status == 2
+    assert f'earlier results are in {tmp_path / "here"}, which cannot be moved' in done.err
+    assert contents(tmp_path / 'here') == contents(whole.results)
+
+
 @pytest.mark.parametrize(('option', 'said'), [
     (None, 'the checkpoint (was {student})'),
     ('model.student.test_cfg.search_factor=5.0',

@@ -82,7 +82,10 @@ class SequenceTestLoop(TestLoop):
         return metrics
 
     def open_folder(self) -> tuple[dict[int, np.ndarray], str | None]:
-        """Sequences that are done, with their boxes (N, 4), and what speaks against resuming."""
+        """Sequences that are done, with their boxes (N, 4), and what speaks against resuming, or
+        against results in this folder at all."""
+        if error := self.what_is_in_the_way():
+            return {}, error
         stamp = self.folder / '.tracker'
         now = decisive.of_test(self.runner.cfg, self.names, self.dataset, **self.settings)
         if self.resume:
@@ -95,11 +98,27 @@ class SequenceTestLoop(TestLoop):
         else:
             done = {}
             if any((self.folder / f'{name}.txt').is_file() for name in self.names):
-                aside = free_name(self.folder)
-                self.folder.rename(aside)
+                folder = self.folder.resolve()
+                if Path.cwd().is_relative_to(folder):
+                    return {}, (f'earlier results are in {folder}, which cannot be moved aside, as '
+                                'it is the current folder or holds it; name another folder')
+                aside = free_name(folder)
+                folder.rename(aside)
                 self.runner.logger.info(f'earlier results are in {aside}')
         write_text(stamp, f'{self.tracker}\n{json.dumps(now)}')
         return done, None
+
+    def what_is_in_the_way(self) -> str | None:
+        """Why results cannot be in this folder: the next run would take them for annotations, or
+        these for results."""
+        data = self.dataset
+        frames = Path(data.data_prefix['img_path'])
+        root = Path(getattr(data, 'annotations', frames))
+        files = (root / data.get_data_info(i)['ann_path'] for i in range(len(self.names)))
+        if self.folder.resolve() in {frames.resolve(), *(file.resolve().parent for file in files)}:
+            return (f'{self.folder} is the folder of the annotations that are tested on; name '
+                    'another folder for the results')
+        return None
 
     def what_differs(self, stamp: str, now: dict[str, str], done: Iterable[int]) -> str | None:
         """What speaks against going on with results that have a stamp, '' if they have none."""
