@@ -13,6 +13,7 @@ from mmtrack.registry import DATASETS
 from ..formats.annotations import (
     doubt_sequence,
     doubt_together,
+    flagged_absent,
     lines_of_frames,
     parse_numbers,
     read_boxes,
@@ -22,7 +23,7 @@ from ..formats.results import read_scores
 from ..formats.sequences import rows_of_list
 from ..runtime.frames import count_frames, recorded_length
 from ..utils.checks import check_number
-from ..utils.files import VIDEOS, image_names, in_order, text_of
+from ..utils.files import VIDEOS, image_names, in_order, read_text, text_of
 
 
 def load_text(self: BaseSOTDataset, filepath: str, dtype: type = np.float32,
@@ -115,7 +116,8 @@ class FolderDataset(ListedSOTDataset):
     x,y,w,h in NAME.txt beside it or in a groundtruth.txt within, see
     :func:`mmct.formats.layouts.own`.
 
-    A box without area, or of NaN, stands for an absent target. Of a sequence to test on the first
+    A box without area, or of NaN, stands for an absent target, and so do the flags of LaSOT and
+    GOT-10k beside a groundtruth.txt. Of a sequence to test on the first
     box is enough; it is tracked and not scored.
 
     Args:
@@ -154,8 +156,10 @@ class FolderDataset(ListedSOTDataset):
                                      f'{root / sequence.frames}')
                 doubts.append(f'{name}: {other.text}')
             first, count = self._extent(sequence, self.annotations / name, len(boxes))
+            flags = sequence.flags if self.annotations == root and len(boxes) > 1 else ()
+            self._absent(flags, len(boxes))  # to know at once that they can be read
             infos.append(dict(video_path=sequence.frames, ann_path=name, start_frame_id=first,
-                              end_frame_id=first + max(count, 1) - 1))
+                              end_frame_id=first + max(count, 1) - 1, flags=flags))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
@@ -193,13 +197,20 @@ class FolderDataset(ListedSOTDataset):
                           partial(self.get_len_per_video, video_idx))
 
     def get_visibility_from_video(self, video_idx: int) -> dict:
-        """``visible``, (N,) bool: with area, and at least of ``min_score``."""
-        if not self.min_score:
-            return super().get_visibility_from_video(video_idx)
-        name = sequence_name(self.get_data_info(video_idx)['ann_path'])
-        scores = read_scores(self.annotations / f'{name}_score.txt',
-                             self.get_len_per_video(video_idx))
-        return dict(visible=scores >= self.min_score)
+        """``visible``, (N,) bool: with area, not flagged as absent, and at least of
+        ``min_score``."""
+        info, length = self.get_data_info(video_idx), self.get_len_per_video(video_idx)
+        visible = ~self._absent(info['flags'], length)
+        if self.min_score:
+            name = sequence_name(info['ann_path'])
+            visible &= read_scores(self.annotations / f'{name}_score.txt',
+                                   length) >= self.min_score
+        return dict(visible=visible)
+
+    def _absent(self, flags: tuple[str, ...], length: int) -> np.ndarray:
+        """Frames (length,) bool that files of flags give as ones without the target."""
+        texts = {path: read_text(self.annotations / path) for path in flags}
+        return flagged_absent(texts, self.annotations, length)
 
     def get_ann_infos_from_video(self, video_idx: int) -> dict:
         """Boxes x1, y1, x2, y2 in pixels and visibility, as many as there are boxes; to test on,

@@ -2,7 +2,7 @@
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,13 +85,8 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
     boxes = finite(parse_boxes(
         texts[sequence.annotation], place,
         (lambda: recorded_length(frames)) if sequence.frames else None), place)
-    absent, codes, size = np.zeros(len(boxes), bool), frozenset(), None
-    for path in sequence.flags:
-        # How much of the target is seen, in eighths; the others say whether it is not.
-        cover = path.endswith('cover.label')
-        values = flags(texts[path], texts.source / path, len(boxes),
-                       '012345678' if cover else '01')
-        absent |= ~values if cover else values
+    absent, codes, size = flagged_absent(
+        {path: texts[path] for path in sequence.flags}, texts.source, len(boxes)), frozenset(), None
     if sequence.attributes:
         place = texts.source / sequence.attributes
         try:
@@ -103,6 +98,18 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
     if sequence.meta:
         size = RESOLUTION.search(texts[sequence.meta])
     return Annotation(boxes, absent, codes, size and (int(size[1]), int(size[2])))
+
+
+def flagged_absent(texts: Mapping[str, str], root: Path, length: int) -> np.ndarray:
+    """Frames (length,) bool in which the target is not seen, as files of flags below ``root`` say,
+    {path: content}."""
+    absent = np.zeros(length, bool)
+    for path, text in texts.items():
+        # How much of the target is seen, in eighths; the others say whether it is not.
+        cover = path.endswith('cover.label')
+        values = flags(text, root / path, length, '012345678' if cover else '01')
+        absent |= ~values if cover else values
+    return absent
 
 
 def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt | None:

@@ -5,7 +5,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -166,15 +166,19 @@ def folders(texts: Texts) -> dict[str, Sequence]:
     found = {}
     for path in filter(is_ground_truth, texts.paths):
         folder = PurePosixPath(path).parent
-        flags = [file for file in LASOT_FLAGS if f'{folder}/{file}' in texts]
-        # How much of the target is seen, in eighths, says more than whether it is absent.
-        flags += [file for file in ('cover.label', 'absence.label')
-                  if f'{folder}/{file}' in texts][:1]
         meta = f'{folder}/meta_info.ini'
         add(found, texts.source, sequence_name(str(texts.source / path)), Sequence(
-            str(folder), path, None, flags=tuple(f'{folder}/{file}' for file in flags),
+            str(folder), path, None, flags=flags_in(str(folder), texts.__contains__),
             meta=meta if meta in texts else None))
     return found
+
+
+def flags_in(folder: str, there: Callable[[str], bool]) -> tuple[str, ...]:
+    """Files of flags in the folder of a sequence, of those that are ``there``."""
+    flags = [file for file in LASOT_FLAGS if there(f'{folder}/{file}')]
+    # How much of the target is seen, in eighths, says more than whether it is absent.
+    flags += [file for file in ('cover.label', 'absence.label') if there(f'{folder}/{file}')][:1]
+    return tuple(f'{folder}/{file}' for file in flags)
 
 
 def toolkit(texts: Texts) -> dict[str, Sequence]:
@@ -225,8 +229,9 @@ def own(root: Path) -> dict[str, Sequence]:
             continue
         for file in within:
             name = sequence_name(f'{item.name}/{file}')
-            add(found, root, name, Sequence(frames, f'{item.name}/{file}', None,
-                                            part_of_video(name)[1]))
+            add(found, root, name, Sequence(
+                frames, f'{item.name}/{file}', None, part_of_video(name)[1],
+                flags=flags_in(item.name, lambda path: (root / path).is_file())))
     return found
 
 

@@ -11,6 +11,7 @@ from drawing.video import VideoFile
 from mmengine.config import Config
 from mmtrack.registry import DATASETS, TRANSFORMS
 
+from mmct.datasets.sources import annotation_of, build_checked
 from mmct.datasets.transforms.load import FrameReader
 from mmct.deploy.calibration import samples_of_config
 from mmct.formats import read_annotations, read_results, sequence_names
@@ -126,6 +127,26 @@ def test_absent_targets_are_not_drawn(files, tmp_path):
     drawn = {int(box[0]) - 5 for i in range(40) for box in dataset[i]['boxes']}
     assert len(drawn) > 15
     assert not drawn & set(range(10, 20))
+
+
+@pytest.mark.parametrize(('names', 'texts'), [
+    (('full_occlusion.txt', 'out_of_view.txt'), ('0,0,1,1,' + '0,' * 7 + '0', '0,' * 11 + '1')),
+    (('cover.label', 'absence.label'), ('8\n8\n0\n0\n' + '3\n' * 7 + '0\n', '0\n' * 12)),
+    (('absence.label', ), ('0\n0\n1\n1\n' + '0\n' * 7 + '1\n', ))])
+def test_flags_of_data_sets_in_own_data(tmp_path, names, texts):
+    """Frames that are flagged show no target, though they have a box."""
+    root = own_data(tmp_path / 'own', lines(BOXES))
+    (root / 'kite.txt').rename(root / 'kite/groundtruth.txt')
+    for name, text in zip(names, texts):
+        (root / 'kite' / name).write_text(text)
+    dataset = build_checked({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    absent = annotation_of(dataset, 0).absent
+    assert np.flatnonzero(absent).tolist() == [2, 3, 11]
+    assert (absent == read_annotations(root)['kite'].absent).all()
+    assert np.flatnonzero(~dataset.get_ann_infos_from_video(0)['visible']).tolist() == [2, 3, 11]
+    (root / 'kite' / names[0]).write_text('0\n' * 7)
+    with pytest.raises(ValueError, match=f'{names[0]}: expected 12 flags'):
+        build_checked({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
 
 
 def test_a_first_box_alone_is_not_judged(files, tmp_path):
