@@ -78,6 +78,8 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     except CheckpointError:
         raise
     except UnpicklingError as error:
+        if other := _other_file(path):
+            raise CheckpointError(f'{path} is {other}; download the file itself') from None
         raise CheckpointError(
             f'{path} is refused: it holds more than data ({_reason(error)})') from None
     except Exception as error:  # whatever a broken file leads to, say which one it is
@@ -89,6 +91,17 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, expected a dict')
     return content
+
+
+def _other_file(path: Path) -> str | None:
+    """What came in place of a checkpoint from a server, if it is known."""
+    with path.open('rb') as file:
+        start = file.read(1 << 10).lstrip().lower()
+    if start.startswith((b'<!doctype html', b'<html')):
+        return 'a web page, such as a server gives for a file that needs a login or a confirmation'
+    if start.startswith(b'version https://git-lfs'):
+        return "a pointer of Git LFS, which 'git lfs pull' replaces by the file"
+    return None
 
 
 def _load(path: Path, map_location: object, foreign: type) -> object:
@@ -117,6 +130,9 @@ def _stand_ins(path: Path, foreign: type) -> list[tuple[object, str]]:
         return []
     found = []
     for name in named:
+        if name.startswith('torch.nn.modules.'):
+            raise CheckpointError(f'{path} is refused: it holds a whole network, which is a '
+                                  'program; give its weights, as torch.save writes a state_dict()')
         if name not in CONTAINERS and _could_run(name):
             raise CheckpointError(f'{path} is refused: it asks for {name}, which is not data')
         found.append((CONTAINERS.get(name, foreign), name))

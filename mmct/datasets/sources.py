@@ -3,7 +3,7 @@ import logging
 import math
 import os.path as osp
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -141,6 +141,8 @@ def annotation_of(dataset: BaseSOTDataset, index: int) -> Annotation:
 def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
     """The objects of a COCO file that have a box in an image; others are counted in the log."""
     coco, objects = dataset.coco, dataset.data_list
+    check_ids('images', coco.dataset.get('images', ()), ['file_name'])
+    check_ids('annotations', coco.dataset.get('annotations', ()), ['image_id', 'bbox'])
     usable = [one for one in objects if is_usable(coco.anns[one['ann_id']], coco.imgs)]
     rule = 'have no bbox of four numbers, or no image with a file_name'
     if not usable:
@@ -160,6 +162,19 @@ def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
         print_log(f'{type(dataset).__name__}: {dataset.ann_file}: perhaps {text}', 'current',
                   logging.WARNING)
     return usable
+
+
+def check_ids(kind: str, entries: Sequence[dict], keys: Sequence[str]) -> None:
+    """See that entries of a COCO file that differ in ``keys`` have ids of their own, as those of
+    files that were joined may not: the last would stand for all, and have others' boxes."""
+    owners = {}
+    for entry in entries:
+        other = owners.setdefault(entry['id'], entry)
+        for key in keys:
+            if other.get(key) != entry.get(key):
+                raise ValueError(f'two of its {kind} have the id {entry["id"]}: {key} '
+                                 f'{other.get(key)} and {entry.get(key)}; give each an id of its '
+                                 'own, and annotations the image_id that belongs to it')
 
 
 def labelled_size(image: dict) -> tuple[int, int] | None:

@@ -180,6 +180,23 @@ def test_other_files(tmp_path, data):
     assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize(('data', 'said'), [
+    (b'<!DOCTYPE html><html><head><title>Google Drive - Quota exceeded', 'a web page, such as'),
+    (b'\n<html lang="en">', 'a web page, such as'),
+    (b'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', 'a pointer of Git LFS')])
+def test_what_servers_give_in_place_of_a_file(tmp_path, data, said):
+    file = tmp_path / 'weights.pth'
+    file.write_bytes(data)
+    with pytest.raises(CheckpointError, match=f'^{file} is {said}.*; download the file itself'):
+        read_checkpoint(file)
+
+
+def test_a_whole_network(tmp_path):
+    torch.save({'model': torch.nn.Linear(2, 2)}, tmp_path / 'whole.pth')
+    with pytest.raises(CheckpointError, match='a whole network, .*as torch.save writes a state_'):
+        read_checkpoint(tmp_path / 'whole.pth')
+
+
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match='none.pth does not exist'):
         read_checkpoint(tmp_path / 'none.pth')

@@ -124,7 +124,14 @@ def test_objects_of_coco_without_box_or_image_are_left_out(coco, warnings, chang
     (lambda content: content.update(annotations=[]), 'it has no object to train on'),
     (lambda content: content.pop('annotations'), 'it has no object to train on'),
     (lambda content: [own.pop('bbox') for own in content['annotations']], 'no object to train on'),
-    (lambda content: content['annotations'][0].pop('image_id'), "KeyError: 'image_id'")])
+    (lambda content: content['annotations'][0].pop('image_id'), "KeyError: 'image_id'"),
+    # Files that were joined.
+    (lambda content: content['images'].append({**content['images'][0], 'file_name': 'b.jpg'}),
+     'two of its images have the id 1: file_name a.jpg and b.jpg; give each'),
+    (lambda content: content['annotations'].append(
+        {**content['annotations'][0], 'bbox': [1, 2, 3, 4]}), 'two of its annotations have the id'),
+    (lambda content: content['annotations'].append(
+        {**content['annotations'][0], 'image_id': 7}), r'have the id 1: image_id 1 and 7')])
 def test_coco_files_that_cannot_be_used(coco, change, message):
     change_coco(coco, change)
     with pytest.raises(ValueError, match=f'annotation file .*/a.json cannot be used: .*{message}'):
