@@ -83,6 +83,10 @@ def main(args: argparse.Namespace) -> int | None:
                          'files')
     window = Window() if args.show or args.select else None
     frames = Frames(args.video, args.levels, args.every_frame)
+    for name, file in (('--out', args.out), ('--boxes', args.boxes)):
+        if file and file.is_file() and Path(args.video).exists() and file.samefile(args.video):
+            raise ValueError(f'{name} {file} is the video that is tracked in, which would be lost; '
+                             'give another file')
     stream = iter(frames)  # from now on the newest of a camera
     targets = Targets(Tracker(args.model, args.checkpoint, backend=args.backend,
                               precision=args.precision, threads=args.threads), args.lost)

@@ -22,6 +22,9 @@ def convert(source: Path, target: Path, to: str, template_size: int, search_size
         what was found, in words.
     """
     content = read_checkpoint(source)
+    if Path(source).resolve() == Path(target).resolve():
+        raise ValueError(f'{target} is the file that is converted, which would be lost; give '
+                         'another file for the result')
     state = weights_in(content, source)
     meta = content.get('meta')
     student = of_compression(state) or isinstance(meta, dict) and meta.get('student') is True

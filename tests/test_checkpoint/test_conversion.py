@@ -180,6 +180,15 @@ def test_unknown_keys_of_ours_are_listed(tmp_path):
         convert(tmp_path / 'a.pth', tmp_path / 'b.pth', 'released', 128, 256)
 
 
+def test_a_file_is_not_converted_in_place(tmp_path):
+    file = save_teacher(tmp_path / 'a.pth')
+    before = file.read_bytes()
+    (tmp_path / 'link.pth').symlink_to(file)
+    with pytest.raises(ValueError, match='link.pth is the file that is converted, which would be'):
+        convert(file, tmp_path / 'link.pth', 'released', 128, 256)
+    assert file.read_bytes() == before
+
+
 def test_other_networks(tmp_path):
     save_checkpoint({'state_dict': {'fc.weight': torch.zeros(1)}}, tmp_path / 'fc.pth')
     with pytest.raises(CheckpointError, match='fc.pth is not a checkpoint of a known tracker'):

@@ -202,6 +202,18 @@ def test_what_cannot_be_drawn(exported, pictures, tmp_path, args, message):
     assert not list(places['empty'].iterdir())
 
 
+@pytest.mark.parametrize('option', ['--out', '--boxes'])
+def test_the_video_itself_is_not_written_to(exported, pictures, tmp_path, option):
+    file = tmp_path / 'a.mp4'
+    assert draw(pictures, exported, '--box', '1,2,30,40', '--out', file).status == 0
+    (tmp_path / 'link.mp4').symlink_to(file)
+    before = file.read_bytes()
+    done = draw(file, exported, '--box', '1,2,30,40', option, tmp_path / 'link.mp4')
+    assert done.status == 2
+    assert f'{option} {tmp_path}/link.mp4 is the video that is tracked in' in done.err
+    assert file.read_bytes() == before
+
+
 def test_a_first_box_that_may_be_corners(exported, pictures, tmp_path):
     done = draw(pictures, exported, '--box', '130,90,200,150', '--out', tmp_path / 'a.mp4')
     assert done.status == 0
