@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
     lengths = {name: len(annotation.boxes) for name, annotation in annotations.items()}
     problems = {}
     results = read_results(args.results, lengths, args.sequences, problems, args.fit,
-                           {name: one.boxes[0] for name, one in annotations.items()})
+                           {name: one.boxes for name, one in annotations.items()})
     for problem in (*not_annotated.values(), *problems.values()):
         print(f'left out: {problem}', file=sys.stderr)
     if problems and not results:

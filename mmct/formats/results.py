@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..runtime.conventions import convention_of
+from ..runtime.conventions import convention_of, doubt_results
 from ..utils.files import atomic_write, names_in, read_text, safe_name, write_text
 from .annotations import box_text, parse_boxes, parse_numbers, read_boxes
 from .layouts import BESIDE_BOXES, sequence_name
@@ -50,7 +50,7 @@ def read_scores(path: Path, length: int) -> np.ndarray:
 
 def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[str] | None = None,
                  problems: dict[str, str] | None = None, fit: bool = False,
-                 given: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+                 truth: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
     """Read the boxes (N, 4) of a tracker by sequence, of the same lengths as the annotations.
 
     Args:
@@ -61,8 +61,8 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
         problems: takes the sequences whose files cannot be used, with the reason; None to raise
             the first.
         fit: use files of another length too, see :func:`fitting_boxes`.
-        given: {name: (4,) the annotated box of the first frame}, which tells whether the tracker's
-            are of another convention.
+        truth: {name: (N, 4) the annotated boxes}, which tell whether the tracker's are of another
+            convention: the first, which it was given, and how well the others fit.
 
     Raises:
         FileNotFoundError: the folder or files of sequences are missing.
@@ -92,17 +92,20 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
             if problems is None:
                 raise
             problems[name] = str(error)
-    others = {name: other for name, boxes in results.items() if given and (
-        other := convention_of(boxes[0], given[name]))}
+    others = {name: other for name, boxes in results.items() if truth and (
+        other := convention_of(boxes[0], truth[name][0]))}
     if others:
         name, other = next(iter(others.items()))
-        first, annotated = box_text([results[name][0], given[name]], 'g').split()
+        first, annotated = box_text([results[name][0], truth[name][0]], 'g').split()
         text = (f'{folder}: the first boxes of {len(others)} of {len(results)} sequences are '
                 f'{other}, such as {first} of {name}, which is annotated {annotated}; expected '
                 'x,y,w,h in pixels')
         if len(others) == len(results):
             raise ValueError(text)
         warnings.warn(text, stacklevel=2)
+    elif results and truth and (other := doubt_results(*(
+            np.concatenate([own[name][1:] for name in results]) for own in (results, truth)))):
+        warnings.warn(f'{folder}: the boxes after the first may be {other.text}', stacklevel=2)
     return results
 
 

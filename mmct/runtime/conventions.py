@@ -8,6 +8,13 @@ import numpy as np
 CORNERS, CENTRES = 'corners x1,y1,x2,y2', 'centres cx,cy,w,h'
 PARTS, OTHER_SIZE = 'parts of the frame', 'pixels of frames of another size'
 PERCENT = 'percent of the frame'
+# What boxes (N, 4) of the others are as x, y, w, h.
+READ_AS = {
+    CORNERS: lambda boxes: np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]),
+    CENTRES: lambda boxes: np.hstack([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]]),
+    'y,x,h,w': lambda boxes: boxes[:, [1, 0, 3, 2]],
+    'corners y1,x1,y2,x2': lambda boxes: READ_AS[CORNERS](boxes[:, [1, 0, 3, 2]])}
+BETTER = 0.3  # of the mean overlap; a tracker that has lost its target gains less over many videos
 EDGE = 0.02  # of a frame's side, by how much boxes of careful annotators reach beyond its edge
 FEW = 3  # objects of several images, or sequences, that lie in the same quarter by no chance
 CHANGE = 2  # pixels, the second difference of positions or sizes that rounding can make
@@ -106,6 +113,30 @@ def convention_of(box: np.ndarray, given: np.ndarray) -> str | None:
         # Of frames of another shape, too, if no tracker can have meant the target.
         return OTHER_SIZE if apart else None
     return None
+
+
+def doubt_results(boxes: np.ndarray, truth: np.ndarray) -> Doubt | None:
+    """Why a tracker's boxes (N, 4), which were found, are hardly x, y, w, h, by the annotated ones
+    (N, 4) x, y, w, h of the same frames: as others they overlap with these far better."""
+    known = np.isfinite(boxes).all(axis=1) & (truth[:, 2:] > 0).all(axis=1)
+    boxes, truth = boxes[known], truth[known]
+    if not len(boxes):
+        return None
+    own = _overlap(boxes, truth)
+    best, other = max((_overlap(read(boxes), truth), name) for name, read in READ_AS.items())
+    if best < max(own + BETTER, 2 * own):
+        return None
+    return Doubt(False, f'{other}: so they overlap with the annotated ones by {best:.2f}, as '
+                 f'x,y,w,h by {own:.2f}')
+
+
+def _overlap(boxes: np.ndarray, truth: np.ndarray) -> float:
+    """Mean intersection over union of boxes (N, 4) x, y, w, h."""
+    low = np.maximum(boxes[:, :2], truth[:, :2])
+    high = np.minimum(boxes[:, :2] + boxes[:, 2:], truth[:, :2] + truth[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    area = np.clip(boxes[:, 2:], 0, None).prod(axis=1)
+    return float((shared / (area + truth[:, 2:].prod(axis=1) - shared)).mean())
 
 
 def _near(box: np.ndarray, other: Sequence[float]) -> bool:

@@ -553,3 +553,26 @@ def test_results_in_another_convention(tmp_path, form, said):
     done = run_tool('evaluate.py', *args)
     assert done.status == 0
     assert done.err.startswith(f'warning: {tmp_path}/results: the first boxes of 1 of 2 ')
+
+
+@pytest.mark.parametrize(('form', 'said'), [
+    (lambda x, y, w, h: (x, y, x + w, y + h), 'corners x1,y1,x2,y2'),
+    (lambda x, y, w, h: (x + w / 2, y + h / 2, w, h), 'centres cx,cy,w,h'),
+    (lambda x, y, w, h: (y, x, h, w), 'y,x,h,w'),
+    (lambda x, y, w, h: (y, x, y + h, x + w), 'corners y1,x1,y2,x2'),
+    (lambda x, y, w, h: (x, y, w, h), None),
+    (lambda x, y, w, h: (x + 150, y + 100, w, h), None)])
+def test_found_boxes_in_another_convention(tmp_path, form, said):
+    """The first box is a copy of what the tracker was given; the others are as it finds them."""
+    for number, name in enumerate('ab'):
+        truth = [(200 + 3 * i, 90 + 40 * number, 60, 40 + i) for i in range(12)]
+        write(tmp_path / f'annos/{name}.txt', truth)
+        write(tmp_path / f'results/{name}.txt',
+              [truth[0], *(form(x + 2, y - 1, w, h) for x, y, w, h in truth[1:])])
+    done = run_tool('evaluate.py', tmp_path / 'results', '--annotations', tmp_path / 'annos')
+    assert done.status == 0
+    if said is None:
+        assert done.err == ''
+    else:
+        assert done.err.startswith(f'warning: {tmp_path}/results: the boxes after the first may be '
+                                   f'{said}: so they overlap with the annotated ones by 0.9')

@@ -72,8 +72,8 @@ def read_trackers(folders: Mapping[str, Path], annotations: Mapping[str, Annotat
         raise FileNotFoundError(
             f'no result file of any annotated sequence, such as {next(iter(annotations))}.txt, in '
             + ', '.join(map(str, folders.values())))
-    given = {name: one.boxes[0] for name, one in annotations.items()}
-    boxes = {name: read_results(folder, lengths, names, problems, fit, given)
+    truth = {name: one.boxes for name, one in annotations.items()}
+    boxes = {name: read_results(folder, lengths, names, problems, fit, truth)
              for name, folder in folders.items()}
     names = [name for name in names if all(name in own for own in boxes.values())]
     if not names:
