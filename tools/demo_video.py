@@ -74,13 +74,8 @@ def main(args: argparse.Namespace) -> int | None:
     from mmct.utils.files import write_text
 
     use_device(args.device)
-    out = args.out
-    if out is None and not args.show:
-        out = Path(result_name(args.video))
-    files = [Path(file).resolve() for file in (args.video, out, args.boxes) if file]
-    if len(set(files)) < len(files):
-        raise ValueError(f'{args.video}, --out {out} and --boxes {args.boxes} must be different '
-                         'files')
+    if args.out and args.boxes and args.out.resolve() == args.boxes.resolve():
+        raise ValueError(f'--out and --boxes are both {args.out}; give each a file of its own')
     window = Window() if args.show or args.select else None
     frames = Frames(args.video, args.levels, args.every_frame)
     for name, file in (('--out', args.out), ('--boxes', args.boxes)):
@@ -90,6 +85,9 @@ def main(args: argparse.Namespace) -> int | None:
     stream = iter(frames)  # from now on the newest of a camera
     targets = Targets(Tracker(args.model, args.checkpoint, backend=args.backend,
                               precision=args.precision, threads=args.threads), args.lost)
+    out = args.out
+    if out is None and not args.show:
+        out = Path(result_name(args.video))
     if args.show:
         print(KEYS, flush=True)
     tracks, stop = [], None
