@@ -155,7 +155,7 @@ def find(texts: Texts) -> dict[str, Sequence]:
             others = top - {sequence.annotation for sequence in found.values()}
             # There may be other texts, such as a list of classes.
             found |= {sequence_name(path): Sequence('', path) for path in sorted(others)
-                      if FOUR_NUMBERS.match(texts[path])}
+                      if has_boxes(texts, path)}
             return {name: sequence for name, sequence in found.items()
                     if sequence.annotation in texts}
     return folders(texts) if within else toolkit(texts)
@@ -262,6 +262,14 @@ def add(found: dict[str, Sequence], source: Path, name: str, sequence: Sequence)
 def called_alike(source: Path, name: str, one: object, other: object) -> ValueError:
     return ValueError(f'{source}: two sequences are called {name}: {one} and {other}; rename one, '
                       'or give the folder of one of them')
+
+
+def has_boxes(texts: Texts, path: str) -> bool:
+    """Whether a text begins with a box, which one in another encoding than UTF-8 does not."""
+    try:
+        return FOUR_NUMBERS.match(texts[path]) is not None
+    except ValueError:
+        return False
 
 
 def is_ground_truth(path: str) -> bool:

@@ -253,9 +253,11 @@ class Frames:
         check_levels('levels', levels)
         self.live, self._newest = False, None
         source = str(int(source)) if isinstance(source, Integral) else source
-        if source is None or isinstance(source, float) or isinstance(source, str) and not source:
-            raise ValueError(f'{source!r} has no frames; give a video file, a folder of images, a '
-                             'list of image files or the number of a camera')
+        files = source if isinstance(source, (list, tuple)) else [source]
+        if not all(isinstance(file, (str, Path)) and str(file) for file in files):
+            raise ValueError(f'{" ".join(repr(source)[:60].split())} has no frames; give a video '
+                             'file, a folder of images, a list of image files or the number of a '
+                             'camera')
         self._read = partial(read_image, levels=levels)
         self.fps = self._files = self._video = None
         path = Path(source) if isinstance(source, (str, Path)) else None

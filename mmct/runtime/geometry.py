@@ -106,8 +106,8 @@ def box_to_crop(box: Sequence[float], crop_box: Sequence[float], scale: float, s
     Returns:
         x, y, w, h in units of the crop's side; outside [0, 1] if the crop cuts the target.
     """
-    x, y, w, h = _floats(box)
-    crop_x, crop_y, crop_w, crop_h = _floats(crop_box)
+    x, y, w, h = as_floats(box)
+    crop_x, crop_y, crop_w, crop_h = as_floats(crop_box)
     cx = (size - 1) / 2 + ((x + 0.5 * w) - (crop_x + 0.5 * crop_w)) * scale
     cy = (size - 1) / 2 + ((y + 0.5 * h) - (crop_y + 0.5 * crop_h)) * scale
     w, h = w * scale, h * scale
@@ -140,10 +140,10 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
         x, y, w, h in frame pixels, not clipped.
     """
     if isinstance(box, np.ndarray):
-        cx, cy, w, h = _floats(box * size / scale)
+        cx, cy, w, h = as_floats(box * size / scale)
     else:
-        cx, cy, w, h = (value * size / scale for value in _floats(box))
-    last_x, last_y, last_w, last_h = _floats(last_box)
+        cx, cy, w, h = (value * size / scale for value in as_floats(box))
+    last_x, last_y, last_w, last_h = as_floats(last_box)
     half_side = 0.5 * size / scale
     cx = cx + (last_x + 0.5 * last_w - half_side)
     cy = cy + (last_y + 0.5 * last_h - half_side)
@@ -153,7 +153,7 @@ def map_back(box: Sequence[float], last_box: Sequence[float], scale: float, size
 def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
     """ValueError if the box x, y, w, h of a target to be followed is not finite, has no area, lies
     outside the frame (H, W, …), or is certainly of another convention."""
-    x, y, w, h = _floats(box)
+    x, y, w, h = as_floats(box)
     height, width = frame_shape[:2]
     fault = _fault(x, y, w, h)
     if not fault and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
@@ -168,7 +168,7 @@ def check_first_box(box: Sequence[float], frame_shape: Sequence[int]) -> None:
 def clip_box(box: Sequence[float], height: int, width: int, margin: float = 10) -> Box:
     """Clip a box x, y, w, h to a frame, leaving at least ``margin`` pixels of it inside each
     border."""
-    x, y, w, h = _floats(box)
+    x, y, w, h = as_floats(box)
     x, w = _clip(x, x + w, width, margin)
     y, h = _clip(y, y + h, height, margin)
     return x, y, w, h
@@ -181,7 +181,7 @@ def shrink_box(box: Sequence[float], pixels: float) -> Box:
     A tracker whose boxes are a little too large cuts the next crop around such a box, and so finds
     one that is larger still: they grow from frame to frame.
     """
-    x, y, w, h = _floats(box)
+    x, y, w, h = as_floats(box)
     dw, dh = min(pixels, w / 50), min(pixels, h / 50)
     return x + dw / 2, y + dh / 2, w - dw, h - dh
 
@@ -225,7 +225,8 @@ def box_at(cell: int, n: int, size: Sequence[float], offset: Sequence[float]) ->
     return (column + offset[0]) / n, (row + offset[1]) / n, size[0], size[1]
 
 
-def _floats(box: Sequence[float]) -> Box:
+def as_floats(box: Sequence[float]) -> Box:
+    """x, y, w, h as Python's numbers; ValueError if they are not four."""
     try:
         x, y, w, h = (float(value) for value in box)
     except (TypeError, ValueError, OverflowError):
@@ -242,7 +243,7 @@ def _fault(x: float, y: float, w: float, h: float) -> str:
 def _square(box: Sequence[float], factor: float, frame_shape: Sequence[int]
             ) -> tuple[int, int, int]:
     """Left, top and side of the square ``factor`` times as wide as the box, in pixels."""
-    x, y, w, h = _floats(box)
+    x, y, w, h = as_floats(box)
     if fault := _fault(x, y, w, h):
         raise ValueError(f'box {x, y, w, h} {fault}; expected x, y, w, h in pixels, w, h > 0')
     side = math.sqrt(w * h) * factor

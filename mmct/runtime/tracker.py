@@ -68,7 +68,7 @@ class Tracker:
     @box.setter
     def box(self, box: Sequence[float]) -> None:
         self._check_target()
-        self._box = [float(value) for value in box]
+        self._box = list(geometry.as_floats(box))
 
     def init(self, frame: np.ndarray, box: Sequence[float]) -> None:
         """Start to follow a target, the box x, y, w, h in pixels of its first frame (H, W, 3) uint8

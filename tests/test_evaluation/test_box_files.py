@@ -530,6 +530,7 @@ def test_other_texts_in_own_data(tmp_path, name, text):
     (tmp_path / 'kite').mkdir()
     write(tmp_path / 'kite.txt', [(1, 2, 3, 4)])
     (tmp_path / f'{name}.txt').write_text(text)
+    (tmp_path / 'README.txt').write_bytes('数据'.encode('gbk'))
     write(tmp_path / 'no_frames.txt', [(1, 2, 3, 4)])
     assert list(read_annotations(tmp_path)) == ['kite', 'no_frames']
 

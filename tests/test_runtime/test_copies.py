@@ -58,6 +58,15 @@ def test_a_box_without_a_target():
         Tracker(Seeing()).box = BOX
 
 
+@pytest.mark.parametrize('box', [[BOX], BOX[:3], None])
+def test_a_box_that_is_none(box):
+    follower = Tracker(Seeing())
+    follower.init(moving_disc(1)[0], BOX)
+    with pytest.raises(ValueError, match='is not x, y, w, h: expected four numbers'):
+        follower.box = box
+    assert follower.box == list(BOX)
+
+
 @pytest.fixture(scope='module')
 def files(tmp_path_factory):
     pytest.importorskip('onnxruntime', reason='the extra deploy is not installed')

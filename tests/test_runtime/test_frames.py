@@ -150,7 +150,8 @@ def test_streams_are_handed_to_opencv(tmp_path):
     for number in (97, '97', np.int64(97)):
         with pytest.raises(ValueError, match='^camera 97 cannot be opened$'):
             Frames(number)
-    for nothing in (None, '', 0.):
+    frame = picture(0)
+    for nothing in (None, '', 0., [frame], np.stack([frame]), iter([tmp_path]), b'v.mp4'):
         with pytest.raises(ValueError, match='has no frames; give a video file, a folder of im'):
             Frames(nothing)
 
