@@ -430,7 +430,7 @@ def test_told_to_end_as_a_frame_is_written(writer, tmp_path, ending):
         0, 20, (240, 320, 3), np.uint8)
     frames = [noise + np.uint8(20 + 5 * i) for i in range(40)]
     try:
-        for wait in np.linspace(0.02, 0.2, 10):
+        for wait in np.geomspace(0.001, 0.2, 12):
             path = tmp_path / f'{wait}.{ending}'
             with VideoFile(path, 25) as video, suppress(KeyboardInterrupt):
                 video.write(frames[0])

@@ -150,8 +150,10 @@ class PyAVWriter:
             self._file = av.open(str(part), 'w')
             self._stream = self._file.add_stream(encoder, Fraction(fps).limit_denominator(1000),
                                                  options=ENCODERS[path.suffix.lower()][encoder])
-        self._stream.height, self._stream.width = (side.stop for side in self._even)
-        self._stream.pix_fmt = 'yuv420p'  # what browsers take; a colour is of 2x2 pixels
+            self._stream.height, self._stream.width = (side.stop for side in self._even)
+            self._stream.pix_fmt = 'yuv420p'  # what browsers take; a colour is of 2x2 pixels
+            # Not with the first packet: it runs Python, where Ctrl-C would lose that.
+            self._file.start_encoding()
 
     def write(self, frame: np.ndarray) -> None:
         from av import VideoFrame
