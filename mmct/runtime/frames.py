@@ -18,6 +18,7 @@ from ..utils.files import IMAGES, VIDEOS, image_names, in_order, names_in  # noq
 
 VIDEO_FRAME = re.compile(rf'(.+(?:{"|".join(map(re.escape, VIDEOS))}))#(\d+)', re.IGNORECASE)
 TRIES = 8  # to come near a frame by an index that lies
+BROKEN = 32  # frames in a row that a damaged file lacks at most, before others that are whole
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
 
 
@@ -40,13 +41,16 @@ def recorded_length(path: Path) -> int:
 
 
 def count_frames(path: Path) -> int:
-    """Number of images in a folder, or of frames that can be decoded of a video file, whatever its
-    header says: it is decoded for that. 0 if there are none."""
+    """Number of images in a folder, or of frames of a video file up to the last that can be
+    decoded, whatever its header says: it is decoded for that. 0 if there are none."""
     if not path.is_file():
         return len(image_names(path))
-    capture, count = open_video(path), 0
-    while capture.grab():
-        count += 1
+    capture, count, broken = open_video(path), 0, 0
+    while broken <= BROKEN:
+        if capture.grab():
+            count, broken = count + broken + 1, 0
+        else:
+            broken += 1
     return count
 
 
@@ -136,8 +140,9 @@ class Video:
         self._index_holds, self._capture = True, None
 
     @cached_property
-    def _checksums(self) -> list[int]:
-        return [zlib.crc32(frame) for frame in decoded(open_video(self.path, self.levels))]
+    def _checksums(self) -> list[int | None]:
+        return [None if frame is None else zlib.crc32(frame)
+                for frame in decoded(open_video(self.path, self.levels), BROKEN)]
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -147,10 +152,13 @@ class Video:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded; FrameError
-        for a video of which none can be."""
+        for one before it that cannot, or a video of which none can be."""
         capture, empty = open_video(self.path, self.levels), True
-        for frame in decoded(capture):
+        for number, frame in enumerate(decoded(capture, BROKEN)):
             empty = False
+            if frame is None:
+                raise FrameError(f'frame {self.path}#{number} cannot be read{codec_of(capture)}, '
+                                 'but others after it')
             yield in_8_bits(frame, self.levels, self.path)
         if empty and capture.isOpened():
             raise FrameError(f'no frame of {self.path} can be decoded{codec_of(capture)}; write it '
@@ -162,7 +170,7 @@ class Video:
             self._open()
         frame = self._decode(number)
         if self._looked_up and not self._is_right(frame, number):
-            if self._index_holds and number < len(self._checksums):
+            if self._index_holds and self._is_whole(number):
                 self._index_holds = False
                 warnings.warn(f'the index of {self.path} leads to other frames than reading in '
                               'order, so that each is decoded from an earlier one, which is slow; '
@@ -196,7 +204,8 @@ class Video:
             self._jump(number)
         elif ahead < 0:
             self._open()
-        while self._next < number and self._capture.grab():
+        while self._next < number:
+            self._capture.grab()
             self._next += 1
         self._next += 1
         return self._capture.read()[1]
@@ -221,8 +230,11 @@ class Video:
         self._open()
 
     def _is_right(self, frame: np.ndarray | None, number: int) -> bool:
-        return frame is not None and number < len(self._checksums) \
+        return frame is not None and self._is_whole(number) \
             and zlib.crc32(frame) == self._checksums[number]
+
+    def _is_whole(self, number: int) -> bool:
+        return number < len(self._checksums) and self._checksums[number] is not None
 
 
 class Frames:
@@ -253,7 +265,8 @@ class Frames:
         check_levels('levels', levels)
         self.live, self._newest = False, None
         source = str(int(source)) if isinstance(source, Integral) else source
-        files = source if isinstance(source, (list, tuple)) else [source]
+        one = isinstance(source, (str, bytes, Path)) or not isinstance(source, Iterable)
+        files = [source] if one else list(source)
         if not all(isinstance(file, (str, Path)) and str(file) for file in files):
             raise ValueError(f'{" ".join(repr(source)[:60].split())} has no frames; give a video '
                              'file, a folder of images, a list of image files or the number of a '
@@ -262,7 +275,7 @@ class Frames:
         self.fps = self._files = self._video = None
         path = Path(source) if isinstance(source, (str, Path)) else None
         if path is None:
-            self._files = list(source)
+            self._files = files
         elif path.is_dir():
             self._files = [path / name for name in in_order(image_names(path))]
             if not self._files:
@@ -380,7 +393,15 @@ class Newest:
             return frame
 
 
-def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
-    """The rest of a video's frames, (H, W, 3) uint8 BGR, to the last that can be decoded."""
-    while (frame := capture.read()[1]) is not None:
+def decoded(capture: cv2.VideoCapture, most: int = 0) -> Iterator[np.ndarray | None]:
+    """The rest of a video's frames, (H, W, 3) uint8 BGR, to the last that can be decoded; None for
+    one before it that cannot, of which at ``most`` so many follow each other."""
+    broken = 0
+    while broken <= most:
+        frame = capture.read()[1]
+        if frame is None:
+            broken += 1
+            continue
+        yield from [None] * broken
+        broken = 0
         yield frame

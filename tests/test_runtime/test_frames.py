@@ -138,6 +138,47 @@ def test_frames_in_order_cost_what_decoding_costs(file, lying):
     assert lying == ['open', 'read', 'read', 'read', *['grab'] * 7, 'read', *['grab'] * 19, 'read']
 
 
+class Damaged:
+    """OpenCV's reader of a file whose frame 20 cannot be decoded."""
+
+    def __init__(self, path: str) -> None:
+        self.video, self.next = OPENCV(path), 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.video, name)
+
+    def set(self, key: int, number: float) -> bool:
+        self.next = int(number)
+        return self.video.set(key, number)
+
+    def grab(self) -> bool:
+        self.next += 1
+        return self.video.grab() and self.next != 21
+
+    def read(self) -> tuple:
+        self.next += 1
+        found = self.video.read()
+        return (False, None) if self.next == 21 else found
+
+
+def test_a_broken_frame_in_a_video(file, monkeypatch):
+    """It keeps its number, the others theirs, and reading in order says that it is broken."""
+    monkeypatch.setattr(cv2, 'VideoCapture', Damaged)
+    assert count_frames(file) == LENGTH
+    frames = iter(Frames(file))
+    assert [number_of(next(frames)) for _ in range(20)] == list(range(20))
+    with pytest.raises(FrameError, match='a.mp4#20 cannot be read.*, but others after it'):
+        next(frames)
+    for numbers in ((25, ), (19, 21, 22), (70, 21, 60), (0, 89)):
+        video = Video(file)
+        assert [number_of(video[i]) for i in numbers] == list(numbers)
+        with pytest.raises(FrameError, match='a.mp4#20 cannot be read'):
+            video[20]
+        assert number_of(video[24]) == 24
+    with pytest.raises(FrameError):
+        video[LENGTH]
+
+
 def test_streams_are_handed_to_opencv(tmp_path):
     for i in range(3):
         cv2.imwrite(str(tmp_path / f'img_{i}.png'), picture(9 * i))
@@ -151,7 +192,7 @@ def test_streams_are_handed_to_opencv(tmp_path):
         with pytest.raises(ValueError, match='^camera 97 cannot be opened$'):
             Frames(number)
     frame = picture(0)
-    for nothing in (None, '', 0., [frame], np.stack([frame]), iter([tmp_path]), b'v.mp4'):
+    for nothing in (None, '', 0., [frame], np.stack([frame]), iter([frame]), b'v.mp4'):
         with pytest.raises(ValueError, match='has no frames; give a video file, a folder of im'):
             Frames(nothing)
 
