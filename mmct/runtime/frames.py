@@ -1,4 +1,5 @@
 """Frames of folders, video files, cameras and streams: all that reads frames reads them here."""
+import os
 import re
 import threading
 import warnings
@@ -20,6 +21,10 @@ VIDEO_FRAME = re.compile(rf'(.+(?:{"|".join(map(re.escape, VIDEOS))}))#(\d+)', r
 TRIES = 8  # to come near a frame by an index that lies
 BROKEN = 32  # frames in a row that a damaged file lacks at most, before others that are whole
 NEAR = 32  # frames ahead; decoding them is about as fast as looking for a place in the file
+
+# Packets of sound between two frames; OpenCV gives up after 4096, 90 seconds of AAC. It reads this
+# once, with its first frame.
+os.environ.setdefault('OPENCV_FFMPEG_READ_ATTEMPTS', str(2**20))
 
 
 class FrameError(OSError):

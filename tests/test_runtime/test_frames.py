@@ -4,6 +4,7 @@ import struct
 import threading
 import time
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -376,3 +377,24 @@ def test_levels_of_a_pattern(tmp_path):
         Frames(str(tmp_path / '%d.png'), levels=(0, 3000))
     assert len(list(Frames(str(tmp_path / '%d.png')))) == 2
     assert next(iter(Frames(tmp_path, levels=(0, 3000))))[0, 0, 0] == 255
+
+
+def test_much_sound_between_two_frames(tmp_path):
+    """As in a recording of a screen on which nothing changes for minutes."""
+    av = pytest.importorskip('av', reason='the extra video is not installed')
+    path = tmp_path / 'a.mkv'
+    with av.open(str(path), 'w') as file:
+        video, sound = file.add_stream('mpeg4', 25), file.add_stream('pcm_s16le', 8000)
+        video.width, video.height, video.pix_fmt, sound.layout = 64, 48, 'yuv420p', 'mono'
+        for number, time in enumerate((0, 2500, 2501)):
+            frame = av.VideoFrame.from_ndarray(picture(number), format='bgr24')
+            frame.pts, frame.time_base = time, Fraction(1, 25)
+            file.mux(video.encode(frame))
+            for i in range(5000 if number == 0 else 0):  # of 20 ms
+                packet = av.Packet(bytes(320))
+                packet.stream, packet.pts, packet.dts = sound, 160 * i, 160 * i
+                packet.time_base = Fraction(1, 8000)
+                file.mux(packet)
+        file.mux(video.encode(None))
+    assert [number_of(frame) for frame in Video(path)] == [0, 1, 2]
+    assert count_frames(path) == 3
