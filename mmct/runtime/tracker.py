@@ -55,7 +55,7 @@ class Tracker:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> 'Tracker':
         memo[id(self.network)] = self.network
-        copied = object.__new__(type(self))
+        copied = memo[id(self)] = object.__new__(type(self))
         vars(copied).update(copy.deepcopy(vars(self), memo))
         return copied
 

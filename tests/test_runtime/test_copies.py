@@ -48,6 +48,13 @@ def test_a_copy_shares_its_network(again):
     assert one == other
 
 
+def test_what_refers_to_a_tracker_refers_to_its_copy():
+    follower = Tracker(Seeing())
+    follower.beside = [follower]
+    again = copy.deepcopy(follower)
+    assert again.beside == [again] != [follower]
+
+
 def test_what_is_no_network():
     with pytest.raises(ValueError, match="or another tracker's network; got NoneType"):
         Tracker(None)
