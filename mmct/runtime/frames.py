@@ -50,13 +50,7 @@ def count_frames(path: Path) -> int:
     decoded, whatever its header says: it is decoded for that. 0 if there are none."""
     if not path.is_file():
         return len(image_names(path))
-    capture, count, broken = open_video(path), 0, 0
-    while broken <= BROKEN:
-        if capture.grab():
-            count, broken = count + broken + 1, 0
-        else:
-            broken += 1
-    return count
+    return sum(1 for _ in grabbed(open_video(path)))
 
 
 def frame_size(path: str | Path) -> tuple[int, int] | None:
@@ -147,7 +141,7 @@ class Video:
     @cached_property
     def _checksums(self) -> list[int | None]:
         return [None if frame is None else zlib.crc32(frame)
-                for frame in decoded(open_video(self.path, self.levels), BROKEN)]
+                for frame in decoded(open_video(self.path, self.levels))]
 
     @cached_property
     def _places(self) -> dict[int, int]:
@@ -159,7 +153,7 @@ class Video:
         """Frames (H, W, 3) uint8 BGR from the beginning to the last that can be decoded; FrameError
         for one before it that cannot, or a video of which none can be."""
         capture, empty = open_video(self.path, self.levels), True
-        for number, frame in enumerate(decoded(capture, BROKEN)):
+        for number, frame in enumerate(decoded(capture)):
             empty = False
             if frame is None:
                 raise FrameError(f'frame {self.path}#{number} cannot be read{codec_of(capture)}, '
@@ -196,6 +190,7 @@ class Video:
 
     def _open(self) -> None:
         self._capture = open_video(self.path, self.levels)
+        self._grabbed = grabbed(self._capture)
         self._next, self._looked_up = 0, False
 
     def _decode(self, number: int, jump: bool = True) -> np.ndarray | None:
@@ -209,16 +204,19 @@ class Video:
             self._jump(number)
         elif ahead < 0:
             self._open()
-        while self._next < number:
-            self._capture.grab()
+        whole = False
+        while self._next <= number:
+            whole = next(self._grabbed, None)
+            if whole is None:
+                return None
             self._next += 1
-        self._next += 1
-        return self._capture.read()[1]
+        return self._capture.retrieve()[1] if whole else None
 
     def _jump(self, number: int) -> None:
         """Go to a number by the index, or, if it lies, to a frame not far before."""
         if self._index_holds:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, number)
+            self._grabbed = grabbed(self._capture)
             self._next, self._looked_up = number, True
             return
         asked = number - NEAR
@@ -229,6 +227,7 @@ class Video:
             frame = self._capture.read()[1]
             place = None if frame is None else self._places.get(zlib.crc32(frame))
             if place is not None and number - 2 * NEAR <= place < number:
+                self._grabbed = grabbed(self._capture)
                 self._next, self._looked_up = place + 1, True
                 return
             asked += -2 * NEAR if place is None else number - NEAR - place
@@ -322,7 +321,7 @@ class Frames:
         if self.live:
             self._newest = self._newest or Newest(self._stream)
             return self._newest
-        return decoded(self._stream) if self._video is None else iter(self._video)
+        return following(self._stream) if self._video is None else iter(self._video)
 
     def __getitem__(self, number: int) -> np.ndarray:
         """A frame of images or of a video file; FrameError if it cannot be read."""
@@ -398,15 +397,33 @@ class Newest:
             return frame
 
 
-def decoded(capture: cv2.VideoCapture, most: int = 0) -> Iterator[np.ndarray | None]:
-    """The rest of a video's frames, (H, W, 3) uint8 BGR, to the last that can be decoded; None for
-    one before it that cannot, of which at ``most`` so many follow each other."""
-    broken = 0
-    while broken <= most:
-        frame = capture.read()[1]
-        if frame is None:
-            broken += 1
-            continue
-        yield from [None] * broken
-        broken = 0
+def following(stream: cv2.VideoCapture) -> Iterator[np.ndarray]:
+    """Frames (H, W, 3) uint8 BGR of a camera or stream, to its end."""
+    while (frame := stream.read()[1]) is not None:
         yield frame
+
+
+def decoded(capture: cv2.VideoCapture) -> Iterator[np.ndarray | None]:
+    """Frames of a video file, (H, W, 3) uint8 BGR, to the last that can be decoded; None for one
+    before it that cannot."""
+    return (capture.retrieve()[1] if whole else None for whole in grabbed(capture))
+
+
+def grabbed(capture: cv2.VideoCapture) -> Iterator[bool]:
+    """Grab the rest of a video's frames, to the last that can be decoded; False for one before it
+    that cannot. A grab that fails is one only where the frames' times leave room for it: a decoder
+    that holds frames back fails some too early, and once at the end of a file that was cut off."""
+    period, last, failed, broken = 1000 / (capture.get(cv2.CAP_PROP_FPS) or 25), None, 0, 0
+    while failed <= BROKEN:
+        if not capture.grab():
+            failed, broken = failed + 1, broken + 1
+            continue
+        failed, now = 0, capture.get(cv2.CAP_PROP_POS_MSEC)
+        if broken:
+            # Times that do not grow are none.
+            room = broken if last is None or now <= last else round((now - last) / period) - 1
+            for _ in range(min(room, broken)):
+                broken -= 1
+                yield False
+        last = now
+        yield True
