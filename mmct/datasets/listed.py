@@ -117,8 +117,8 @@ class FolderDataset(ListedSOTDataset):
     :func:`mmct.formats.layouts.own`.
 
     A box without area, or of NaN, stands for an absent target, and so do the flags of LaSOT and
-    GOT-10k beside a groundtruth.txt. Of a sequence to test on the first
-    box is enough; it is tracked and not scored.
+    GOT-10k beside a groundtruth.txt. Of a sequence to test on the first box is enough; it is
+    tracked and not scored.
 
     Args:
         data_root: the folder.
@@ -156,10 +156,12 @@ class FolderDataset(ListedSOTDataset):
                                      f'{root / sequence.frames}')
                 doubts.append(f'{name}: {other.text}')
             first, count = self._extent(sequence, self.annotations / name, len(boxes))
+            count = max(count, 1)
             flags = sequence.flags if self.annotations == root and len(boxes) > 1 else ()
-            self._absent(flags, len(boxes))  # to know at once that they can be read
+            texts = {path: read_text(root / path) for path in flags}
             infos.append(dict(video_path=sequence.frames, ann_path=name, start_frame_id=first,
-                              end_frame_id=first + max(count, 1) - 1, flags=flags))
+                              end_frame_id=first + count - 1,
+                              absent=flagged_absent(texts, root, count)))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
@@ -199,18 +201,13 @@ class FolderDataset(ListedSOTDataset):
     def get_visibility_from_video(self, video_idx: int) -> dict:
         """``visible``, (N,) bool: with area, not flagged as absent, and at least of
         ``min_score``."""
-        info, length = self.get_data_info(video_idx), self.get_len_per_video(video_idx)
-        visible = ~self._absent(info['flags'], length)
+        info = self.get_data_info(video_idx)
+        visible = ~info['absent']
         if self.min_score:
             name = sequence_name(info['ann_path'])
             visible &= read_scores(self.annotations / f'{name}_score.txt',
-                                   length) >= self.min_score
+                                   len(visible)) >= self.min_score
         return dict(visible=visible)
-
-    def _absent(self, flags: tuple[str, ...], length: int) -> np.ndarray:
-        """Frames (length,) bool that files of flags give as ones without the target."""
-        texts = {path: read_text(self.annotations / path) for path in flags}
-        return flagged_absent(texts, self.annotations, length)
 
     def get_ann_infos_from_video(self, video_idx: int) -> dict:
         """Boxes x1, y1, x2, y2 in pixels and visibility, as many as there are boxes; to test on,
