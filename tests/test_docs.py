@@ -276,6 +276,22 @@ def test_places_in_pages_that_are_linked(page):
                 if place not in anchors(page.parent / file if file else page)]
 
 
+def test_tests_that_are_named():
+    """Those that show what happens with a fault."""
+    there = {}
+    for file in (ROOT / 'tests').rglob('test_*.py'):
+        there.setdefault(file.name, set()).update(
+            re.findall(r'^def (test_\w+)', file.read_text(), re.M))
+    named = re.findall(r'`(?:(?:\w+/)*(test_\w+\.py))?(?:::)?(test_\w+)?`',
+                       (ROOT / 'docs/faults.md').read_text())
+    named = [(file, test) for file, test in named if file or test]
+    assert len(named) > 50
+    every = set().union(*there.values())
+    assert not [(file, test) for file, test in named
+                if file and file not in there
+                or test and test not in (there[file] if file else every)]
+
+
 def test_the_readme_is_short():
     assert len((ROOT / 'README.md').read_text().splitlines()) <= 150
 

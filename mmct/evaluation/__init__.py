@@ -1,4 +1,4 @@
-"""Metrics of trackers, from boxes with NumPy only; MMEngine's evaluators have files of their own,
+"""Metrics of trackers, from boxes, without PyTorch; MMEngine's evaluators have files of their own,
 which are imported when something is registered.
 
 A metric is a function of (results, annotations, dataset) as :func:`evaluate`, and a line in
