@@ -18,7 +18,14 @@ from ..formats.annotations import (
     parse_numbers,
     read_boxes,
 )
-from ..formats.layouts import Sequence, frames_from, own, part_of_video, sequence_name
+from ..formats.layouts import (
+    Sequence,
+    frames_from,
+    own,
+    part_of_video,
+    sequence_name,
+    with_missing,
+)
 from ..formats.results import read_scores
 from ..formats.sequences import rows_of_list
 from ..runtime.frames import count_frames, recorded_length
@@ -87,8 +94,8 @@ class ListedSOTDataset(BaseSOTDataset):
         else:
             if video_idx not in self._names:
                 self._names[video_idx] = in_order(image_names(path))
-            names = self._names[video_idx][start:stop]
             # Those that are missing fail when they are read, with no other sequence.
+            names = with_missing(self._names[video_idx][start:stop], stop - start)
             names += [f'(number {number} of {stop} is missing)'
                       for number in range(start + len(names) + 1, stop + 1)]
             paths = [osp.join(path, name) for name in names]
@@ -180,9 +187,8 @@ class FolderDataset(ListedSOTDataset):
     def _extent(self, sequence: Sequence, file: Path, count: int) -> tuple[int, int]:
         """Place of the first frame of a sequence, and how many frames it has."""
         path, first = Path(self.data_root) / sequence.frames, 0
-        if sequence.start > 1:
-            names = image_names(path)
-            first = len(names) - len(frames_from(sequence.start, names, count))
+        if sequence.start > 1 and (there := len(names := image_names(path))) != count:
+            first = there - len(frames_from(sequence.start, names, None))
         # Counting decodes a video, so only if its header cannot do.
         if self.annotations == Path(self.data_root):
             if count == 1:  # as long as there are frames; training passes it by

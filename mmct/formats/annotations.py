@@ -11,7 +11,7 @@ import numpy as np
 from ..runtime.conventions import Doubt, doubt
 from ..runtime.frames import count_frames, frame_size, recorded_length
 from ..utils.files import image_names, in_order, read_text
-from .layouts import Sequence, Texts, find, frames_from, part_of_video
+from .layouts import Sequence, Texts, find, frames_from, part_of_video, with_missing
 
 # Of LaSOT, in the order of its att files.
 ATTRIBUTES = ('IV', 'POC', 'DEF', 'MB', 'CM', 'ROT', 'BC', 'VC', 'SV', 'FOC', 'FM', 'OV', 'LR',
@@ -116,7 +116,8 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
     """Why frames and boxes (N, 4) of a sequence of own data hardly belong together; None if nothing
     speaks against it. Of a video whose header disagrees with the boxes the frames are counted."""
     path, count = root / sequence.frames, len(boxes)
-    names = [] if path.is_file() else frames_from(sequence.start, image_names(path), count)
+    there = {*image_names(path)}
+    names = [name for name in frames_from(sequence.start, there, count) if name in there]
     if not (names or path.is_file()):
         return Doubt(False, f'no frames in {sequence.frames}')
     whole = part_of_video(sequence.name)[0] == sequence.name  # else other parts follow in it
@@ -143,6 +144,9 @@ def doubt_pictures(names: Iterable[str], count: int) -> Doubt | None:
                      f'{len(names)} frames of {len(numbers)} numbers; {beside}')
     if count > 1 and names and len(names) % count == 0:
         return Doubt(True, f'{len(names)} frames for {count} boxes; {beside}')
+    if missing := in_order({*with_missing(in_order(names), count)} - {*names}):
+        return Doubt(False, f'{len(missing)} of {count} frames are missing, the first is '
+                     f'{missing[0]}')
     return doubt_count(len(names), count)
 
 

@@ -306,6 +306,23 @@ def frames_from(start: int, names: Iterable[str], count: int | None) -> list[str
     """
     names = in_order(names)
     if start > 1 and len(names) != count:
-        return [name for name in names
-                if Path(name).stem.isdigit() and int(Path(name).stem) >= start]
-    return names
+        names = [name for name in names
+                 if Path(name).stem.isdigit() and int(Path(name).stem) >= start]
+    return with_missing(names, count or 0, start)
+
+
+def with_missing(names: list[str], count: int, start: int = 1) -> list[str]:
+    """File names of ``count`` frames in order, with those of missing files at their places, if the
+    numbers in the others tell them: from the first or ``start`` on, ``count`` to the last."""
+    if not 1 < len(names) < count:
+        return names
+    parts = [re.fullmatch(r'(.*?)(\d+)(\D*\.\w+)', name) for name in names]
+    if not all(parts) or len({part.group(1, 3) for part in parts}) > 1:
+        return names
+    there = {int(part[2]): name for part, name in zip(parts, names)}
+    first = max(there) - count + 1
+    if len(there) < len(names) or first not in (min(there), max(start, 1)):
+        return names
+    before, digits, after = parts[0].groups()
+    return [there.get(number, f'{before}{number:0{len(digits)}}{after}')
+            for number in range(first, first + count)]

@@ -15,7 +15,7 @@ from mmct.datasets.sources import annotation_of, build_checked
 from mmct.datasets.transforms.load import FrameReader
 from mmct.deploy.calibration import samples_of_config
 from mmct.formats import read_annotations, read_results, sequence_names
-from mmct.formats.layouts import own
+from mmct.formats.layouts import own, with_missing
 from mmct.runtime.frames import frame_of_video, in_order
 
 LENGTH = 40
@@ -254,7 +254,7 @@ def test_the_checker_knows_own_data(files, tmp_path):
     (tmp_path / 'own/e.txt').write_text(box_text(LENGTH - 3))
     done = run_tool('check_dataset.py', 'own', tmp_path / 'own')
     assert f'{LENGTH} frames for {LENGTH + 2} boxes' in done.out
-    assert f'{LENGTH - 1} frames for {LENGTH} boxes' in done.out
+    assert f'1 of {LENGTH} frames are missing, the first is frame3.png' in done.out
     assert f'{LENGTH} frames for {LENGTH - 3} boxes; those after the last box are not' in done.out
     assert layout_of('own').present(files)[''][1].name == 'b'
 
@@ -317,6 +317,28 @@ def test_what_may_be_wrong_is_said(tmp_path, text, said, monkeypatch):
     assert logged == [f'FolderDataset: 1 of 1 sequences are doubtful, which tools/check_dataset.py '
                       f'own {root} names, such as kite.txt: {said}']
     assert said in run_tool('check_dataset.py', 'own', root).out
+
+
+@pytest.mark.parametrize('lacking', [(5, ), (1, ), (3, 9)])
+def test_frames_that_are_missing(tmp_path, lacking):
+    """The others keep their boxes, which their numbers tell."""
+    root = own_data(tmp_path / 'own', lines(BOXES))
+    for number in lacking:
+        (root / f'kite/{number:04d}.png').unlink()
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    loader = TRANSFORMS.build({'type': 'LoadFrame'})
+    found = [loader(dataset.prepare_test_data(0, i)) for i in range(12)]
+    for i, frame in enumerate(found):
+        assert i + 1 in lacking if 'load_error' in frame else number_of(frame['img']) == i
+    assert sum('load_error' in frame for frame in found) == len(lacking)
+    said = f'{len(lacking)} of 12 frames are missing, the first is {lacking[0]:04d}.png'
+    assert said in run_tool('check_dataset.py', 'own', root).out
+
+
+@pytest.mark.parametrize('numbers', [range(1, 12), range(2, 13, 2), [1, 2, 30]])
+def test_numbers_that_do_not_tell_what_is_missing(numbers):
+    names = [f'{number}.jpg' for number in numbers]
+    assert with_missing(names, 14) == names
 
 
 def test_masks_beside_frames_of_which_the_first_alone_is_labelled(tmp_path, monkeypatch):

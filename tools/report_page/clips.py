@@ -34,8 +34,9 @@ def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | No
     if found.is_file():
         frames, count = Frames(found), count_frames(found)
     else:
-        files = [found / file for file in frames_from(start, image_names(found), length)]
-        frames, count = Frames(files, levels), len(files)
+        names = image_names(found)
+        files = [found / file for file in frames_from(start, names, length)]
+        frames, count = Frames(files, levels), min(len(files), len(names))
     if count < length:
         raise ValueError(f'{folder} has {count} frames of {name}, the annotation {length}')
     return frames
