@@ -24,12 +24,41 @@ def load_tracker(config: str | PathLike, checkpoint: str | PathLike) -> OneStrea
     Returns:
         a tracker for inference only: ``init(frame, box)``, then ``track(frame)`` for each frame.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'config {config} does not exist')
-    model = Config.fromfile(config).model
-    tracker = MODELS.build(model.get('student', model))
+    model = read_config(config).get('model')
+    if not isinstance(model, dict):
+        raise ValueError(f'config {config} has no model; give that of a tracker, or of its '
+                         'compression')
+    try:
+        tracker = MODELS.build(model.get('student', model))
+    except (AssertionError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f'config {config}: its model cannot be built: {said(error)}') from error
+    if not isinstance(tracker, OneStreamTracker):
+        raise ValueError(f'config {config} is of a {type(tracker).__name__}; expected that of a '
+                         'tracker of mmct, or of its compression')
     load_weights(tracker, checkpoint)
     return fuse_for_inference(tracker)
+
+
+def read_config(path: str | PathLike) -> Config:
+    """Read a config; FileNotFoundError if there is no such file, ValueError if it cannot be
+    read."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'config {path} ' + (
+            'is a folder; give a file in it' if path.is_dir() else 'does not exist'))
+    try:
+        return Config.fromfile(path)
+    except Exception as error:  # a config is Python
+        cause = error
+        while isinstance(cause.__context__, ImportError):  # MMEngine's are long, and say less
+            cause = cause.__context__
+        raise ValueError(f'config {path} cannot be read: {said(cause)}') from error
+
+
+def said(error: Exception) -> str:
+    """Kind and text of an error of Python's or MMEngine's in a line."""
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return f'{type(error).__name__}: {" ".join(str(text).split())}'
 
 
 class OpenedTorchNetwork(OpenedNetwork, TorchNetwork):

@@ -157,23 +157,20 @@ def say_warning(otherwise: Callable, message: Warning, category: type[Warning], 
 
 
 def existing_config(path: Path) -> 'Config':
-    """Read a config.
+    """Read a config, see :func:`mmct.api.read_config`."""
+    from mmct.api import read_config
+    return read_config(path)
 
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it cannot be read.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f'config {path} does not exist')
-    from mmengine.config import Config
-    try:
-        return Config.fromfile(path)
-    except Exception as error:  # a config is Python
-        cause = error
-        while isinstance(cause.__context__, ImportError):  # MMEngine's are long, and say less
-            cause = cause.__context__
-        raise ValueError(f'config {path} cannot be read: {type(cause).__name__}: '
-                         f'{one_line(cause)}') from error
+
+def compression_config(path: Path) -> 'Config':
+    """Read the config of a compression; ValueError if it is none."""
+    config = existing_config(path)
+    model = config.get('model')
+    kind = model.get('type') if isinstance(model, dict) else model
+    if kind != 'ReplacementDistiller':
+        raise ValueError(f'{path} is not the config of a compression: its model is {kind}, not a '
+                         'ReplacementDistiller')
+    return config
 
 
 def box(text: str) -> tuple[float, float, float, float]:

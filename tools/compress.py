@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli import Settings, existing_config, run
+from cli import Settings, compression_config, run
 
 TOOLS = Path(__file__).parent
 
@@ -37,13 +37,10 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> int | None:
     from running.options import merge_options
 
-    from mmct.checkpoint import extract_student, newest_intact
+    from mmct.checkpoint import extract_student, newest_intact, read_checkpoint
     from mmct.utils.files import free_name
 
-    config = existing_config(args.config)
-    if config.model.type != 'ReplacementDistiller':
-        raise ValueError(f'{args.config} is not the config of a compression: its model is a '
-                         f'{config.model.type}, not a ReplacementDistiller')
+    config = compression_config(args.config)
     if not args.teacher.exists():
         raise FileNotFoundError(f'--teacher {args.teacher} does not exist')
     for split in ('train', 'val'):
@@ -64,6 +61,7 @@ def main(args: argparse.Namespace) -> int | None:
             if given and Path(given).resolve().is_relative_to(args.work_dir.resolve()):
                 raise ValueError(f'{given} lies in the folder of an earlier compression, which '
                                  'would be moved aside; give another --work-dir')
+        read_checkpoint(config.model.teacher_checkpoint)  # a fault of it moves nothing
         aside = free_name(args.work_dir)
         args.work_dir.rename(aside)
         print(f'an earlier compression is in {aside} now')

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import bars, count, existing_config, run
+from cli import bars, compression_config, count, run
 
 if TYPE_CHECKING:
     from analysis.student_search import Student
@@ -47,12 +47,9 @@ def main(args: argparse.Namespace) -> None:
     import torch
     from analysis import student_search as search
 
-    config = existing_config(args.config)
+    config = compression_config(args.config)
     if not args.budget_ms > 0:
         raise ValueError(f'--budget-ms {args.budget_ms:g} must be positive')
-    if config.model.type != 'ReplacementDistiller':
-        raise ValueError(f'{args.config} is not the config of a compression: its model is a '
-                         f'{config.model.type}, not a ReplacementDistiller')
     torch.set_num_threads(args.threads)
     choices = search.default_choices(config)
     choices.update({key: getattr(args, key) for key in choices if getattr(args, key)})

@@ -153,14 +153,16 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     """The state dict inside a checkpoint (MMEngine's, a published tracker's, or bare), as a network
     here would have it: without the prefix of a wrapper, in float32, with all counts of batches.
     CheckpointError if it has values that no network can compute with."""
-    for key in ('state_dict', 'net', 'model'):
-        if isinstance(content.get(key), dict):
-            content = content[key]
-            break
-    state = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
+    found = {key: _tensors(content[key]) for key in ('state_dict', 'net', 'model')
+             if isinstance(content.get(key), dict)} or {None: _tensors(content)}
+    first, state = next(iter(found.items()))
     if not state:
         raise CheckpointError(f'{source} holds no weights: expected them under "state_dict", '
-                              f'"net" or "model", got the keys {sorted(map(str, content))[:10]}')
+                              f'"net" or "model", got the keys '
+                              f'{sorted(map(str, content.get(first, content)))[:10]}')
+    if other := next((key for key in found if found[key] and not _equal(state, found[key])), None):
+        warnings.warn(f'{source} holds weights under "{first}", which are read, and others under '
+                      f'"{other}"', stacklevel=2)
     while prefix := next((prefix for prefix in PREFIXES
                           if all(key.startswith(prefix) for key in state)), None):
         state = {key[len(prefix):]: value for key, value in state.items()}
@@ -180,6 +182,17 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
         if key.endswith('.running_mean'):
             state.setdefault(key.removesuffix('running_mean') + COUNT, torch.tensor(0))
     return state
+
+
+def _tensors(content: dict) -> dict[str, Tensor]:
+    return {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, Tensor)}
+
+
+def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    try:
+        return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+    except RuntimeError:  # of different or unusual types
+        return one is other
 
 
 def save_checkpoint(content: dict, path: str | Path) -> None:

@@ -30,7 +30,7 @@ from ..formats.results import read_scores
 from ..formats.sequences import rows_of_list
 from ..runtime.frames import count_frames, recorded_length
 from ..utils.checks import check_number
-from ..utils.files import VIDEOS, image_names, in_order, read_text, text_of
+from ..utils.files import IMAGES, VIDEOS, image_names, in_order, read_text, text_of
 
 
 def load_text(self: BaseSOTDataset, filepath: str, dtype: type = np.float32,
@@ -172,6 +172,10 @@ class FolderDataset(ListedSOTDataset):
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
+        if not any(recorded_length(root / info['video_path']) for info in infos):
+            raise ValueError(f'FolderDataset: no sequence of {root} has frames, such as '
+                             f'{root / infos[0]["video_path"]}; expected images '
+                             f'({", ".join(IMAGES)}) or a video that OpenCV reads')
         if bare:
             print_log(f'FolderDataset: left out, for there is no NAME.txt in {self.annotations}: '
                       f'{", ".join(bare)}', 'current', logging.WARNING)

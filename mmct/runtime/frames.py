@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ..utils.checks import check_numbers
-from ..utils.files import IMAGES, VIDEOS, image_names, in_order, names_in  # noqa: F401
+from ..utils.files import IMAGES, RARE_IMAGES, VIDEOS, image_names, in_order
 
 VIDEO_FRAME = re.compile(rf'(.+(?:{"|".join(map(re.escape, VIDEOS))}))#(\d+)', re.IGNORECASE)
 TRIES = 8  # to come near a frame by an index that lies
@@ -58,7 +58,7 @@ def frame_size(path: str | Path) -> tuple[int, int] | None:
     video file or VIDEO#NUMBER; None if it cannot be read."""
     video, _ = frame_of_video(str(path)) or (path, 0)
     try:
-        if not str(video).lower().endswith(IMAGES):
+        if not str(video).lower().endswith((*IMAGES, *RARE_IMAGES)):
             height, width = next(iter(Video(video))).shape[:2]
             return width, height
         scale = 8 if str(path).lower().endswith(('.jpg', '.jpeg')) else 1  # eight times as fast
@@ -283,10 +283,16 @@ class Frames:
         elif path.is_dir():
             self._files = [path / name for name in in_order(image_names(path))]
             if not self._files:
-                raise ValueError(f'folder {path} has no images ({", ".join(IMAGES)})')
+                below = next((f'; {place} has' for place in sorted(path.iterdir())
+                              if place.is_dir() and image_names(place)), '')
+                raise ValueError(f'folder {path} has no images ({", ".join(IMAGES)}){below}')
         if self._files is not None:
             self.length = len(self._files)
             return
+        if path.suffix.lower() in ('.tif', '.tiff') and path.is_file() and (
+                pages := cv2.imcount(str(path))) > 1:
+            raise ValueError(f'{path} has {pages} pages, of which only the first would be read; '
+                             'write each as a file, and give their folder')
         camera = str(source).isdigit()
         if not (camera or path.exists() or '://' in str(source) or '%' in path.name):
             raise FileNotFoundError(f'{path} does not exist; give a video file, a folder of images '

@@ -14,6 +14,8 @@ from pathlib import Path
 MAX_TEXT = 1 << 26  # bytes of a text file in an archive; more is no annotation
 MAX_TEXTS = 1 << 29  # of all of them
 IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# These only where a folder has none of those, for they may be masks or depth beside the frames.
+RARE_IMAGES = ('.jfif', '.jp2', '.pgm', '.pnm', '.ppm')
 VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.3gp', '.flv',
           '.m2ts', '.mts', '.ogv', '.ts', '.wmv')
 # A number with decimals, not a date or version of three numbers.
@@ -51,7 +53,9 @@ def names_in(folder: str | Path) -> list[str]:
 
 def image_names(folder: str | Path) -> list[str]:
     """File names of the images of a folder, as they come; none if there is no such folder."""
-    return [name for name in names_in(folder) if name.lower().endswith(IMAGES)]
+    names = names_in(folder)
+    return [name for name in names if name.lower().endswith(IMAGES)] or [
+        name for name in names if name.lower().endswith(RARE_IMAGES)]
 
 
 @contextmanager

@@ -2,6 +2,7 @@ import argparse
 import os
 import pickle
 import sys
+import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import datetime
 from pathlib import Path
@@ -70,6 +71,18 @@ def test_foreign_objects_beside_the_weights(tmp_path, training_code):
     # Nothing was kept of the foreign objects, and nothing of their code was asked for.
     assert vars(content['stats']['train']['loss']) == {}
     assert 'lib' not in sys.modules
+
+
+def test_weights_under_two_names():
+    """The first are read, without a word if they are the same."""
+    others = {key: value + 1 for key, value in NET.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        weights_in({'net': NET, 'state_dict': dict(NET), 'model': {'depth': 12}}, 'trained')
+    with pytest.warns(UserWarning, match='trained holds weights under "state_dict", which are '
+                                         'read, and others under "net"'):
+        weights = weights_in({'net': NET, 'state_dict': others}, 'trained')
+    assert all(torch.equal(weights[key], others[key]) for key in NET)
 
 
 @pytest.mark.parametrize('imported', [True, False])

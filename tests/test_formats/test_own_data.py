@@ -341,6 +341,14 @@ def test_numbers_that_do_not_tell_what_is_missing(numbers):
     assert with_missing(names, 14) == names
 
 
+def test_no_sequence_has_frames(tmp_path):
+    root = own_data(tmp_path / 'own', lines(BOXES))
+    for file in (root / 'kite').iterdir():
+        file.rename(file.with_suffix('.gif'))
+    with pytest.raises(ValueError, match=r'no sequence of .*own has frames, such as .*own/kite; '):
+        DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+
+
 def test_masks_beside_frames_of_which_the_first_alone_is_labelled(tmp_path, monkeypatch):
     root, logged = own_data(tmp_path / 'own', lines(BOXES[:1])), []
     monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: logged.append(text))

@@ -13,7 +13,15 @@ import pytest
 from drawing.video import VideoFile
 
 from mmct.runtime import frames as module
-from mmct.runtime.frames import FrameError, Frames, Video, count_frames, in_order, read_image
+from mmct.runtime.frames import (
+    FrameError,
+    Frames,
+    Video,
+    count_frames,
+    frame_size,
+    in_order,
+    read_image,
+)
 
 APPLE = b'\0\5\x16\7\0\2\0\0Mac OS X        \0\2\xb0\xff'  # what macOS puts into ._NAME
 LENGTH = 90
@@ -314,6 +322,34 @@ def test_levels_of_frames_of_16_bits(tmp_path, name, channels):
     assert np.array_equal(next(iter(Frames(tmp_path, (3000, 3255)))), found)
     for reduced, size in ((cv2.IMREAD_REDUCED_COLOR_2, (32, 24)), (cv2.IMREAD_COLOR, (64, 48))):
         assert read_image(tmp_path / name, reduced, (3000, 3255)).shape == (*size, 3)
+
+
+def test_a_tiff_of_several_pages(tmp_path):
+    cv2.imwritemulti(str(tmp_path / 'stack.tif'), [np.zeros((48, 64, 3), np.uint8)] * 3)
+    with pytest.raises(ValueError, match='stack.tif has 3 pages, of which only the first would'):
+        Frames(tmp_path / 'stack.tif')
+
+
+@pytest.mark.parametrize('ending', ['jp2', 'pgm', 'ppm'])
+def test_frames_in_rare_formats(tmp_path, ending):
+    """Where there are others, they are something else, such as depth."""
+    (tmp_path / 'kite').mkdir()
+    shape = (48, 64) if ending == 'pgm' else (48, 64, 3)
+    for i in range(3):
+        cv2.imwrite(str(tmp_path / f'kite/{i}.{ending}'), np.full(shape, 80 * i, np.uint8))
+    assert [frame.max() for frame in Frames(tmp_path / 'kite')] == [0, 80, 160]
+    assert frame_size(tmp_path / f'kite/0.{ending}') == (64, 48)
+    cv2.imwrite(str(tmp_path / 'kite/0.png'), np.zeros((48, 64), np.uint8))
+    assert Frames(tmp_path / 'kite').length == 1
+
+
+def test_a_folder_without_images(tmp_path):
+    (tmp_path / 'kite/img').mkdir(parents=True)
+    with pytest.raises(ValueError, match=r'kite has no images \(.jpg, .*.webp\)$'):
+        Frames(tmp_path / 'kite')
+    cv2.imwrite(str(tmp_path / 'kite/img/1.png'), np.zeros((48, 64), np.uint8))
+    with pytest.raises(ValueError, match=r'kite has no images .*; .*/kite/img has$'):
+        Frames(tmp_path / 'kite')
 
 
 def test_levels_of_8_bits_and_none(tmp_path):

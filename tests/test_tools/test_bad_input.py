@@ -54,6 +54,25 @@ def test_no_config(tool):
         assert refused(tool(name, 'none.py', *args)) == 'error: config none.py does not exist'
 
 
+@pytest.mark.parametrize(('text', 'message'), [
+    (None, 'is a folder; give a file in it'), ('', 'has no model; give that of a tracker'),
+    ('model = dict(', "cannot be read: SyntaxError: '(' was never closed"),
+    ("_base_ = 'none.py'", 'cannot be read: FileNotFoundError: '),
+    ("model = dict(type='Nobody')", 'its model cannot be built: KeyError: Nobody is not in the'),
+    ("model = dict(type='mmdet.ResNet', depth=18)",
+     'is of a ResNet; expected that of a tracker of mmct')])
+def test_configs_of_no_tracker(setup, tool, tmp_path, text, message):
+    file = tmp_path / 'config.py'
+    if text is None:
+        file.mkdir()
+    else:
+        file.write_text(text)
+    line = refused(tool('export.py', file, setup.student, tmp_path / 'out.onnx'))
+    assert f'config {file}{":" * message.startswith("its")} {message}' in line
+    line = refused(tool('search_student.py', file, '--budget-ms', '9'))
+    assert f'{file} ' in line
+
+
 def test_no_checkpoint(setup, tool, tmp_path):
     line = refused(tool('test.py', setup.config, 'none.pth', '--work-dir', tmp_path))
     assert 'checkpoint none.pth does not exist' in line

@@ -73,6 +73,15 @@ def test_videos_that_are_not_there(setup, tmp_path):
     assert not (tmp_path / 'work').exists()
 
 
+def test_a_teacher_that_is_none(setup, tmp_path, own, earlier):
+    """The earlier compression stays where it is."""
+    (tmp_path / 'teachers').mkdir()
+    done = compress(setup, own, earlier, '--teacher', tmp_path / 'teachers')
+    assert done.status == 2
+    assert done.err.startswith(f'error: checkpoint {tmp_path}/teachers is a folder; give a file')
+    assert (earlier / 'student.pth').is_file()
+
+
 @pytest.mark.parametrize('option', ['--teacher {}', '--cfg-options load_from={}'])
 def test_weights_in_the_folder_of_an_earlier_compression(setup, tmp_path, own, earlier, option):
     done = compress(setup, own, earlier, *option.format(earlier / 'student.pth').split())

@@ -119,7 +119,7 @@ def test_students_that_cannot_eliminate_candidates(change):
 
 def test_a_tracker_is_no_compression(tmp_path):
     done = run_tool('search_student.py', ROOT / 'configs' / 'ostrack_256.py', '--budget-ms', 9)
-    assert 'ostrack_256.py is not the config of a compression: its model is a OSTrack' in done.err
+    assert 'ostrack_256.py is not the config of a compression: its model is OSTrack' in done.err
 
 
 def test_default_grid_of_the_full_size():
