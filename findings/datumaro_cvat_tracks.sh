@@ -46,7 +46,7 @@ cat > "$place/annotations.xml" <<'XML'
   </track>
 </annotations>
 XML
-"$place/venv/bin/python" - "$place" 2> "$place/stderr" <<'PY' || { tail -n 3 "$place/stderr"; exit 1; }
+"$place/venv/bin/python" - "$place" 2> "$place/stderr" <<'PY' ||
 import sys
 
 from datumaro import Dataset
@@ -70,3 +70,4 @@ assert boxes == {
     0: [(6, False), (7, False), (8, True)], 1: [(3, False), (4, False), (5, True)]}, boxes
 assert mot == {1: [1, 2, 3], 2: [4, 5, 6]}, mot
 PY
+    { tail -n 3 "$place/stderr"; exit 1; }

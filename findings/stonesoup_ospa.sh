@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# stonesoup 1.9.1: OSPA is not the least distance unless p is 1, and GOSPA's switches weigh by p = 2.
+# stonesoup 1.9.1: OSPA is not the least distance unless p is 1, and switches weigh in GOSPA by 2.
 #
 # OSPA is by its docstring the least mean, over all assignments, of the distances to the power of p.
 # OSPAMetric takes the assignment with the least sum of the distances as they are, and raises these
