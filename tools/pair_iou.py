@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from cli import run
+from cli import count, run
 
 
 def parse_args():
@@ -20,7 +20,7 @@ def parse_args():
     parser.add_argument('checkpoint', type=Path, help='weights')
     parser.add_argument('--data', type=Path, required=True, metavar='FOLDER',
                         help='videos in the layout for your own data (docs/datasets.md)')
-    parser.add_argument('--pairs', type=int, default=64, metavar='N',
+    parser.add_argument('--pairs', type=count, default=64, metavar='N',
                         help='pairs a video, on average (default %(default)s)')
     parser.add_argument('--teacher', type=Path, nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='also compare with the boxes of this tracker')
@@ -47,6 +47,8 @@ def main(args) -> None:
                              float(values[index].std(ddof=1) / len(index) ** 0.5)]
                       for kind, values in rows.items()} | {'pairs': len(index)}
                for name, index in sorted(videos.items()) if len(index) > 1}
+    if not figures:
+        raise ValueError(f'--pairs {args.pairs} gave no video two pairs; give a higher number')
     mean = {kind: float(np.mean([figure[kind][0] for figure in figures.values()]))
             for kind in rows}
     error = {kind: float(np.sqrt(sum(figure[kind][1] ** 2 for figure in figures.values()))
@@ -94,10 +96,13 @@ def predict(tracker, args, title: str) -> dict:
 
 def video_of(path: str) -> str:
     """The name of the video that a frame is of."""
+    from mmct.formats.layouts import IMAGE_FOLDERS
     from mmct.runtime.frames import frame_of_video
 
-    file = frame_of_video(path)
-    return Path(file[0]).stem if file else Path(path).parent.name
+    if file := frame_of_video(path):
+        return Path(file[0]).stem
+    folder = Path(path).parent
+    return folder.parent.name if folder.name in IMAGE_FOLDERS else folder.name
 
 
 def iou(boxes, others):

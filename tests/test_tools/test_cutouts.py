@@ -114,6 +114,39 @@ def test_points_and_lines_are_no_outlines(part):
     assert cut_out(picture(0), [part]) is None
 
 
+def test_an_outline_without_the_list_around_it():
+    outline = square(40, 30, 60)
+    assert np.array_equal(cut_out(picture(0), outline[0]), cut_out(picture(0), outline))
+
+
+@pytest.mark.parametrize('change', [
+    {'image_id': 9}, {'segmentation': [[50, 'x', 90, 50, 90, 90]]}, {'segmentation': 'x'},
+    {'segmentation': [[2e5, 50, 90, 50, 90, 90]]}, {'segmentation': {'size': [160, 200]}},
+    {'segmentation': {'size': [160, 200], 'counts': ['5', 31995]}},
+    {'segmentation': {'size': [80, 100], 'counts': [0, 8000]}}])
+def test_an_annotation_that_is_none(tmp_path, change):
+    thing = dict(segmentation=square(40, 30, 60))
+    file = write_coco(tmp_path, [[thing], [thing]])
+    content = json.loads(file.read_text())
+    content['annotations'][1].update(change)
+    file.write_text(json.dumps(content))
+    done = run_tool('make_cutouts.py', file, tmp_path / 'images', tmp_path / 'out')
+    assert done.status == 0
+    assert done.err.startswith(f'warning: {file}: 1 annotations are left out: ')
+    assert [path.name for path in (tmp_path / 'out/cutouts').iterdir()] == ['0_0.png']
+
+
+@pytest.mark.parametrize('name', ['', '../../'])
+def test_names_of_cutouts_stay_in_their_folder(tmp_path, name):
+    file = write_coco(tmp_path, [[dict(segmentation=square(40, 30, 60))]])
+    content = json.loads(file.read_text())
+    content['annotations'][0]['id'] = f'{name}1'
+    file.write_text(json.dumps(content))
+    done = run_tool('make_cutouts.py', file, tmp_path / 'images', tmp_path / 'out')
+    assert done.status == (2 if name else 0)
+    assert not name or 'cannot be the name of a file' in done.err
+
+
 def test_scenes_of_one_name_in_two_folders(tmp_path):
     file = write_coco(tmp_path, [[dict(segmentation=square(40, 30, 60))]] * 2)
     content = json.loads(file.read_text())

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from pair_iou import iou
+from pair_iou import iou, video_of
 from videos import write_video
 
 
@@ -39,6 +39,19 @@ def test_a_missing_folder_is_one_line(setup, tool, tmp_path):
     assert done.status == 2
     folder = tmp_path / 'none'
     assert done.err == f'error: FolderDataset: folder {folder} is missing; set data_root\n'
+
+
+def test_a_pair_alone_is_one_line(setup, own, tool, tmp_path):
+    shutil.copytree(own / 'a', tmp_path / 'own/a')
+    shutil.copy(own / 'a.txt', tmp_path / 'own')
+    done = tool('pair_iou.py', setup.config, setup.student, '--data', tmp_path / 'own',
+                '--pairs', 1)
+    assert done == (2, done.out, 'error: --pairs 1 gave no video two pairs; give a higher number\n')
+
+
+@pytest.mark.parametrize('path', ['own/kite/1.jpg', 'own/kite/img/1.jpg', 'own/kite.mp4#1'])
+def test_videos_by_the_paths_of_frames(path):
+    assert video_of(path) == 'kite'
 
 
 def test_iou_of_boxes():

@@ -97,6 +97,13 @@ def test_files(trackers, package, tmp_path):
         assert [own['name'] for own in listed] == NAMES[:len(listed)]
         assert len(list(out.glob('*.onnx'))) == 2 * len(listed) == 2 + len(others)
     assert {path.suffix for path in (out / 'ort').iterdir()} == {'.js', '.wasm'}
+    # From the page's own files, which are all that is left.
+    (out / 'notes.onnx').touch()
+    own = (out / '0-tracker.onnx').read_bytes()
+    done = run_tool('make_page.py', out / '0-tracker.onnx', out, '--package', package)
+    assert (done.status, done.err) == (0, '')
+    assert (out / '0-tracker.onnx').read_bytes() == own
+    assert (out / 'notes.onnx').exists()
 
 
 @pytest.mark.parametrize(('changes', 'fault'), [

@@ -59,6 +59,9 @@ def write_page(out: Path, trackers: Sequence[Path], package: Path | None = None)
         if hashlib.sha256(content).hexdigest() != RUNTIME[name]:
             raise ValueError(f'{name} is not that of {PACKAGE}; give the folder that comes out of '
                              f'what `npm pack {PACKAGE}` writes')
+    # They may lie in the folder, from an earlier page.
+    copies = {own['files'][part]: file.read_bytes() for path, own in zip(trackers, listed)
+              for part, file in (('step', path), ('templates', template_file(path)))}
     with errors_of(out):
         (out / 'ort').mkdir(parents=True, exist_ok=True)
         write_text(out / LIST, json.dumps(listed))
@@ -66,11 +69,10 @@ def write_page(out: Path, trackers: Sequence[Path], package: Path | None = None)
             # Not all servers know what an .mjs is.
             name = name.replace('.min.mjs', '.mjs').replace('.mjs', '.js')
             (out / 'ort' / name).write_bytes(content)
-        for old in out.glob('*.onnx'):
+        for old in out.glob('[01]-tracker*.onnx'):
             old.unlink()
-        for path, own in zip(trackers, listed):
-            shutil.copyfile(path, out / own['files']['step'])
-            shutil.copyfile(template_file(path), out / own['files']['templates'])
+        for name, content in copies.items():
+            (out / name).write_bytes(content)
         for name in OWN:
             shutil.copyfile(HERE / name, out / name)
     return sum(file.stat().st_size for file in out.rglob('*') if file.is_file())
