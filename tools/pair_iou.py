@@ -90,19 +90,18 @@ def predict(tracker, args, title: str) -> dict:
         with torch.inference_mode():
             boxes.append(tracker.test_step(batch)[:, 0])
         truth.append(batch['inputs']['clip'].gt_boxes[:, 0])
-        videos += [video_of(paths[0]) for paths in batch['img_path']]
+        videos += [video_of(paths[0], args.data) for paths in batch['img_path']]
     return dict(boxes=torch.cat(boxes), truth=torch.cat(truth), videos=videos)
 
 
-def video_of(path: str) -> str:
-    """The name of the video that a frame is of."""
+def video_of(path: str, root: Path) -> str:
+    """The name of the video that a frame is of, in the folder of the data."""
     from mmct.formats.layouts import IMAGE_FOLDERS
     from mmct.runtime.frames import frame_of_video
 
-    if file := frame_of_video(path):
-        return Path(file[0]).stem
-    folder = Path(path).parent
-    return folder.parent.name if folder.name in IMAGE_FOLDERS else folder.name
+    file = frame_of_video(path)
+    place = (Path(file[0]).with_suffix('') if file else Path(path).parent).relative_to(root)
+    return str(place.parent if place.name in IMAGE_FOLDERS else place)
 
 
 def iou(boxes, others):

@@ -278,8 +278,13 @@ def is_ground_truth(path: str) -> bool:
 
 
 def frame_folder(path: Path) -> Path:
-    """Where the images of a sequence's folder are: in one of the data sets' folders, or in it."""
-    return next((path / name for name in IMAGE_FOLDERS if image_names(path / name)), path)
+    """Where the images of a sequence's folder are: in one of the data sets' folders, in it, or in
+    the only folder in it that has any."""
+    if found := next((path / name for name in IMAGE_FOLDERS if image_names(path / name)), None):
+        return found
+    inner = [] if image_names(path) else [
+        path / name for name in names_in(path) if image_names(path / name)]
+    return inner[0] if len(inner) == 1 else path
 
 
 def part_of_video(name: str) -> tuple[str, int]:

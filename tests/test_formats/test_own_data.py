@@ -414,6 +414,12 @@ def test_frames_in_a_folder_within(tmp_path, monkeypatch):
     assert 'kite.mp4 beside it is not used' in run_tool('check_dataset.py', 'own', root).out
     (root / 'kite.mp4').unlink()
     (root / 'kite/img').rename(root / 'kite/pictures')
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert dataset.get_img_infos_from_video(0)['img_paths'][0] == str(
+        root / 'kite/pictures/0001.png')
+    assert not logged
+    shutil.copytree(root / 'kite/pictures', root / 'kite/masks')  # which may be the frames
+    own_data(root, lines(BOXES), name='ball')
     DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
     assert 'kite.txt: no frames in kite' in logged[0]
 

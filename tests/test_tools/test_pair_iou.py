@@ -2,6 +2,7 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -51,7 +52,7 @@ def test_a_pair_alone_is_one_line(setup, own, tool, tmp_path):
 
 @pytest.mark.parametrize('path', ['own/kite/1.jpg', 'own/kite/img/1.jpg', 'own/kite.mp4#1'])
 def test_videos_by_the_paths_of_frames(path):
-    assert video_of(path) == 'kite'
+    assert video_of(path, Path('own')) == 'kite'
 
 
 def test_iou_of_boxes():
