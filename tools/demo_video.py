@@ -60,28 +60,17 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int | None:
-    # Without a screen OpenCV's windows abort the process.
-    if (args.show or args.select) and sys.platform == 'linux' and not any(
-            os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
-        raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
-                         'set); leave out --show, and give the box with --box X,Y,W,H')
+    check(args)
     from drawing.video import VideoFile
     from drawing.window import KEYS, Window
 
     from mmct.runtime import Tracker
-    from mmct.runtime.conventions import doubt
     from mmct.runtime.frames import FrameError, Frames
     from mmct.utils.files import write_text
 
     use_device(args.device)
-    if args.out and args.boxes and args.out.resolve() == args.boxes.resolve():
-        raise ValueError(f'--out and --boxes are both {args.out}; give each a file of its own')
     window = Window() if args.show or args.select else None
     frames = Frames(args.video, args.levels, args.every_frame)
-    for name, file in (('--out', args.out), ('--boxes', args.boxes)):
-        if file and file.is_file() and Path(args.video).exists() and file.samefile(args.video):
-            raise ValueError(f'{name} {file} is the video that is tracked in, which would be lost; '
-                             'give another file')
     stream = iter(frames)  # from now on the newest of a camera
     targets = Targets(Tracker(args.model, args.checkpoint, backend=args.backend,
                               precision=args.precision, threads=args.threads), args.lost)
@@ -100,19 +89,10 @@ def main(args: argparse.Namespace) -> int | None:
                     if tracks:
                         targets.follow(frame)
                     else:
-                        for first in args.box or [drawn_box(window, frame)]:
-                            targets.add(frame, first)
-                            if other := doubt([first], frame.shape[1::-1]):
-                                print(f'warning: --box may be {other.text}; expected x,y,w,h in '
-                                      'pixels', file=sys.stderr)
-                    picture = targets.drawn(frame)
+                        begin(targets, frame, args.box or [drawn_box(window, frame)])
                     if window and not args.show:
                         window = window.close()
-                    while window and (selection := window.show(picture)):
-                        if not selection.another:
-                            targets.forget()
-                        targets.add(frame, selection.box)
-                        picture = targets.drawn(frame)
+                    picture = shown(window, targets, frame)
                     with ends_later():  # so that there are as many boxes as frames
                         tracks.append(targets.found)
                         video.write(picture)
@@ -135,6 +115,21 @@ def main(args: argparse.Namespace) -> int | None:
         return stopped_status(stop)
     if stop:
         raise stop
+
+
+def check(args: argparse.Namespace) -> None:
+    """See that there is a screen if one is needed, and that no file would be written over."""
+    # Without a screen OpenCV's windows abort the process.
+    if (args.show or args.select) and sys.platform == 'linux' and not any(
+            os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):
+        raise ValueError('--show and --select need a screen, and there is none (DISPLAY is not '
+                         'set); leave out --show, and give the box with --box X,Y,W,H')
+    if args.out and args.boxes and args.out.resolve() == args.boxes.resolve():
+        raise ValueError(f'--out and --boxes are both {args.out}; give each a file of its own')
+    for name, file in (('--out', args.out), ('--boxes', args.boxes)):
+        if file and file.is_file() and Path(args.video).exists() and file.samefile(args.video):
+            raise ValueError(f'{name} {file} is the video that is tracked in, which would be lost; '
+                             'give another file')
 
 
 class Targets:
@@ -207,6 +202,29 @@ def boxes_text(tracks: 'list[dict[int, tuple[list[float], float]]]') -> str:
         f'{frame},{number},{x:.4f},{y:.4f},{w:.4f},{h:.4f},{score:.4f},-1,-1,-1\n'
         for frame, found in enumerate(tracks, 1)
         for number, ((x, y, w, h), score) in found.items())
+
+
+def begin(targets: Targets, frame: 'np.ndarray', boxes: Sequence[Sequence[float]]) -> None:
+    """Take the targets in the first frame; warn of boxes that are hardly x, y, w, h in pixels."""
+    from mmct.runtime.conventions import doubt
+
+    for first in boxes:
+        targets.add(frame, first)
+        if other := doubt([first], frame.shape[1::-1]):
+            print(f'warning: --box may be {other.text}; expected x,y,w,h in pixels',
+                  file=sys.stderr)
+
+
+def shown(window: 'Window | None', targets: Targets, frame: 'np.ndarray') -> 'np.ndarray':
+    """The picture of a frame, which was in the window, if there is one, until nothing more was
+    selected in it."""
+    picture = targets.drawn(frame)
+    while window and (selection := window.show(picture)):
+        if not selection.another:
+            targets.forget()
+        targets.add(frame, selection.box)
+        picture = targets.drawn(frame)
+    return picture
 
 
 def drawn_box(window: 'Window', frame: 'np.ndarray') -> tuple[int, int, int, int]:

@@ -294,10 +294,11 @@ class Frames:
             raise ValueError(f'{path} has {pages} pages, of which only the first would be read; '
                              'write each as a file, and give their folder')
         camera = str(source).isdigit()
-        if not (camera or path.exists() or '://' in str(source) or '%' in path.name):
+        known = camera or path.exists() or '://' in str(source)
+        if not (known or '%' in path.name):
             raise FileNotFoundError(f'{path} does not exist; give a video file, a folder of images '
                                     'or the number of a camera')
-        if levels is not None and not (camera or path.exists() or '://' in str(source)):
+        if not known and levels is not None:
             raise ValueError(f'levels cannot be applied to the pattern {source}, whose images '
                              'OpenCV reads in 8 bits; give their folder')
         self._stream = cv2.VideoCapture(int(str(source))) if camera else \

@@ -74,17 +74,23 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
                      if Path(name).stem == Path(sequence.frames).parts[0]
                      and name.lower().endswith(VIDEOS) and not name.endswith(TRACKED)]
     if decode and not video:
-        there = set(present)
-        sizes = {name: decoded_size(frames / name) for name in expected if name in there}
-        broken = [name for name, size in sizes.items() if size is None]
-        if broken:
-            problems.append(f'{len(broken)} of {len(expected)} frames cannot be decoded, the '
-                            f'first is {broken[0]}')
-        readable = {name: size for name, size in sizes.items() if size}
-        for usual, _ in Counter(readable.values()).most_common(1):
-            if others := [name for name, size in readable.items() if size != usual]:
-                problems.append(f'{len(others)} of {len(expected)} frames have another size than '
-                                f'{usual[0]} x {usual[1]} pixels, the first is {others[0]}')
+        problems += check_decoded(frames, expected, set(present))
+    return problems
+
+
+def check_decoded(folder: Path, names: list[str], present: set[str]) -> list[str]:
+    """What is wrong with the images of a folder by these names, of those that are there."""
+    problems = []
+    sizes = {name: decoded_size(folder / name) for name in names if name in present}
+    broken = [name for name, size in sizes.items() if size is None]
+    if broken:
+        problems.append(f'{len(broken)} of {len(names)} frames cannot be decoded, the first is '
+                        f'{broken[0]}')
+    readable = {name: size for name, size in sizes.items() if size}
+    for usual, _ in Counter(readable.values()).most_common(1):
+        if others := [name for name, size in readable.items() if size != usual]:
+            problems.append(f'{len(others)} of {len(names)} frames have another size than '
+                            f'{usual[0]} x {usual[1]} pixels, the first is {others[0]}')
     return problems
 
 
