@@ -39,11 +39,6 @@ def parse_args() -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> None:
-    # In the processes that are started, too.
-    write(args)
-
-
-def write(args: argparse.Namespace) -> None:
     from synthetic_videos import SPLITS, write_videos
 
     with bars('{task.description:<14}') as progress:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from mpl_toolkits.axes_grid1 import make_axes_locatable
@@ -29,7 +28,6 @@ def draw_divisions(path: Path, similarity: np.ndarray, suggested: Division, even
     depth = len(similarity) - 1
     side = 3.2 + 0.42 * (depth + 1)
     figure = Figure(figsize=(side + 1.2, side + 1.9), dpi=110)
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     image = axes.imshow(similarity, cmap='viridis', vmax=1, vmin=min(similarity.min(), 0.999))
     divider = make_axes_locatable(axes)
@@ -90,7 +88,6 @@ def draw_starts(path: Path, starts: dict[str, tuple[Division, Start]], title: st
             the first one at the top.
     """
     figure = Figure(figsize=(7, 1.6 + 0.42 * len(starts)), dpi=110, layout='constrained')
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     places = np.arange(len(starts))
     scores = [start for _, start in starts.values()]

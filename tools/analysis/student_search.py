@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from benchmarks.complexity import count_macs, count_parameters
 from benchmarks.speed import step_times
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 from mmengine.config import Config, ConfigDict
@@ -220,7 +219,6 @@ def write_config(config: Config, student: Student, folder: Path) -> Path:
 def draw(students: Sequence[Student], teacher: Student | None, budget: float, path: Path) -> None:
     """Latency over MACs, those within the budget filled."""
     figure = Figure(figsize=(9, 6), layout='constrained')
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     layers = sorted({s.shape.layers for s in students})
     blocks = sorted({s.shape.block for s in students}, key=str)

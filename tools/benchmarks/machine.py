@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import torch
+
 
 class RowError(Exception):
     """What kept a row from being measured, in one line."""
@@ -92,7 +94,7 @@ def _serve(pipe: Connection) -> None:
             for value in function(*args):
                 pipe.send(('row', value))
             answer = 'end', None
-        except Exception as error:  # noqa: BLE001  whatever it is, other rows go on
+        except Exception as error:  # whatever it is, other rows go on
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             answer = 'error', f'{type(error).__name__}: {lines[0] if lines else ""}'[:300]
         release()
@@ -101,11 +103,10 @@ def _serve(pipe: Connection) -> None:
 
 def release() -> None:
     """Give back what the measurement before has left on the GPU."""
-    torch = sys.modules.get('torch')
     if 'torch._dynamo' in sys.modules:
         torch._dynamo.reset()
     gc.collect()
-    if torch and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 
@@ -125,8 +126,6 @@ class PeakMemory:
     def restart(self) -> None:
         """Forget the peak so far, but not the beginning."""
         if self.device != 'cpu':
-            import torch
-
             torch.cuda.init()
             torch.cuda.reset_peak_memory_stats(self.device)
             return
@@ -137,16 +136,12 @@ class PeakMemory:
 
     def _now(self) -> float:
         if self.device != 'cpu':
-            import torch
-
             return torch.cuda.memory_allocated(self.device) / 2**20
         return _status('VmRSS') if self.known else 0.
 
     def megabytes(self) -> float | None:
         """The peak, or None if the system does not tell."""
         if self.device != 'cpu':
-            import torch
-
             return torch.cuda.max_memory_allocated(self.device) / 2**20 - self.before
         return _status('VmHWM') - self.before if self.known else None
 
@@ -163,8 +158,6 @@ def check_device(device: str) -> None:
     Raises:
         ValueError: it cannot.
     """
-    import torch
-
     try:
         kind = torch.device(device).type
     except RuntimeError:
@@ -179,8 +172,6 @@ def check_device(device: str) -> None:
 
 def machine(device: str) -> str:
     """The processor and, if it is asked for, the GPU with the versions that matter there."""
-    import torch
-
     if device == 'cpu':
         return processor()
     name = torch.cuda.get_device_name(device)

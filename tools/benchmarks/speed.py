@@ -28,11 +28,10 @@ def step_times(tracker: Tracker, frames: Sequence[np.ndarray], box: Sequence[flo
     return np.array(times[warm_up:])
 
 
-def first_frame_time(tracker: Tracker, frame: np.ndarray, box: Sequence[float],
-                     count: int = 3) -> float:
-    """Median seconds of taking a target: its template is cut and encoded."""
+def first_frame_time(tracker: Tracker, frame: np.ndarray, box: Sequence[float]) -> float:
+    """Median seconds of taking a target three times: its template is cut and encoded."""
     times = []
-    for _ in range(count):
+    for _ in range(3):
         start = time.perf_counter()
         tracker.init(frame, box)
         times.append(time.perf_counter() - start)

@@ -33,19 +33,17 @@ FRAME_SIZE, BOX = (720, 1280), (560., 300., 120., 90.)
 # (backend, precision, file or None for PyTorch)
 FULL, GRAPHS = ('full', 'fp32'), 'graphs'
 KINDS = {
-    ('published', 'fp32'): None, FULL: None, ('torch', 'fp32'): None, ('torch', 'bf16'): None,
-    ('torch', 'fp16'): None, ('compile', 'fp32'): None, ('compile', 'bf16'): None,
-    ('compile', 'fp16'): None, (GRAPHS, 'fp32'): None, (GRAPHS, 'bf16'): None,
-    (GRAPHS, 'fp16'): None, ('onnxruntime', 'fp32'): 'fp32.onnx',
-    ('onnxruntime', 'int8'): 'int8.onnx', ('openvino', 'fp32'): 'fp32.xml',
-    ('openvino', 'bf16'): 'fp32.xml', ('openvino', 'int8'): 'int8.xml',
-    ('openvino', 'int8+bf16'): 'int8.xml'}
+    ('published', 'fp32'): None, FULL: None,
+    **{(backend, precision): None for backend in ('torch', 'compile', GRAPHS)
+       for precision in ('fp32', 'bf16', 'fp16')},
+    ('onnxruntime', 'fp32'): 'fp32.onnx', ('onnxruntime', 'int8'): 'int8.onnx',
+    ('openvino', 'fp32'): 'fp32.xml', ('openvino', 'bf16'): 'fp32.xml',
+    ('openvino', 'int8'): 'int8.xml', ('openvino', 'int8+bf16'): 'int8.xml'}
 # The full form comes by itself if it does much more. Compiling takes minutes on a processor.
-DEFAULT = tuple(map(tuple, (name.split(':') for name in (
-    'published:fp32', 'torch:fp32', 'torch:bf16', 'onnxruntime:fp32', 'onnxruntime:int8',
-    'openvino:fp32', 'openvino:bf16', 'openvino:int8', 'openvino:int8+bf16'))))
-DEFAULT_GPU = tuple(map(tuple, (name.split(':') for name in (
-    'published:fp32', 'torch:fp32', 'torch:bf16', 'torch:fp16', 'graphs:fp16', 'compile:fp16'))))
+DEFAULT = [('published', 'fp32'), ('torch', 'fp32'), ('torch', 'bf16'),
+           *(pair for pair, file in KINDS.items() if file)]
+DEFAULT_GPU = [('published', 'fp32'), ('torch', 'fp32'), ('torch', 'bf16'), ('torch', 'fp16'),
+               (GRAPHS, 'fp16'), ('compile', 'fp16')]
 VIDEO_FRAMES = 200  # of a video, at the most
 # Steps that do not count: on a GPU, compiled steps come to rest after a few.
 WARM_UP, WARM_UP_GPU = 1, 6

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from mmct.formats import Sequence
 from mmct.formats.annotations import box_text, doubt_pictures
-from mmct.runtime.frames import image_names
-from mmct.utils.files import write_text
+from mmct.utils.files import image_names, write_text
 
 from .layouts import Layout
 

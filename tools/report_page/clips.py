@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mmct.formats.layouts import frame_folder, frames_from, part_of_video
-from mmct.runtime.frames import VIDEOS, Frames, count_frames, image_names
+from mmct.runtime.frames import Frames, count_frames
+from mmct.utils.files import VIDEOS, image_names
 
 
 def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | None = None

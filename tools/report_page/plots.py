@@ -101,18 +101,16 @@ def draw_attributes(trackers: list[TrackerResults]) -> Figure:
     return figure
 
 
-def draw_cost(change: Mapping[str, float], teacher: str, student: str, names: int = 50) -> Figure:
-    """A bar a sequence: AUC of the student less that of the teacher, the greatest loss first.
-
-    Up to ``names`` bars are named; of more, those of the greatest losses are.
-    """
+def draw_cost(change: Mapping[str, float], teacher: str, student: str) -> Figure:
+    """A bar a sequence: AUC of the student less that of the teacher, the greatest loss first. Of
+    more than 50 bars only those of the greatest losses are named."""
     loss, gain = colour(0), colour(1)
     values = np.array(list(change.values()))
     colours = [loss if value < 0 else gain for value in values]
     labels = [short(name) for name in change]
     title = 'What compression cost'
     difference = f'AUC of {short(student)}\nless that of {short(teacher)}'
-    if len(values) <= names:
+    if len(values) <= 50:
         figure = Figure(figsize=(5.2, 0.22 * len(values) + 1.2))
         axes = figure.subplots()
         axes.barh(np.arange(len(values)), values, color=colours, height=0.72)

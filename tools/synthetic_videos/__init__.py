@@ -1,5 +1,3 @@
 """Synthetic tracking videos: pieces of photographs that move through photographs."""
 from .scene import Video
 from .writer import SPLITS, write_videos
-
-__all__ = ['SPLITS', 'Video', 'write_videos']

@@ -1,6 +1,7 @@
 """Stage division: which layers of a student stand for which of its teacher's (CompressTracker,
 section 3.2)."""
 from collections.abc import Sequence
+from itertools import accumulate
 
 from mmtrack.registry import MODELS
 from torch import nn
@@ -71,11 +72,8 @@ class StageDivision:
 
     def teacher_stages(self) -> list[range]:
         """Indices of the teacher's layers, stage by stage."""
-        stages, start = [], 0
-        for size in self.division:
-            stages.append(range(start, start + size))
-            start += size
-        return stages
+        return [range(end - size, end)
+                for size, end in zip(self.division, accumulate(self.division))]
 
     def stage(self, index: int) -> nn.ModuleList:
         """The student's layers of one stage."""
