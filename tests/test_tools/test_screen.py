@@ -25,16 +25,21 @@ def arguments(setup, three, tmp_path):
             f'test_dataloader.dataset.data_root={three.root}']
 
 
-def test_a_test_is_quiet_and_its_log_file_has_all(tool, arguments, tmp_path):
-    done = tool('test.py', *arguments)
+def test_a_test_is_quiet_and_its_log_file_has_all(tool, arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: {0})  # fewer than there are workers
+    done = tool('test.py', *arguments, 'test_dataloader.num_workers=2')
     assert (done.status, done.err) == (0, '')
     assert len(done.out.splitlines()) < 40
     log, = tmp_path.glob('*/*.log')
     assert str(log) in done.out
     assert 'Config:' not in done.out
     assert 'System environment:' not in done.out
+    assert 'SyncBatchNorm' not in done.out
+    assert 'FileClient' not in done.out
     text = log.read_text()
     assert 'System environment:' in text
+    assert 'SyncBatchNorm' in text
+    assert 'FileClient' in text
     assert 'custom_imports' in text.partition('Config:')[2]
     assert text.count('eta: ') == 180
     assert re.search(r'Epoch\(test\) \[ *\d+/180\]  +eta: ', done.out)  # the demo reads it
@@ -47,6 +52,7 @@ def test_a_training_is_quiet_and_says_how_long_it_takes(setup, tool, tmp_path):
                 'train_cfg.max_epochs=1', 'default_hooks.batch_picture.interval=0')
     assert (done.status, done.err) == (0, '')
     assert 'Config:' not in done.out
+    assert 'Exp name' not in done.out
     log, = tmp_path.glob('*/*.log')
     assert 'Config:' in log.read_text()
     assert len(re.findall(r'Epoch\(train\) .* eta: .* loss: ', done.out)) == 3
