@@ -82,6 +82,18 @@ def _tool(name: str, args: tuple, out: Path, env: dict) -> None:
     runpy.run_path(sys.argv[0], run_name='__main__')
 
 
+def children_of(pid: int) -> list[str]:
+    """Processes that a process started."""
+    return Path(f'/proc/{pid}/task/{pid}/children').read_text().split()
+
+
+def alive(pid: str) -> bool:
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(') ')[2][0] != 'Z'
+    except OSError:
+        return False
+
+
 def forget_runs() -> None:
     """MMEngine keeps what a process has one of by name."""
     for single in (MMLogger, MessageHub, DefaultScope, TrackLocalVisualizer):

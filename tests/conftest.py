@@ -59,6 +59,15 @@ def _no_collections():
         yield
 
 
+@pytest.fixture(scope='session', autouse=True)
+def _no_progress():
+    """Without a terminal, tools say once a minute how far they are: within a test if the
+    machine is busy, which expects no such line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('cli.LOG_PERIOD', float('inf'))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _signals_that_count():
     """As in a shell's foreground: a background and nohup ignore these, a run that broke off leaves

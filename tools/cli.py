@@ -6,13 +6,15 @@ import argparse
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from operator import length_hint
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 TRACEBACK = '--traceback'
 ENDS = [getattr(signal, name) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)]
 PERIOD = 5.  # seconds between lines of progress
+LOG_PERIOD = 60.  # the same, in a log
 SAME_WISH = 5.  # seconds: a closed terminal and its shell, or a batch system, send several signals
 # Modules of the extra `lite` that a device may lack, and what pip calls them.
 COMMON = {name: name for name in ('jinja2', 'matplotlib', 'rich', 'scipy', 'tabulate')} | {
@@ -99,6 +102,19 @@ def ends_like_ctrl_c() -> Iterator[None]:
     finally:
         for number in own:
             signal.signal(number, signal.SIG_DFL)
+
+
+def run_command(command: Sequence[str | Path]) -> int:
+    """Run a command that is a part of this tool; returns its exit status. If the tool is told to
+    end, so is the command, which may take its time to save what there is."""
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except KeyboardInterrupt as error:
+        if error.args:  # not Ctrl-C, which the terminal gives both
+            process.terminate()
+        process.wait()
+        raise
 
 
 def call(parse_args: Callable[[], argparse.Namespace],
@@ -189,9 +205,11 @@ def count(text: str) -> int:
     return int(text)
 
 
-def bars(description: str = '{task.description}') -> 'Progress | PlainProgress':
-    """A ``Progress`` of rich, with counts and the time that is left; without rich lines."""
+def bars() -> 'Progress | PlainProgress':
+    """A ``Progress`` of rich, with counts and the time that is left; lines without rich, or without
+    a terminal, where rich says nothing until the end."""
     try:
+        from rich.console import Console
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -200,14 +218,22 @@ def bars(description: str = '{task.description}') -> 'Progress | PlainProgress':
             TimeRemainingColumn,
         )
     except ImportError:  # on a device that has NumPy and OpenCV only
-        return PlainProgress()
-    return Progress(TextColumn(description), BarColumn(), MofNCompleteColumn(),
+        return PlainProgress(PERIOD)
+    if not Console().is_terminal:
+        return PlainProgress(LOG_PERIOD)
+    return Progress(TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(),
                     TextColumn('left'), TimeRemainingColumn())
 
 
 class PlainProgress:
-    """As much of rich's ``Progress`` as tools use that run without it: now and then a line on
-    stderr."""
+    """As much of rich's ``Progress`` as tools use: now and then a line on stderr.
+
+    Args:
+        period: seconds from a line to the next.
+    """
+
+    def __init__(self, period: float) -> None:
+        self.period = period
 
     def __enter__(self) -> 'PlainProgress':
         return self
@@ -217,7 +243,7 @@ class PlainProgress:
 
     def track(self, sequence: Iterable, total: float | None = None, description: str = '',
               ) -> Iterator:
-        task = self.add_task(description, total)
+        task = self.add_task(description, total or length_hint(sequence) or None)
         for item in sequence:
             yield item
             self.advance(task)
@@ -226,10 +252,10 @@ class PlainProgress:
         return SimpleNamespace(description=description, total=total, done=0, start=time.monotonic(),
                                said=time.monotonic())
 
-    def advance(self, task: SimpleNamespace) -> None:
-        task.done += 1
+    def advance(self, task: SimpleNamespace, steps: int = 1) -> None:
+        task.done += steps
         now = time.monotonic()
-        if now - task.said < PERIOD:
+        if now - task.said < self.period:
             return
         task.said, of, left = now, '', ''
         if task.total:

@@ -4,11 +4,10 @@ FOLDER holds train and val, each with videos or folders of frames, and a file NA
 beside each (docs/datasets.md, "Your own data"). docs/unlabelled.md is for videos without boxes.
 """
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
-from cli import Settings, compression_config, run
+from cli import Settings, compression_config, run, run_command
 
 TOOLS = Path(__file__).parent
 
@@ -67,10 +66,10 @@ def main(args: argparse.Namespace) -> int | None:
         print(f'an earlier compression is in {aside} now')
     args.work_dir.mkdir(parents=True, exist_ok=True)
     config.dump(own)
-    done = subprocess.run([sys.executable, TOOLS / 'train.py', own, '--work-dir', args.work_dir,
-                           *(['--resume'] if args.resume else [])], check=False)
-    if done.returncode:
-        return done.returncode
+    status = run_command([sys.executable, TOOLS / 'train.py', own, '--work-dir', args.work_dir,
+                          *(['--resume'] if args.resume else [])])
+    if status:
+        return status
     last, damaged = newest_intact(args.work_dir)
     if damaged:
         raise ValueError(f'{damaged[0]} is cut short or damaged; go on from the one before '

@@ -1,18 +1,18 @@
 """Run all of mmct on generated videos: compress a tracker, evaluate, show.
 
 The demo generates videos, compresses the small teacher that comes with mmct into four layers, and
-trains the same student on the same pairs from ground truth only. It tests all three and ends with a
-table, a picture, a report page and a tracked video. After an interruption, the same command goes on
-where it was. --students compares several students, each with and without the teacher.
+trains the same student on the same pairs from ground truth only. It tests all three, and VitTrack's
+fast student that comes with mmct, and ends with a table, pictures, a report page and a tracked
+video. After an interruption, the same command goes on where it was. --students compares several
+students, each with and without the teacher.
 """
 import argparse
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-from cli import run
+from cli import run, run_command
 from demo_steps.teachers import CONFIGS, TEACHERS
 
 
@@ -79,9 +79,8 @@ def main(args: argparse.Namespace) -> None:
 
 
 def make_videos(folder: Path, workers: int) -> None:
-    done = subprocess.run([sys.executable, str(Path(__file__).with_name('make_demo_videos.py')),
-                           str(folder), '--workers', str(workers)], check=False)
-    if done.returncode:
+    if run_command([sys.executable, str(Path(__file__).with_name('make_demo_videos.py')),
+                    str(folder), '--workers', str(workers)]):
         raise ValueError(f'the videos in {folder} could not be made, see above')
 
 

@@ -41,13 +41,13 @@ def parse_args() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> None:
     from synthetic_videos import SPLITS, write_videos
 
-    with bars('{task.description:<14}') as progress:
-        splits = {split: (getattr(args, split), getattr(args, f'{split}_frames'))
-                  for split in SPLITS}
-        tasks = {split: progress.add_task(f'{split} videos', total=count)
-                 for split, (count, _) in splits.items()}
+    splits = {split: (getattr(args, split), getattr(args, f'{split}_frames')) for split in SPLITS}
+    with bars() as progress:
+        # Of frames: videos of one split are longer than those of another.
+        task = progress.add_task(f'frames of {sum(count for count, _ in splits.values())} videos',
+                                 total=sum(count * length for count, length in splits.values()))
         write_videos(args.folder, splits, args.size, args.seed, args.workers,
-                     lambda split: progress.advance(tasks[split]),
+                     lambda split: progress.advance(task, splits[split][1]),
                      args.photos and str(args.photos.resolve()))
 
 

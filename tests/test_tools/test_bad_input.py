@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import torch
-from cli import existing_config, one_line, run
+from cli import existing_config, one_line, run, run_command
 from tiny import save_teacher, tracker
 
 from mmct.checkpoint import save_checkpoint
@@ -302,6 +304,39 @@ def test_other_signals_end_like_ctrl_c(number, capsys):
     assert end.value.code == 128 + number
     assert tuple(capsys.readouterr()) == ('written\n', 'interrupted\n')
     assert signal.getsignal(number) == signal.SIG_DFL
+
+
+def test_a_command_of_a_tool_may_save_what_there_is(tmp_path, monkeypatch):
+    begun, saved = tmp_path / 'begun', tmp_path / 'saved'
+    (tmp_path / 'training.py').write_text(
+        'import pathlib, signal, sys, time\n'
+        'def end(*_):\n'
+        '    time.sleep(0.5)\n'
+        f'    pathlib.Path({str(saved)!r}).touch()\n'
+        '    sys.exit(143)\n'
+        'signal.signal(signal.SIGTERM, end)\n'
+        f'pathlib.Path({str(begun)!r}).touch()\n'
+        'time.sleep(60)\n')
+
+    class Waiting(subprocess.Popen):
+        """The tool is told to end as soon as it waits for its command."""
+
+        def wait(self) -> int:
+            if telling.ident is None:
+                telling.start()
+            return super().wait()
+
+    def tell():
+        while not begun.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    telling = Thread(target=tell)
+    monkeypatch.setattr('subprocess.Popen', Waiting)
+    with pytest.raises(SystemExit) as end:
+        run(lambda: None, lambda _: run_command([sys.executable, tmp_path / 'training.py']))
+    assert end.value.code == 143
+    assert saved.exists()
 
 
 def test_what_is_ignored_stays_so(monkeypatch):

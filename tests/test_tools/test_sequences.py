@@ -9,13 +9,12 @@ import sys
 import time
 import zipfile
 from contextlib import nullcontext
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from commands import ROOT, start_tool
+from commands import ROOT, alive, children_of, start_tool
 from mmengine.config import Config
 
 from mmct.datasets import SequenceSampler
@@ -295,7 +294,7 @@ def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_pa
     try:
         end = time.monotonic() + 120
         while not (run.results / 'cat-2.txt').is_file() and time.monotonic() < end:
-            children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+            children = children_of(process.pid)
             time.sleep(0.002)
     finally:
         process.kill()
@@ -316,13 +315,6 @@ def test_sequences_at_once_are_those_one_by_one(whole, setup, tool, four, tmp_pa
     assert scores(run.results) == scores(whole.results)
     assert sorted(times(run.results)) == sorted(times(whole.results))
     assert run.metrics == whole.metrics
-
-
-def alive(pid: str) -> bool:
-    try:
-        return Path(f'/proc/{pid}/stat').read_text().rpartition(') ')[2][0] != 'Z'
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize(('more', 'reason'), [

@@ -1,13 +1,15 @@
 """tools/make_demo_videos.py and what it makes."""
 import importlib.util
 import os
+import re
 import struct
 import zlib
+from time import monotonic, sleep
 
 import cv2
 import numpy as np
 import pytest
-from commands import ROOT, run_tool
+from commands import ROOT, alive, children_of, run_tool, start_tool
 from synthetic_videos import Video, write_videos, writer
 from synthetic_videos.photos import TEST, TRAIN, Photos, photos_of
 from synthetic_videos.pictures import cutout
@@ -455,6 +457,32 @@ def test_tool_makes_all_splits(tmp_path, photos):
              for split in STEPS}
     assert [len(text.splitlines()) for text in infos.values()] == [2, 2, 1]
     assert cv2.imread(str(next((tmp_path / 'videos').rglob('*.jpg')))).shape == (64, 96, 3)
+
+
+def test_a_log_says_how_far_the_tool_is(tmp_path, photos, monkeypatch):
+    monkeypatch.setattr('cli.LOG_PERIOD', 0.)
+    done = run_tool('make_demo_videos.py', tmp_path / 'videos', *FEW, '--photos', photos)
+    lines = done.err.splitlines()
+    assert [line.partition(',')[0] for line in lines] == [
+        'frames of 2 videos 4/8', 'frames of 2 videos 8/8']
+    assert re.fullmatch(r'.*, 0:\d\d:\d\d left', lines[0])
+
+
+def test_a_killed_tool_leaves_no_process(tmp_path):
+    process = start_tool('make_demo_videos.py', tmp_path, *FEW[:-1], 2, '--train', 500)
+    end = monotonic() + 120
+    try:
+        while not list(tmp_path.glob('annotations/videos/*')) and monotonic() < end:
+            sleep(0.01)
+        children = children_of(process.pid)
+    finally:
+        process.kill()
+        process.join()
+    assert len(children) >= 2
+    end = monotonic() + 120  # a worker that still imports ends after that
+    while any(map(alive, children)) and monotonic() < end:
+        sleep(0.01)
+    assert not any(map(alive, children))
 
 
 @pytest.mark.parametrize(('folder', 'message'), [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import ROOT
+from commands import ROOT, children_of
 from tiny import same_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(
@@ -51,7 +51,7 @@ def wait_for(file: Path, process) -> None:
 
 def child(process, rank: int) -> int:
     """The process id of one of torchrun's workers."""
-    for pid in Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split():
+    for pid in children_of(process.pid):
         if f'\0RANK={rank}\0' in Path(f'/proc/{pid}/environ').read_text():
             return int(pid)
     raise ProcessLookupError(rank)

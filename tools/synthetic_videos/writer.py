@@ -5,8 +5,9 @@ import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import cv2
 from data_preparation.infos import HEADER
@@ -79,8 +80,17 @@ def run_jobs(jobs: list[tuple], workers: int) -> Iterator[str]:
         yield from (write_video(*job) for job in jobs)
         return
     # Started anew, not forked: a fork inherits OpenCV's threads, but not what they hold.
-    with ProcessPoolExecutor(workers, get_context('spawn')) as pool:
+    with ProcessPoolExecutor(workers, get_context('spawn'), end_with_parent) as pool:
         yield from pool.map(write_video, *zip(*jobs))
+
+
+def end_with_parent() -> None:
+    """Of a worker: otherwise it waits for jobs forever when the process of the pool is killed."""
+    def end() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    Thread(target=end, daemon=True).start()
 
 
 def check_settings(root: Path, split: str, settings: dict) -> None:
