@@ -413,8 +413,6 @@ def test_frames_in_a_folder_within(tmp_path, monkeypatch):
     (root / 'kite.mp4').touch()
     assert 'kite.mp4 beside it is not used' in run_tool('check_dataset.py', 'own', root).out
     (root / 'kite.mp4').unlink()
-    shutil.copytree(root / 'kite/img', root / 'other')
-    (root / 'other.txt').write_text(lines(BOXES))
     (root / 'kite/img').rename(root / 'kite/pictures')
     dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
     assert dataset.get_img_infos_from_video(0)['img_paths'][0] == str(
