@@ -85,8 +85,9 @@ def read_annotation(sequence: Sequence, texts: Texts, unknown: list[str] | None 
     boxes = finite(parse_boxes(
         texts[sequence.annotation], place,
         (lambda: recorded_length(frames)) if sequence.frames else None), place)
-    absent, codes, size = flagged_absent(
-        {path: texts[path] for path in sequence.flags}, texts.source, len(boxes)), frozenset(), None
+    absent = flagged_absent(
+        {path: texts[path] for path in sequence.flags}, texts.source, len(boxes))
+    codes, size = frozenset(), None
     if sequence.attributes:
         place = texts.source / sequence.attributes
         try:
