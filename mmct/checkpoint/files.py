@@ -80,6 +80,11 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
     except UnpicklingError as error:
         if other := _other_file(path):
             raise CheckpointError(f'{path} is {other}; download the file itself') from None
+        with path.open('rb') as file:
+            start = file.read(8)
+        if 'Unsupported operand' in str(error) and start[:1] != b'\x80':  # not of a pickle
+            raise CheckpointError(f'{path} is no file of torch.save: it begins with {start!r}; if '
+                                  'it is packed, unpack it') from None
         raise CheckpointError(
             f'{path} is refused: it holds more than data ({_reason(error)})') from None
     except Exception as error:  # whatever a broken file leads to, say which one it is
@@ -87,6 +92,9 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
             raise CheckpointError(f'{path} is a TorchScript file, which is a program; give the '
                                   'weights that it was made from, as torch.save writes a '
                                   'state_dict()') from None
+        if 'legacy .tar' in str(error) or 'not in a subdirectory' in str(error):
+            raise CheckpointError(f'{path} is not a readable checkpoint but an archive of other '
+                                  'files; unpack it, and give the checkpoint in it') from None
         raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from None
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, expected a dict')
@@ -150,17 +158,23 @@ def _could_run(name: str) -> bool:
 
 
 def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
-    """The state dict inside a checkpoint (MMEngine's, a published tracker's, or bare), as a network
-    here would have it: without the prefix of a wrapper, in float32, with all counts of batches.
-    CheckpointError if it has values that no network can compute with."""
+    """The state dict inside a checkpoint (MMEngine's, a published tracker's, bare, or the only one
+    under any other name), as a network here would have it: without the prefix of a wrapper, in
+    float32, with all counts of batches. CheckpointError if it has values that no network can
+    compute with."""
     found = {key: _tensors(content[key]) for key in ('state_dict', 'net', 'model')
              if isinstance(content.get(key), dict)} or {None: _tensors(content)}
+    if found == {None: {}}:
+        others = {key: tensors for key, value in content.items()
+                  if isinstance(value, dict) and (tensors := _tensors(value))}
+        found = others if len(others) == 1 else found
     first, state = next(iter(found.items()))
     if not state:
         raise CheckpointError(f'{source} holds no weights: expected them under "state_dict", '
                               f'"net" or "model", got the keys '
                               f'{sorted(map(str, content.get(first, content)))[:10]}')
-    if other := next((key for key in found if found[key] and not _equal(state, found[key])), None):
+    if other := next((key for key, tensors in found.items()
+                      if key != first and tensors and not _equal(state, tensors)), None):
         warnings.warn(f'{source} holds weights under "{first}", which are read, and others under '
                       f'"{other}"', stacklevel=2)
     while prefix := next((prefix for prefix in PREFIXES
@@ -192,7 +206,7 @@ def _equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     try:
         return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
     except RuntimeError:  # of different or unusual types
-        return one is other
+        return False
 
 
 def save_checkpoint(content: dict, path: str | Path) -> None:

@@ -1,8 +1,11 @@
 import argparse
+import gzip
 import os
 import pickle
 import sys
+import tarfile
 import warnings
+import zipfile
 from collections import Counter, OrderedDict, defaultdict, deque
 from datetime import datetime
 from pathlib import Path
@@ -73,12 +76,42 @@ def test_foreign_objects_beside_the_weights(tmp_path, training_code):
     assert 'lib' not in sys.modules
 
 
+def test_weights_under_another_name():
+    """As PyTorch's tutorials save them; of two, nobody knows which."""
+    content = {'epoch': 3, 'model_state_dict': NET, 'optimizer_state_dict': {'state': {0: {}}}}
+    weights = weights_in(content, 'trained')
+    assert all(torch.equal(weights[key], NET[key]) for key in NET)
+    with pytest.raises(CheckpointError, match='trained holds no weights: .*ema.*model_state_dict'):
+        weights_in(content | {'ema': NET}, 'trained')
+
+
+@pytest.mark.parametrize(('kind', 'said'), [
+    ('gzip', r"is no file of torch.save: it begins with b'\\x1f\\x8b"),
+    ('json', "is no file of torch.save: it begins with b'{\"a\": 1}'"),
+    ('tar', 'an archive of other files; unpack it'),
+    ('zip', 'an archive of other files; unpack it')])
+def test_files_that_torch_has_not_written(tmp_path, kind, said):
+    file, packed = tmp_path / 'net.pth', tmp_path / 'packed.pth'
+    torch.save({'net': NET}, file)
+    if kind == 'json':
+        packed.write_text('{"a": 1}')
+    elif kind == 'gzip':
+        packed.write_bytes(gzip.compress(file.read_bytes()))
+    else:
+        with (tarfile.open(packed, 'w') if kind == 'tar' else zipfile.ZipFile(packed, 'w')) as new:
+            (new.add if kind == 'tar' else new.write)(file, 'net.pth')
+    with pytest.raises(CheckpointError, match=f'^{packed} .*{said}'):
+        read_checkpoint(packed)
+
+
 def test_weights_under_two_names():
     """The first are read, without a word if they are the same."""
     others = {key: value + 1 for key, value in NET.items()}
     with warnings.catch_warnings():
         warnings.simplefilter('error')
         weights_in({'net': NET, 'state_dict': dict(NET), 'model': {'depth': 12}}, 'trained')
+        with pytest.raises(CheckpointError, match='not finite'):
+            weights_in({'net': {'a': torch.tensor(float('nan'))}}, 'trained')
     with pytest.warns(UserWarning, match='trained holds weights under "state_dict", which are '
                                          'read, and others under "net"'):
         weights = weights_in({'net': NET, 'state_dict': others}, 'trained')
