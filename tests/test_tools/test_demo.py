@@ -204,7 +204,7 @@ def test_bad_arguments_end_at_once(args, says, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
-def test_validation_iou_of_the_teacher_is_that_of_a_training(tmp_path):
+def test_validation_iou_of_the_teacher_is_that_of_a_training(tmp_path, capsys):
     data = write_videos(tmp_path / 'data', 0, 2, 0)
     weights = CONFIGS / 'demo/ostrack_tiny.pth'
     teacher, *students = contestants(
@@ -218,7 +218,9 @@ def test_validation_iou_of_the_teacher_is_that_of_a_training(tmp_path):
     load_weights(runner.model, weights)
     expected = runner.val()['pair/iou']
     assert 0.3 < expected < 1
+    capsys.readouterr()
     assert pair_iou(teacher, student.config) == pytest.approx(expected, abs=1e-5)
+    assert capsys.readouterr().out == ''
     # A student of smaller crops is compared with its teacher on larger ones.
     assert pair_iou(teacher, small.config) == pytest.approx(expected, abs=1e-5)
 

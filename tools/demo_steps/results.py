@@ -1,5 +1,7 @@
 """The demo's table, what it says of the method's promises, and how surely."""
+import contextlib
 import copy
+import io
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -104,7 +106,9 @@ def pair_iou(teacher: Contestant, config: Config) -> float:
     for step in loader.dataset.pipeline:
         if step.type == 'CropPair':  # of a student with crops of another size
             step.size = [tracker.info.template_size, tracker.info.search_size]
-    pairs, metric = DATASETS.build(loader.dataset), METRICS.build(config.val_evaluator)
+    with contextlib.redirect_stdout(io.StringIO()):  # MMTracking prints that it loads, and has
+        pairs = DATASETS.build(loader.dataset)
+    metric = METRICS.build(config.val_evaluator)
     for start in range(0, len(pairs), loader.batch_size):
         batch = collate_pairs(
             [pairs[i] for i in range(start, min(start + loader.batch_size, len(pairs)))])
