@@ -44,8 +44,8 @@ def main(args: argparse.Namespace) -> None:
     splits = {split: (getattr(args, split), getattr(args, f'{split}_frames')) for split in SPLITS}
     with bars() as progress:
         # Of frames: videos of one split are longer than those of another.
-        task = progress.add_task(f'frames of {sum(count for count, _ in splits.values())} videos',
-                                 total=sum(count * length for count, length in splits.values()))
+        task = progress.add_task('frames of videos', total=sum(
+            count * length for count, length in splits.values()))
         write_videos(args.folder, splits, args.size, args.seed, args.workers,
                      lambda split: progress.advance(task, splits[split][1]),
                      args.photos and str(args.photos.resolve()))

@@ -464,7 +464,7 @@ def test_a_log_says_how_far_the_tool_is(tmp_path, photos, monkeypatch):
     done = run_tool('make_demo_videos.py', tmp_path / 'videos', *FEW, '--photos', photos)
     lines = done.err.splitlines()
     assert [line.partition(',')[0] for line in lines] == [
-        'frames of 2 videos 4/8', 'frames of 2 videos 8/8']
+        'frames of videos 4/8', 'frames of videos 8/8']
     assert re.fullmatch(r'.*, 0:\d\d:\d\d left', lines[0])
 
 
