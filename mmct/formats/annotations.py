@@ -165,6 +165,8 @@ def doubt_count(there: int, count: int) -> Doubt | None:
 def doubt_boxes(frames: Iterable[str | Path], boxes: np.ndarray) -> Doubt | None:
     """Why boxes (N, 4) of a sequence are hardly in pixels of its frames, image files or those of a
     video, of which the first, one in the middle and the last are looked at."""
+    if not (boxes[:, 2:] > 0).all(axis=1).any():
+        return Doubt(False, 'no box has an area; expected x,y,w,h in pixels')
     frames = list(frames)
     sizes = {size: frame for frame in (frames[-1], frames[len(frames) // 2], frames[0])
              if (size := frame_size(frame))}

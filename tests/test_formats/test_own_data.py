@@ -309,6 +309,7 @@ def test_boxes_that_are_not_those_of_the_frames(tmp_path, text, said):
 
 @pytest.mark.parametrize(('text', 'said'), [
     (lines(BOXES[:10]), '12 frames for 10 boxes; those after the last box are not used'),
+    (lines(BOXES * (1, 1, -1, 1)), 'no box has an area; expected x,y,w,h in pixels'),
     (lines([*BOXES, *BOXES[:2]]), '12 frames for 14 boxes')])
 def test_what_may_be_wrong_is_said(tmp_path, text, said, monkeypatch):
     root, logged = own_data(tmp_path / 'own', text), []
