@@ -470,9 +470,9 @@ def starting(teacher_file, **kwargs):
 
 
 def test_no_teacher_checkpoint(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no teacher_checkpoint given; set model.teacher'):
+    with pytest.raises(FileNotFoundError, match='no teacher checkpoint None; give model.teacher'):
         starting(None)
-    with pytest.raises(FileNotFoundError, match='teacher checkpoint .*none.pth does not exist$'):
+    with pytest.raises(FileNotFoundError, match='no teacher checkpoint .*none.pth; give model'):
         starting(tmp_path / 'none.pth')
 
 

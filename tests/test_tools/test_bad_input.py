@@ -156,11 +156,11 @@ def test_no_annotation_of_a_video(videos, track):
 # Checkpoints and configs that do not fit
 
 @pytest.mark.parametrize(('kind', 'message'), [
-    ('none', 'teacher checkpoint none.pth does not exist'),
+    ('none', 'there is no teacher checkpoint none.pth; give model.teacher_checkpoint a file'),
     ('wide', 'has embed_dims: 48, the teacher of the config: 32'),
     ('other', 'is not a checkpoint of a known tracker'),
     ('broken', 'is not a readable checkpoint'),
-    ('not given', 'no teacher_checkpoint given; set model.teacher_checkpoint'),
+    ('not given', 'there is no teacher checkpoint None; give model.teacher_checkpoint a file'),
 ])
 def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
     file = tmp_path / 'teacher.pth'

@@ -1,6 +1,7 @@
 """Replacement training: student and teacher stages, randomly swapped (CompressTracker)."""
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -114,10 +115,13 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         student = self.student.backbone
         divide(len(teacher.backbone.layers), student.division)
         self.bridge.connect(student, teacher.backbone)
-        if self._teacher_checkpoint is None:
-            raise FileNotFoundError('no teacher_checkpoint given; set model.teacher_checkpoint to '
-                                    "the file with the teacher's weights")
-        load_weights(teacher, self._teacher_checkpoint, role='teacher')
+        checkpoint = self._teacher_checkpoint
+        if checkpoint is None or not Path(checkpoint).exists():
+            raise FileNotFoundError(
+                f'there is no teacher checkpoint {checkpoint}; give model.teacher_checkpoint a '
+                "file with the teacher's weights (tools/convert_weights.py makes it of a released "
+                'one)')
+        load_weights(teacher, checkpoint, role='teacher')
         teacher.requires_grad_(False).eval()
         # Beside nn.Module's books: .train(), state_dict(), parameters() and DDP pass it by.
         object.__setattr__(self, 'teacher', teacher.to(self.iteration.device))
