@@ -1,5 +1,5 @@
 # The demo's student: no stage is replaced, since in a run of minutes replacement costs the student
-# more steps than it is worth, and batches are small for more steps (docs/insight.md).
+# more steps than it is worth, and batches are small for more steps (docs/experiments.md).
 _base_ = './ct_ostrack_tiny_4l.py'
 model = dict(replace_prob=1.)
 custom_hooks = [
