@@ -172,9 +172,11 @@ class FolderDataset(ListedSOTDataset):
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
                              f'or video files, each with its boxes in {self.annotations}/NAME.txt')
-        if not any(recorded_length(root / info['video_path']) for info in infos):
+        places = [root / info['video_path'] for info in infos]
+        # The header of a video that a browser or a camera wrote may not know how long it is.
+        if not any(recorded_length(place) or count_frames(place) for place in places):
             raise ValueError(f'FolderDataset: no sequence of {root} has frames, such as '
-                             f'{root / infos[0]["video_path"]}; expected images '
+                             f'{places[0]}; expected images '
                              f'({", ".join(IMAGES)}) or a video that OpenCV reads')
         if bare:
             print_log(f'FolderDataset: left out, for there is no NAME.txt in {self.annotations}: '

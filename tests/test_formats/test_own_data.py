@@ -16,7 +16,7 @@ from mmct.datasets.transforms.load import FrameReader
 from mmct.deploy.calibration import samples_of_config
 from mmct.formats import read_annotations, read_results, sequence_names
 from mmct.formats.layouts import own, with_missing
-from mmct.runtime.frames import frame_of_video, in_order
+from mmct.runtime.frames import frame_of_video, in_order, recorded_length
 
 LENGTH = 40
 
@@ -348,6 +348,18 @@ def test_no_sequence_has_frames(tmp_path):
         file.rename(file.with_suffix('.gif'))
     with pytest.raises(ValueError, match=r'no sequence of .*own has frames, such as .*own/kite; '):
         DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+
+
+def test_the_only_video_does_not_know_how_long_it_is(tmp_path):
+    """Nor do those that a browser records; here it is one JPEG after the other."""
+    (tmp_path / 'kite.mp4').write_bytes(b''.join(
+        cv2.imencode('.jpg', scene(i))[1].tobytes() for i in range(LENGTH)))
+    (tmp_path / 'kite.txt').write_text(box_text())
+    assert recorded_length(tmp_path / 'kite.mp4') == 0
+    dataset = DATASETS.build({
+        'type': 'FolderDataset', 'data_root': str(tmp_path), 'test_mode': True})
+    frame = TRANSFORMS.build({'type': 'LoadFrame'})(dataset.prepare_test_data(0, 20))
+    assert number_of(frame['img']) == 20
 
 
 def test_masks_beside_frames_of_which_the_first_alone_is_labelled(tmp_path, monkeypatch):
