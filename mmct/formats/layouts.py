@@ -220,7 +220,7 @@ def own(root: Path) -> dict[str, Sequence]:
         folder = frame_folder(item) if within or not image_names(item) else item
         frames = folder.relative_to(root).as_posix()
         if item.is_file() and (root / name).is_dir():
-            if image_names(frame_folder(root / name)):
+            if image_names(frame_folder(root / name, any_name=False)):
                 warnings.warn(f'{item} is passed by: its frames are in {root / name}', stacklevel=2)
                 continue
             found.pop(name, None)
@@ -236,8 +236,8 @@ def own(root: Path) -> dict[str, Sequence]:
 
 
 def own_items(root: Path) -> list[Path]:
-    """The folders of frames and the video files, by name; hidden ones are passed by."""
-    paths = [root / name for name in in_order(names_in(root)) if not name.startswith('.')]
+    """The folders of frames and the video files, by name."""
+    paths = [root / name for name in in_order(names_in(root))]
     return [path for path in paths
             if path.is_dir() or (path.suffix.lower() in VIDEOS and not path.name.endswith(TRACKED))]
 
@@ -277,13 +277,14 @@ def is_ground_truth(path: str) -> bool:
     return GROUND_TRUTH.fullmatch(PurePosixPath(path).name) is not None
 
 
-def frame_folder(path: Path) -> Path:
-    """Where the images of a sequence's folder are: in one of the data sets' folders, in it, or in
-    the only folder in it that has any."""
+def frame_folder(path: Path, any_name: bool = True) -> Path:
+    """Where the images of a sequence's folder are: in one of the data sets' folders, in it, or, of
+    ``any_name``, in the only folder in it that has any."""
     if found := next((path / name for name in IMAGE_FOLDERS if image_names(path / name)), None):
         return found
-    inner = [] if image_names(path) else [
-        path / name for name in names_in(path) if image_names(path / name)]
+    if not any_name or image_names(path):
+        return path
+    inner = [path / name for name in names_in(path) if image_names(path / name)]
     return inner[0] if len(inner) == 1 else path
 
 

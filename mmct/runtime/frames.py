@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from ..utils.checks import check_numbers
-from ..utils.files import IMAGES, RARE_IMAGES, VIDEOS, image_names, in_order
+from ..utils.files import IMAGES, RARE_IMAGES, VIDEOS, image_names, in_order, names_in
 
 VIDEO_FRAME = re.compile(rf'(.+(?:{"|".join(map(re.escape, VIDEOS))}))#(\d+)', re.IGNORECASE)
 TRIES = 8  # to come near a frame by an index that lies
@@ -283,8 +283,8 @@ class Frames:
         elif path.is_dir():
             self._files = [path / name for name in in_order(image_names(path))]
             if not self._files:
-                below = next((f'; {place} has' for place in sorted(path.iterdir())
-                              if place.is_dir() and image_names(place)), '')
+                below = next((f'; {path / name} has' for name in sorted(names_in(path))
+                              if image_names(path / name)), '')
                 raise ValueError(f'folder {path} has no images ({", ".join(IMAGES)}){below}')
         if self._files is not None:
             self.length = len(self._files)

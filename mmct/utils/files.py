@@ -42,13 +42,13 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def names_in(folder: str | Path) -> list[str]:
-    """Names of what a folder holds, as they come, but for what macOS leaves on other disks; none if
-    there is no such folder."""
+    """Names of what a folder holds, as they come, but for what is hidden, or left by macOS on other
+    disks; none if there is no such folder."""
     try:
         names = os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [name for name in names if not name.startswith(LITTER)]
+    return [name for name in names if not name.startswith(('.', *LITTER))]
 
 
 def image_names(folder: str | Path) -> list[str]:

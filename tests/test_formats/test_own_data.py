@@ -431,6 +431,12 @@ def test_frames_in_a_folder_within(tmp_path, monkeypatch):
     assert dataset.get_img_infos_from_video(0)['img_paths'][0] == str(
         root / 'kite/pictures/0001.png')
     assert not logged
+    for hidden in ('.thumbnails', '.img'):
+        shutil.copytree(root / 'kite/pictures', root / 'kite' / hidden)
+    assert own(root)['kite'].frames == 'kite/pictures'
+    (root / 'kite.mp4').touch()  # whose masks they may be
+    assert own(root)['kite'].frames == 'kite.mp4'
+    (root / 'kite.mp4').unlink()
     shutil.copytree(root / 'kite/pictures', root / 'kite/masks')  # which may be the frames
     own_data(root, lines(BOXES), name='ball')
     DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})

@@ -347,7 +347,9 @@ def test_a_folder_without_images(tmp_path):
     (tmp_path / 'kite/img').mkdir(parents=True)
     with pytest.raises(ValueError, match=r'kite has no images \(.jpg, .*.webp\)$'):
         Frames(tmp_path / 'kite')
-    cv2.imwrite(str(tmp_path / 'kite/img/1.png'), np.zeros((48, 64), np.uint8))
+    (tmp_path / 'kite/.img').mkdir()
+    for folder in ('.img', 'img'):
+        cv2.imwrite(str(tmp_path / f'kite/{folder}/1.png'), np.zeros((48, 64), np.uint8))
     with pytest.raises(ValueError, match=r'kite has no images .*; .*/kite/img has$'):
         Frames(tmp_path / 'kite')
 

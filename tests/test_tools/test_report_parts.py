@@ -207,6 +207,9 @@ def test_frames_of_parts_of_videos(tmp_path, name, path, first, length):
         i % 256 for i in range(first, first + length)]
     with pytest.raises(ValueError, match=f' frames of {name}, the annotation 99'):
         find_clip(tmp_path, name, 99)
+    (tmp_path / path / f'{first + 3:04d}.png').unlink()
+    with pytest.raises(ValueError, match=f' frames of {name}, the annotation {length}'):
+        find_clip(tmp_path, name, length)
 
 
 def test_frames_of_a_video(tmp_path):
@@ -215,6 +218,7 @@ def test_frames_of_a_video(tmp_path):
     for i in range(8):
         video.write(np.full((48, 64, 3), 20 * i, np.uint8))
     video.release()
+    write_frames(tmp_path / 'cat-1/masks', 8)
     clip = find_clip(tmp_path, 'cat-1', 8)
     assert [round(clip[i].mean() / 20) for i in (0, 3, 4, 7, 2)] == [0, 3, 4, 7, 2]
 

@@ -35,9 +35,10 @@ def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | No
     if found.is_file():
         frames, count = Frames(found), count_frames(found)
     else:
-        names = image_names(found)
-        files = [found / file for file in frames_from(start, names, length)]
-        frames, count = Frames(files, levels), min(len(files), len(names))
+        there = image_names(found)
+        names = frames_from(start, there, length)
+        frames = Frames([found / name for name in names], levels)
+        count = len({*names} & {*there})
     if count < length:
         raise ValueError(f'{folder} has {count} frames of {name}, the annotation {length}')
     return frames
@@ -47,9 +48,8 @@ def _places(folder: Path, name: str) -> Iterator[Path]:
     """Folders of images and video files of that name, the nearest first."""
     pattern = glob.escape(name)
     for level in ('', '*/', '*/*/'):
-        for path in sorted(folder.glob(level + pattern)):
-            if image_names(place := frame_folder(path)):
-                yield place
-        for path in sorted(folder.glob(f'{level}{pattern}.*')):
-            if path.suffix.lower() in VIDEOS:
-                yield path
+        folders = sorted(folder.glob(level + pattern))
+        yield from filter(image_names, (frame_folder(path, any_name=False) for path in folders))
+        yield from (path for path in sorted(folder.glob(f'{level}{pattern}.*'))
+                    if path.suffix.lower() in VIDEOS)
+        yield from filter(image_names, map(frame_folder, folders))
