@@ -162,19 +162,19 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     under any other name), as a network here would have it: without the prefix of a wrapper, in
     float32, with all counts of batches. CheckpointError if it has values that no network can
     compute with."""
-    found = {key: _tensors(content[key]) for key in ('state_dict', 'net', 'model')
-             if isinstance(content.get(key), dict)} or {None: _tensors(content)}
-    if found == {None: {}}:
-        others = {key: tensors for key, value in content.items()
-                  if isinstance(value, dict) and (tensors := _tensors(value))}
-        found = others if len(others) == 1 else found
+    every = {key: tensors for key, value in content.items()
+             if isinstance(value, dict) and (tensors := _tensors(value))}
+    found = {key: every[key] for key in ('state_dict', 'net', 'model') if key in every}
+    if not found:
+        bare = _tensors(content)  # of the weights, or a loss and a random state beside them
+        others = {key: tensors for key, tensors in every.items() if len(tensors) >= len(bare)}
+        found = others if len(others) == 1 else {None: {} if others else bare}
     first, state = next(iter(found.items()))
     if not state:
         raise CheckpointError(f'{source} holds no weights: expected them under "state_dict", '
-                              f'"net" or "model", got the keys '
-                              f'{sorted(map(str, content.get(first, content)))[:10]}')
+                              f'"net" or "model", got the keys {sorted(map(str, content))[:10]}')
     if other := next((key for key, tensors in found.items()
-                      if key != first and tensors and not _equal(state, tensors)), None):
+                      if key != first and not _equal(state, tensors)), None):
         warnings.warn(f'{source} holds weights under "{first}", which are read, and others under '
                       f'"{other}"', stacklevel=2)
     while prefix := next((prefix for prefix in PREFIXES

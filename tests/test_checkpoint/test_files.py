@@ -79,10 +79,11 @@ def test_foreign_objects_beside_the_weights(tmp_path, training_code):
 def test_weights_under_another_name():
     """As PyTorch's tutorials save them; of two, nobody knows which."""
     content = {'epoch': 3, 'model_state_dict': NET, 'optimizer_state_dict': {'state': {0: {}}}}
-    weights = weights_in(content, 'trained')
-    assert all(torch.equal(weights[key], NET[key]) for key in NET)
-    with pytest.raises(CheckpointError, match='trained holds no weights: .*ema.*model_state_dict'):
-        weights_in(content | {'ema': NET}, 'trained')
+    for beside in ({}, {'loss': torch.tensor(0.5)}, {'model': {'depth': 12}}):
+        assert weights_in(content | beside, 'trained').keys() == NET.keys()
+        with pytest.raises(CheckpointError, match='holds no weights: .*ema.*model_state_dict'):
+            weights_in(content | beside | {'ema': NET}, 'trained')
+    assert weights_in({**NET, 'norm': {'mean': torch.zeros(3)}}, 'bare').keys() == NET.keys()
 
 
 @pytest.mark.parametrize(('kind', 'said'), [
