@@ -20,6 +20,9 @@ VIDEOS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.mpeg', '.3g
           '.m2ts', '.mts', '.ogv', '.ts', '.wmv')
 # A number with decimals, not a date or version of three numbers.
 DECIMALS = re.compile(r'(?<![\d.])(\d+)\.(\d+)(?!\.?\d)')
+# Control characters, ends of lines, bytes that are not UTF-8, parts of a path. Any space is fine;
+# macOS puts one that does not break into the names of screen recordings.
+NOT_IN_NAMES = re.compile(r'[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\]')
 LITTER = ('._', '__MACOSX')  # how the names begin of what macOS leaves on other disks
 
 
@@ -161,8 +164,7 @@ def free_name(folder: Path) -> Path:
 def safe_name(name: str) -> str:
     """A name that came with data, such as a sequence's, before a file is called so; ValueError if
     it is more than one part of a path, or no file can have it."""
-    if (not name.isprintable() or name.strip('.') == '' or set(name) & set('/\\')
-            or len(name.encode()) > 200):
+    if NOT_IN_NAMES.search(name) or name.strip('.') == '' or len(name.encode()) > 200:
         raise ValueError(f'{name[:200]!r} cannot be the name of a file: expected at most 200 bytes '
                          'without / and \\, not dots alone')
     return name

@@ -232,6 +232,12 @@ def test_any_names_of_results(names, there):
     assert all(found[name] == name for name in names if name in there)
 
 
+@pytest.mark.parametrize('name', ['at 10.00\u202fAM', 'a\xa0b', 'می\u200cروم', '👩\u200d🚀'])
+def test_names_of_any_language(name):
+    """macOS writes the first into those of screen recordings."""
+    assert safe_name(name) == name
+
+
 def test_names_that_lead_out_are_refused(folder):
     for name in ('../cat-1', '/etc/passwd', '..', '', 'a/b', 'a\\b', 'a\nb', 'x' * 201):
         with pytest.raises(ValueError, match='cannot be the name of a file'):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mmct.runtime.frames import FrameError, read_image
-from mmct.utils.files import atomic_write, read_text, safe_name
+from mmct.utils.files import NOT_IN_NAMES, atomic_write, read_text
 
 # Of a thing's sides in pixels: smaller ones have no detail to recognise them by.
 SMALLEST = 40
@@ -105,13 +105,13 @@ def write_cutouts(image: dict, annotations: list[dict], folder: Path, out: Path,
     for annotation in annotations:
         cut = cut_out(picture, annotation['segmentation'], smallest)
         if cut is not None:
-            name = safe_name(f'{file.stem}_{annotation["id"]}.png')
+            name = NOT_IN_NAMES.sub('_', f'{file.stem}_{annotation["id"]}.png')
             with atomic_write(out / 'cutouts' / name) as part:
                 part.write_bytes(cv2.imencode('.png', cut)[1])
             count += 1
     if scenes:
         # The same name may be in several folders.
-        name = image['file_name'].strip('/').replace('/', '_')
+        name = NOT_IN_NAMES.sub('_', image['file_name'].strip('/'))
         with atomic_write(out / 'scenes' / name) as part:
             shutil.copyfile(file, part)
     return count
