@@ -21,6 +21,7 @@ from ..formats.annotations import (
 from ..formats.layouts import (
     Sequence,
     frames_from,
+    lies_instead,
     own,
     part_of_video,
     sequence_name,
@@ -151,7 +152,7 @@ class FolderDataset(ListedSOTDataset):
         for sequence in own(root).values():
             name = sequence.annotation if self.annotations == root else f'{sequence.name}.txt'
             if not (self.annotations / name).is_file():
-                bare.append(sequence.frames)
+                bare.append(sequence.frames + lies_instead(self.annotations / name))
                 continue
             boxes = read_boxes(self.annotations / name,
                                partial(recorded_length, root / sequence.frames))
@@ -171,7 +172,8 @@ class FolderDataset(ListedSOTDataset):
                               absent=flagged_absent(texts, root, count)))
         if not infos:
             raise ValueError(f'FolderDataset: {root} has no sequence: expected folders of frames '
-                             f'or video files, each with its boxes in {self.annotations}/NAME.txt')
+                             f'or video files, each with its boxes in {self.annotations}/NAME.txt'
+                             + (f'; without are {", ".join(bare[:3])}' if bare else ''))
         places = [root / info['video_path'] for info in infos]
         # The header of a video that a browser or a camera wrote may not know how long it is.
         if not any(recorded_length(place) or count_frames(place) for place in places):

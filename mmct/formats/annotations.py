@@ -121,13 +121,18 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
     names = [name for name in frames_from(sequence.start, there, count) if name in there]
     if not (names or path.is_file()):
         return Doubt(False, f'no frames in {sequence.frames}')
-    whole = part_of_video(sequence.name)[0] == sequence.name  # else other parts follow in it
+    # Else other parts follow in it, of which own names, without a start, only look so.
+    whole = not sequence.start or part_of_video(sequence.name)[0] == sequence.name
     other = None
     if path.is_file() and count > 1 and whole:
         there = recorded_length(path)
         other = doubt_count(there if there == count else count_frames(path), count)
     elif whole or count == 1:
         other = doubt_pictures(names, count)
+    elif len(there) != count and (missing := {*range(sequence.start, sequence.start + count)} - {
+            int(Path(name).stem) for name in names if Path(name).stem.isdecimal()}):
+        other = Doubt(True, f'{len(missing)} of {count} frames are missing, the first is number '
+                      f'{min(missing)}')
     if other:
         return other
     return doubt_boxes([path / name for name in names] or [path], boxes)

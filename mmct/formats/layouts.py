@@ -264,6 +264,13 @@ def called_alike(source: Path, name: str, one: object, other: object) -> ValueEr
                       'or give the folder of one of them')
 
 
+def lies_instead(file: Path) -> str:
+    """For a message on a file that is not there: the one with another ending, if there is one."""
+    others = [name for name in names_in(file.parent) if Path(name).stem == file.stem
+              and (file.parent / name).is_file() and not name.lower().endswith(VIDEOS)]
+    return f' (there is {others[0]})' if others else ''
+
+
 def has_boxes(texts: Texts, path: str) -> bool:
     """Whether a text begins with a box, which one in another encoding than UTF-8 does not."""
     try:

@@ -224,6 +224,47 @@ def test_sequences_as_data_sets_give_them_out(given_out, folder, firsts):
     assert f'own: {len(firsts)} of {len(firsts)} sequences are complete\n' in done.out
 
 
+def test_frames_that_are_missing_in_a_part_of_a_video(given_out, tmp_path):
+    root = shutil.copytree(given_out / 'uav', tmp_path / 'uav')
+    for number in range(420, 423):  # of a part that follows
+        shutil.copy(root / 'data_seq/UAV123/car16/000419.png',
+                    root / f'data_seq/UAV123/car16/{number:06d}.png')
+    DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    (root / 'data_seq/UAV123/car16/000416.png').unlink()
+    with pytest.raises(ValueError, match='car16_2.txt: 1 of 5 frames are missing, the first is '
+                       'number 416; expected'):
+        DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert '1 of 5 frames are missing, the first is number 416' in run_tool(
+        'check_dataset.py', 'own', root).out
+
+
+def test_own_names_like_those_of_parts(tmp_path):
+    """Of UAV123's: frames from 1 on are this sequence's own."""
+    root = own_data(tmp_path / 'own', lines(BOXES), name='car16_2')
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(root), 'test_mode': True})
+    assert dataset.get_img_infos_from_video(0)['img_paths'][0].endswith('/0001.png')
+    (root / 'car16_2/0005.png').unlink()
+    assert '1 of 12 frames are missing' in run_tool('check_dataset.py', 'own', root).out
+
+
+@pytest.mark.parametrize('box', ['nan,nan,nan,nan', '1,2,0,4', ''])
+def test_a_first_box_that_is_none(tmp_path, box):
+    root = own_data(tmp_path / 'own', f'{box}\n{lines(BOXES[1:])}')
+    done = run_tool('check_dataset.py', 'own', root)
+    assert (done.status, done.err) == (1, '')
+    assert 'the first box, with which a test begins, is [' in done.out
+
+
+@pytest.mark.parametrize('other', ['kite.TXT', 'kite.csv'])
+def test_boxes_with_another_ending(tmp_path, other):
+    root = own_data(tmp_path / 'own', lines(BOXES))
+    (root / 'kite.txt').rename(root / other)
+    with pytest.raises(ValueError, match=fr'NAME.txt; without are kite \(there is {other}\)'):
+        DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
+    assert f'annotation kite.txt is missing (there is {other})' in run_tool(
+        'check_dataset.py', 'own', root).out
+
+
 def test_results_of_parts_of_videos_to_train_on(given_out, tmp_path):
     for name in ('bike1', 'car16_2'):
         (tmp_path / f'{name}.txt').write_text(box_text(5))

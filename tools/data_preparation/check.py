@@ -3,6 +3,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from mmct.formats.annotations import (
     doubt_boxes,
     doubt_pictures,
@@ -10,7 +12,7 @@ from mmct.formats.annotations import (
     doubt_together,
     plain,
 )
-from mmct.formats.layouts import TRACKED, Sequence, frames_from
+from mmct.formats.layouts import TRACKED, Sequence, frames_from, lies_instead
 from mmct.runtime.frames import count_frames, read_image
 from mmct.utils.files import VIDEOS, image_names, in_order, names_in, read_text
 
@@ -44,8 +46,11 @@ def check_sequence(root: Path, layout: Layout, sequence: Sequence, secret: bool 
     try:
         boxes = layout.read(prefix / sequence.annotation, len(present))
         count = len(boxes) - sequence.skipped
+        if of_own and not (np.isfinite(boxes[0]).all() and (boxes[0, 2:] > 0).all()):
+            problems.append(f'the first box, with which a test begins, is {boxes[0].tolist()}')
     except FileNotFoundError:
-        problems.append(f'annotation {sequence.annotation} is missing')
+        problems.append(f'annotation {sequence.annotation} is missing'
+                        + lies_instead(prefix / sequence.annotation))
     except (OSError, ValueError) as error:
         problems.append(f'annotation cannot be read: {error}')
     # Of own data, too, the first box may be all there is.

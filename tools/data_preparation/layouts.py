@@ -48,7 +48,7 @@ class Layout:
     splits: dict[str, Split]
     example: str
     prefix: str = '.'
-    read: Callable[[Path, int], np.ndarray] = lambda path, frames: read_boxes(path)
+    read: Callable[[Path, int], np.ndarray] = lambda path, frames: read_boxes(path, lambda: frames)
     plain: bool = False
 
     def info_file(self, name: str, split: str) -> str:
