@@ -20,8 +20,8 @@ class PairDataPreprocessor(BaseDataPreprocessor):
     def __init__(self, mean: Sequence[float] = (0.485, 0.456, 0.406),
                  std: Sequence[float] = (0.229, 0.224, 0.225), **kwargs) -> None:
         super().__init__(**kwargs)
-        check_numbers('data_preprocessor.mean', mean, '(-inf, inf)', 3)
-        check_numbers('data_preprocessor.std', std, '(0, inf)', 3)
+        check_numbers('data_preprocessor.mean', mean, '[0, 1]', 3)
+        check_numbers('data_preprocessor.std', std, '(0, 1]', 3)
         self.register_buffer('mean', 255 * torch.tensor(mean).view(3, 1, 1), False)
         self.register_buffer('std', 255 * torch.tensor(std).view(3, 1, 1), False)
 

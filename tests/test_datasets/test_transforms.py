@@ -201,6 +201,13 @@ def test_pairs_are_normalised(training):
             [getattr(sample['inputs']['clip'], name) for sample in samples]))
 
 
+@pytest.mark.parametrize('setting', ['mean', 'std'])
+def test_normalised_by_values_of_pixels(setting):
+    """As MMDetection has them."""
+    with pytest.raises(ValueError, match=rf'data_preprocessor.{setting}\[0\]=123.675 must be in'):
+        PairDataPreprocessor(**{setting: (123.675, 116.28, 103.53)})
+
+
 def test_frames_to_track_in_stay_as_they_are():
     frame = torch.randint(0, 256, (1, 3, 50, 70), dtype=torch.uint8)
     data = PairDataPreprocessor()({'inputs': {'img': [frame]}, 'data_samples': [None]})

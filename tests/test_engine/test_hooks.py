@@ -21,7 +21,7 @@ def runner(model, epoch=0, max_epochs=10, **kwargs):
     """What a hook sees of a runner."""
     return SimpleNamespace(**{
         'model': model, 'epoch': epoch, 'max_epochs': max_epochs, 'seed': None, 'iter': 0,
-        'train_loop': None, 'message_hub': MessageHub.get_instance('hooks'), **kwargs})
+        'train_loop': None, 'cfg': {}, 'message_hub': MessageHub.get_instance('hooks'), **kwargs})
 
 
 @pytest.fixture
@@ -111,6 +111,16 @@ def test_schedule_over_iterations(model):
 def test_gates_take_the_seed_of_the_run(model, seed, expected):
     hook('ReplacementScheduleHook').before_train(runner(model, seed=seed))
     assert model.seed == expected
+
+
+def test_a_probability_that_the_schedule_replaces(model):
+    for init, given in ((0.3, 0.9), (0.5, 1.)):
+        with pytest.raises(ValueError, match=f'model.replace_prob={given} has no effect, for '
+                           f'init={init} of ReplacementScheduleHook'):
+            hook('ReplacementScheduleHook', init=init).before_train(
+                runner(model, cfg={'model': {'replace_prob': given}}))
+    hook('ReplacementScheduleHook', init=0.9).before_train(
+        runner(model, cfg={'model': {'replace_prob': 0.9}}))
 
 
 @pytest.mark.parametrize(('options', 'message'), [

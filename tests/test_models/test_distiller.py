@@ -291,6 +291,15 @@ def test_frozen_parts_that_are_none(teacher_file, name):
     assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('role', ['student', 'teacher'])
+def test_parts_that_are_normalised_otherwise(teacher_file, role):
+    """Which are tracked with other values than trained, or the other way round."""
+    other = {'data_preprocessor': {'type': 'PairDataPreprocessor', 'std': [0.5] * 3}}
+    with pytest.raises(ValueError, match=f'data_preprocessor.std of model and model.{role} differ'):
+        MODELS.build(distiller(teacher_file, **{
+            role: {**(tracker() if role == 'teacher' else student()), **other}})).build_teacher()
+
+
 def test_trained_head_has_batch_statistics(model):
     step(model)
     norms = [m for m in model.student.head.modules() if isinstance(m, _BatchNorm)]

@@ -156,6 +156,11 @@ def test_box_that_covers_no_token_is_named():
         search_map(model, batch)
 
 
+def test_settings_that_nothing_reads():
+    with pytest.raises(ValueError, match='elimination has keep_ratios, which nothing reads; exp'):
+        build(tracker(elimination={'layers': [1], 'keep_ratios': [0.5]}))
+
+
 def test_ranking_tokens_are_not_stored():
     model = eliminating()
     assert not [name for name in model.state_dict() if 'centre' in name]

@@ -93,6 +93,10 @@ class ReplacementScheduleHook(ScheduleHook):
     def before_train(self, runner: Runner) -> None:
         # The gates are keyed by the seed of the run.
         unwrapped(runner.model).seed = runner.seed or 0
+        prob = runner.cfg.get('model', {}).get('replace_prob', self.init)
+        if prob != self.init:
+            raise ValueError(f'model.replace_prob={prob} has no effect, for init={self.init} of '
+                             'ReplacementScheduleHook takes its place; set init in custom_hooks')
         self.by_epoch = not isinstance(runner.train_loop, IterBasedTrainLoop)
         if not self.by_epoch and self.final_epochs:
             raise ValueError(

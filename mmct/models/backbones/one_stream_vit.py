@@ -64,6 +64,9 @@ class OneStreamViT(ViT):
         """Extra arguments of eliminating layers, by their index."""
         if elimination is None:
             return {}
+        if unknown := elimination.keys() - {'layers', 'keep_ratio', 'template_range'}:
+            raise ValueError(f'elimination has {", ".join(sorted(unknown))}, which nothing reads; '
+                             'expected layers, keep_ratio or template_range')
         layers = elimination.get('layers', (3, 6, 9))
         template_range = elimination.get('template_range', 'CTR_POINT')
         if template_range not in TEMPLATE_RANGES:

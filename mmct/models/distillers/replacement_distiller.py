@@ -82,6 +82,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             if value not in known:
                 raise ValueError(f'{name}={value!r} is not one of {known}')
         self.student = MODELS.build(student)
+        self._check_normalised('student', self.student)
         backbone = self.student.backbone
         # Testing needs no teacher, not even its config.
         teacher_dims = (teacher or {}).get('backbone', {}).get('embed_dims', backbone.embed_dims)
@@ -112,6 +113,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         # Happens within an iteration, a resumed one too, whose own draws it must not change.
         with torch.random.fork_rng(devices=[]):
             teacher = MODELS.build(self._teacher_cfg)
+        self._check_normalised('teacher', teacher)
         student = self.student.backbone
         divide(len(teacher.backbone.layers), student.division)
         self.bridge.connect(student, teacher.backbone)
@@ -133,6 +135,16 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                                prefix='head.')
             check_statistics(self.student)
             self.started.fill_(True)
+
+    def _check_normalised(self, role: str, tracker: BaseSingleObjectTracker) -> None:
+        """See that crops are normalised as those that a part is used with outside."""
+        for name in ('mean', 'std'):
+            own, other = (getattr(model.data_preprocessor, name).tolist()
+                          for model in (self, tracker))
+            if own != other:
+                raise ValueError(f'data_preprocessor.{name} of model and model.{role} differ, so '
+                                 f'the {role} would be given other values than by itself; make '
+                                 'them the same')
 
     def _apply(self, fn, *args, **kwargs) -> nn.Module:
         super()._apply(fn, *args, **kwargs)
