@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str],
                    resize=None, prefix: str = '') -> None:
-    """Copy groups of parameters, and log one line a group.
+    """Copy groups of parameters; the log has a line on all that fit, and one on each other.
 
     A module with parameters of its own (a linear layer, a norm, …) is copied as a whole or not at
     all: half a layer is worth nothing. What does not fit stays as it was initialised.
@@ -19,6 +19,7 @@ def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str
             None if that makes no sense.
         prefix: of the groups' names in the log.
     """
+    copied = []
     for name, other in names.items():
         own, theirs = (_grouped(root.state_dict(keep_vars=True), group)
                        for root, group in ((target, name), (source, other)))
@@ -33,12 +34,15 @@ def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str
             with torch.no_grad():
                 for key, value in values.items():
                     tensors[key].copy_(value)
+        if not left:
+            copied.append(name if name == other else f'{name} from {other}')
+            continue
         text = 'random'
         if len(left) < len(own):
-            text = f"from the teacher's {other}"
-            if left:
-                text += f', random where that does not fit: {", ".join(left)}'
+            text = f"from the teacher's {other}, random where that does not fit: {', '.join(left)}"
         print_log(f'{prefix}{name}: {text}', 'current')
+    if copied:
+        print_log(f"{prefix[:-1]}: the teacher's {', '.join(copied)}", 'current')
 
 
 def children(module: nn.Module, without: str = '') -> list[str]:

@@ -321,37 +321,40 @@ def test_no_elimination_across_resolutions(tmp_path):
 # Where weights start
 
 
-@pytest.mark.parametrize(('options', 'lines'), [
-    ({}, {"backbone.patch_embed: from the teacher's patch_embed",
-          "backbone.layers.0.attn: from the teacher's layers.1.attn",
-          "backbone.pos_embed_x: from the teacher's pos_embed_x",
-          "head.score: from the teacher's score"}),
+@pytest.mark.parametrize(('options', 'lines', 'copied'), [
+    ({}, set(), 'layers.0.attn from layers.1.attn'),
     ({'block': {'type': 'SeparableBlock'}},
      {"backbone.layers.1.attn: from the teacher's layers.3.attn, random where that does not fit: "
-      'layers.1.attn.qkv', "backbone.layers.1.mlp: from the teacher's layers.3.mlp"}),
-    ({'mlp_ratio': 1.}, {'backbone.layers.0.mlp: random',
-                         "backbone.layers.0.attn: from the teacher's layers.1.attn"}),
+      'layers.1.attn.qkv'}, 'layers.1.mlp from layers.3.mlp'),
+    ({'mlp_ratio': 1.}, {'backbone.layers.0.mlp: random'}, 'layers.0.attn from layers.1.attn'),
     ({'width': 16}, {'backbone.patch_embed: random', 'backbone.layers.0.norm1: random',
                      'backbone.pos_embed_z: random',
                      "head.score: from the teacher's score, random where that does not fit: "
-                     'score.0.conv'}),
+                     'score.0.conv'}, None),
 ], ids=['all', 'block', 'mlp_ratio', 'width'])
-def test_one_line_a_group_says_where_it_starts(teacher_file, options, lines, monkeypatch):
+def test_the_log_says_where_parameters_start(teacher_file, options, lines, copied, monkeypatch):
     said = []
     monkeypatch.setattr('mmct.models.initialise.print_log', lambda text, *_: said.append(text))
     model = build(distiller(teacher_file, student=student(**options)), seed=1)
     before = copy.deepcopy(model.student.state_dict())
     model.build_teacher()
     assert lines <= set(said)
-    groups = [line.split(':')[0] for line in said]
-    assert len(groups) == len(set(groups))
+    groups = {}
+    for line in said:
+        part, text = line.split(': ', 1)
+        if text.startswith("the teacher's "):
+            names = text.removeprefix("the teacher's ").split(', ')
+            assert part == 'head' or copied in names
+            groups.update((f'{part}.{name.split()[0]}', '') for name in names)
+        else:
+            groups[part] = text
+    assert options or len(said) == 2  # backbone and head
     # Each parameter is in a group, and is random where its group says so.
     for key, value in model.student.state_dict().items():
-        line, = [line for line in said if key.startswith(f'{line.split(":")[0]}.')
-                 or key == line.split(':')[0]]
+        text, = [text for group, text in groups.items() if f'{key}.'.startswith(f'{group}.')]
         module = key.split('.', 1)[1].rpartition('.')[0]
-        left = line.partition('does not fit: ')[2]
-        if line.endswith(': random') or left and module in left.split(', '):
+        left = text.partition('does not fit: ')[2]
+        if text == 'random' or left and module in left.split(', '):
             assert torch.equal(value, before[key]), key
         elif value.is_floating_point():
             assert not torch.equal(value, before[key]), key
