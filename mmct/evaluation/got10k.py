@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..formats.annotations import Annotation
+from .metrics import as_floats
 
 
 def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation],
@@ -15,7 +16,7 @@ def evaluate_got10k(results: Mapping[str, np.ndarray], annotations: Mapping[str,
     Arguments as of :func:`mmct.evaluation.evaluate`; ``dataset`` makes no difference.
     """
     overlaps = {}
-    for name, boxes in results.items():
+    for name, boxes in as_floats(results, annotations).items():
         seen = ~annotations[name].absent
         seen[0] = False
         if seen.any():

@@ -69,6 +69,7 @@ def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Anno
         raise ValueError(f'convention={convention!r} is not one of {", ".join(CONVENTIONS)}')
     if not results:
         raise ValueError('no sequence to evaluate: none has a box for more than its first frame')
+    results = as_floats(results, annotations)
     if convention in ('sot', 'sot_visible'):
         return {name: sot_curves(boxes, annotations[name], convention == 'sot_visible')
                 for name, boxes in results.items()}
@@ -81,6 +82,18 @@ def all_curves(results: Mapping[str, np.ndarray], annotations: Mapping[str, Anno
         unseen = PUBLISHED.get(dataset, unseen)
     return {name: sequence_curves(boxes, annotations[name], convention, unseen)
             for name, boxes in results.items()}
+
+
+def as_floats(results: Mapping[str, np.ndarray], annotations: Mapping[str, Annotation]
+              ) -> dict[str, np.ndarray]:
+    """Boxes (N, 4) of sequences as floats; ValueError if they are not as many as annotated."""
+    found = {name: np.asarray(boxes, float) for name, boxes in results.items()}
+    for name, boxes in found.items():
+        truth = annotations[name].boxes if name in annotations else None
+        if truth is None or boxes.shape != truth.shape:
+            raise ValueError(f'the boxes of {name} have the shape {boxes.shape}; annotated are '
+                             f'{"none" if truth is None else truth.shape}')
+    return found
 
 
 def scores(curves: Mapping[str, Curves], annotations: Mapping[str, Annotation]) -> dict:

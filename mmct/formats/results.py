@@ -139,7 +139,7 @@ def fitting_boxes(path: Path, length: int, fit: bool) -> np.ndarray:
         line = int(np.argmax(bad)) + 1
         raise ValueError(f'{path}, line {line}: {boxes[line - 1].tolist()} is no box; expected '
                          'finite x,y,w,h with w, h >= 0')
-    return boxes
+    return np.clip(boxes, -1e9, 1e9)  # farther ones would overflow
 
 
 def listing(names: list[str], most: int = 10) -> str:

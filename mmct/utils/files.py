@@ -139,7 +139,8 @@ def texts_of_archive(path: str | Path) -> Iterator[tuple[str, str]]:
         raise
     except Exception as error:  # every compression has an exception of its own for a broken file
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f'{path} is not a readable .tar or .zip: {reason.rstrip(":")}') from None
+        raise ValueError(f'{path} is no folder and not a readable .tar or .zip: '
+                         f'{reason.rstrip(":")}') from None
 
 
 def _members(path: str | Path) -> Iterator[tuple[str, int, Callable[[], bytes]]]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from commands import ROOT, run_tool
 
-from mmct.evaluation import evaluate
+from mmct.evaluation import METRICS, evaluate
 from mmct.formats import (
     ATTRIBUTES,
     Annotation,
@@ -405,6 +405,34 @@ def test_broken_results(results, change, message):
     assert (done.status, done.err.splitlines()[-1]) == (2, 'error: no sequence is left to evaluate')
 
 
+@pytest.mark.parametrize('metric', METRICS)
+def test_boxes_in_python(metric):
+    """Whole numbers, as OpenCV's trackers give them, are not made of the first annotated box."""
+    truth = np.array([[10.5 + i, 20.25, 30.75, 24.5] for i in range(9)])
+    annotations = {'kite': Annotation(truth, np.zeros(9, bool))}
+    boxes = truth.round().astype(int)
+    found = METRICS[metric]({'kite': boxes.astype(float)}, annotations)
+    for same in (boxes, boxes.tolist(), boxes.astype(np.float32)):
+        assert METRICS[metric]({'kite': same}, annotations) == found
+    for name, other, said in (('kite', boxes[:1], r'\(9, 4\)'), ('boat', boxes, 'none')):
+        with pytest.raises(ValueError, match=f'{name} have the shape .*; annotated are {said}$'):
+            METRICS[metric]({name: other}, annotations)
+
+
+def test_boxes_of_a_tracker_that_diverged(results):
+    path = results / 'results/cat-1.txt'
+    lines = path.read_text().splitlines()
+    found = set()
+    for far in ('1e6', '1e200', '1e308'):
+        path.write_text('\n'.join([*lines[:40], *[f'{far},{far},{far},{far}'] * 20]))
+        with warnings.catch_warnings():
+            warnings.simplefilter('error')
+            done = evaluated(results)
+        assert (done.status, done.err) == (0, '')
+        found.add(done.out)
+    assert len(found) == 1
+
+
 def test_files_of_another_length_can_be_fitted(results):
     path, boxes = results / 'results/cat-1.txt', sequence(0)[0]
     lines = path.read_text().splitlines()
@@ -426,7 +454,7 @@ def test_bad_annotations(results, tmp_path):
     assert 'has no sequence named cow-1' in done.err
     (tmp_path / 'a.tar').write_text('x')
     for name, message in (('none', 'none does not exist'),
-                          ('a.tar', 'is not a readable .tar or .zip')):
+                          ('a.tar', 'is no folder and not a readable .tar or .zip')):
         done = run_tool('evaluate.py', results / 'results', '--annotations', tmp_path / name)
         assert (done.status, message in done.err) == (2, True)
     (tmp_path / 'toolkit/annos/absent/cat-1.txt').write_text('0\n1\n')

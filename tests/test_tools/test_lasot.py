@@ -102,7 +102,7 @@ def test_no_archive(tmp_path):
     with pytest.raises(FileNotFoundError, match='none does not exist'):
         convert_lasot_annotations(tmp_path / 'none', tmp_path / 'lasot')
     (tmp_path / 'text').write_text('text')
-    with pytest.raises(ValueError, match='text is not a readable .tar or .zip'):
+    with pytest.raises(ValueError, match='text is no folder and not a readable .tar or .zip'):
         convert_lasot_annotations(tmp_path / 'text', tmp_path / 'lasot')
 
 

@@ -74,7 +74,11 @@ def test_sequences_that_one_tracker_lacks_are_an_error(material, tmp_path):
         read_trackers({'a': material / 'teacher', 'b': tmp_path}, truth, 'published')
     alone, = read_trackers({'b': tmp_path}, truth, 'published')
     assert list(alone.boxes) == ['cat-1']
-    with pytest.raises(FileNotFoundError, match='no result file of any annotated sequence'):
+    (tmp_path / 'runs/one').mkdir(parents=True)
+    (tmp_path / 'cat-1.txt').rename(tmp_path / 'runs/one/cat-1.txt')
+    with pytest.raises(FileNotFoundError, match=f'; they are in {tmp_path}/runs/one$'):
+        read_trackers({'b': tmp_path / 'runs'}, truth, 'published')
+    with pytest.raises(FileNotFoundError, match='none is not a folder of result files NAME.txt'):
         read_trackers({'c': tmp_path / 'none'}, truth, 'published')
 
 

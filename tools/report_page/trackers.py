@@ -69,6 +69,8 @@ def read_trackers(folders: Mapping[str, Path], annotations: Mapping[str, Annotat
     there = set().union(*(result_files(folder, lengths) for folder in folders.values()))
     names = [name for name, length in lengths.items() if length > 1 and name in there]
     if not names:
+        for folder in folders.values():
+            read_results(folder, lengths)  # says what there is instead
         raise FileNotFoundError(
             f'no result file of any annotated sequence, such as {next(iter(annotations))}.txt, in '
             + ', '.join(map(str, folders.values())))
