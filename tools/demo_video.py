@@ -115,10 +115,18 @@ def main(args: argparse.Namespace) -> int | None:
         return stopped_status(stop)
     if stop:
         raise stop
+    if len(tracks) == 1 and not args.show:
+        print(f'warning: {args.video} has one frame, so nothing was tracked; give a video, or the '
+              'folder of all frames', file=sys.stderr)
 
 
 def check(args: argparse.Namespace) -> None:
-    """See that there is a screen if one is needed, and that no file would be written over."""
+    """See that there is a screen if one is needed, that no file would be written over, and that
+    --lost is a score."""
+    from mmct.utils.checks import check_number
+
+    if args.lost is not None:
+        check_number('--lost', args.lost, '[0, 1]')
     # Without a screen OpenCV's windows abort the process.
     if (args.show or args.select) and sys.platform == 'linux' and not any(
             os.environ.get(name) for name in ('DISPLAY', 'WAYLAND_DISPLAY', 'QT_QPA_PLATFORM')):

@@ -7,7 +7,7 @@ import argparse
 import os
 from pathlib import Path
 
-from cli import bars, run
+from cli import bars, count, run
 
 
 def size(text: str) -> tuple[int, int]:
@@ -26,14 +26,14 @@ def parse_args() -> argparse.Namespace:
     for split, videos, frames in (('train', 600, 24), ('val', 40, 24), ('test', 64, 100)):
         parser.add_argument(f'--{split}', type=int, default=videos, metavar='N',
                             help=f'{split} videos (default {videos})')
-        parser.add_argument(f'--{split}-frames', type=int, default=frames, metavar='N',
+        parser.add_argument(f'--{split}-frames', type=count, default=frames, metavar='N',
                             help=f'frames of each (default {frames})')
     parser.add_argument('--size', type=size, default=(320, 240), metavar='WIDTHxHEIGHT',
                         help='size of the frames, in pixels (default 320x240)')
     parser.add_argument('--photos', type=Path, metavar='FOLDER',
                         help='more photographs, in addition to those in installed packages')
     parser.add_argument('--seed', type=int, default=0, help='(default %(default)s)')
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), metavar='N',
+    parser.add_argument('--workers', type=count, default=os.cpu_count(), metavar='N',
                         help='number of processes (default: one for each core)')
     return parser.parse_args()
 

@@ -30,6 +30,7 @@ def parse_args():
 
 def main(args) -> None:
     import numpy as np
+    import torch
     from tabulate import tabulate
 
     from mmct import load_tracker
@@ -39,6 +40,11 @@ def main(args) -> None:
     rows = {'ground truth': iou(found['boxes'], found['truth'])}
     if args.teacher:
         theirs = predict(load_tracker(*args.teacher), args, "teacher's")
+        # Of another size, a crop's centre is half a pixel elsewhere at most.
+        if found['videos'] != theirs['videos'] or not torch.allclose(
+                found['truth'], theirs['truth'], atol=0.01):
+            raise ValueError('the teacher sees other crops of the same pairs, so boxes cannot be '
+                             'compared; make test_cfg.search_factor of both configs the same')
         rows['teacher'] = iou(found['boxes'], theirs['boxes'])
     videos = defaultdict(list)
     for i, name in enumerate(found['videos']):
@@ -81,7 +87,7 @@ def predict(tracker, args, title: str) -> dict:
         pipeline=[dict(type='LoadPair'),
                   dict(type='CropPair', size=[info.template_size, info.search_size],
                        factor=[info.template_factor, info.search_factor], center_jitter=[0, 3],
-                       scale_jitter=[0, 0.25]),
+                       scale_jitter=[0, 0.25], stretched=info.stretched_boxes),
                   dict(type='PackPair')]))
     count = args.pairs * len(dataset.sources[0].videos)
     boxes, truth, videos = [], [], []

@@ -60,6 +60,10 @@ def export_tracker(tracker: OneStreamTracker, path: Path, format: str = 'onnx',
         ValueError: path, format and samples do not fit; or the file does not do what the tracker
             does, and is not written.
     """
+    for name, value, known in (('format', format, FORMATS),
+                               ('precision', precision, (*TOLERANCE, 'int8'))):
+        if value not in known:
+            raise ValueError(f'{name}={value!r} is not one of {", ".join(known)}')
     check_number('opset', opset, OPSETS, whole=True)
     if opset != OPSET and format != 'onnx':
         raise ValueError(f'opset={opset} is of ONNX files; leave it out for format {format}')

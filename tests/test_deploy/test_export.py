@@ -299,6 +299,14 @@ def test_opsets_that_are_none(model, kind, opset, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(('option', 'known'), [
+    ({'format': 'tflite'}, 'onnx, openvino'), ({'precision': 'bf16'}, 'fp32, fp16, int8')])
+def test_formats_and_precisions_that_are_none(model, option, known, tmp_path):
+    (name, value), = option.items()
+    with pytest.raises(ValueError, match=f"^{name}='{value}' is not one of {known}$"):
+        export_tracker(model, tmp_path / 'x.onnx', **option)
+
+
 def test_what_the_file_says(model, files):
     for suffix in FORMATS.values():
         info = open_network(files / f'tracker{suffix}').info
@@ -696,7 +704,8 @@ def test_int8_that_strays_is_refused(model, monkeypatch):
 
 @pytest.mark.parametrize(('name', 'kwargs', 'error', 'message'), [
     ('none.onnx', {}, FileNotFoundError, 'none.onnx does not exist'),
-    ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', '"),
+    ('tracker.pt', {}, ValueError, r"no backend for files '.pt'; known are \['.onnx', '.py', '.*"
+     'for a checkpoint give its config, too, or what tools/export.py CONFIG CHECKPOINT '),
     ('tracker.onnx', {'backend': 'tensorflow'}, ValueError, "backend='tensorflow' is not one of"),
     ('tracker.xml', {'backend': 'onnxruntime'}, ValueError, 'runs files .onnx, got .*tracker.xml'),
     ('other.onnx', {}, ValueError, 'other.onnx cannot be read by ONNX Runtime: '),

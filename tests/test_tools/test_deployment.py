@@ -129,6 +129,20 @@ def test_help_and_data_sets_on_a_device(tmp_path, monkeypatch):
     assert 'own: 1 of 1 sequences are complete' in done.out
 
 
+def test_a_score_that_is_none(pictures, exported):
+    for lost in ('nan', '1.5', '-0.1', 'inf'):
+        done = draw(pictures, exported, '--box', '1,2,30,40', f'--lost={lost}')
+        assert (done.status, done.err.count('\n')) == (2, 1)
+        assert f'error: --lost={float(lost)} must be in [0, 1]' in done.err
+
+
+def test_one_image(pictures, exported, tmp_path):
+    done = draw(pictures / '0003.png', exported, '--box', '1,2,30,40', '--out', tmp_path / 'o.avi')
+    assert done.status == 0
+    assert done.err == (f'warning: {pictures}/0003.png has one frame, so nothing was tracked; give '
+                        'a video, or the folder of all frames\n')
+
+
 def test_no_windows_in_opencv(pictures, exported, monkeypatch):
     def refuse(*args):
         raise cv2.error('The function is not implemented')

@@ -35,6 +35,17 @@ def test_a_tracker_agrees_with_itself(setup, own, tool, tmp_path):
     assert re.search(r'\| mean +\| 0\.\d{4} ± 0\.\d{4} +\| 1\.0000 ± 0\.0000', done.out)
 
 
+def test_crops_that_cannot_be_compared(setup, own, tool, tmp_path):
+    """Boxes are in units of the crop's side, so a teacher of the same weights would differ."""
+    other = tmp_path / 'other.py'
+    other.write_text(f'_base_ = {str(setup.config)!r}\n'
+                     'model = dict(student=dict(test_cfg=dict(search_factor=5.)))\n')
+    done = tool('pair_iou.py', setup.config, setup.student, '--data', own, '--pairs', 2,
+                '--teacher', other, setup.student)
+    assert done.status == 2
+    assert 'the teacher sees other crops of the same pairs, so boxes cannot be' in done.err
+
+
 def test_a_missing_folder_is_one_line(setup, tool, tmp_path):
     done = tool('pair_iou.py', setup.config, setup.student, '--data', tmp_path / 'none')
     assert done.status == 2

@@ -459,6 +459,13 @@ def test_tool_makes_all_splits(tmp_path, photos):
     assert cv2.imread(str(next((tmp_path / 'videos').rglob('*.jpg')))).shape == (64, 96, 3)
 
 
+@pytest.mark.parametrize('option', ['--workers', '--test-frames'])
+def test_numbers_from_one_on(tmp_path, option):
+    done = run_tool('make_demo_videos.py', tmp_path / 'videos', *FEW, option, 0)
+    assert done.status == 2
+    assert f"argument {option}: expected a whole number from 1 on, got '0'" in done.err
+
+
 def test_a_log_says_how_far_the_tool_is(tmp_path, photos, monkeypatch):
     monkeypatch.setattr('cli.LOG_PERIOD', 0.)
     done = run_tool('make_demo_videos.py', tmp_path / 'videos', *FEW, '--photos', photos)

@@ -84,7 +84,9 @@ def open_network(path: str | PathLike, checkpoint: str | PathLike | None = None,
         backend = next((name for name, b in BACKENDS.items() if b.suffix == path.suffix), None)
         if backend is None:
             raise ValueError(f'{path}: no backend for files {path.suffix!r}; known are '
-                             f'{sorted({b.suffix for b in BACKENDS.values()})}')
+                             f'{sorted({b.suffix for b in BACKENDS.values()})}; for a checkpoint '
+                             'give its config, too, or what tools/export.py CONFIG CHECKPOINT '
+                             'OUT.onnx makes of both')
     if backend not in BACKENDS:
         raise ValueError(f'backend={backend!r} is not one of {list(BACKENDS)}')
     chosen = BACKENDS[backend]
