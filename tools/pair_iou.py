@@ -78,6 +78,7 @@ def predict(tracker, args, title: str) -> dict:
     from rich.progress import track
 
     from mmct.datasets import collate_pairs
+    from mmct.formats.layouts import own, part_of_video
 
     init_default_scope('mmtrack')
     info = tracker.info
@@ -89,6 +90,8 @@ def predict(tracker, args, title: str) -> dict:
                        factor=[info.template_factor, info.search_factor], center_jitter=[0, 3],
                        scale_jitter=[0, 0.25], stretched=info.stretched_boxes),
                   dict(type='PackPair')]))
+    names = {args.data / one.frames: part_of_video(name)[0]
+             for name, one in own(args.data).items()}
     count = args.pairs * len(dataset.sources[0].videos)
     boxes, truth, videos = [], [], []
     for start in track(range(0, count, 32), title):
@@ -96,18 +99,16 @@ def predict(tracker, args, title: str) -> dict:
         with torch.inference_mode():
             boxes.append(tracker.test_step(batch)[:, 0])
         truth.append(batch['inputs']['clip'].gt_boxes[:, 0])
-        videos += [video_of(paths[0], args.data) for paths in batch['img_path']]
+        videos += [names[video_of(paths[0])] for paths in batch['img_path']]
     return dict(boxes=torch.cat(boxes), truth=torch.cat(truth), videos=videos)
 
 
-def video_of(path: str, root: Path) -> str:
-    """The name of the video that a frame is of, in the folder of the data."""
-    from mmct.formats.layouts import IMAGE_FOLDERS
+def video_of(path: str) -> Path:
+    """The folder or video file that a frame is in."""
     from mmct.runtime.frames import frame_of_video
 
     file = frame_of_video(path)
-    place = (Path(file[0]).with_suffix('') if file else Path(path).parent).relative_to(root)
-    return str(place.parent if place.name in IMAGE_FOLDERS else place)
+    return Path(file[0]) if file else Path(path).parent
 
 
 def iou(boxes, others):
