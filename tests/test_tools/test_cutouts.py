@@ -64,6 +64,18 @@ def test_run_lengths_are_masks_too(compressed):
     assert np.array_equal(cut[5:55, 5:55, :3], picture(0)[35:85, 45:95])
 
 
+def test_run_lengths_of_a_picture_of_unknown_size(tmp_path):
+    """As numbers that have a point, as of other languages than Python."""
+    column = [60., 100.]
+    thing = dict(size=SIZE, counts=[50 * 160 + 30., *column * 59, 60., 90 * 160 + 70.])
+    file = write_coco(tmp_path, [[dict(segmentation=thing)]])
+    content = json.loads(file.read_text())
+    content['images'][0].update(height=0, width=0)
+    file.write_text(json.dumps(content))
+    done = run_tool('make_cutouts.py', file, tmp_path / 'images', tmp_path / 'out')
+    assert done.out.startswith('1 cut-outs of 1 photographs')
+
+
 @pytest.mark.parametrize('outline', [
     square(40, 30, 30), square(0, 30, 60), square(140, 30, 60), square(40, 100, 60),
     [*square(20, 20, 20), *square(130, 110, 20)]],

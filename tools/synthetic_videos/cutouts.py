@@ -71,10 +71,11 @@ def outline_of(segmentation: list | dict, image: dict) -> list[list[float]] | di
         return None
     size, counts = segmentation.get('size'), segmentation.get('counts')
     if (not isinstance(size, list) or len(size) != 2
-            or any(known not in (None, own)
+            or any(known and known != own
                    for own, known in zip(size, (image.get('height'), image.get('width'))))):
         return None
-    runs = isinstance(counts, list) and all(isinstance(n, int) and n >= 0 for n in counts)
+    runs = isinstance(counts, list) and all(
+        isinstance(n, (int, float)) and n >= 0 for n in counts)
     whole = isinstance(counts, str) or runs and sum(counts) == size[0] * size[1]
     return segmentation if whole else None
 
