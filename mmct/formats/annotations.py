@@ -150,10 +150,11 @@ def doubt_pictures(names: Iterable[str], count: int) -> Doubt | None:
                      f'{len(names)} frames of {len(numbers)} numbers; {beside}')
     if count > 1 and names and len(names) % count == 0:
         return Doubt(True, f'{len(names)} frames for {count} boxes; {beside}')
+    other = doubt_count(len(names), count)
     if missing := in_order({*with_missing(in_order(names), count)} - {*names}):
-        return Doubt(False, f'{len(missing)} of {count} frames are missing, the first is '
-                     f'{missing[0]}')
-    return doubt_count(len(names), count)
+        return other._replace(text=f'{len(missing)} of {count} frames are missing, the first is '
+                              f'{missing[0]}')
+    return other
 
 
 def doubt_count(there: int, count: int) -> Doubt | None:
