@@ -77,39 +77,37 @@ def read_checkpoint(path: str | Path, map_location: object = 'cpu') -> dict:
             content = _load(path, map_location, ForeignDict)
     except CheckpointError:
         raise
-    except UnpicklingError as error:
-        if other := _other_file(path):
-            raise CheckpointError(f'{path} is {other}; download the file itself') from None
-        with path.open('rb') as file:
-            start = file.read(8)
-        if 'Unsupported operand' in str(error) and start[:1] != b'\x80':  # not of a pickle
-            raise CheckpointError(f'{path} is no file of torch.save: it begins with {start!r}; if '
-                                  'it is packed, unpack it') from None
-        raise CheckpointError(
-            f'{path} is refused: it holds more than data ({_reason(error)})') from None
     except Exception as error:  # whatever a broken file leads to, say which one it is
-        if 'TorchScript' in str(error):
-            raise CheckpointError(f'{path} is a TorchScript file, which is a program; give the '
-                                  'weights that it was made from, as torch.save writes a '
-                                  'state_dict()') from None
-        if 'legacy .tar' in str(error) or 'not in a subdirectory' in str(error):
-            raise CheckpointError(f'{path} is not a readable checkpoint but an archive of other '
-                                  'files; unpack it, and give the checkpoint in it') from None
-        raise CheckpointError(f'{path} is not a readable checkpoint: {_reason(error)}') from None
+        raise CheckpointError(f'{path} is {_fault(path, error)}') from None
     if not isinstance(content, dict):
         raise CheckpointError(f'{path} holds a {type(content).__name__}, expected a dict')
     return content
 
 
-def _other_file(path: Path) -> str | None:
-    """What came in place of a checkpoint from a server, if it is known."""
+def _fault(path: Path, error: Exception) -> str:
+    """What a file is that PyTorch does not read."""
     with path.open('rb') as file:
-        start = file.read(1 << 10).lstrip().lower()
-    if start.startswith((b'<!doctype html', b'<html')):
-        return 'a web page, such as a server gives for a file that needs a login or a confirmation'
-    if start.startswith(b'version https://git-lfs'):
-        return "a pointer of Git LFS, which 'git lfs pull' replaces by the file"
-    return None
+        start = file.read(1 << 10)
+    text, said = start.lstrip().lower(), str(error)
+    if text.startswith((b'<!doctype html', b'<html')):
+        return ('a web page, such as a server gives for a file that needs a login or a '
+                'confirmation; download the file itself')
+    if text.startswith(b'version https://git-lfs'):
+        return ("a pointer of Git LFS, which 'git lfs pull' replaces by the file; download the "
+                'file itself')
+    if 'TorchScript' in said:
+        return ('a TorchScript file, which is a program; give the weights that it was made from, '
+                'as torch.save writes a state_dict()')
+    if 'legacy .tar' in said or 'not in a subdirectory' in said:
+        return ('not a readable checkpoint but an archive of other files; unpack it, and give the '
+                'checkpoint in it')
+    # A zip file, or a pickle of PyTorch before 1.6.
+    if start and not start.startswith((b'PK', b'\x80')) and path.suffix != '.safetensors':
+        return (f'not a readable checkpoint: no file of torch.save begins with {start[:8]!r}; if '
+                'it is packed, unpack it')
+    if isinstance(error, UnpicklingError):
+        return f'refused: it holds more than data ({_reason(error)})'
+    return f'not a readable checkpoint: {_reason(error)}'
 
 
 def _load(path: Path, map_location: object, foreign: type) -> object:

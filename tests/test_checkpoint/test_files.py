@@ -87,15 +87,16 @@ def test_weights_under_another_name():
 
 
 @pytest.mark.parametrize(('kind', 'said'), [
-    ('gzip', r"is no file of torch.save: it begins with b'\\x1f\\x8b"),
-    ('json', "is no file of torch.save: it begins with b'{\"a\": 1}'"),
+    ('gzip', r"no file of torch.save begins with b'\\x1f\\x8b"),
+    ('json', "no file of torch.save begins with b'{\"a\": 1}'"),
+    ('rar', "no file of torch.save begins with b'Rar!"),
     ('tar', 'an archive of other files; unpack it'),
     ('zip', 'an archive of other files; unpack it')])
 def test_files_that_torch_has_not_written(tmp_path, kind, said):
     file, packed = tmp_path / 'net.pth', tmp_path / 'packed.pth'
     torch.save({'net': NET}, file)
-    if kind == 'json':
-        packed.write_text('{"a": 1}')
+    if kind in ('json', 'rar'):
+        packed.write_text('{"a": 1}' if kind == 'json' else 'Rar!\x1a\7\0')
     elif kind == 'gzip':
         packed.write_bytes(gzip.compress(file.read_bytes()))
     else:
