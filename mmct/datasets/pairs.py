@@ -48,6 +48,10 @@ class PairDataset(Dataset):
     def __init__(self, datasets: Sequence[dict], pipeline: Sequence[dict],
                  weights: Sequence[float] | None = None, pairs_per_epoch: int = 60000,
                  sampling: dict | None = None) -> None:
+        for name, value in (('datasets', datasets), ('pipeline', pipeline)):
+            if not isinstance(value, (list, tuple)):
+                raise ValueError(f'{name} of a PairDataset must be a list of configs, not a '
+                                 f'{type(value).__name__}')
         weights = [1] * len(datasets) if weights is None else weights
         check_numbers('weights', weights, '[0, inf)', len(datasets))
         if not 0 < sum(weights) < np.inf:

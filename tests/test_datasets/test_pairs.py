@@ -320,6 +320,12 @@ def test_weights_that_do_not_fit(lasot, weights):
         build(lasot.add('cat-1', images=False).config, weights=weights)
 
 
+@pytest.mark.parametrize('name', ['datasets', 'pipeline'])
+def test_lists_that_are_none(name):
+    with pytest.raises(ValueError, match=f'{name} of a PairDataset must be a list of configs, not'):
+        DATASETS.build({'type': 'PairDataset', 'datasets': [], 'pipeline': [], name: {'type': 'X'}})
+
+
 # Order of the places
 
 @pytest.mark.parametrize('world', [1, 2, 3])

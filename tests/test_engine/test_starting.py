@@ -12,7 +12,17 @@ import torch
 from mmengine.config import Config
 from mmengine.fileio import LocalBackend, get_file_backend
 from mmengine.runner import CheckpointLoader, EpochBasedTrainLoop, Runner
-from tiny import build, distiller, packed_pairs, same_weights, save_teacher, student, tracker
+from running.start_checks import check_crops
+from tiny import (
+    TRANSFORMS,
+    build,
+    distiller,
+    packed_pairs,
+    same_weights,
+    save_teacher,
+    student,
+    tracker,
+)
 
 from mmct.checkpoint import (
     CheckpointError,
@@ -21,6 +31,7 @@ from mmct.checkpoint import (
     save_checkpoint,
     tracker_weights,
 )
+from mmct.datasets import PairDataset
 from mmct.evaluation.evaluators import PairIoU
 from mmct.models import OneStreamTracker, OSTrack
 
@@ -217,6 +228,22 @@ def test_the_best_by_another_metric_begins_anew(tmp_path, capsys):
                 'metric, and stays' in words) == said
         if said:
             assert (tmp_path / 'other/best_other_iou_epoch_2.pth').is_file()
+
+
+@pytest.mark.parametrize(('factor', 'said'), [
+    ([2, 4], []), ([2.1, 3.9], []),
+    ([2, 5], ['a, tracker: CropPair.factor of search crops is 5, it tracks with '
+              'test_cfg.search_factor=4.0']),
+    ([1.5, 4], ['a, tracker: CropPair.factor of template crops is 1.5, it tracks with '
+                'test_cfg.template_factor=2.0'])])
+def test_crops_of_another_factor_than_those_to_track_in(factor, said, monkeypatch):
+    dataset, logged = object.__new__(PairDataset), []
+    dataset.pipeline = [TRANSFORMS.build({
+        'type': 'CropPair', 'size': [32, 64], 'factor': factor, 'center_jitter': [0, 0],
+        'scale_jitter': [0, 0]})]
+    monkeypatch.setattr('running.start_checks.print_log', lambda text, *_: logged.append(text))
+    check_crops('a', dataset, {'tracker': build(tracker())})
+    assert logged == said
 
 
 def test_a_metric_that_nobody_gives(tmp_path):

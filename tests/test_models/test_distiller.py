@@ -407,6 +407,15 @@ def test_a_loss_of_ones_own_is_one_more_term(teacher_file, others):
     assert 'extra_losses.0.scale' in model.state_dict()
 
 
+def test_losses_of_one_name(teacher_file):
+    """The second would take the place of the first."""
+    model = build(distiller(teacher_file, extra_losses=[
+        {'type': 'StageMimicLoss', 'groups': ['search']}])).train()
+    with pytest.raises(ValueError, match='^StageMimicLoss gives loss_mimic, mimic_error_1, mimic_'
+                       'error_2, as another loss of the model does; each needs names of its own$'):
+        step(model)
+
+
 def test_replacement_is_switched_off_by_config(teacher_file):
     """p = 1 without guidance and mimicking is plain training of the student."""
     model = build(distiller(teacher_file, replace_prob=1., guidance_loss=None, mimic_loss=None))

@@ -1,11 +1,13 @@
 """What can be wrong with a run is said in a line before it begins."""
 import difflib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook, Hook
+from mmengine.logging import print_log
 from mmengine.registry import OPTIMIZERS
 from mmengine.runner import IterBasedTrainLoop, Runner
 from torch import nn
@@ -31,6 +33,7 @@ NUMBERS = {
     'default_hooks.checkpoint.interval': '[-1, inf)',
     'auto_scale_lr.base_batch_size': '[1, inf)',
 }
+CLEARLY = 1.1  # times as wide; MixFormerV2-S is published with 4.5 and 4.4
 OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # which PyTorch refuses without any
 
 
@@ -157,7 +160,8 @@ def check_counting(runner: Runner) -> None:
 
 
 def check_crops(loader: str, dataset: object, networks: dict[str, nn.Module]) -> None:
-    """See that the crops of a data set have the sizes that networks take."""
+    """See that the crops of a data set have the sizes that networks take; warn if they show clearly
+    more or less of the frame than those that networks track in."""
     crop = next((own for own in dataset.pipeline if isinstance(own, CropPair)), None) \
         if isinstance(dataset, PairDataset) else None
     if crop is None:
@@ -173,3 +177,8 @@ def check_crops(loader: str, dataset: object, networks: dict[str, nn.Module]) ->
                     f'{loader}, {name}: {kind} crops are {size, size} pixels, the backbone takes '
                     f'{kind}_size={taken}; make CropPair.size (student_size for a student of '
                     'another resolution) and the config of the backbone agree')
+        for kind, (_, factor, *_) in zip(('template', 'search'), crop.settings):
+            own = (getattr(network, 'test_cfg', None) or {}).get(f'{kind}_factor', factor)
+            if not 1 / CLEARLY < factor / own < CLEARLY:
+                print_log(f'{loader}, {name}: CropPair.factor of {kind} crops is {factor}, it '
+                          f'tracks with test_cfg.{kind}_factor={own}', 'current', logging.WARNING)

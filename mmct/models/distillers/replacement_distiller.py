@@ -225,8 +225,12 @@ class ReplacementDistiller(BaseSingleObjectTracker):
                 if comparing != [self.guidance_loss]:  # which does not look at them
                     stages = self.as_teacher(stages, gates)
             for loss in comparing:
-                losses.update(loss(mixed=mixed, teacher=teacher, stages=stages,
-                                   teacher_stages=teacher_stages, gt_boxes=gt_boxes))
+                found = loss(mixed=mixed, teacher=teacher, stages=stages,
+                             teacher_stages=teacher_stages, gt_boxes=gt_boxes)
+                if twice := found.keys() & losses.keys():
+                    raise ValueError(f'{type(loss).__name__} gives {", ".join(sorted(twice))}, as '
+                                     'another loss of the model does; each needs names of its own')
+                losses.update(found)
             memory = mixed.memory
             yield losses
 
