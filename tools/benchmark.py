@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cli import box, count, existing_config, run, stopped_status
+from cli import box, count, existing_config, out_file, run, stopped_status
 
 STEPS, STEPS_GPU = dict(track=30, train=2, data=100), dict(track=100, train=5)
 # Of the first config, eagerly; then what is compiled, in this order.
@@ -67,7 +67,7 @@ def parse_args():
                         '(2, 5), or pairs (100)')
     parser.add_argument('--threads', type=count, default=os.cpu_count(), metavar='N',
                         help='number of threads (default: one for each core)')
-    parser.add_argument('--json', type=Path, metavar='OUT',
+    parser.add_argument('--json', type=out_file, metavar='OUT',
                         help='also write all figures to this file')
     return parser.parse_args()
 

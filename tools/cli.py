@@ -133,9 +133,14 @@ def call(parse_args: Callable[[], argparse.Namespace],
     except BrokenPipeError:  # of `| head`; nothing more is written, not at Python's end, either
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
-    except (ValueError, OSError, ImportError) as error:
-        line = one_line(error)
-        missing = getattr(error, 'name', None)
+    except (AttributeError, ValueError, OSError, ImportError) as error:
+        line, missing = one_line(error), None
+        if isinstance(error, AttributeError):
+            if type(error.obj).__name__ not in ('Config', 'ConfigDict'):
+                raise
+            line = f'the config has no {error.name}, which this tool needs'
+        elif isinstance(error, ImportError):
+            missing = error.name
         if missing in (*REQUIRED, *OPENMMLAB):
             line = how_to_install(missing)
         elif missing and (package := missing.partition('.')[0]) in COMMON:
@@ -203,6 +208,17 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a whole number from 1 on, got {text!r}')
     return int(text)
+
+
+def out_file(text: str) -> Path:
+    """A file of a command line that is written when all is done, if it can be written now."""
+    path = Path(text)
+    place = next(place for place in Path(os.path.realpath(path)).parents if place.exists())
+    device = path.exists() and not path.is_file() and not path.is_dir()
+    if path.is_dir() or not (device or place.is_dir() and os.access(place, os.W_OK)):
+        raise argparse.ArgumentTypeError(f'{text} cannot be written: ' + (
+            'it is a folder' if path.is_dir() else f'{place} is no folder to write to'))
+    return path
 
 
 def bars() -> 'Progress | PlainProgress':
@@ -348,5 +364,7 @@ def use_test_set(cfg: 'Config', name: str) -> None:
     if name not in files:
         raise ValueError(f'--dataset {name} is not one of {", ".join(sorted(files))}')
     own = existing_config(files[name])
+    if not cfg.get('test_dataloader'):
+        cfg.test_dataloader = own.test_dataloader
     cfg.test_dataloader.dataset = own.test_dataloader.dataset
     cfg.test_evaluator, cfg.test_cfg = own.test_evaluator, own.test_cfg

@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import add_device, bars, box, count, ends_later, run, stopped_status, use_device
+from cli import (
+    add_device,
+    bars,
+    box,
+    count,
+    ends_later,
+    out_file,
+    run,
+    stopped_status,
+    use_device,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +47,7 @@ def parse_args() -> argparse.Namespace:
                        help='draw the box in the first frame with the mouse')
     parser.add_argument('--out', type=Path, metavar='OUT.mp4',
                         help='video to write, .mp4, .webm or .avi')
-    parser.add_argument('--boxes', type=Path, metavar='FILE',
+    parser.add_argument('--boxes', type=out_file, metavar='FILE',
                         help='also write boxes, one line x,y,w,h per frame; of several targets '
                         'lines frame,target,x,y,w,h,score,-1,-1,-1, both numbers from 1')
     parser.add_argument('--lost', type=float, metavar='SCORE', help='below this score a target is '

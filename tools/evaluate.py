@@ -24,7 +24,7 @@ import json
 import sys
 from pathlib import Path
 
-from cli import run
+from cli import out_file, run
 
 TITLES = dict(auc='AUC', op50='OP50', op75='OP75', precision='precision',
               norm_precision='norm. precision', ao='AO', sr50='SR0.5', sr75='SR0.75')
@@ -52,9 +52,9 @@ def parse_args() -> argparse.Namespace:
                         'annotation, as the published analysis does for all data sets but LaSOT')
     parser.add_argument('--per-sequence', action='store_true',
                         help='also print a row for each sequence, the worst first')
-    parser.add_argument('--csv', type=Path, metavar='OUT',
+    parser.add_argument('--csv', type=out_file, metavar='OUT',
                         help='write a row for each sequence and one for all of them')
-    parser.add_argument('--json', type=Path, metavar='OUT',
+    parser.add_argument('--json', type=out_file, metavar='OUT',
                         help='write all figures, in total, by sequence and by attribute')
     return parser.parse_args()
 

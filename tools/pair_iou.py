@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from cli import count, run
+from cli import count, out_file, run
 
 
 def parse_args():
@@ -24,7 +24,7 @@ def parse_args():
                         help='pairs a video, on average (default %(default)s)')
     parser.add_argument('--teacher', type=Path, nargs=2, metavar=('CONFIG', 'CHECKPOINT'),
                         help='also compare with the boxes of this tracker')
-    parser.add_argument('--json', type=Path, help='also write the figures to this file')
+    parser.add_argument('--json', type=out_file, help='also write the figures to this file')
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from cli import count, run, runner_config, runner_parser
+from cli import count, out_file, run, runner_config, runner_parser
 
 
 def parse_args():
@@ -36,7 +36,7 @@ def parse_args():
     parser.add_argument('--process', help=argparse.SUPPRESS)
     parser.add_argument('--resume', action='store_true',
                         help='skip sequences whose boxes are already written')
-    parser.add_argument('--json', type=Path, help='also write the metrics to this file')
+    parser.add_argument('--json', type=out_file, help='also write the metrics to this file')
     return parser.parse_args()
 
 
@@ -58,6 +58,10 @@ def main(args) -> int:
 
     cfg = runner_config(args)
     check_tested(cfg, args.cfg_options)
+    if not cfg.get('test_dataloader'):
+        raise ValueError(f'config {args.config} has no test_dataloader; name a data set by '
+                         '--dataset')
+    cfg.test_dataloader.dataset.test_mode = True
     at_once, exported = nullcontext(), args.checkpoint.suffix in ('.onnx', '.xml')
     # With sequences at once, --threads 1 may be said of weights, too.
     of_file = ('backend', 'precision', *(() if args.sequences_at_once else ('threads', )))

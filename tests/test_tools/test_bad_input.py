@@ -2,6 +2,7 @@
 import fcntl
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from threading import Thread
 
 import pytest
 import torch
-from cli import existing_config, one_line, run, run_command
+from cli import existing_config, one_line, out_file, run, run_command
 from tiny import save_teacher, tracker
 
 from mmct.checkpoint import save_checkpoint
@@ -73,6 +74,51 @@ def test_configs_of_no_tracker(setup, tool, tmp_path, text, message):
     assert f'config {file}{":" * message.startswith("its")} {message}' in line
     line = refused(tool('search_student.py', file, '--budget-ms', '9'))
     assert f'{file} ' in line
+
+
+@pytest.mark.parametrize(('name', 'said'), [
+    ('folder', 'folder cannot be written: it is a folder'),
+    ('file/new.json', 'file/new.json cannot be written: .*/file is no folder to write to'),
+    ('link', 'link cannot be written: .*/file is no folder to write to')])
+def test_results_that_could_not_be_written_in_the_end(tool, tmp_path, name, said):
+    (tmp_path / 'folder').mkdir()
+    (tmp_path / 'file').touch()
+    (tmp_path / 'link').symlink_to(tmp_path / 'file/new.json')
+    for tool_name, *args in (
+            ('demo_video.py', 'none.mp4', 'none.onnx', '--box', '1,2,3,4', '--boxes'),
+            ('benchmark.py', 'none.py', '--json'), ('test.py', 'none.py', 'none.pth', '--json'),
+            ('evaluate.py', 'none', '--annotations', 'none', '--csv')):
+        done = tool(tool_name, *args, tmp_path / name)
+        assert done.status == 2
+        assert re.search(f'argument {args[-1]}: .*{said}$', done.err.rstrip())
+
+
+def test_files_that_can_be_written(tmp_path):
+    (tmp_path / 'there').touch()
+    for file in ('/dev/stdout', tmp_path / 'there', tmp_path / 'new/folder/file'):
+        assert out_file(str(file)) == Path(file)
+
+
+def test_configs_without_what_a_tool_needs(setup, tool, tmp_path):
+    config = tmp_path / 'empty.py'
+    config.write_text('')
+    for name in ('analyze_stages.py', 'benchmark.py'):
+        line = refused(tool(name, config, setup.teacher))
+        assert line == 'error: the config has no model, which this tool needs'
+    line = refused(tool('test.py', config, setup.student))
+    assert line == f'error: config {config} has no test_dataloader; name a data set by --dataset'
+
+
+def test_a_config_that_only_trains(setup, tool, videos, tmp_path):
+    """As docs/own_config.md has it, on a data set that is named; it need not say test_mode."""
+    videos.add('cat-1')
+    config = tmp_path / 'trains.py'
+    config.write_text(f'_base_ = {str(setup.config)!r}\n'
+                      'test_dataloader = test_evaluator = test_cfg = None\n')
+    done = tool('test.py', config, setup.student, '--dataset', 'lasot', '--work-dir', tmp_path,
+                *options(videos), 'test_dataloader.dataset.test_mode=False')
+    assert (done.status, done.err) == (0, '')
+    assert 'sot/success' in done.out
 
 
 def test_no_checkpoint(setup, tool, tmp_path):
