@@ -15,6 +15,9 @@ class PairDataPreprocessor(BaseDataPreprocessor):
 
     Args:
         mean, std: of R, G, B in [0, 1].
+
+    Attributes:
+        normalisation: these, as numbers.
     """
 
     def __init__(self, mean: Sequence[float] = (0.485, 0.456, 0.406),
@@ -22,6 +25,7 @@ class PairDataPreprocessor(BaseDataPreprocessor):
         super().__init__(**kwargs)
         check_numbers('data_preprocessor.mean', mean, '[0, 1]', 3)
         check_numbers('data_preprocessor.std', std, '(0, 1]', 3)
+        self.normalisation = dict(mean=list(mean), std=list(std))
         self.register_buffer('mean', 255 * torch.tensor(mean).view(3, 1, 1), False)
         self.register_buffer('std', 255 * torch.tensor(std).view(3, 1, 1), False)
 

@@ -139,7 +139,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
     def _check_normalised(self, role: str, tracker: BaseSingleObjectTracker) -> None:
         """See that crops are normalised as those that a part is used with outside."""
         for name in ('mean', 'std'):
-            own, other = (getattr(model.data_preprocessor, name).tolist()
+            own, other = (model.data_preprocessor.normalisation[name]
                           for model in (self, tracker))
             if own != other:
                 raise ValueError(f'data_preprocessor.{name} of model and model.{role} differ, so '
