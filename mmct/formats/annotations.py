@@ -294,9 +294,11 @@ def finite(boxes: np.ndarray, source: str | Path) -> np.ndarray:
 
 
 def flags(text: str, source: str | Path, length: int, known: str = '01') -> np.ndarray:
-    """Flags (length,) bool, False for 0, of digits apart by commas, spaces or lines."""
+    """Flags (length,) bool, False for 0, of numbers apart by commas, spaces or lines."""
     values = plain(text).replace(',', ' ').split()
-    if len(values) != length or not set(values) <= set(known):
+    # NumPy writes 0 as 0.000000000000000000e+00.
+    odd = [value for value in values if re.sub(r'\.0*(e\+00)?$', '', value) not in {*known}]
+    if len(values) != length or odd:
         raise ValueError(f'{source}: expected {length} flags {known[0]} to {known[-1]}, got '
-                         f'{len(values)} values')
-    return np.array(values) != '0'
+                         f'{len(values)} values' + (f', such as {odd[0][:20]!r}' if odd else ''))
+    return np.array(values, float) != 0

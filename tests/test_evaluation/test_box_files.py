@@ -462,6 +462,19 @@ def test_bad_annotations(results, tmp_path):
     assert 'absent/cat-1.txt: expected 60 flags 0 to 1, got 2 values' in done.err
 
 
+@pytest.mark.parametrize('form', ['%.18e', '%.1f', '%d'])
+def test_flags_as_numpy_writes_them(results, form):
+    """As training reads them."""
+    expected = evaluated(results).out
+    for path in (results / 'toolkit/annos/absent').glob('*.txt'):
+        flags = np.loadtxt(path, delimiter=',')
+        np.savetxt(path, flags, form)
+    assert evaluated(results).out == expected
+    for odd in ('2', '01'):
+        path.write_text(f'{odd},{",".join("0" * 59)}')
+        assert f"got 60 values, such as '{odd}'" in evaluated(results).err
+
+
 def test_nothing_heavy_is_loaded(results):
     """Importing MMTracking would take longer than all of LaSOT does."""
     code = f"""
