@@ -199,7 +199,7 @@ def test_schedules_count_iterations_if_they_are_told_to():
     assert (seen[0], seen[-1]) == (1, 0.5)
     model = build(distiller(None))
     turns = hook('OneStageAtATimeHook', epochs_per_stage=2, by_epoch=False)
-    turns.before_train(runner(model, train_loop=loop))
+    turns.before_train(runner(model, train_loop=loop, max_iters=5))
     seen = []
     for i in range(5):
         turns.before_train_epoch(runner(model))
@@ -217,10 +217,21 @@ def test_epochs_are_not_counted_where_there_are_none(model, name, settings):
     with pytest.raises(ValueError, match=f'{settings} of {name} count epochs, the loop of the '
                                          'config iterations; give them in iterations'):
         hook(name).before_train(runner(model, train_loop=object.__new__(IterBasedTrainLoop)))
-    hook(name).before_train(runner(model))
+    hook(name).before_train(runner(model, max_epochs=300))
 
 
 # One stage at a time
+
+@pytest.mark.parametrize(('epochs', 'refused'), [(4, True), (5, False)])
+def test_every_stage_has_its_turn(model, epochs, refused):
+    turns, state = hook('OneStageAtATimeHook', epochs_per_stage=4), runner(model, max_epochs=epochs)
+    if not refused:
+        turns.before_train(state)
+        return
+    with pytest.raises(ValueError, match='epochs_per_stage=4 leaves the last of 2 stages no turn '
+                       'before the training ends, after 4; set it lower'):
+        turns.before_train(state)
+
 
 def test_one_stage_at_a_time(tmp_path):
     model = build(distiller(save_teacher(tmp_path / 't.pth'), student=student(4))).train()

@@ -136,6 +136,11 @@ class OneStageAtATimeHook(ScheduleHook):
         backbone = unwrapped(runner.model).student.backbone
         self._stages = [[p for p in backbone.stage(i).parameters() if p.requires_grad]
                         for i in range(len(backbone.division))]
+        turns, length = len(self._stages), runner.max_epochs if self.by_epoch else runner.max_iters
+        if length <= (turns - 1) * self.epochs_per_stage:
+            raise ValueError(f'epochs_per_stage={self.epochs_per_stage} leaves the last of {turns} '
+                             f'stages no turn before the training ends, after {length}; set it '
+                             'lower in custom_hooks, or train longer')
         self._stages[0] += [p for name, p in backbone.named_parameters() if p.requires_grad
                             and not name.startswith(('layers.', 'norm.'))]
 
