@@ -6,7 +6,7 @@ With --layout opencv it is one file, which OpenCV's TrackerVit reads.
 import argparse
 from pathlib import Path
 
-from cli import box, existing_config, run
+from cli import bars, box, existing_config, run
 
 
 def parse_args():
@@ -45,8 +45,6 @@ def parse_args():
 
 
 def main(args) -> None:
-    from rich.progress import track
-
     from mmct import load_tracker
     from mmct.deploy import export_tracker
     from mmct.deploy.calibration import samples_of_config, samples_of_video
@@ -74,11 +72,14 @@ def main(args) -> None:
     samples = []
     if args.precision == 'int8' and args.calibration:
         frames = Frames(args.calibration, args.levels)
-        samples = samples_of_video(
-            tracker, track(frames, 'calibration', total=frames.length), args.box, args.samples)
+        with bars() as progress:
+            samples = samples_of_video(
+                tracker, progress.track(frames, frames.length, description='calibration'),
+                args.box, args.samples)
     elif args.precision == 'int8':
         found = samples_of_config(existing_config(args.config), args.samples)
-        samples = list(track(found, 'calibration', total=args.samples))
+        with bars() as progress:
+            samples = list(progress.track(found, args.samples, description='calibration'))
     kind = args.format or ('openvino' if args.out.suffix == '.xml' else 'onnx')
     written = export_tracker(tracker, args.out, kind, args.precision, samples,
                              bias=args.bias_correction,

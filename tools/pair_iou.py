@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from cli import count, out_file, run
+from cli import bars, count, out_file, run
 
 
 def parse_args():
@@ -75,7 +75,6 @@ def predict(tracker, args, title: str) -> dict:
     import torch
     from mmengine.registry import init_default_scope
     from mmtrack.registry import DATASETS
-    from rich.progress import track
 
     from mmct.datasets import collate_pairs
     from mmct.formats.layouts import own, part_of_video
@@ -94,12 +93,13 @@ def predict(tracker, args, title: str) -> dict:
              for name, one in own(args.data).items()}
     count = args.pairs * len(dataset.sources[0].videos)
     boxes, truth, videos = [], [], []
-    for start in track(range(0, count, 32), title):
-        batch = collate_pairs([dataset[i] for i in range(start, min(start + 32, count))])
-        with torch.inference_mode():
-            boxes.append(tracker.test_step(batch)[:, 0])
-        truth.append(batch['inputs']['clip'].gt_boxes[:, 0])
-        videos += [names[video_of(paths[0])] for paths in batch['img_path']]
+    with bars() as progress:
+        for start in progress.track(range(0, count, 32), description=title):
+            batch = collate_pairs([dataset[i] for i in range(start, min(start + 32, count))])
+            with torch.inference_mode():
+                boxes.append(tracker.test_step(batch)[:, 0])
+            truth.append(batch['inputs']['clip'].gt_boxes[:, 0])
+            videos += [names[video_of(paths[0])] for paths in batch['img_path']]
     return dict(boxes=torch.cat(boxes), truth=torch.cat(truth), videos=videos)
 
 

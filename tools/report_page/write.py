@@ -2,7 +2,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import track
+from cli import bars
 
 from mmct.evaluation import PUBLISHED
 from mmct.formats.annotations import read_annotations
@@ -88,11 +88,12 @@ def write_report(results: Sequence[str], annotations: Path, out: Path, frames: P
         notes.append('No player: no frames were given (--frames).')
 
     shown, room = [], ROOM
-    for done, name in enumerate(track(clips, 'frames', disable=not clips)):
-        boxes = [tracker.boxes[name] for tracker in trackers]
-        shown.append(sequence_data(name, clips[name], truth[name], boxes,
-                                   room // (len(clips) - done)))
-        room -= sum(map(len, shown[-1]['jpegs']))
+    with bars() as progress:
+        for done, name in enumerate(clips and progress.track(clips, description='sequences')):
+            boxes = [tracker.boxes[name] for tracker in trackers]
+            shown.append(sequence_data(name, clips[name], truth[name], boxes,
+                                       room // (len(clips) - done)))
+            room -= sum(map(len, shown[-1]['jpegs']))
     thinned = [f'{own["name"]} ({len(own["shown"])} of {own["length"]})' for own in shown
                if len(own['shown']) < own['length']]
     if thinned:
