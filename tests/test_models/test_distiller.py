@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy, bbox_overlaps
+from mmengine.model import BaseDataPreprocessor
 from mmtrack.registry import MODELS
 from tiny import (
     build,
@@ -298,6 +299,15 @@ def test_parts_that_are_normalised_otherwise(teacher_file, role):
     with pytest.raises(ValueError, match=f'data_preprocessor.std of model and model.{role} differ'):
         MODELS.build(distiller(teacher_file, **{
             role: {**(tracker() if role == 'teacher' else student()), **other}})).build_teacher()
+
+
+def test_a_preprocessor_of_ones_own():
+    @MODELS.register_module()
+    class PlainPreprocessor(BaseDataPreprocessor):
+        pass
+
+    model = MODELS.build(distiller(None, data_preprocessor={'type': 'PlainPreprocessor'}))
+    assert type(model.data_preprocessor) is PlainPreprocessor
 
 
 def test_trained_head_has_batch_statistics(model):

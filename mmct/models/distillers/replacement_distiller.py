@@ -138,10 +138,11 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
     def _check_normalised(self, role: str, tracker: BaseSingleObjectTracker) -> None:
         """See that crops are normalised as those that a part is used with outside."""
-        for name in ('mean', 'std'):
-            own, other = (model.data_preprocessor.normalisation[name]
-                          for model in (self, tracker))
-            if own != other:
+        # Preprocessors of others need not say how.
+        own, other = (getattr(model.data_preprocessor, 'normalisation', {})
+                      for model in (self, tracker))
+        for name in own.keys() & other.keys():
+            if own[name] != other[name]:
                 raise ValueError(f'data_preprocessor.{name} of model and model.{role} differ, so '
                                  f'the {role} would be given other values than by itself; make '
                                  'them the same')
