@@ -81,7 +81,7 @@ class Run:
 
     def __init__(self, config, model):
         self.model, self.seed, self.iter, self.epoch = model, 0, 0, 0
-        self.max_epochs, self.train_loop = config.train_cfg.max_epochs, None
+        self.max_epochs, self.train_loop, self.cfg = config.train_cfg.max_epochs, None, config
 
 
 def one_step(config, folder):
