@@ -299,6 +299,9 @@ def test_parts_that_are_normalised_otherwise(teacher_file, role):
     with pytest.raises(ValueError, match=f'data_preprocessor.std of model and model.{role} differ'):
         MODELS.build(distiller(teacher_file, **{
             role: {**(tracker() if role == 'teacher' else student()), **other}})).build_teacher()
+    other['data_preprocessor']['std'] = [58.395 / 255, 57.12 / 255, 57.375 / 255]  # the default
+    MODELS.build(distiller(teacher_file, **{
+        role: {**(tracker() if role == 'teacher' else student()), **other}})).build_teacher()
 
 
 def test_a_preprocessor_of_ones_own():
