@@ -89,8 +89,10 @@ def predict(tracker, args, title: str) -> dict:
                        factor=[info.template_factor, info.search_factor], center_jitter=[0, 3],
                        scale_jitter=[0, 0.25], stretched=info.stretched_boxes),
                   dict(type='PackPair')]))
-    names = {args.data / one.frames: part_of_video(name)[0]
-             for name, one in own(args.data).items()}
+    names = {}
+    for name, one in own(args.data).items():
+        place = args.data / one.frames  # which several parts or targets of a video share
+        names[place] = part_of_video(name)[0] if place in names else name
     count = args.pairs * len(dataset.sources[0].videos)
     boxes, truth, videos = [], [], []
     with bars() as progress:
