@@ -213,11 +213,13 @@ def count(text: str) -> int:
 def out_file(text: str) -> Path:
     """A file of a command line that is written when all is done, if it can be written now."""
     path = Path(text)
-    place = next(place for place in Path(os.path.realpath(path)).parents if place.exists())
-    device = path.exists() and not path.is_file() and not path.is_dir()
-    if path.is_dir() or not (device or place.is_dir() and os.access(place, os.W_OK)):
+    # By os.path, as a Path raises if it may not look into a folder.
+    place = next(filter(os.path.exists, Path(os.path.realpath(path)).parents))
+    # Is written to itself, also if it stands for a file.
+    device = os.path.exists(path) and (path.parent == Path('/dev') or not os.path.isfile(path))
+    if os.path.isdir(path) or not (device or os.path.isdir(place) and os.access(place, os.W_OK)):
         raise argparse.ArgumentTypeError(f'{text} cannot be written: ' + (
-            'it is a folder' if path.is_dir() else f'{place} is no folder to write to'))
+            'it is a folder' if os.path.isdir(path) else f'{place} is no folder to write to'))
     return path
 
 

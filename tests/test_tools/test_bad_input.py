@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from argparse import ArgumentTypeError
 from pathlib import Path
 from threading import Thread
 
@@ -97,6 +98,22 @@ def test_files_that_can_be_written(tmp_path):
     (tmp_path / 'there').touch()
     for file in ('/dev/stdout', tmp_path / 'there', tmp_path / 'new/folder/file'):
         assert out_file(str(file)) == Path(file)
+
+
+def test_folders_that_may_not_be_written_to(tmp_path, monkeypatch):
+    def stat(path, *args, of_all=os.stat, **kwargs):
+        if str(path).startswith(f'{tmp_path}/'):
+            raise PermissionError(13, 'Permission denied', str(path))
+        return of_all(path, *args, **kwargs)
+    monkeypatch.setattr(os, 'access', lambda place, mode: place not in (Path('/dev'), tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, 'stat', stat)
+        with pytest.raises(ArgumentTypeError, match=f'{tmp_path} is no folder to write to'):
+            out_file(str(tmp_path / 'new/file'))
+    # `> file` of a shell with more rights
+    with open(tmp_path / 'file', 'w') as file:
+        monkeypatch.setattr(os.path, 'realpath', lambda path: file.name)
+        assert out_file('/dev/stdout') == Path('/dev/stdout')
 
 
 def test_configs_without_what_a_tool_needs(setup, tool, tmp_path):
