@@ -165,7 +165,7 @@ def weights_in(content: dict, source: str | Path) -> dict[str, Tensor]:
     found = {key: every[key] for key in ('state_dict', 'net', 'model') if key in every}
     if not found:
         bare = _tensors(content)  # of the weights, or a loss and a random state beside them
-        others = {key: tensors for key, tensors in every.items() if len(tensors) >= len(bare)}
+        others = {key: tensors for key, tensors in every.items() if len(tensors) > len(bare)}
         found = others if len(others) == 1 else {None: {} if others else bare}
     first, state = next(iter(found.items()))
     if not state:
