@@ -129,10 +129,12 @@ def doubt_sequence(root: Path, sequence: Sequence, boxes: np.ndarray) -> Doubt |
         other = doubt_count(there if there == count else count_frames(path), count)
     elif whole or count == 1:
         other = doubt_pictures(names, count)
-    elif len(there) != count and (missing := {*range(sequence.start, sequence.start + count)} - {
-            int(Path(name).stem) for name in names if Path(name).stem.isdecimal()}):
-        other = Doubt(True, f'{len(missing)} of {count} frames are missing, the first is number '
-                      f'{min(missing)}')
+    elif len(there) != count:
+        numbers = [int(Path(name).stem) for name in names[:count] if Path(name).stem.isdecimal()]
+        if numbers and numbers[-1] >= sequence.start + count:  # frames of what follows
+            missing = {*range(sequence.start, sequence.start + count)} - {*numbers}
+            other = Doubt(True, f'{len(missing)} of {count} frames are missing, the first is '
+                          f'number {min(missing)}')
     if other:
         return other
     return doubt_boxes([path / name for name in names] or [path], boxes)

@@ -238,6 +238,18 @@ def test_frames_that_are_missing_in_a_part_of_a_video(given_out, tmp_path):
         'check_dataset.py', 'own', root).out
 
 
+@pytest.mark.parametrize(('form', 'count'), [('img{:04d}.png', 10), ('{:04d}.png', 14)])
+def test_two_targets_of_another_number_of_frames(tmp_path, form, count):
+    """As in OTB100: no part of the video follows, whose frames would come in between."""
+    (tmp_path / 'Jogging/img').mkdir(parents=True)
+    for number in range(1, 13):
+        cv2.imwrite(str(tmp_path / 'Jogging/img' / form.format(number)), scene(number))
+    for target in (1, 2):
+        (tmp_path / f'Jogging/groundtruth_rect.{target}.txt').write_text(box_text(count))
+    dataset = DATASETS.build({'type': 'FolderDataset', 'data_root': str(tmp_path)})
+    assert sequence_names(dataset) == ['Jogging_1', 'Jogging_2']
+
+
 def test_own_names_like_those_of_parts(tmp_path):
     """Of UAV123's: frames from 1 on are this sequence's own."""
     root = own_data(tmp_path / 'own', lines(BOXES), name='car16_2')
