@@ -220,7 +220,8 @@ def own(root: Path) -> dict[str, Sequence]:
         folder = frame_folder(item) if within or not image_names(item) else item
         frames = folder.relative_to(root).as_posix()
         if item.is_file() and (root / name).is_dir():
-            if image_names(frame_folder(root / name, any_name=False)):
+            any_name = any(map(is_ground_truth, names_in(root / name)))  # else they may be masks
+            if image_names(frame_folder(root / name, any_name)):
                 warnings.warn(f'{item} is passed by: its frames are in {root / name}', stacklevel=2)
                 continue
             found.pop(name, None)

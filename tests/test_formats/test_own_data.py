@@ -498,6 +498,10 @@ def test_frames_in_a_folder_within(tmp_path, monkeypatch):
     assert own(root)['kite'].frames == 'kite/pictures'
     (root / 'kite.mp4').touch()  # whose masks they may be
     assert own(root)['kite'].frames == 'kite.mp4'
+    (root / 'kite.txt').rename(root / 'kite/groundtruth.txt')  # of the frames in that folder
+    with pytest.warns(UserWarning, match='kite.mp4 is passed by: its frames are in'):
+        assert own(root)['kite'].frames == 'kite/pictures'
+    (root / 'kite/groundtruth.txt').rename(root / 'kite.txt')
     (root / 'kite.mp4').unlink()
     shutil.copytree(root / 'kite/pictures', root / 'kite/masks')  # which may be the frames
     own_data(root, lines(BOXES), name='ball')
