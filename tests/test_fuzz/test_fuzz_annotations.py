@@ -263,7 +263,7 @@ def test_text_of_any_length_is_not_unpacked(tmp_path):
     member.size = 1 << 40
     (tmp_path / 'a.tar').write_bytes(member.tobuf() + bytes(2048))
     for name in ('a.zip', 'a.tar'):
-        with pytest.raises(ValueError, match=f'{name} is not a readable .*cat-1.txt has'):
+        with pytest.raises(ValueError, match=f'{name} is no folder .*cat-1.txt has'):
             list(texts_of_archive(tmp_path / name))
 
 

@@ -231,7 +231,7 @@ def test_a_lost_target_is_drawn_differently(pictures, tmp_path):
     assert not lost[y + h // 2, x - 1].any()
     assert (lost[y - 1, x - 1] == found[y - 1, x - 1]).all()
     files = []
-    for score in ('0', '1.1'):
+    for score in ('0', '1'):
         files.append(tmp_path / f'{score}.avi')
         done = track(pictures, '--box', text_of(BOX), '--lost', score, '--out', files[-1])
         assert done.status == 0, done.err
