@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 
 from ..utils.files import (
+    IMAGES,
     LITTER,
     VIDEOS,
     image_names,
@@ -268,7 +269,8 @@ def called_alike(source: Path, name: str, one: object, other: object) -> ValueEr
 def lies_instead(file: Path) -> str:
     """For a message on a file that is not there: the one with another ending, if there is one."""
     others = [name for name in names_in(file.parent) if Path(name).stem == file.stem
-              and (file.parent / name).is_file() and not name.lower().endswith(VIDEOS)]
+              and (file.parent / name).is_file()
+              and not name.lower().endswith((*VIDEOS, *IMAGES))]
     return f' (there is {others[0]})' if others else ''
 
 

@@ -271,6 +271,8 @@ def test_a_first_box_that_is_none(tmp_path, box):
 def test_boxes_with_another_ending(tmp_path, other):
     root = own_data(tmp_path / 'own', lines(BOXES))
     (root / 'kite.txt').rename(root / other)
+    for picture in ('kite.jpg', 'kite.png'):  # of what the videos show, for people
+        (root / picture).touch()
     with pytest.raises(ValueError, match=fr'NAME.txt; without are kite \(there is {other}\)'):
         DATASETS.build({'type': 'FolderDataset', 'data_root': str(root)})
     assert f'annotation kite.txt is missing (there is {other})' in run_tool(
