@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 from mmtrack.registry import DATASETS, METRICS, MODELS
+from running.quiet_runner import say_less
 from tabulate import tabulate
 
 from mmct.checkpoint import load_weights
@@ -100,6 +102,7 @@ def pair_iou(teacher: Contestant, config: Config) -> float:
     """Of the teacher on the validation pairs of a student's config, as training takes it of the
     student."""
     init_default_scope('mmtrack')
+    say_less(MMLogger.get_current_instance())
     tracker = MODELS.build(teacher.config.model).eval()
     load_weights(tracker, teacher.checkpoint)
     loader = copy.deepcopy(config.val_dataloader)

@@ -20,13 +20,18 @@ class QuietRunner(Runner):
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
-        for handler in logger.handlers:
-            if not isinstance(handler, logging.FileHandler):
-                handler.addFilter(ForScreen())
+        say_less(logger)
         # By PyTorch, twice a data loader; they cost nothing but memory.
         warnings.filterwarnings('ignore', 'This DataLoader will create .* worker processes')
         logger.info(f'environment and config are in {logger.log_file}')
         return logger
+
+
+def say_less(logger: MMLogger) -> None:
+    """Let a logger say on the screen what :class:`ForScreen` passes only."""
+    for handler in logger.handlers:
+        if not isinstance(handler, logging.FileHandler):
+            handler.addFilter(ForScreen())
 
 
 class ForScreen(logging.Filter):
