@@ -169,9 +169,11 @@ def test_reads_and_its_parts_fit(name):
         assert tuple(crop.size) == (size if loader is config.train_dataloader else own)
         if loader is config.train_dataloader:
             assert tuple(crop.get('student_size', size)) == own
-        for tracker in trackers(config):
-            assert crop.factor == [tracker.test_cfg[f'{kind}_factor']
-                                   for kind in ('template', 'search')] or name == 'mixformerv2_s.py'
+        for i, tracker in enumerate(trackers(config)):
+            factor = crop.get('student_factor', crop.factor) if i else crop.factor
+            if loader is config.train_dataloader or tracker is trackers(config)[-1]:
+                assert factor == [tracker.test_cfg[f'{kind}_factor'] for kind in (
+                    'template', 'search')] or name == 'mixformerv2_s.py'
     steps = [cfg.type for cfg in config.val_dataloader.dataset.pipeline]
     assert steps == ['LoadPair', 'GrayPair', 'FlipPair', 'CropPair', 'PackPair']
     for cfg in config.test_dataloader.dataset.pipeline:

@@ -229,6 +229,11 @@ def run(steps, seed=0):
     return results
 
 
+def blurred(results):
+    """Frames in which half a pixel to either side looks much the same."""
+    return results | {'img': [cv2.blur(frame, (9, 9)) for frame in results['img']]}
+
+
 @pytest.mark.parametrize('seed', range(5))
 def test_both_sizes_show_the_same(seed):
     """Same region, same brightness, same mirroring: one is the other, resized."""
@@ -252,6 +257,30 @@ def test_a_second_size_changes_nothing_else():
     one, both = run(plain), run(student_crops())
     for part, other in zip(one['inputs']['clip'], both['inputs']['clip'], strict=True):
         assert part is other is None or torch.equal(part, other)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_student_that_sees_less_has_the_middle(seed):
+    crop = build('CropPair', size=[32, 64], student_size=[16, 32], factor=[2, 4],
+                 student_factor=[1, 2], center_jitter=[0, 1], scale_jitter=[0, 0.25])
+    inputs = run([blurred, crop, *student_crops()[1:]], seed)['inputs']
+    theirs, mine = inputs['clip'], inputs['student_clip']
+    # Each square has sides of its own in whole pixels of the frame.
+    for name, edge in (('templates', 8), ('searches', 16)):
+        cut, own = getattr(theirs, name)[..., edge:-edge, edge:-edge], getattr(mine, name)
+        assert (cut - own).abs().mean() < 0.5 * (cut.flip(-1) - own).abs().mean()
+    wide = theirs.gt_boxes * torch.tensor([2, 2, 2, 2]) - torch.tensor([.5, .5, 0, 0])
+    torch.testing.assert_close(mine.gt_boxes, wide, atol=0.02, rtol=0)
+    near = theirs.template_boxes - torch.tensor([8, 8, 0, 0])
+    torch.testing.assert_close(mine.template_boxes, near, atol=0.5, rtol=0)
+
+
+@pytest.mark.parametrize('options', [
+    {'student_size': [16, 48]}, {'student_size': None}, {'student_size': [32, 64]}])
+def test_student_that_sees_less_has_pixels_of_the_same_size(options):
+    with pytest.raises(ValueError, match=r'student_factor=\[1, 2\] and .* in the same prop'):
+        build('CropPair', size=[32, 64], factor=[2, 4], student_factor=[1, 2],
+              center_jitter=[0, 3], scale_jitter=[0, 0], **options)
 
 
 def test_number_of_student_sizes():

@@ -30,9 +30,10 @@ from tiny import (
 from toy import toy_batch, toy_student, toy_teacher
 
 from mmct.checkpoint import extract_student, load_weights, save_checkpoint, save_tracker
-from mmct.models.distillers.connector import Connector
+from mmct.models.distillers.connector import Connector, middle_share
 from mmct.models.layers import SeparableBlock, Tokens, resize_grid, run_layers
 from mmct.models.layers.separable_block import SeparableAttention
+from mmct.models.losses.box_loss import mean_iou
 
 ROOT = Path(__file__).parents[2]
 PATTERNS = [[a, b] for a in (False, True) for b in (False, True)]
@@ -367,6 +368,81 @@ def test_position_tables_of_another_grid_are_resized(teacher_file):
         own.pos_embed_x, resize_grid(teacher.pos_embed_x, (4, 4), (6, 6)))
     torch.testing.assert_close(
         own.pos_embed_z, resize_grid(teacher.pos_embed_z, (2, 2), (3, 3)))
+
+
+# Field of view
+
+
+def nearer(teacher_file, **options):
+    """A compression into a student that sees the middle half of the teacher's search crops."""
+    own = student(search_size=32, **options) | {'test_cfg': {'search_factor': 2.}}
+    model = build(distiller(teacher_file, student=own), seed=1).train()
+    model.build_teacher()
+    return model
+
+
+def middle(clip):
+    """The middle half of a clip's search crops; boxes that lie in it, in its units."""
+    return clip._replace(searches=clip.searches[..., 16:48, 16:48], gt_boxes=torch.cat(
+        [clip.gt_boxes[..., :2] * 2 - 0.5, clip.gt_boxes[..., 2:] * 2], dim=-1))
+
+
+def test_student_of_the_middle_starts_from_the_middle(teacher_file):
+    model = nearer(teacher_file)
+    own, teacher = model.student.backbone, model.teacher.backbone
+    table = teacher.pos_embed_x.unflatten(1, (4, 4))[:, 1:3, 1:3].flatten(1, 2)
+    assert torch.equal(own.pos_embed_x, table)
+    assert torch.equal(own.pos_embed_z, teacher.pos_embed_z)
+
+
+def test_what_the_teacher_finds_is_compared_in_the_middle(teacher_file):
+    """The losses written out, from crops, maps and boxes cut by hand."""
+    model, batch = nearer(teacher_file).eval(), pair_batch()
+    theirs, found = teacher_path(model, batch)
+    stages, mixed = mixed_path(model, middle(batch), [True, True])
+    boxes = torch.cat([found.boxes[:, :2] * 2 - 0.5, found.boxes[:, 2:] * 2], dim=1)
+    losses = model.losses(middle(batch), batch, [True, True])
+    for name, value in model.guidance_loss(mixed, SimpleNamespace(boxes=boxes)).items():
+        torch.testing.assert_close(losses[name], value)
+    errors = []
+    for ours, tokens in zip(stages, theirs, strict=True):
+        search = tokens.group('search').unflatten(1, (4, 4))[:, 1:3, 1:3].flatten(1, 2)
+        errors += [(ours.group('template') - tokens.group('template')).square().mean(),
+                   (ours.group('search') - search).square().mean()]
+    torch.testing.assert_close(losses['loss_mimic'], 0.2 * torch.stack(errors).mean())
+    # The teacher is as good in either unit, unless it found what the student cannot see.
+    whole = mean_iou(found.boxes, batch.gt_boxes[:, 0])
+    torch.testing.assert_close(losses['iou_teacher'], whole)
+    seen = model.bridge.in_view((), found)[1].score_map
+    assert torch.equal(seen, found.score_map[..., 1:3, 1:3])
+
+
+@pytest.mark.parametrize('pattern', PATTERNS)
+@pytest.mark.parametrize('width', [16, 32])
+def test_teacher_stages_run_on_the_middle(teacher_file, pattern, width):
+    model, batch = nearer(teacher_file, width=width), pair_batch()
+    stages, found = mixed_path(model, middle(batch), pattern)
+    for tokens in stages:
+        assert tokens.groups == {'template': (1, 2, 2), 'search': (2, 2)}
+    assert found.score_map.shape == (2, 1, 2, 2)
+    sum(model.losses(middle(batch), batch, pattern).values()).backward()
+    assert model.student.backbone.patch_embed.proj.weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(('factors', 'size', 'share'), [
+    ((2., 2.), 32, 0.5), ((2., 4.), 32, None), ((2., 3.), 32, None), ((2., 2.), 64, None),
+    ((1., 2.), 32, None), ((2., 4.), 64, None), ((2., 6.), 96, None), ((1., 2.), (16, 32), 0.5)])
+def test_middle_has_pixels_of_the_same_size(factors, size, share):
+    template, search = size if isinstance(size, tuple) else (32, size)
+    own = tracker(template_size=template, search_size=search)
+    own['test_cfg'] = dict(zip(('template_factor', 'search_factor'), factors))
+    assert middle_share(build(own), build(tracker())) == share
+
+
+def test_middle_of_whole_patches(teacher_file):
+    own = student(search_size=48) | {'test_cfg': {'search_factor': 3.}}
+    with pytest.raises(ValueError, match='smaller by an even number of patches, or test_cfg'):
+        build(distiller(teacher_file, student=own)).build_teacher()
 
 
 # Another kind of teacher

@@ -255,6 +255,10 @@ def test_teachers_that_do_not_fit(train, tmp_path, kind, message):
      'crops are (112, 112) pixels, the backbone takes search_size=192; make CropPair.size'),
     (['train_dataloader.dataset.pipeline.3.student_size=[80,192]'], 'train_dataloader, student: '
      'template crops are (80, 80) pixels, the backbone takes template_size=96'),
+    (['train_dataloader.dataset.pipeline.3.student_size=[48,96]',
+      'train_dataloader.dataset.pipeline.3.student_factor=[1,2]',
+      'model.student.backbone.template_size=48', 'model.student.backbone.search_size=96'],
+     "CropPair.student_factor is [1, 2], but the student's test_cfg has factors [2.0, 4.0]; a "),
     (['val_dataloader.dataset.pipeline.3.size=[96,112]'], 'val_dataloader, tracker: search '
      'crops are (112, 112) pixels, the backbone takes search_size=192'),
     (['default_hooks.checkpoint.save_best=pair/iuo'],

@@ -172,11 +172,17 @@ def student_config(config: Config, shape: Shape) -> Config:
     if shape.search_size is not None:
         sizes = [template_size(config, shape), shape.search_size]
         student.backbone.update(template_size=sizes[0], search_size=sizes[1])
-        if shape.search_size != teacher.search_size:
-            for loader, key in ((config.train_dataloader, 'student_size'),
-                                (config.val_dataloader, 'size')):
-                crop, = (step for step in loader.dataset.pipeline if step.type == 'CropPair')
-                crop[key] = sizes
+        train, val = (step for loader in (config.train_dataloader, config.val_dataloader)
+                      for step in loader.dataset.pipeline if step.type == 'CropPair')
+        train.student_size = val.size = sizes
+        if train.get('student_factor'):  # as much of the frame as there are pixels
+            val.factor = [factor * own / other
+                          for factor, own, other in zip(train.factor, sizes, train.size)]
+            student.test_cfg.update(template_factor=val.factor[0], search_factor=val.factor[1])
+            train.student_factor = val.factor
+        if sizes == list(train.size):
+            train.pop('student_size')
+            train.pop('student_factor', None)
     config.student = student
     return config
 

@@ -18,6 +18,7 @@ from mmct.datasets import PairDataset
 from mmct.datasets.transforms import CropPair
 from mmct.engine.hooks import unwrapped
 from mmct.models import ReplacementDistiller
+from mmct.models.distillers.connector import middle_share
 from mmct.utils.checks import check_number
 from mmct.utils.files import errors_of
 
@@ -33,6 +34,7 @@ NUMBERS = {
     'default_hooks.checkpoint.interval': '[-1, inf)',
     'auto_scale_lr.base_batch_size': '[1, inf)',
 }
+KINDS = 'template', 'search'
 CLEARLY = 1.1  # times as wide; MixFormerV2-S is published with 4.5 and 4.4
 OF_WORKERS = ('persistent_workers', 'prefetch_factor')  # which PyTorch refuses without any
 
@@ -166,18 +168,25 @@ def check_crops(loader: str, dataset: object, networks: dict[str, nn.Module]) ->
         if isinstance(dataset, PairDataset) else None
     if crop is None:
         return
+    if 'student' in networks:
+        tracks = [networks['student'].test_cfg[f'{kind}_factor'] for kind in KINDS]
+        middle = middle_share(networks['student'], networks['teacher']) is not None
+        if middle != (crop.student_factor is not None):
+            raise ValueError(f'{loader}: CropPair.student_factor is {crop.student_factor}, but the '
+                             f"student's test_cfg has factors {tracks}; a student that sees the "
+                             "middle of its teacher's crops needs both, any other neither")
     for name, network in networks.items():
-        sizes = [size for size, *_ in crop.settings]
+        sizes, factors = ([setting[i] for setting in crop.settings] for i in (0, 1))
         if name == 'student':
-            sizes = crop.student_size or sizes
-        for kind, size in zip(('template', 'search'), sizes):
+            sizes, factors = crop.student_size or sizes, crop.student_factor or factors
+        for kind, size in zip(KINDS, sizes):
             taken = getattr(network.backbone, f'{kind}_size')
             if size != taken:
                 raise ValueError(
                     f'{loader}, {name}: {kind} crops are {size, size} pixels, the backbone takes '
                     f'{kind}_size={taken}; make CropPair.size (student_size for a student of '
                     'another resolution) and the config of the backbone agree')
-        for kind, (_, factor, *_) in zip(('template', 'search'), crop.settings):
+        for kind, factor in zip(KINDS, factors):
             own = (getattr(network, 'test_cfg', None) or {}).get(f'{kind}_factor', factor)
             if not 1 / CLEARLY < factor / own < CLEARLY:
                 print_log(f'{loader}, {name}: CropPair.factor of {kind} crops is {factor}, it '

@@ -69,11 +69,13 @@ class FlipCrops(ByChance):
     def transform(self, results: dict) -> dict:
         """Change the crops (S, S, 3), of a student's size too, and ``boxes`` x, y, w, h in units of
         their sides."""
-        for i, (x, y, w, h) in enumerate(results['boxes']):
+        for i in range(len(results['boxes'])):
             if self.happens(results['rng']):
                 for crops in crops_by_size(results):
                     crops[i] = cv2.flip(crops[i], 1)
-                results['boxes'][i] = 1 - x - w, y, w, h
+                for boxes in (results[key] for key in ('boxes', 'student_boxes') if key in results):
+                    x, y, w, h = boxes[i]
+                    boxes[i] = 1 - x - w, y, w, h
         return results
 
 

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from math import isclose
 
 import cv2
 import numpy as np
@@ -20,7 +21,8 @@ class CropPair(BaseTransform):
     results (``GrayPair``) the crops have no colour.
 
     Changes ``img`` to (size, size, 3) uint8 crops, ``boxes`` to x, y, w, h in units of the crop's
-    side. With ``student_size``, adds ``student_img``: crops of the same boxes at that size.
+    side. With ``student_size``, adds ``student_img``: crops around the same jittered boxes at that
+    size; with ``student_factor``, also ``student_boxes``, in units of these crops' sides.
 
     Args:
         size: side of the crop in pixels.
@@ -28,13 +30,15 @@ class CropPair(BaseTransform):
         center_jitter: range of the shift of the centre, in units of sqrt(w * h).
         scale_jitter: standard deviation of the logarithm of the box's width and height.
         student_size: side in pixels of the crops of a student of another resolution.
+        student_factor: as ``factor``, of these crops; None for the same.
         keep_padding: do not give up samples that show nothing but padding.
         stretched: give boxes as SUTrack has them, see :func:`mmct.runtime.geometry.box_to_crop`.
     """
 
     def __init__(self, size: Sequence[int], factor: Sequence[float],
                  center_jitter: Sequence[float], scale_jitter: Sequence[float],
-                 student_size: Sequence[int] | None = None, keep_padding: bool = False,
+                 student_size: Sequence[int] | None = None,
+                 student_factor: Sequence[float] | None = None, keep_padding: bool = False,
                  stretched: bool = False) -> None:
         check_numbers('CropPair.size', size, '[1, 4096]', 2, whole=True)
         check_numbers('CropPair.factor', factor, '(0, 100]', 2)
@@ -43,31 +47,53 @@ class CropPair(BaseTransform):
         self.settings = list(zip(size, factor, center_jitter, scale_jitter, strict=True))
         if student_size is not None:
             check_numbers('CropPair.student_size', student_size, '[1, 4096]', 2, whole=True)
-        self.student_size = student_size
+        if student_factor is not None:
+            check_numbers('CropPair.student_factor', student_factor, '(0, 100]', 2)
+            if student_size is None or not all(map(
+                    isclose, np.divide(student_factor, factor), np.divide(student_size, size))):
+                raise ValueError(
+                    f'CropPair.student_factor={list(student_factor)} and student_size='
+                    f'{student_size} are not smaller than factor and size in the same proportion; '
+                    'the crops of a student that sees less have pixels of the same size')
+        self.student_size, self.student_factor = student_size, student_factor
         self.keep_padding, self.stretched = keep_padding, stretched
 
     def transform(self, results: dict) -> dict | None:
         """Crop ``img``, frames (H, W, 3), around ``boxes`` x, y, w, h in their pixels."""
-        crops, boxes, student_crops = [], [], []
+        crops, boxes, student_crops, student_boxes = [], [], [], []
         for frame, box, kind in zip(results['img'], results['boxes'], kinds(results), strict=True):
             size, factor, center, scale = self.settings[kind]
             jittered = jitter_box(results['rng'], box, center, scale)
             try:
-                if not self.keep_padding and only_padding(frame.shape, jittered, factor, size):
-                    return None
-                patch = cut_square(frame, jittered, factor)
-            except ValueError:  # no area, or a jitter beyond all measure
+                patch = self._patch(results, frame, jittered, factor, size)
+                crops.append(cv2.resize(patch, (size, size)))
+                boxes.append(box_to_crop(box, jittered, size / len(patch), size, self.stretched))
+                if self.student_size:
+                    size = self.student_size[kind]
+                    if self.student_factor:
+                        patch = self._patch(
+                            results, frame, jittered, self.student_factor[kind], size)
+                        student_boxes.append(box_to_crop(
+                            box, jittered, size / len(patch), size, self.stretched))
+                    student_crops.append(cv2.resize(patch, (size, size)))
+            except ValueError:  # no area, nothing but padding, or a jitter beyond all measure
                 return None
-            if results.get('gray'):
-                patch = cv2.cvtColor(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-            crops.append(cv2.resize(patch, (size, size)))
-            if self.student_size:
-                student_crops.append(cv2.resize(patch, (self.student_size[kind], ) * 2))
-            boxes.append(box_to_crop(box, jittered, size / len(patch), size, self.stretched))
         results['img'], results['boxes'] = crops, boxes
         if self.student_size:
             results['student_img'] = student_crops
+        if self.student_factor:
+            results['student_boxes'] = student_boxes
         return results
+
+    def _patch(self, results: dict, frame: np.ndarray, box: Sequence[float], factor: float,
+               size: int) -> np.ndarray:
+        """The square of a frame (H, W, 3) that becomes a crop; ValueError if there is none."""
+        if not self.keep_padding and only_padding(frame.shape, box, factor, size):
+            raise ValueError('nothing but padding')
+        patch = cut_square(frame, box, factor)
+        if results.get('gray'):
+            patch = cv2.cvtColor(cv2.cvtColor(patch, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        return patch
 
 
 def jitter_box(rng: np.random.Generator, box: Sequence[float], center: float, scale: float

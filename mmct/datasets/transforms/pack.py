@@ -7,6 +7,7 @@ from mmengine.registry import FUNCTIONS  # where MMEngine looks for a collate_fn
 from mmengine.structures import InstanceData
 from mmtrack.registry import TRANSFORMS
 from mmtrack.structures import TrackDataSample
+from torch import Tensor
 
 from ...models.structures import Clip
 from .augment import crops_by_size
@@ -25,25 +26,33 @@ class PackPair(BaseTransform):
         """Give ``inputs``, ``clip`` and ``student_clip`` of crops (S, S, 3) and boxes x, y, w, h in
         units of their sides; and ``img_path``, the names of all frames."""
         count, labels = kinds(results).count(0), results.get('labels')
-        # Corners, in pixels and float32, in between: one rounding less gives other weights.
-        boxes = np.array(results['boxes'], float)
-        boxes[:, 2:] += boxes[:, :2]
-        boxes *= [[crop.shape[0]] for crop in results['img']]
-        boxes = torch.from_numpy(boxes.astype(np.float32))
-        template_boxes = torch.cat(
-            [boxes[:count, :2], boxes[:count, 2:] - boxes[:count, :2]], dim=1)
-        sizes = results['img'][0].shape[0], results['img'][-1].shape[0]
-        gt_boxes = bbox_xyxy_to_cxcywh(boxes[count:]) / sizes[1]
         if labels is not None:
             labels = torch.tensor(labels)
         inputs = {}
-        for crops, name in zip(crops_by_size(results), ('clip', 'student_clip')):
+        for crops, own, name in zip(crops_by_size(results),
+                                    (results['boxes'], results.get('student_boxes')),
+                                    ('clip', 'student_clip')):
+            if own is not None:
+                template_boxes, gt_boxes = boxes_of(own, crops, count)
+                unit = crops[0].shape[0]
             templates, searches = (
                 torch.from_numpy(np.array([crop.transpose(2, 0, 1) for crop in part]))
                 for part in (crops[:count], crops[count:]))
-            inputs[name] = Clip(templates, template_boxes * (templates.size(-1) / sizes[0]),
+            inputs[name] = Clip(templates, template_boxes * (templates.size(-1) / unit),
                                 searches, gt_boxes, labels)
         return {'inputs': inputs, 'img_path': results.get('img_path', ())}
+
+
+def boxes_of(boxes: list, crops: list[np.ndarray], count: int) -> tuple[Tensor, Tensor]:
+    """Of boxes x, y, w, h in units of the sides of crops (S, S, 3): those of so many templates in
+    pixels, and those of the search frames behind, cx, cy, w, h in [0, 1]."""
+    # Corners, in pixels and float32, in between: one rounding less gives other weights.
+    boxes = np.array(boxes, float)
+    boxes[:, 2:] += boxes[:, :2]
+    boxes *= [[crop.shape[0]] for crop in crops]
+    boxes = torch.from_numpy(boxes.astype(np.float32))
+    templates = torch.cat([boxes[:count, :2], boxes[:count, 2:] - boxes[:count, :2]], dim=1)
+    return templates, bbox_xyxy_to_cxcywh(boxes[count:]) / crops[-1].shape[0]
 
 
 @FUNCTIONS.register_module()

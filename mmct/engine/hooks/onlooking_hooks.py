@@ -89,14 +89,18 @@ class BatchPictureHook(Hook):
         if runner.iter % self.interval and runner.iter + 1 < runner.max_iters:
             return
         model = unwrapped(runner.model)
-        shown = data_batch['inputs']['clip'].first(self.samples)
-        size = shown.searches.size(-1)
+        inputs = data_batch['inputs']
         with undisturbed(model):
             own, theirs = clips(model, data_batch, self.samples)
+            shown = inputs['clip' if model.bridge.share is None else 'student_clip'].first(
+                self.samples)
+            size = shown.searches.size(-1)
             answers = {}
             for name, tracker, clip in (('teacher', model.teacher, theirs),
                                         ('student', model.student, own)):
                 *_, prediction = tracker.predictions(clip)
+                if name == 'teacher':
+                    _, prediction = model.bridge.in_view((), prediction)
                 boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * size
                 scores = prediction.score_map
                 answers[name] = Answer(boxes.cpu().numpy(),

@@ -82,9 +82,10 @@ class FastITPN(ViT):
         return dict(cls=(1, ), search=(search, search), template=(templates, template, template),
                     text=(1, ))
 
-    def resize_parameter(self, name: str, value: Tensor, shape: torch.Size) -> Tensor | None:
+    def resize_parameter(self, name: str, value: Tensor, shape: torch.Size,
+                         middle: bool = False) -> Tensor | None:
         """A position table of other crop sizes, in the same proportion, as one of ``shape``; see
-        ``copy_what_fits``."""
+        ``copy_what_fits`` and, for ``middle``, ``Connector``."""
         if name != 'pos_embed' or value.size(2) != shape[2]:
             return None
         grids = self.search_grid, self.template_grid
@@ -93,7 +94,7 @@ class FastITPN(ViT):
         if any(n % 1 for n in old):
             return None
         parts = value.split([int(n)**2 for n in old], dim=1)
-        return torch.cat([resize_grid(part, (int(n), int(n)), (grid, grid))
+        return torch.cat([resize_grid(part, (int(n), int(n)), (grid, grid), middle)
                           for part, n, grid in zip(parts, old, grids)], dim=1)
 
     def encode(self, templates: Tensor, template_boxes: Tensor) -> dict[str, Tensor]:

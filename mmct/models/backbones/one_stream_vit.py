@@ -83,12 +83,14 @@ class OneStreamViT(ViT):
                 for layer, ratio in zip(layers, ratios)}
 
     @staticmethod
-    def resize_parameter(name: str, value: Tensor, shape: torch.Size) -> Tensor | None:
-        """A position table of another crop size, as one of ``shape``; see ``copy_what_fits``."""
+    def resize_parameter(name: str, value: Tensor, shape: torch.Size,
+                         middle: bool = False) -> Tensor | None:
+        """A position table of another crop size, as one of ``shape``; see ``copy_what_fits`` and,
+        for ``middle``, ``Connector``."""
         if name not in ('pos_embed_z', 'pos_embed_x') or value.size(2) != shape[2]:
             return None
         old, new = math.isqrt(value.size(1)), math.isqrt(shape[1])
-        return resize_grid(value, (old, old), (new, new))
+        return resize_grid(value, (old, old), (new, new), middle)
 
     def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""

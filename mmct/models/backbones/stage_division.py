@@ -1,6 +1,7 @@
 """Stage division: which layers of a student stand for which of its teacher's (CompressTracker,
 section 3.2)."""
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 
 from mmtrack.registry import MODELS
@@ -87,8 +88,9 @@ class StageDivision:
         stage, place = divmod(layer, self.layers_per_stage)
         return self.teacher_stages()[stage][place - self.layers_per_stage]
 
-    def init_from_teacher(self, teacher: nn.Module) -> None:
-        """Start from the teacher: layers by ``layer_init``, all else by name, if it fits."""
+    def init_from_teacher(self, teacher: nn.Module, middle: bool = False) -> None:
+        """Start from the teacher: layers by ``layer_init``, all else by name, if it fits; from the
+        middle of its position tables if the student's crops are the ``middle`` of its own."""
         if self.layer_init == 'scratch':
             return
         names = {name: name for name in children(self, without='layers')}
@@ -97,7 +99,10 @@ class StageDivision:
                 source = self.teacher_layer(i)
                 names.update((f'layers.{i}.{name}', f'layers.{source}.{name}')
                              for name in children(layer))
-        copy_what_fits(self, teacher, names, getattr(self, 'resize_parameter', None), 'backbone.')
+        resize = getattr(self, 'resize_parameter', None)
+        if resize and middle:
+            resize = partial(resize, middle=True)
+        copy_what_fits(self, teacher, names, resize, 'backbone.')
 
 
 # Students' backbones; arguments as of StageDivision, and of the teacher's without ``depth``.

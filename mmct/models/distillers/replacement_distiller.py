@@ -19,7 +19,7 @@ from ..layers.tokens import Tokens, run_layers
 from ..losses.box_loss import mean_iou
 from ..structures import Clip, Prediction
 from ..training import check_statistics, freeze, keep_statistics, summed
-from .connector import Connector
+from .connector import Connector, middle_share
 
 AT_LEAST_ONE, EXACTLY_ONE = 'at_least_one', 'exactly_one'
 
@@ -117,7 +117,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         self._check_normalised('teacher', teacher)
         student = self.student.backbone
         divide(len(teacher.backbone.layers), student.division)
-        self.bridge.connect(student, teacher.backbone)
+        share = middle_share(self.student, teacher)
+        self.bridge.connect(student, teacher.backbone, share)
         checkpoint = self._teacher_checkpoint
         if checkpoint is None or not Path(checkpoint).exists():
             raise FileNotFoundError(
@@ -129,7 +130,7 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         # Beside nn.Module's books: .train(), state_dict(), parameters() and DDP pass it by.
         object.__setattr__(self, 'teacher', teacher.to(self.iteration.device))
         if not self.started:
-            student.init_from_teacher(teacher.backbone)
+            student.init_from_teacher(teacher.backbone, middle=share is not None)
             if self.head_init == 'teacher':
                 names = children(self.student.head)
                 copy_what_fits(self.student.head, teacher.head, dict(zip(names, names)),
@@ -207,7 +208,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
         hand on a memory of their own.
 
         Each loss that compares the two gets, by name, ``mixed`` and ``teacher``, predictions;
-        ``stages`` and ``teacher_stages``, tokens after each stage, both as the teacher has them;
+        ``stages`` and ``teacher_stages``, tokens after each stage, both as the teacher has them in
+        what the student sees;
         and ``gt_boxes`` (B, 4) cx, cy, w, h in [0, 1] of the search crop. It gives named losses
         and scalars to log.
         """
@@ -222,8 +224,9 @@ class ReplacementDistiller(BaseSingleObjectTracker):
             losses['iou_mixed'] = mean_iou(mixed.boxes, gt_boxes)
             if comparing:
                 teacher_stages, teacher = self.run_teacher(teacher_clip, i, teacher_memory)
-                losses['iou_teacher'] = mean_iou(teacher.boxes, gt_boxes)
                 teacher_memory = teacher.memory
+                teacher_stages, teacher = self.bridge.in_view(teacher_stages, teacher)
+                losses['iou_teacher'] = mean_iou(teacher.boxes, gt_boxes)
                 if comparing != [self.guidance_loss]:  # which does not look at them
                     stages = self.as_teacher(stages, gates)
             for loss in comparing:

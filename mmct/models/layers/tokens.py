@@ -85,9 +85,18 @@ def run_layers(layers: Iterable[nn.Module], tokens: Tokens) -> Tokens:
     return tokens
 
 
-def resize_grid(x: Tensor, old: Grid, new: Grid) -> Tensor:
+def resize_grid(x: Tensor, old: Grid, new: Grid, middle: bool = False) -> Tensor:
     """Tokens (B, …·n·m, C) of maps of the grid ``old`` = (…, n, m) as those of the grid ``new``,
-    which differs in its last two sizes; bilinear."""
+    which differs in its last two sizes; bilinear, or the ``middle`` of larger maps."""
     maps = x.transpose(1, 2).reshape(x.size(0), -1, *old[-2:])
-    maps = F.interpolate(maps, size=new[-2:], mode='bilinear', align_corners=False)
+    if middle:
+        maps = middle_of(maps, *new[-2:])
+    else:
+        maps = F.interpolate(maps, size=new[-2:], mode='bilinear', align_corners=False)
     return maps.reshape(x.size(0), x.size(2), -1).transpose(1, 2)
+
+
+def middle_of(maps: Tensor, height: int, width: int) -> Tensor:
+    """The middle (…, height, width) of maps (…, H, W)."""
+    top, left = (maps.size(-2) - height) // 2, (maps.size(-1) - width) // 2
+    return maps[..., top:top + height, left:left + width]
