@@ -24,14 +24,19 @@ if not hasattr(cv2, 'TrackerVit_create'):
 
 FULL = {**SHAPE, 'template_size': 128, 'search_size': 256}
 SMALL = {**SHAPE, 'template_size': 96, 'search_size': 192}
+# Shares of the crops that a tracker sees, at 96 and 192 pixels.
+MIDDLE = {'middle': (0.75, 0.75), 'coarser': (1., 0.875)}
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
-    """{name: (network, file)} of the file's own crops, and of smaller ones."""
+    """{name: (network, file)} of the file's own crops, of smaller ones, and of their middle."""
     folder = tmp_path_factory.mktemp('opencv')
-    models = {name: fuse_for_inference(build(tracker(**shape), seed=1))
-              for name, shape in dict(full=FULL, small=SMALL).items()}
+    configs = {'full': tracker(**FULL), 'small': tracker(**SMALL)} | {
+        name: tracker(**SMALL) | {'test_cfg': dict(template_factor=2 * a, search_factor=4 * b)}
+        for name, (a, b) in MIDDLE.items()}
+    models = {name: fuse_for_inference(build(config, seed=1))
+              for name, config in configs.items()}
     for name, model in models.items():
         assert write_vittrack(model, folder / f'{name}.onnx') < 1e-4
     return {name: (model, folder / f'{name}.onnx') for name, model in models.items()}
@@ -78,6 +83,30 @@ def test_of_smaller_crops_opencv_reads_the_same_box(written):
         np.testing.assert_allclose((*found[0], found[1]), (*box, score), rtol=0, atol=1e-4)
 
 
+def middle_of(crop: np.ndarray, share: float, size: int) -> torch.Tensor:
+    edge = int(crop.shape[-1] * (1 - share) / 2)
+    cut = crop[0, :, edge:crop.shape[-1] - edge, edge:crop.shape[-1] - edge].transpose(1, 2, 0)
+    return torch.from_numpy(cv2.resize(cut, (size, size)).transpose(2, 0, 1)[None].copy())
+
+
+@pytest.mark.parametrize('name', MIDDLE)
+def test_of_the_middle_opencv_reads_the_same_box(written, name):
+    (model, file), shares = written[name], MIDDLE[name]
+    for seed in range(4):
+        crops = [noise(size, 2 * seed + i) for i, size in enumerate(SIZES)]
+        template, search = map(middle_of, crops, shares, (96, 192))
+        with torch.inference_mode():
+            own = {key: value[0].numpy() for key, value in model.outputs_of(
+                template[:, None], search).items()}
+        (x, y, w, h), score = decode_center(**own, window=hann_window(12), report='windowed')
+        found = decode_center(**maps_of_opencv(file, *crops), window=hann_window(GRID),
+                              report='windowed')
+        share, edge = shares[1], (1 - shares[1]) / 2
+        np.testing.assert_allclose(
+            (*found[0], found[1]),
+            (x * share + edge, y * share + edge, w * share, h * share, score), rtol=0, atol=1e-4)
+
+
 def test_planes_that_opencv_gives_the_wrong_way_round(written, tmp_path):
     model, file = written['full']
     write_vittrack(model, tmp_path / 'bgr.onnx', bgr=True)
@@ -102,7 +131,7 @@ def test_files_hold_what_every_opencv_reads(written):
         assert [(one.domain, one.version) for one in model.opset_import] == [('', 14)]
         kinds = [node.op_type for node in model.graph.node]
         assert set(kinds) <= known
-        assert kinds.count('Resize') == dict(full=0, small=2)[name]
+        assert kinds.count('Resize') == dict(full=0, small=2, middle=0, coarser=2)[name]
 
 
 def test_a_file_of_full_crops_can_be_read_again(written):
@@ -124,6 +153,10 @@ def config_of(model: dict, tmp_path):
     (tracker('CornerHead'), 'has a corner head, not a center head'),
     (dict(tracker(), test_cfg=dict(search_factor=5.)),
      'cuts crops by the factors (2.0, 5.0), not (2, 4)'),
+    (dict(tracker(), test_cfg=dict(search_factor=2.97)),
+     '(2.0, 2.97), not (2, 4) or less in whole pixels on both sides'),
+    (dict(tracker(search_size=192), test_cfg=dict(search_factor=2.)),
+     'has a map of 12 cells a side, more than 8'),
     (tracker(search_size=272), 'has a map of 17 cells a side, more than 16'),
     (dict(tracker(), data_preprocessor=dict(type='PairDataPreprocessor', mean=[.5] * 3)),
      'normalises by other means or deviations than'),

@@ -11,6 +11,7 @@ from torch.nn.functional import conv2d, interpolate
 from mmct.deploy.export import template_counts, to_onnx
 from mmct.models.trackers import OneStreamTracker
 from mmct.runtime.geometry import hann_window
+from mmct.runtime.network import NetworkInfo
 from mmct.utils.extras import require
 
 from .opencv import STD
@@ -28,7 +29,8 @@ def write_vittrack(tracker: OneStreamTracker, path: Path, bgr: bool = False) -> 
 
     Args:
         tracker: from :func:`mmct.load_tracker`; one template, no memory, a ``CenterHead``. Its
-            crops may be smaller than VitTrack's: the file resizes them.
+            crops may be smaller than VitTrack's, in pixels or in the frame: the file takes the
+            middle and resizes it.
         path: ONNX file to write.
         bgr: for the planes that OpenCV's loop gives, which are B, G, R normalised as if they were
             R, G, B; without, for R, G, B, as the released file.
@@ -62,16 +64,25 @@ def _faults(tracker: OneStreamTracker) -> list[str]:
     """What OpenCV's loop has no place for."""
     info, preprocessor = tracker.info, tracker.data_preprocessor
     factors = (info.template_factor, info.search_factor)
+    sides = _sides(info)
+    most = int(GRID * sides[1] / SIZES[1])
     found = {
         f'has a {info.head} head, not a center head': info.head != 'center',
         'has several templates': template_counts(info) != [1],
         'has a memory': info.memory[0] > 0,
         "ranks tokens by the template's box": getattr(tracker.backbone, 'ranks_by_box', False),
-        f'cuts crops by the factors {factors}, not {FACTORS}': factors != FACTORS,
-        f'has a map of {info.grid} cells a side, more than {GRID}': info.grid > GRID,
+        f'cuts crops by the factors {factors}, not {FACTORS} or less in whole pixels on both sides':
+            any(side > size or side % 2 for side, size in zip(sides, SIZES)),
+        f'has a map of {info.grid} cells a side, more than {most}': info.grid > most,
         'normalises by other means or deviations than '
         f'{MEAN} and {STD}': not _normalises_alike(preprocessor)}
     return [fault for fault, is_so in found.items() if is_so]
+
+
+def _sides(info: NetworkInfo) -> list[float]:
+    """Of the squares that the tracker's crops show, in pixels of OpenCV's crops."""
+    factors = info.template_factor, info.search_factor
+    return [size * own / factor for size, own, factor in zip(SIZES, factors, FACTORS)]
 
 
 def _normalises_alike(preprocessor: nn.Module) -> bool:
@@ -82,18 +93,24 @@ def _normalises_alike(preprocessor: nn.Module) -> bool:
 class VitTrackGraph(nn.Module):
     """Normalised RGB crops of ``SIZES`` to ``OUTPUTS``, maps of ``GRID`` cells a side.
 
-    A coarser map is put into them so that OpenCV reads the tracker's own box off: each of its cells
-    has one of theirs, whose offset leads to the same place. All others score zero. Scores are
-    divided by OpenCV's window there, by which it is about to multiply, and multiplied by the
-    tracker's.
+    A map that is coarser, or of the middle of the crop, is put into them so that OpenCV reads the
+    tracker's own box off: each of its cells has one of theirs, whose offset leads to the same
+    place. All others score zero. Scores are divided by OpenCV's window there, by which it is about
+    to multiply, and multiplied by the tracker's.
     """
 
     def __init__(self, tracker: OneStreamTracker, bgr: bool = False) -> None:
         super().__init__()
         self.tracker, self.grid, self.bgr = tracker, tracker.info.grid, bgr
+        info = tracker.info
+        sides = _sides(info)
+        self.edges = [int(size - side) // 2 for size, side in zip(SIZES, sides)]
+        self.share = sides[1] / SIZES[1]
+        # Of the tracker's cells: how many of theirs one is wide, and where the first begins.
+        self.cell, self.start = GRID * self.share / self.grid, GRID * (1 - self.share) / 2
         own = np.arange(self.grid)
         place = np.zeros((self.grid, GRID), np.float32)
-        place[own, np.round((own + 0.5) * GRID / self.grid - 0.5).astype(int)] = 1
+        place[own, np.round((own + 0.5) * self.cell + self.start - 0.5).astype(int)] = 1
         windows = [hann_window(grid).reshape(-1) for grid in (self.grid, GRID)]
         for name, value in dict(
                 place=np.kron(place, place),  # (grid², GRID²)
@@ -109,8 +126,8 @@ class VitTrackGraph(nn.Module):
         if self.bgr:
             template, search = (conv2d(crops, self.turn, self.shift)
                                 for crops in (template, search))
-        template = _resized(template, info.template_size)
-        search = _resized(search, info.search_size)
+        template = _cut(template, self.edges[0], info.template_size)
+        search = _cut(search, self.edges[1], info.search_size)
         maps = self.tracker.outputs_of(template[:, None], search)
         if self.grid != GRID:
             maps = self._placed(maps)
@@ -121,8 +138,8 @@ class VitTrackGraph(nn.Module):
         score, size, offset = (maps[name].flatten(2) for name in ('score', 'size', 'offset'))
         values = torch.cat([score, size, offset + self.own_cells], dim=1) @ self.place
         score, size, centre = values.split([1, 2, 2], dim=1)
-        placed = dict(score=score * self.weight, size=size,
-                      offset=centre * (GRID / self.grid) - self.cells)
+        placed = dict(score=score * self.weight, size=size * self.share,
+                      offset=centre * self.cell + self.start - self.cells)
         return {name: value.reshape(1, -1, GRID, GRID) for name, value in placed.items()}
 
 
@@ -131,8 +148,10 @@ def _cells(grid: int) -> np.ndarray:
     return np.indices((grid, grid), np.float32)[::-1].reshape(2, -1).copy()
 
 
-def _resized(crops: Tensor, size: int) -> Tensor:
-    """Crops (1, 3, S, S) in another size, as ``cv2.resize`` does it."""
+def _cut(crops: Tensor, edge: int, size: int) -> Tensor:
+    """Crops (1, 3, S, S) without their edge in another size, as ``cv2.resize`` does it."""
+    if edge:
+        crops = crops[..., edge:-edge, edge:-edge]
     if crops.size(-1) == size:
         return crops
     return interpolate(crops, size=(size, size), mode='bilinear', align_corners=False)
