@@ -46,15 +46,29 @@ def test_a_tracker_agrees_with_itself(setup, own, tool, tmp_path, monkeypatch):
     assert re.search(r'\| mean +\| 0\.\d{4} ± 0\.\d{4} +\| 1\.0000 ± 0\.0000', done.out)
 
 
-def test_crops_that_cannot_be_compared(setup, own, tool, tmp_path):
-    """Boxes are in units of the crop's side, so a teacher of the same weights would differ."""
+def test_trackers_that_see_more_or_less_are_compared(setup, own, tool, tmp_path):
+    """Boxes are in units that both have, so it does not matter who is the teacher."""
     other = tmp_path / 'other.py'
     other.write_text(f'_base_ = {str(setup.config)!r}\n'
-                     'model = dict(student=dict(test_cfg=dict(search_factor=5.)))\n')
-    done = tool('pair_iou.py', setup.config, setup.student, '--data', own, '--pairs', 2,
-                '--teacher', other, setup.student)
-    assert done.status == 2
-    assert 'the teacher sees other crops of the same pairs, so boxes cannot be' in done.err
+                     'model = dict(student=dict(test_cfg=dict(search_factor=3.)))\n')
+    found = []
+    for one, teacher in ((setup.config, other), (other, setup.config)):
+        done = tool('pair_iou.py', one, setup.student, '--data', own, '--pairs', 16,
+                    '--teacher', teacher, setup.student, '--center-jitter', 1,
+                    '--json', tmp_path / 'pairs.json')
+        assert done.status == 0, done.err
+        found.append(json.loads((tmp_path / 'pairs.json').read_text())['mean'])
+    assert 0.1 < found[0]['teacher'] < 1
+    assert found[0]['teacher'] == pytest.approx(found[1]['teacher'], abs=1e-6)
+    assert found[0]['ground truth'] != found[1]['ground truth']
+
+
+def test_targets_may_be_nearer_to_the_centre(setup, own, tool, tmp_path):
+    for jitter in (-1, 'nan'):
+        done = tool('pair_iou.py', setup.config, setup.student, '--data', own,
+                    '--center-jitter', jitter)
+        assert done.status == 2
+        assert 'center_jitter' in done.err
 
 
 def test_a_missing_folder_is_one_line(setup, tool, tmp_path):
