@@ -11,6 +11,7 @@ import mmct  # noqa: F401  before MMTracking
 
 # isort: split
 from analysis.student_search import (
+    Shape,
     default_choices,
     grid,
     measure,
@@ -174,3 +175,16 @@ def test_steps_of_a_deeper_tracker_take_longer():
     assert times[0].shape == (15, 3)
     shallow, deep = (np.median(own.sum(axis=1)) for own in times)
     assert 0 < shallow < deep
+
+
+@pytest.mark.parametrize(('size', 'factors'), [(128, [1., 2.]), (192, [1.5, 3.]), (256, [2., 4.])])
+def test_students_that_see_the_middle_keep_the_size_of_pixels(size, factors):
+    config = Config.fromfile(ROOT / 'configs/ct_vittrack_fast.py')
+    own = student_config(config, Shape(3, None, None, None, size))
+    train, val = (next(step for step in loader.dataset.pipeline if step.type == 'CropPair')
+                  for loader in (own.train_dataloader, own.val_dataloader))
+    assert val.factor == factors == [own.model.student.test_cfg[f'{kind}_factor']
+                                     for kind in ('template', 'search')]
+    assert val.size == [size // 2, size] == train.get('student_size', train.size)
+    assert train.get('student_factor') == (None if size == 256 else factors)
+    TRANSFORMS.build(train)
