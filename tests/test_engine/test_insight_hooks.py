@@ -133,6 +133,29 @@ def test_when_pictures_are_drawn(teacher_file, monkeypatch):
         HOOKS.build({'type': 'BatchPictureHook', 'samples': 0})
 
 
+def test_a_picture_of_a_student_that_sees_less_shows_its_crops(teacher_file, monkeypatch):
+    """The teacher's boxes and scores, of larger crops, are drawn where they lie in these."""
+    drawn = []
+    monkeypatch.setattr('mmct.engine.hooks.onlooking_hooks.draw_pairs',
+                        lambda *args: drawn.append(args))
+    own = dict(student(search_size=32), test_cfg={'search_factor': 2.})
+    model = build(distiller(teacher_file, student=own), seed=1)
+    data = packed_pairs(2)
+    clip = data['inputs']['clip']
+    data['inputs']['student_clip'] = clip._replace(
+        searches=clip.searches[..., 16:48, 16:48].contiguous(),
+        gt_boxes=clip.gt_boxes * 2 - torch.tensor([0.5, 0.5, 0, 0]))
+    HOOKS.build({'type': 'BatchPictureHook', 'samples': 2}).before_train_iter(Run(model), 0, data)
+    (templates, searches, _, boxes, answers, _), = drawn
+    assert [templates.shape, searches.shape] == [(2, 32, 32, 3)] * 2
+    with torch.no_grad():
+        found = next(model.teacher.predictions(model.data_preprocessor(data)['inputs']['clip']))
+    for shown, whole in ((boxes, clip.gt_boxes[:, 0]), (answers['teacher'].boxes, found.boxes)):
+        expected = bbox_cxcywh_to_xyxy(whole) * 64 - 16
+        assert shown == pytest.approx(expected.numpy(), rel=1e-4, abs=1e-4)
+    assert answers['teacher'].scores == pytest.approx(found.score_map[:, 0, 1:3, 1:3].numpy())
+
+
 def test_a_picture_of_a_head_without_scores(tmp_path):
     teacher = tracker('CornerHead')
     own = dict(student(), head=teacher['head'])
