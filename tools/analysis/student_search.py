@@ -174,15 +174,15 @@ def student_config(config: Config, shape: Shape) -> Config:
         student.backbone.update(template_size=sizes[0], search_size=sizes[1])
         train, val = (step for loader in (config.train_dataloader, config.val_dataloader)
                       for step in loader.dataset.pipeline if step.type == 'CropPair')
-        train.student_size = val.size = sizes
-        if train.get('student_factor'):  # as much of the frame as there are pixels
-            val.factor = [factor * own / other
-                          for factor, own, other in zip(train.factor, sizes, train.size)]
+        train.pop('student_size', None)
+        own = {'student_size': sizes}
+        if train.pop('student_factor', None):  # as much of the frame as there are pixels
+            own['student_factor'] = val.factor = [
+                factor * size / full for factor, size, full in zip(train.factor, sizes, train.size)]
             student.test_cfg.update(template_factor=val.factor[0], search_factor=val.factor[1])
-            train.student_factor = val.factor
-        if sizes == list(train.size):
-            train.pop('student_size')
-            train.pop('student_factor', None)
+        val.size = sizes
+        if sizes != list(train.size):
+            train.update(own)
     config.student = student
     return config
 

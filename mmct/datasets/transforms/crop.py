@@ -1,6 +1,5 @@
 import math
 from collections.abc import Sequence
-from math import isclose
 
 import cv2
 import numpy as np
@@ -49,8 +48,8 @@ class CropPair(BaseTransform):
             check_numbers('CropPair.student_size', student_size, '[1, 4096]', 2, whole=True)
         if student_factor is not None:
             check_numbers('CropPair.student_factor', student_factor, '(0, 100]', 2)
-            if student_size is None or not all(map(
-                    isclose, np.divide(student_factor, factor), np.divide(student_size, size))):
+            if student_size is None or not all(map(math.isclose, np.divide(student_factor, factor),
+                                                   np.divide(student_size, size))):
                 raise ValueError(
                     f'CropPair.student_factor={list(student_factor)} and student_size='
                     f'{student_size} are not smaller than factor and size in the same proportion; '
@@ -64,20 +63,20 @@ class CropPair(BaseTransform):
         for frame, box, kind in zip(results['img'], results['boxes'], kinds(results), strict=True):
             size, factor, center, scale = self.settings[kind]
             jittered = jitter_box(results['rng'], box, center, scale)
+            own = self.student_size and self.student_size[kind]
             try:
                 patch = self._patch(results, frame, jittered, factor, size)
-                crops.append(cv2.resize(patch, (size, size)))
-                boxes.append(box_to_crop(box, jittered, size / len(patch), size, self.stretched))
-                if self.student_size:
-                    size = self.student_size[kind]
-                    if self.student_factor:
-                        patch = self._patch(
-                            results, frame, jittered, self.student_factor[kind], size)
-                        student_boxes.append(box_to_crop(
-                            box, jittered, size / len(patch), size, self.stretched))
-                    student_crops.append(cv2.resize(patch, (size, size)))
+                student_patch = patch if not self.student_factor else self._patch(
+                    results, frame, jittered, self.student_factor[kind], own)
             except ValueError:  # no area, nothing but padding, or a jitter beyond all measure
                 return None
+            crops.append(cv2.resize(patch, (size, size)))
+            boxes.append(box_to_crop(box, jittered, size / len(patch), size, self.stretched))
+            if own:
+                student_crops.append(cv2.resize(student_patch, (own, own)))
+            if self.student_factor:
+                student_boxes.append(box_to_crop(
+                    box, jittered, own / len(student_patch), own, self.stretched))
         results['img'], results['boxes'] = crops, boxes
         if self.student_size:
             results['student_img'] = student_crops

@@ -95,12 +95,11 @@ class BatchPictureHook(Hook):
             shown = inputs['clip' if model.bridge.share is None else 'student_clip'].first(
                 self.samples)
             size = shown.searches.size(-1)
+            *_, taught = model.teacher.predictions(theirs)
+            *_, learned = model.student.predictions(own)
             answers = {}
-            for name, tracker, clip in (('teacher', model.teacher, theirs),
-                                        ('student', model.student, own)):
-                *_, prediction = tracker.predictions(clip)
-                if name == 'teacher':
-                    _, prediction = model.bridge.in_view((), prediction)
+            for name, prediction in (('teacher', model.bridge.in_view((), taught)[1]),
+                                     ('student', learned)):
                 boxes = bbox_cxcywh_to_xyxy(prediction.boxes) * size
                 scores = prediction.score_map
                 answers[name] = Answer(boxes.cpu().numpy(),

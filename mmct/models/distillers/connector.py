@@ -1,4 +1,4 @@
-"""How tokens cross between a student and a teacher of another width or resolution."""
+"""How tokens cross between a student and a teacher of another width, resolution or view."""
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isclose
@@ -35,7 +35,8 @@ class Connector(nn.Module):
         # A path begins with the student's embedding, so nothing enters it at boundary 0.
         self.to_student = nn.ModuleList(
             _projection(basis if basis is None else basis.T) for _ in boundaries[1:])
-        self._student_grids, self._teacher_grids = {}, {}
+        # By group, which grids tokens get as they cross, and as they are compared in the middle.
+        self._student_grids, self._teacher_grids, self._middle_grids = {}, {}, {}
         self.share = None
 
     def connect(self, student: nn.Module, teacher: nn.Module, share: float | None = None) -> None:
@@ -53,25 +54,25 @@ class Connector(nn.Module):
             raise ValueError(f'the student has token groups {list(ours)}, the teacher '
                              f'{list(theirs)}; only students of the same kind can be trained')
         differing = [group for group in ours if ours[group] != theirs[group]]
-        self._student_grids = {group: ours[group] for group in differing}
-        self._teacher_grids = {group: theirs[group] for group in differing}
-        if share is not None and any((a - b) % 2 for group in differing
-                                     for a, b in zip(ours[group], theirs[group])):
+        self.share = share
+        if share is None:
+            self._student_grids = {group: ours[group] for group in differing}
+            self._teacher_grids = {group: theirs[group] for group in differing}
+            return
+        self._middle_grids = {group: ours[group] for group in differing}
+        if any((a - b) % 2 for group in differing for a, b in zip(ours[group], theirs[group])):
             raise ValueError(f'token maps of the student, {ours}, are not the middle of those of '
                              f'the teacher, {theirs}; choose crops that are smaller by an even '
                              'number of patches, or test_cfg with the factors of the teacher')
-        self.share = share
 
     def as_teacher(self, tokens: Tokens, boundary: int) -> Tokens:
         """The student's tokens as the teacher's would be."""
-        if self.share is None:
-            tokens = resize_groups(tokens, self._teacher_grids)
+        tokens = resize_groups(tokens, self._teacher_grids)
         return tokens.with_x(self.to_teacher[boundary](tokens.x))
 
     def as_student(self, tokens: Tokens, boundary: int) -> Tokens:
         """The teacher's tokens as the student's would be; behind a stage, boundary > 0."""
-        if self.share is None:
-            tokens = resize_groups(tokens, self._student_grids)
+        tokens = resize_groups(tokens, self._student_grids)
         return tokens.with_x(self.to_student[boundary - 1](tokens.x))
 
     def in_view(self, stages: Sequence[Tokens],
@@ -80,12 +81,12 @@ class Connector(nn.Module):
         and boxes cx, cy, w, h in units of the student's search crop."""
         if self.share is None:
             return stages, found
-        grid = self._student_grids.get('search')
+        grid = self._middle_grids.get('search')
         maps = {name: middle_of(value, *grid[-2:]) if grid and value.dim() == 4 else value
                 for name, value in found.outputs.items()}
         boxes = found.boxes
         boxes = torch.cat([(boxes[:, :2] - 0.5) / self.share + 0.5, boxes[:, 2:] / self.share], 1)
-        return ([resize_groups(tokens, self._student_grids, middle=True) for tokens in stages],
+        return ([resize_groups(tokens, self._middle_grids, middle=True) for tokens in stages],
                 Prediction(maps, found.memory, lambda _: boxes))
 
 

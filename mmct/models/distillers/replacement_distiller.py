@@ -209,9 +209,8 @@ class ReplacementDistiller(BaseSingleObjectTracker):
 
         Each loss that compares the two gets, by name, ``mixed`` and ``teacher``, predictions;
         ``stages`` and ``teacher_stages``, tokens after each stage, both as the teacher has them in
-        what the student sees;
-        and ``gt_boxes`` (B, 4) cx, cy, w, h in [0, 1] of the search crop. It gives named losses
-        and scalars to log.
+        what the student sees; and ``gt_boxes`` (B, 4) cx, cy, w, h in [0, 1] of the student's
+        search crop. It gives named losses and scalars to log.
         """
         comparing = [loss for loss in (self.guidance_loss, self.mimic_loss, *self.extra_losses)
                      if loss is not None]
