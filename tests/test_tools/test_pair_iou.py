@@ -63,6 +63,20 @@ def test_trackers_that_see_more_or_less_are_compared(setup, own, tool, tmp_path)
     assert found[0]['ground truth'] != found[1]['ground truth']
 
 
+def test_pairs_that_one_tracker_does_not_see_are_left_out(setup, own, tool, tmp_path):
+    """Targets of three pixels in a corner: of some, a narrow crop shows nothing but padding."""
+    shutil.copytree(own / 'a', tmp_path / 'own/a')
+    (tmp_path / 'own/a.txt').write_text('-1,-1,3,3\n' * 24)
+    other = tmp_path / 'other.py'
+    other.write_text(f'_base_ = {str(setup.config)!r}\n'
+                     'model = dict(student=dict(test_cfg=dict(search_factor=2.)))\n')
+    done = tool('pair_iou.py', setup.config, setup.student, '--data', tmp_path / 'own', '--pairs',
+                64, '--teacher', other, setup.student, '--json', tmp_path / 'pairs.json')
+    assert done.status == 0, done.err
+    found = json.loads((tmp_path / 'pairs.json').read_text())['videos']['a']
+    assert 32 < found['pairs'] < 64
+
+
 def test_targets_may_be_nearer_to_the_centre(setup, own, tool, tmp_path):
     for jitter in (-1, 'nan'):
         done = tool('pair_iou.py', setup.config, setup.student, '--data', own,
