@@ -73,7 +73,8 @@ def read_results(folder: str | Path, lengths: dict[str, int], names: Iterable[st
         raise FileNotFoundError(f'{folder} is not a folder of result files NAME.txt')
     files = result_files(folder, lengths)
     if not files:
-        below = next((place for level in ('*', '*/*') for place in sorted(folder.glob(level))
+        below = next((place for level in ('[!.]*', '[!.]*/[!.]*')
+                      for place in sorted(folder.glob(level))
                       if place.is_dir() and result_files(place, lengths)), None)
         raise FileNotFoundError(f'{folder} has no result file of any annotated sequence, such as '
                                 f'{next(iter(lengths))}.txt' + (

@@ -52,8 +52,12 @@ def cut_free(image):
 
 @pytest.fixture(scope='module')
 def photos(tmp_path_factory):
-    """A folder of 24 photographs of different sizes in two folders, 8 of them of things."""
+    """A folder of 24 photographs of different sizes in two folders, 8 of them of things, and two
+    hidden ones."""
     folder = tmp_path_factory.mktemp('photos')
+    (folder / '.thumbnails').mkdir()
+    for name in ('.thumbnails/0.png', '._0.png'):
+        cv2.imwrite(str(folder / name), texture(0, width=100))
     for i in range(24):
         image = texture(i, width=120 + i)
         (folder / str(i % 2)).mkdir(exist_ok=True)

@@ -79,7 +79,8 @@ def photos_in(folder: str) -> list[Path]:
     """
     if not Path(folder).is_dir():
         raise NotADirectoryError(f'{folder} is not a folder; photographs are expected there')
-    files = sorted(file for file in Path(folder).rglob('*') if file.suffix.lower() in SUFFIXES)
+    files = sorted(file for file in Path(folder).rglob('*') if file.suffix.lower() in SUFFIXES
+                   and not any(part[0] == '.' for part in file.relative_to(folder).parts))
     if not files:
         raise ValueError(f'{folder} has no photographs ({", ".join(SUFFIXES)})')
     return files
