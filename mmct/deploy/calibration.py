@@ -51,7 +51,7 @@ def samples_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray],
                      box: Sequence[float], count: int) -> list[Sample]:
     """What a tracker sees in a video of frames (H, W, 3) uint8 BGR, with a box x, y, w, h in the
     first, evenly over its length."""
-    recorder = Recorder(TorchNetwork(tracker))
+    recorder = Recorder(TorchNetwork(tracker), 2 * count)
     follower, frames = Tracker(recorder), iter(frames)
     follower.init(next(frames), box)
     for frame in frames:
@@ -61,10 +61,12 @@ def samples_of_video(tracker: OneStreamTracker, frames: Iterable[np.ndarray],
 
 
 class Recorder:
-    """A network that keeps what it is shown of one target."""
+    """A network that keeps what it is shown of one target, of a long video every second, fourth, …
+    frame, so that it is less than ``limit`` samples."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, limit: int) -> None:
         self.network, self.info, self.samples = network, network.info, []
+        self.limit, self.seen, self.stride = limit, 0, 1
 
     def encode(self, crops: np.ndarray, boxes: np.ndarray) -> dict:
         self.templates = crops, boxes
@@ -72,7 +74,12 @@ class Recorder:
 
     def step(self, encoded: list[dict], crops: np.ndarray,
              memories: list[np.ndarray] | None = None) -> dict[str, np.ndarray]:
-        # The tracking loop cuts the next crop into the same array.
-        self.samples.append(
-            Sample(*self.templates, crops[0].copy(), memories[0] if memories else None))
+        if self.seen % self.stride == 0:
+            # The tracking loop cuts the next crop into the same array.
+            self.samples.append(
+                Sample(*self.templates, crops[0].copy(), memories[0] if memories else None))
+        self.seen += 1
+        if len(self.samples) == self.limit:
+            del self.samples[1::2]
+            self.stride *= 2
         return self.network.step(encoded, crops, memories)

@@ -544,6 +544,15 @@ def test_int8_of_several_templates_and_memory(kind, tmp_path):
                        [sample._replace(templates=sample.templates[:1]) for sample in samples])
 
 
+def test_few_crops_of_a_long_video_are_kept(model):
+    """However long it is, less than twice as many as are asked for."""
+    frames = np.random.default_rng(0).integers(0, 256, (40, 96, 128, 3), np.uint8)
+    searches = [sample.search for sample in samples_of_video(model, frames, BOX, 100)]
+    kept = samples_of_video(model, frames, BOX, 4)
+    assert [next(i for i, search in enumerate(searches) if np.array_equal(search, sample.search))
+            for sample in kept] == [0, 8, 16, 32]  # of every eighth
+
+
 @pytest.mark.parametrize('part', ['memory', 'templates'])
 def test_memory_and_templates_count(part, tmp_path):
     """A network that forgets them finds other boxes."""
