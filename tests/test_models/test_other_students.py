@@ -33,6 +33,7 @@ from mmct.checkpoint import extract_student, load_weights, save_checkpoint, save
 from mmct.models.distillers.connector import Connector, middle_share
 from mmct.models.layers import SeparableBlock, Tokens, resize_grid, run_layers
 from mmct.models.layers.separable_block import SeparableAttention
+from mmct.models.losses import PredictionGuidanceLoss
 from mmct.models.losses.box_loss import mean_iou
 
 ROOT = Path(__file__).parents[2]
@@ -415,6 +416,16 @@ def test_what_the_teacher_finds_is_compared_in_the_middle(teacher_file):
     torch.testing.assert_close(losses['iou_teacher'], whole)
     seen = model.bridge.in_view((), found)[1].score_map
     assert torch.equal(seen, found.score_map[..., 1:3, 1:3])
+
+
+def test_edges_of_the_whole_crop_are_not_compared_in_the_middle(teacher_file):
+    """As many bins as the student's are elsewhere in the frame."""
+    model, batch = nearer(teacher_file).eval(), pair_batch()
+    _, found = teacher_path(model, batch)
+    found.outputs['edge_logits'] = torch.zeros(2, 4, 12)
+    seen = model.bridge.in_view((), found)[1]
+    with pytest.raises(ValueError, match="the student's head has 12, the teacher's none; "):
+        PredictionGuidanceLoss(edge_kl=1.)(found, seen)
 
 
 @pytest.mark.parametrize('pattern', PATTERNS)

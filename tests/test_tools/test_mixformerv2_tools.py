@@ -212,7 +212,7 @@ def test_students_of_another_shape(files, tmp_path, refuse):
     ('train_dataloader.dataset.sampling.type=trident',
      "these have labels; set sampling=dict(type='mixformer') of the data set"),
     ('model.student.head.bins=10 model.guidance_loss.edge_kl=1.0',
-     "the student's head has 10, the teacher's 12; make head.bins agree, or leave out edge_kl"),
+     "the student's head has 10, the teacher's 12; make head.bins agree, or leave out edge_kl, "),
     ('model.student.test_cfg.templates.type=Fixed',
      "template policy Fixed: Fixed.__init__() got an unexpected keyword argument 'interval'"),
     ('model.student.test_cfg.templates=Fixed', "template policy 'Fixed' must be a dict"),

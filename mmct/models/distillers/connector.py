@@ -77,14 +77,14 @@ class Connector(nn.Module):
 
     def in_view(self, stages: Sequence[Tokens],
                 found: Prediction) -> tuple[Sequence[Tokens], Prediction]:
-        """The teacher's tokens and what it finds, of what the student sees: the middle of all maps,
-        and boxes cx, cy, w, h in units of the student's search crop."""
+        """The teacher's tokens and what it finds, of what the student sees: the middle of its maps,
+        boxes cx, cy, w, h in units of the student's search crop, and no distributions of edges."""
         if self.share is None:
             return stages, found
-        grid = self._middle_grids.get('search')
-        maps = {name: middle_of(value, *grid[-2:]) if grid and value.dim() == 4 else value
-                for name, value in found.outputs.items()}
-        boxes = found.boxes
+        maps, boxes = found.outputs, found.boxes
+        if grid := self._middle_grids.get('search'):
+            maps = {name: middle_of(value, *grid[-2:]) for name, value in maps.items()
+                    if value.dim() == 4}
         boxes = torch.cat([(boxes[:, :2] - 0.5) / self.share + 0.5, boxes[:, 2:] / self.share], 1)
         return ([resize_groups(tokens, self._middle_grids, middle=True) for tokens in stages],
                 Prediction(maps, found.memory, lambda _: boxes))

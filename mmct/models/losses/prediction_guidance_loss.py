@@ -48,7 +48,7 @@ class PredictionGuidanceLoss(nn.Module):
                 raise ValueError(
                     "guidance_loss.edge_kl compares distributions over the same bins, but the "
                     f"student's head has {bins[0]}, the teacher's {bins[1]}; make head.bins agree, "
-                    'or leave out edge_kl')
+                    'or leave out edge_kl, as of a student that sees less of the frame')
             terms['edge_kl'] = self.edge_kl * edge_divergence(own, theirs)
         return {f'loss_guidance_{name}': self.loss_weight * term for name, term in terms.items()}
 
