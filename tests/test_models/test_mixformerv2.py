@@ -412,6 +412,20 @@ def test_student_of_another_width_and_resolution(tmp_path, gates):
     assert model.student.backbone.reg_tokens.grad.abs().sum() > 0
 
 
+def test_student_of_the_middle_has_the_middle_of_the_table(tmp_path):
+    """Tables are not trained, and the teacher's stages know these places."""
+    file = tmp_path / 'teacher.pth'
+    teacher = build(mixformer(search=80))
+    save_tracker(teacher.state_dict(), file, student=False)
+    own = dict(mix_student(search_size=SEARCH),
+               test_cfg={'search_factor': teacher.test_cfg['search_factor'] * SEARCH / 80})
+    model = MODELS.build(distiller(file, mixformer(search=80), student=own))
+    model.build_teacher()
+    table = model.teacher.backbone.pos_embed_s.unflatten(1, (5, 5))[:, 1:4, 1:4].flatten(1, 2)
+    assert torch.equal(model.student.backbone.pos_embed_s, table)
+    assert torch.equal(model.student.backbone.pos_embed_t, model.teacher.backbone.pos_embed_t)
+
+
 def test_drop_path_is_the_teachers_of_the_first_layer_of_a_stage():
     backbone = StageDividedMixViT(embed_dims=WIDTH, num_heads=2, teacher_depth=8, division=4,
                                   drop_path_rate=0.1)

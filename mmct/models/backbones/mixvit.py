@@ -3,7 +3,7 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers import Tokens
+from ..layers import Tokens, resize_table
 from .vit import ViT, init_as_mae
 
 EDGES = ('left', 'right', 'top', 'bottom')
@@ -56,6 +56,15 @@ class MixViT(ViT):
         template = dict(template=(templates, self.template_grid, self.template_grid))
         return {**(template if templates else {}),
                 'search': (self.search_grid, self.search_grid), 'prediction': (len(EDGES), )}
+
+    @staticmethod
+    def resize_parameter(name: str, value: Tensor, shape: torch.Size,
+                         middle: bool = False) -> Tensor | None:
+        """The ``middle`` of a position table; the sines of other crops are not those of a table
+        resized. See ``copy_what_fits`` and ``Connector``."""
+        if not middle or name not in ('pos_embed_t', 'pos_embed_s') or value.size(2) != shape[2]:
+            return None
+        return resize_table(value, shape, middle)
 
     def embed_templates(self, templates: Tensor, template_boxes: Tensor | None = None
                         ) -> dict[str, Tensor]:

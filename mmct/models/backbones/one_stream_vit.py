@@ -1,12 +1,10 @@
 """The one-stream ViT of OSTrack (arXiv 2203.11991)."""
-import math
-
 import torch
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number, check_numbers
-from ..layers import CEBlock, Tokens, centre_tokens, resize_grid
+from ..layers import CEBlock, Tokens, centre_tokens, resize_table
 from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES
 from .vit import ViT, init_as_mae
@@ -89,8 +87,7 @@ class OneStreamViT(ViT):
         for ``middle``, ``Connector``."""
         if name not in ('pos_embed_z', 'pos_embed_x') or value.size(2) != shape[2]:
             return None
-        old, new = math.isqrt(value.size(1)), math.isqrt(shape[1])
-        return resize_grid(value, (old, old), (new, new), middle)
+        return resize_table(value, shape, middle)
 
     def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""
