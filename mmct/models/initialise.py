@@ -15,8 +15,8 @@ def copy_what_fits(target: nn.Module, source: nn.Module, names: Mapping[str, str
 
     Args:
         names: {group of the target: group of the source}, each a submodule or a parameter.
-        resize: from the name of a parameter, its value and a shape to a value of that shape, or
-            None if that makes no sense.
+        resize: from the name of a parameter and its value in the source to one that fits the
+            target, or None if that makes no sense.
         prefix: of the groups' names in the log.
     """
     copied = []
@@ -65,5 +65,5 @@ def _grouped(state: Mapping[str, Tensor], group: str) -> dict[str, dict[str, Ten
 def _fitting(name: str, value: Tensor | None, shape: torch.Size, resize) -> Tensor | None:
     """A value in that shape, None if there is none."""
     if value is not None and value.shape != shape and resize:
-        value = resize(name, value.detach(), shape)
+        value = resize(name, value.detach())
     return value if value is not None and value.shape == shape else None

@@ -491,9 +491,19 @@ def test_position_table_of_other_crops(tmp_path):
     expected = torch.cat([resize_grid(search, (4, 4), (2, 2)),
                           resize_grid(template, (2, 2), (1, 1))], dim=1)
     torch.testing.assert_close(backbone.pos_embed.detach(), expected.detach())
-    # Of another proportion of the two there is no telling which rows are whose.
-    odd = FastITPN(8, 1, 2, template_size=32, search_size=48)
-    assert odd.resize_parameter('pos_embed', torch.zeros(1, 20, 8), torch.Size([1, 13, 8])) is None
+
+
+def test_position_table_of_a_smaller_search_crop(tmp_path):
+    """Which may be resized or cut."""
+    file, own = tmp_path / 'teacher.pth', su_student(search_size=32)
+    save_tracker(teacher().state_dict(), file, student=False)
+    search, template = teacher().backbone.pos_embed.split([16, 4], dim=1)
+    for middle in (False, True):
+        own['test_cfg'] = {'search_factor': 2. if middle else 4.}
+        model = MODELS.build(distiller(file, sutrack(), student=own))
+        model.build_teacher()
+        expected = torch.cat([resize_grid(search, (4, 4), (2, 2), middle), template], dim=1)
+        assert torch.equal(model.student.backbone.pos_embed, expected)
 
 
 def test_groups_that_are_not_there():

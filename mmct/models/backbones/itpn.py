@@ -6,7 +6,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number, check_numbers
-from ..layers import Tokens, resize_grid
+from ..layers import Tokens
 from ..layers.block import NORM_EPS
 from ..layers.fast_itpn import ConvMlpBlock, PairedPatchEmbed, PatchMerging
 from .vit import ViT, init_as_mae
@@ -31,6 +31,7 @@ class FastITPN(ViT):
     Attributes:
         groups: of one template; there may be more.
     """
+    tables = dict(pos_embed=('search', 'template'))
 
     def __init__(self, embed_dims: int = 512, depth: int = 24, num_heads: int = 8,
                  mlp_ratio: float = 3., coarse_depths: Sequence[int] = (3, 3),
@@ -81,21 +82,6 @@ class FastITPN(ViT):
         search, template = self.search_grid, self.template_grid
         return dict(cls=(1, ), search=(search, search), template=(templates, template, template),
                     text=(1, ))
-
-    def resize_parameter(self, name: str, value: Tensor, shape: torch.Size,
-                         middle: bool = False) -> Tensor | None:
-        """A position table of other crop sizes, in the same proportion, as one of ``shape``; see
-        ``copy_what_fits`` and, for ``middle``, ``Connector``."""
-        if name != 'pos_embed' or value.size(2) != shape[2]:
-            return None
-        grids = self.search_grid, self.template_grid
-        scale = (value.size(1) / sum(grid**2 for grid in grids))**0.5
-        old = [grid * scale for grid in grids]
-        if any(n % 1 for n in old):
-            return None
-        parts = value.split([int(n)**2 for n in old], dim=1)
-        return torch.cat([resize_grid(part, (int(n), int(n)), (grid, grid), middle)
-                          for part, n, grid in zip(parts, old, grids)], dim=1)
 
     def encode(self, templates: Tensor, template_boxes: Tensor) -> dict[str, Tensor]:
         """``template_tokens`` (B, T·Lz, C); arguments as of ``OneStreamTracker.embed``, boxes

@@ -3,7 +3,7 @@ import torch
 from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
-from ..layers import Tokens, resize_table
+from ..layers import Tokens
 from .vit import ViT, init_as_mae
 
 EDGES = ('left', 'right', 'top', 'bottom')
@@ -27,6 +27,7 @@ class MixViT(ViT):
         groups: of a training clip, which has two templates; more may come at test.
     """
     sees = dict(template=('template', ))
+    tables = dict(pos_embed_t=('template', ), pos_embed_s=('search', ))
 
     def __init__(self, embed_dims: int = 768, depth: int = 8, num_heads: int = 12,
                  mlp_ratio: float = 4., template_size: int = 128, search_size: int = 288,
@@ -57,14 +58,10 @@ class MixViT(ViT):
         return {**(template if templates else {}),
                 'search': (self.search_grid, self.search_grid), 'prediction': (len(EDGES), )}
 
-    @staticmethod
-    def resize_parameter(name: str, value: Tensor, shape: torch.Size,
-                         middle: bool = False) -> Tensor | None:
-        """The ``middle`` of a position table; the sines of other crops are not those of a table
-        resized. See ``copy_what_fits`` and ``Connector``."""
-        if not middle or name not in ('pos_embed_t', 'pos_embed_s') or value.size(2) != shape[2]:
-            return None
-        return resize_table(value, shape, middle)
+    def resize_parameter(self, name: str, value: Tensor, other: ViT, middle: bool = False
+                         ) -> Tensor | None:
+        """The middle of a table. For crops of another resolution, sines of their own are right."""
+        return super().resize_parameter(name, value, other, middle) if middle else None
 
     def embed_templates(self, templates: Tensor, template_boxes: Tensor | None = None
                         ) -> dict[str, Tensor]:

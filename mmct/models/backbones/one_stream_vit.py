@@ -4,7 +4,7 @@ from mmtrack.registry import MODELS
 from torch import Tensor, nn
 
 from ...utils.checks import check_number, check_numbers
-from ..layers import CEBlock, Tokens, centre_tokens, resize_table
+from ..layers import CEBlock, Tokens, centre_tokens
 from ..layers.block import NORM_EPS
 from ..layers.elimination import TEMPLATE_RANGES
 from .vit import ViT, init_as_mae
@@ -24,6 +24,7 @@ class OneStreamViT(ViT):
         patch_embed: config of the embedding of crops, a ``PatchEmbed`` or a ``ConvStem``.
         norm_eps: epsilon of all LayerNorms.
     """
+    tables = dict(pos_embed_z=('template', ), pos_embed_x=('search', ))
 
     def __init__(self, embed_dims: int = 768, depth: int = 12, num_heads: int = 12,
                  mlp_ratio: float = 4., template_size: int = 128, search_size: int = 256,
@@ -79,15 +80,6 @@ class OneStreamViT(ViT):
         return {layer: dict(type='CEBlock', keep_ratio=ratio, centre=centre,
                             template_size=self.template_size, patch_size=self.patch_size)
                 for layer, ratio in zip(layers, ratios)}
-
-    @staticmethod
-    def resize_parameter(name: str, value: Tensor, shape: torch.Size,
-                         middle: bool = False) -> Tensor | None:
-        """A position table of another crop size, as one of ``shape``; see ``copy_what_fits`` and,
-        for ``middle``, ``Connector``."""
-        if name not in ('pos_embed_z', 'pos_embed_x') or value.size(2) != shape[2]:
-            return None
-        return resize_table(value, shape, middle)
 
     def schedule_elimination(self, ratio: float | None) -> None:
         """One keep ratio for all eliminating layers, or None for each layer's own."""

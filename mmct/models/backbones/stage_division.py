@@ -100,9 +100,8 @@ class StageDivision:
                 names.update((f'layers.{i}.{name}', f'layers.{source}.{name}')
                              for name in children(layer))
         resize = getattr(self, 'resize_parameter', None)
-        if resize and middle:
-            resize = partial(resize, middle=True)
-        copy_what_fits(self, teacher, names, resize, 'backbone.')
+        copy_what_fits(self, teacher, names,
+                       resize and partial(resize, other=teacher, middle=middle), 'backbone.')
 
 
 # Students' backbones; arguments as of StageDivision, and of the teacher's without ``depth``.

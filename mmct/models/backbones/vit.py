@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from ...utils.checks import check_number
-from ..layers import Tokens
+from ..layers import Tokens, resize_grid
 
 
 class ViT(BaseModule):
@@ -27,7 +27,9 @@ class ViT(BaseModule):
     Attributes:
         groups: the grid of each token group, in their order.
         template_grid, search_grid: tokens a side of the crops.
+        tables: position tables by name, with the crops whose tokens they are for.
     """
+    tables: dict[str, tuple[str, ...]] = {}
 
     def __init__(self, embed_dims: int, depth: int, template_size: int, search_size: int,
                  patch_size: int, drop_path_rate: float, init_cfg: dict | None = None) -> None:
@@ -55,6 +57,18 @@ class ViT(BaseModule):
                         ) -> dict[str, Tensor]:
         """What :meth:`join` takes of templates if all tokens are to pass all layers."""
         return self.encode(templates, template_boxes)
+
+    def resize_parameter(self, name: str, value: Tensor, other: 'ViT', middle: bool = False
+                         ) -> Tensor | None:
+        """A position table (1, L, C) of another ViT for the crops of this one, None of anything
+        else; see ``copy_what_fits`` and, for ``middle``, ``Connector``."""
+        if name not in self.tables or value.size(2) != self.embed_dims:
+            return None
+        theirs, own = ([getattr(vit, f'{crop}_grid') for crop in self.tables[name]]
+                       for vit in (other, self))
+        parts = value.split([n * n for n in theirs], dim=1)
+        return torch.cat([resize_grid(part, (n, n), (m, m), middle)
+                          for part, n, m in zip(parts, theirs, own)], dim=1)
 
     def finalize(self, tokens: Tokens) -> Tokens:
         """Tokens behind the last LayerNorm."""

@@ -4,4 +4,4 @@ from .fast_itpn import SwiGLUBlock
 from .patch_embed import ConvStem, PatchEmbed
 from .restricted_block import RestrictedBlock
 from .separable_block import SeparableBlock
-from .tokens import Tokens, resize_grid, resize_table, run_layers
+from .tokens import Tokens, resize_grid, run_layers

@@ -96,12 +96,6 @@ def resize_grid(x: Tensor, old: Grid, new: Grid, middle: bool = False) -> Tensor
     return maps.reshape(x.size(0), x.size(2), -1).transpose(1, 2)
 
 
-def resize_table(table: Tensor, shape: torch.Size, middle: bool) -> Tensor:
-    """A position table (1, n², C) as one of ``shape`` (1, m², C), see :func:`resize_grid`."""
-    old, new = (math.isqrt(size) for size in (table.size(1), shape[1]))
-    return resize_grid(table, (old, old), (new, new), middle)
-
-
 def middle_of(maps: Tensor, height: int, width: int) -> Tensor:
     """The middle (…, height, width) of maps (…, H, W)."""
     top, left = (maps.size(-2) - height) // 2, (maps.size(-1) - width) // 2
