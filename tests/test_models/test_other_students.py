@@ -450,10 +450,20 @@ def test_middle_has_pixels_of_the_same_size(factors, size, share):
     assert middle_share(build(own), build(tracker())) == share
 
 
-def test_middle_of_whole_patches(teacher_file):
-    own = student(search_size=48) | {'test_cfg': {'search_factor': 3.}}
-    with pytest.raises(ValueError, match='smaller by an even number of patches, or test_cfg'):
+@pytest.mark.parametrize('options', [
+    {'search_size': 48}, {'search_size': 32, 'patch_size': 8}], ids=str)
+def test_middle_of_whole_patches(teacher_file, options):
+    own = student(**options) | {'test_cfg': {'search_factor': options['search_size'] / 16}}
+    with pytest.raises(ValueError, match='an even number of patches of the same size, or test_cfg'):
         build(distiller(teacher_file, student=own)).build_teacher()
+
+
+def test_no_elimination_in_a_teacher_of_larger_crops(tmp_path):
+    teacher = tracker(elimination={'layers': [1], 'keep_ratio': [0.5], 'template_range': 'ALL'})
+    file = save_teacher(tmp_path / 'teacher.pth', teacher)
+    own = student(search_size=32) | {'test_cfg': {'search_factor': 2.}}
+    with pytest.raises(ValueError, match='keeps all tokens; leave out elimination'):
+        build(distiller(file, teacher, student=own)).build_teacher()
 
 
 # Another kind of teacher

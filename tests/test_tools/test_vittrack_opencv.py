@@ -24,8 +24,8 @@ if not hasattr(cv2, 'TrackerVit_create'):
 
 FULL = {**SHAPE, 'template_size': 128, 'search_size': 256}
 SMALL = {**SHAPE, 'template_size': 96, 'search_size': 192}
-# Shares of the crops that a tracker sees, at 96 and 192 pixels.
-MIDDLE = {'middle': (0.75, 0.75), 'coarser': (1., 0.875)}
+# Shares of the crops that a tracker sees, and the side of its search crop.
+MIDDLE = {'middle': (0.75, 0.75, 192), 'coarser': (1., 0.875, 192), 'odd': (0.75, 0.8125, 208)}
 
 
 @pytest.fixture(scope='module')
@@ -33,8 +33,9 @@ def written(tmp_path_factory):
     """{name: (network, file)} of the file's own crops, of smaller ones, and of their middle."""
     folder = tmp_path_factory.mktemp('opencv')
     configs = {'full': tracker(**FULL), 'small': tracker(**SMALL)} | {
-        name: tracker(**SMALL) | {'test_cfg': dict(template_factor=2 * a, search_factor=4 * b)}
-        for name, (a, b) in MIDDLE.items()}
+        name: tracker(**{**SMALL, 'search_size': size}) | {
+            'test_cfg': dict(template_factor=2 * a, search_factor=4 * b)}
+        for name, (a, b, size) in MIDDLE.items()}
     models = {name: fuse_for_inference(build(config, seed=1))
               for name, config in configs.items()}
     for name, model in models.items():
@@ -91,14 +92,15 @@ def middle_of(crop: np.ndarray, share: float, size: int) -> torch.Tensor:
 
 @pytest.mark.parametrize('name', MIDDLE)
 def test_of_the_middle_opencv_reads_the_same_box(written, name):
-    (model, file), shares = written[name], MIDDLE[name]
+    (model, file), (*shares, side) = written[name], MIDDLE[name]
     for seed in range(4):
         crops = [noise(size, 2 * seed + i) for i, size in enumerate(SIZES)]
-        template, search = map(middle_of, crops, shares, (96, 192))
+        template, search = map(middle_of, crops, shares, (96, side))
         with torch.inference_mode():
             own = {key: value[0].numpy() for key, value in model.outputs_of(
                 template[:, None], search).items()}
-        (x, y, w, h), score = decode_center(**own, window=hann_window(12), report='windowed')
+        (x, y, w, h), score = decode_center(**own, window=hann_window(side // 16),
+                                            report='windowed')
         found = decode_center(**maps_of_opencv(file, *crops), window=hann_window(GRID),
                               report='windowed')
         share, edge = shares[1], (1 - shares[1]) / 2
@@ -131,7 +133,7 @@ def test_files_hold_what_every_opencv_reads(written):
         assert [(one.domain, one.version) for one in model.opset_import] == [('', 14)]
         kinds = [node.op_type for node in model.graph.node]
         assert set(kinds) <= known
-        assert kinds.count('Resize') == dict(full=0, small=2, middle=0, coarser=2)[name]
+        assert kinds.count('Resize') == dict(full=0, small=2, middle=0, coarser=2, odd=0)[name]
 
 
 def test_a_file_of_full_crops_can_be_read_again(written):

@@ -110,7 +110,7 @@ class VitTrackGraph(nn.Module):
         self.cell, self.start = GRID * self.share / self.grid, GRID * (1 - self.share) / 2
         own = np.arange(self.grid)
         place = np.zeros((self.grid, GRID), np.float32)
-        place[own, np.round((own + 0.5) * self.cell + self.start - 0.5).astype(int)] = 1
+        place[own, np.floor((own + 0.5) * self.cell + self.start).astype(int)] = 1
         windows = [hann_window(grid).reshape(-1) for grid in (self.grid, GRID)]
         for name, value in dict(
                 place=np.kron(place, place),  # (grid², GRID²)

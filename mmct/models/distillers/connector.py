@@ -6,8 +6,12 @@ from math import isclose
 import torch
 from torch import Tensor, nn
 
+from ..layers import CEBlock
 from ..layers.tokens import Grid, Tokens, middle_of, resize_grid
 from ..structures import Prediction
+
+ALL_TOKENS = ('a student of other crops needs a teacher that keeps all tokens; leave out '
+              'elimination')
 
 
 class Connector(nn.Module):
@@ -41,7 +45,7 @@ class Connector(nn.Module):
 
     def connect(self, student: nn.Module, teacher: nn.Module, share: float | None = None) -> None:
         """Learn the token groups of both backbones; ValueError if they do not have the same, not
-        the widths of this connector, or no common middle.
+        the widths of this connector, or no common middle of whole token maps.
 
         Args:
             share: see :func:`middle_share`.
@@ -60,10 +64,15 @@ class Connector(nn.Module):
             self._teacher_grids = {group: theirs[group] for group in differing}
             return
         self._middle_grids = {group: ours[group] for group in differing}
-        if any((a - b) % 2 for group in differing for a, b in zip(ours[group], theirs[group])):
+        patches = [backbone.search_size / backbone.search_grid for backbone in (student, teacher)]
+        if patches[0] != patches[1] or any(
+                (a - b) % 2 for group in differing for a, b in zip(ours[group], theirs[group])):
             raise ValueError(f'token maps of the student, {ours}, are not the middle of those of '
                              f'the teacher, {theirs}; choose crops that are smaller by an even '
-                             'number of patches, or test_cfg with the factors of the teacher')
+                             'number of patches of the same size, or test_cfg with the factors of '
+                             'the teacher')
+        if any(isinstance(layer, CEBlock) for layer in teacher.layers):
+            raise ValueError(ALL_TOKENS)
 
     def as_teacher(self, tokens: Tokens, boundary: int) -> Tokens:
         """The student's tokens as the teacher's would be."""
@@ -109,8 +118,7 @@ def resize_groups(tokens: Tokens, grids: dict[str, Grid], middle: bool = False) 
     if not grids:
         return tokens
     if tokens.kept is not None:
-        raise ValueError('a student of another resolution needs a teacher that keeps all tokens; '
-                         'leave out elimination')
+        raise ValueError(ALL_TOKENS)
     parts, groups = [], {}
     for group, grid in tokens.groups.items():
         part = tokens.group(group)
