@@ -177,14 +177,27 @@ def test_steps_of_a_deeper_tracker_take_longer():
     assert 0 < shallow < deep
 
 
-@pytest.mark.parametrize(('size', 'factors'), [(128, [1., 2.]), (192, [1.5, 3.]), (256, [2., 4.])])
-def test_students_that_see_the_middle_keep_the_size_of_pixels(size, factors):
+@pytest.mark.parametrize(('size', 'factors'), [
+    (128, [1., 2.]), (160, [1.5, 2.5]), (192, [1.5, 3.]), (224, [2., 3.5]), (256, [2., 4.])])
+def test_students_that_see_the_middle_keep_the_size_of_pixels(size, factors, tmp_path):
     config = Config.fromfile(ROOT / 'configs/ct_vittrack_fast.py')
     own = student_config(config, Shape(3, None, None, None, size))
     train, val = (next(step for step in loader.dataset.pipeline if step.type == 'CropPair')
                   for loader in (own.train_dataloader, own.val_dataloader))
     assert val.factor == factors == [own.model.student.test_cfg[f'{kind}_factor']
                                      for kind in ('template', 'search')]
-    assert val.size == [size // 2, size] == train.get('student_size', train.size)
+    assert val.size == [64 * factors[0], size] == train.get('student_size', train.size)
     assert train.get('student_factor') == (None if size == 256 else factors)
     TRANSFORMS.build(train)
+    model = own.model
+    model.teacher_checkpoint = str(save_teacher(tmp_path / 'teacher.pth', model.teacher))
+    model = MODELS.build(model)
+    model.build_teacher()
+    assert model.bridge.share == (None if size == 256 else size / 256)
+
+
+@pytest.mark.parametrize('size', [144, 208, 288])
+def test_students_that_do_not_see_the_middle(size):
+    config = Config.fromfile(ROOT / 'configs/ct_vittrack_fast.py')
+    with pytest.raises(ValueError, match=f'size {size}: .* 256 pixels or a multiple of 32 less'):
+        grid(config, {**default_choices(config), 'search_size': [size]})

@@ -123,6 +123,13 @@ def grid(config: Config, choices: dict[str, Sequence]) -> list[Shape]:
                 shape.search_size < patch or shape.search_size % patch):
             raise ValueError(f'search size {shape.search_size} must be a multiple of the patch '
                              f'size {patch}')
+        if shape.search_size is not None and crops(config)[0].get('student_factor'):
+            less = teacher.search_size - shape.search_size
+            if less < 0 or less % (2 * patch):
+                raise ValueError(
+                    f'search size {shape.search_size}: the student of the config sees the middle '
+                    f"of its teacher's crops, {teacher.search_size} pixels or a multiple of "
+                    f'{2 * patch} less')
     return shapes
 
 
@@ -144,12 +151,21 @@ def default_choices(config: Config) -> dict[str, list]:
             for name, values in choices.items()}
 
 
+def crops(config: Config) -> list[ConfigDict]:
+    """The ``CropPair`` of the training data and that of the validation data."""
+    return [step for loader in (config.train_dataloader, config.val_dataloader)
+            for step in loader.dataset.pipeline if step.type == 'CropPair']
+
+
 def template_size(config: Config, shape: Shape) -> int:
     """Side of the template crop, in whole patches, in about the teacher's proportion to the search
-    crop."""
+    crop; of a student that sees the middle, with as many patches left out on either side."""
     teacher = settings(config.model.teacher.backbone)
     patch = teacher.get('patch_size') or 16
     patches = shape.search_size * teacher.template_size / teacher.search_size / patch
+    if crops(config)[0].get('student_factor'):
+        full = teacher.template_size // patch
+        return (full - 2 * int((full - patches) / 2)) * patch
     return max(round(patches), 1) * patch
 
 
@@ -172,8 +188,7 @@ def student_config(config: Config, shape: Shape) -> Config:
     if shape.search_size is not None:
         sizes = [template_size(config, shape), shape.search_size]
         student.backbone.update(template_size=sizes[0], search_size=sizes[1])
-        train, val = (step for loader in (config.train_dataloader, config.val_dataloader)
-                      for step in loader.dataset.pipeline if step.type == 'CropPair')
+        train, val = crops(config)
         train.pop('student_size', None)
         own = {'student_size': sizes}
         if train.pop('student_factor', None):  # as much of the frame as there are pixels
