@@ -72,7 +72,7 @@ def main(args: argparse.Namespace) -> None:
             for number in args.stages}
     if args.metric == 'start':
         check_copies(config, teacher)
-    loader = pair_loader(config, args.pairs, args.samples, args.batch_size)
+    loader = pair_loader(config, teacher, args.pairs, args.samples, args.batch_size)
     title = f'{args.checkpoint.name} on {len(loader.dataset)} {args.pairs} pairs'
     starts = {}
     with bars() as progress:

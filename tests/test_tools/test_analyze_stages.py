@@ -19,6 +19,17 @@ def test_division_by_cosine(setup, tool, tmp_path, monkeypatch):
         assert f'student=dict(backbone=dict(division={division}))' in done.out
 
 
+def test_teacher_sees_its_own_crops_of_the_pairs_that_a_smaller_student_is_validated_on(
+        setup, tool, tmp_path):
+    crop = 'val_dataloader.dataset.pipeline.3'
+    one, other = (
+        re.findall(r'\| .*', tool('analyze_stages.py', setup.config, setup.teacher, '--stages', 2,
+                                  '--out', tmp_path, '--cfg-options', *options).out)
+        for options in ((f'{crop}.type=CropPair', ),
+                        (f'{crop}.size=[48,96]', f'{crop}.factor=[1,2]')))
+    assert one == other != []
+
+
 def test_divisions_are_chosen_by_untrained_students(setup, tool, tmp_path, monkeypatch):
     monkeypatch.setattr('cli.LOG_PERIOD', 0.)
     done = tool('analyze_stages.py', setup.config, setup.teacher, '--metric', 'start',

@@ -205,4 +205,4 @@ def test_configs_without_pairs(split, other):
     message = f'has no {split}_dataloader: set one, or take other pairs with --pairs {other}'
     for config in ({}, {f'{split}_dataloader': None}):
         with pytest.raises(ValueError, match=message):
-            pair_loader(Config(config), split, 8, 8)
+            pair_loader(Config(config), None, split, 8, 8)

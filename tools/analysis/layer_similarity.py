@@ -99,8 +99,9 @@ def build_teacher(config: Config, checkpoint: Path) -> nn.Module:
     return teacher.eval()
 
 
-def pair_loader(config: Config, split: str, samples: int, batch_size: int) -> DataLoader:
-    """Some of the pairs that a config trains or validates on.
+def pair_loader(config: Config, teacher: nn.Module, split: str, samples: int, batch_size: int
+                ) -> DataLoader:
+    """Some of the pairs that a config trains or validates on, in crops that the teacher takes.
 
     Args:
         split: 'train' or 'val'.
@@ -114,6 +115,11 @@ def pair_loader(config: Config, split: str, samples: int, batch_size: int) -> Da
     if not loader:
         raise ValueError(f'the config has no {split}_dataloader: set one, or take other pairs with '
                          f'--pairs {"train" if split == "val" else "val"}')
+    size = [teacher.backbone.template_size, teacher.backbone.search_size]
+    for step in loader.dataset.get('pipeline', ()):
+        if step.type == 'CropPair' and list(step.size) != size:  # a student's, of validation
+            step.update(size=size, factor=[
+                teacher.test_cfg['template_factor'], teacher.test_cfg['search_factor']])
     dataset = DATASETS.build(loader.dataset)
     return DataLoader(Subset(dataset, range(min(samples, len(dataset)))), batch_size,
                       collate_fn=collate_pairs)
