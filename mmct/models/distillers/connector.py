@@ -87,8 +87,8 @@ class Connector(nn.Module):
     def in_view(self, stages: Sequence[Tokens],
                 found: Prediction) -> tuple[Sequence[Tokens], Prediction]:
         """The teacher's tokens and what it finds, of what the student sees: the middle of its maps,
-        with values as they are, boxes cx, cy, w, h in units of the student's search crop, and no
-        distributions of edges."""
+        with values as they are, boxes cx, cy, w, h in units of the student's search crop, and of a
+        larger search crop nothing else, such as distributions of edges."""
         if self.share is None:
             return stages, found
         maps, boxes = found.outputs, found.boxes
