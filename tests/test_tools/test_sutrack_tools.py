@@ -119,9 +119,15 @@ def test_a_file_holds_the_settings_it_was_exported_with(files, student, tmp_path
 @pytest.mark.parametrize('suffix', ['.onnx', '.xml'])
 def test_fewer_bits(files, student, tool, tmp_path, suffix):
     pytest.importorskip('nncf', reason='the extra deploy is not installed')
+    # An untrained head's scores are nearly alike, and int8 has another cell win. Of scores that are
+    # all alike the first wins in any precision, and the boxes there are compared.
+    state = state_of(student)
+    state['head.score.4.weight'].zero_()
+    flat = tmp_path / 'flat.pth'
+    save_checkpoint({'state_dict': state}, flat)
     for precision in ('fp16', 'int8'):
         file = tmp_path / f'{precision}{suffix}'
-        done = tool('export.py', files.config, student, file, '--precision', precision,
+        done = tool('export.py', files.config, flat, file, '--precision', precision,
                     *(['--samples', 2] if precision == 'int8' else []))
         assert done.status == 0, done.err
         assert Tracker(file).network.info.precision == precision
