@@ -99,6 +99,10 @@ def errors_of(path: str | Path, *others: str | Path) -> Iterator[None]:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all."""
+    if str(path) == '/dev/stdout':
+        # Opened again, a file that it stands for would be cut, and be written over from its start.
+        print(text, end='')
+        return
     with atomic_write(path) as part:
         part.write_text(text)
 

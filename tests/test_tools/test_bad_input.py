@@ -18,6 +18,7 @@ from cli import existing_config, one_line, out_file, run, run_command
 from tiny import save_teacher, tracker
 
 from mmct.checkpoint import save_checkpoint
+from mmct.utils.files import write_text
 
 ROOT = Path(__file__).parents[2]
 
@@ -98,6 +99,14 @@ def test_files_that_can_be_written(tmp_path):
     (tmp_path / 'there').touch()
     for file in ('/dev/stdout', tmp_path / 'there', tmp_path / 'new/folder/file'):
         assert out_file(str(file)) == Path(file)
+
+
+def test_files_that_stdout_stands_for(capfd):
+    """As of `--boxes /dev/stdout > file`; what is said before and after stays."""
+    print('before')
+    write_text('/dev/stdout', '1,2,3,4\n')
+    print('after')
+    assert capfd.readouterr().out == 'before\n1,2,3,4\nafter\n'
 
 
 def test_folders_that_may_not_be_written_to(tmp_path, monkeypatch):
