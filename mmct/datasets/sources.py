@@ -144,7 +144,7 @@ def usable_objects(dataset: SOTCocoDataset) -> list[dict]:
     check_ids('images', coco.dataset.get('images', ()), ['file_name'])
     check_ids('annotations', coco.dataset.get('annotations', ()), ['image_id', 'bbox'])
     usable = [one for one in objects if is_usable(coco.anns[one['ann_id']], coco.imgs)]
-    rule = 'have no bbox of four numbers, or no image with a file_name'
+    rule = 'have no bbox of four numbers with an area, or no image with a file_name'
     if not usable:
         raise ValueError('it has no object to train on'
                          + (f'; all {len(objects)} {rule}' if objects else ''))
@@ -184,11 +184,12 @@ def labelled_size(image: dict) -> tuple[int, int] | None:
 
 
 def is_usable(annotation: dict, images: dict) -> bool:
-    """Whether an object of a COCO file has a box, x, y, w, h in pixels, in an image."""
+    """Whether an object of a COCO file has a box, x, y, w, h in pixels, with an area, in an
+    image."""
     box = annotation.get('bbox')
     numbers = isinstance(box, list) and len(box) == 4 and all(
         isinstance(value, (int, float)) and math.isfinite(value) for value in box)
-    return numbers and 'file_name' in images.get(annotation['image_id'], ())
+    return numbers and min(box[2:]) > 0 and 'file_name' in images.get(annotation['image_id'], ())
 
 
 class ImageSource:

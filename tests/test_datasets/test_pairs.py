@@ -108,8 +108,8 @@ def change_coco(coco, change):
 @pytest.mark.parametrize('change', [
     lambda own: own.pop('bbox'), lambda own: own.update(bbox=[]), lambda own: own.update(bbox=None),
     lambda own: own.update(bbox=[1, 2, 3]), lambda own: own.update(bbox=[1, 2, None, 4]),
-    lambda own: own.update(bbox=[1, 2, float('nan'), 4]), lambda own: own.update(image_id=77),
-    lambda own: own.update(image_id=2)])
+    lambda own: own.update(bbox=[1, 2, float('nan'), 4]), lambda own: own.update(bbox=[1, 2, 0, 4]),
+    lambda own: own.update(image_id=77), lambda own: own.update(image_id=2)])
 def test_objects_of_coco_without_box_or_image_are_left_out(coco, warnings, change):
     change_coco(coco, lambda content: (change(content['annotations'][0]),
                                        content['images'].append({'id': 2})))
@@ -124,6 +124,8 @@ def test_objects_of_coco_without_box_or_image_are_left_out(coco, warnings, chang
     (lambda content: content.update(annotations=[]), 'it has no object to train on'),
     (lambda content: content.pop('annotations'), 'it has no object to train on'),
     (lambda content: [own.pop('bbox') for own in content['annotations']], 'no object to train on'),
+    (lambda content: [own.update(bbox=[1, 2, 0, 0]) for own in content['annotations']],
+     'no object to train on; all 2 have no bbox of four numbers with an area'),
     (lambda content: content['annotations'][0].pop('image_id'), "KeyError: 'image_id'"),
     # Files that were joined.
     (lambda content: content['images'].append({**content['images'][0], 'file_name': 'b.jpg'}),
