@@ -60,7 +60,7 @@ def main(args: argparse.Namespace) -> int | None:
             if given and Path(given).resolve().is_relative_to(args.work_dir.resolve()):
                 raise ValueError(f'{given} lies in the folder of an earlier compression, which '
                                  'would be moved aside; give another --work-dir')
-        read_checkpoint(config.model.teacher_checkpoint)  # a fault of it moves nothing
+        read_checkpoint(str(config.model.teacher_checkpoint))  # a fault of it moves nothing
         aside = free_name(args.work_dir)
         args.work_dir.rename(aside)
         print(f'an earlier compression is in {aside} now')

@@ -79,6 +79,12 @@ def test_a_teacher_that_is_none(setup, tmp_path, own, earlier):
     assert (earlier / 'student.pth').is_file()
 
 
+def test_settings_that_take_the_teacher_away(setup, own, earlier):
+    done = compress(setup, own, earlier, '--cfg-options', 'model.teacher_checkpoint=None')
+    assert (done.status, done.err) == (2, 'error: checkpoint None does not exist\n')
+    assert (earlier / 'student.pth').is_file()
+
+
 @pytest.mark.parametrize('option', ['--teacher {}', '--cfg-options load_from={}'])
 def test_weights_in_the_folder_of_an_earlier_compression(setup, tmp_path, own, earlier, option):
     done = compress(setup, own, earlier, *option.format(earlier / 'student.pth').split())
