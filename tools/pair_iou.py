@@ -34,18 +34,28 @@ def parse_args():
 
 def main(args) -> None:
     import numpy as np
+    from mmengine.registry import init_default_scope
     from tabulate import tabulate
 
     from mmct import load_tracker
+    from mmct.datasets import PairDataset
+    from mmct.formats.layouts import own, part_of_video
     from mmct.utils.files import write_text
 
-    found = predict(load_tracker(args.config, args.checkpoint), args, 'pairs')
+    tracker = load_tracker(args.config, args.checkpoint)
+    init_default_scope('mmtrack')
+    dataset = PairDataset([dict(type='FolderDataset', data_root=str(args.data))], pipeline=[])
+    names = {}
+    for name, one in own(args.data).items():
+        place = args.data / one.frames  # which several parts or targets of a video share
+        names[place] = part_of_video(name)[0] if place in names else name
+    found = predict(tracker, dataset, args, 'pairs')
     rows = {'ground truth': iou(found['boxes'], found['truth'])}
     if args.teacher:
-        theirs = predict(load_tracker(*args.teacher), args, "teacher's")
+        theirs = predict(load_tracker(*args.teacher), dataset, args, "teacher's")
         rows['teacher'] = iou(found['boxes'], theirs['boxes'])
     videos = defaultdict(list)
-    for i, name in enumerate(found['videos']):
+    for i, name in enumerate(names[video_of(paths[0])] for paths in found['frames']):
         # One tracker's crop may be nothing but padding, for which another pair is drawn.
         if not args.teacher or found['frames'][i] == theirs['frames'][i]:
             videos[name].append(i)
@@ -69,31 +79,22 @@ def main(args) -> None:
         write_text(args.json, json.dumps(dict(mean=mean, error=error, videos=figures), indent=1))
 
 
-def predict(tracker, args, title: str) -> dict:
+def predict(tracker, dataset, args, title: str) -> dict:
     """Boxes (N, 4) cx, cy, w, h around the centre of the search crop, in units of what it is cut
-    around, sqrt(w * h); the truth likewise, and of each pair the frames and the video's name."""
+    around, sqrt(w * h); the truth likewise, and the frames of each pair."""
     import torch
-    from mmengine.registry import init_default_scope
-    from mmtrack.registry import DATASETS
+    from mmtrack.registry import TRANSFORMS
 
     from mmct.datasets import collate_pairs
-    from mmct.formats.layouts import own, part_of_video
 
-    init_default_scope('mmtrack')
     info = tracker.info
-    dataset = DATASETS.build(dict(
-        type='PairDataset',
-        datasets=[dict(type='FolderDataset', data_root=str(args.data))],
-        pipeline=[dict(type='LoadPair'),
-                  dict(type='CropPair', size=[info.template_size, info.search_size],
-                       factor=[info.template_factor, info.search_factor],
-                       center_jitter=[0, args.center_jitter], scale_jitter=[0, 0.25],
-                       stretched=info.stretched_boxes),
-                  dict(type='PackPair')]))
-    names = {}
-    for name, one in own(args.data).items():
-        place = args.data / one.frames  # which several parts or targets of a video share
-        names[place] = part_of_video(name)[0] if place in names else name
+    dataset.pipeline = [TRANSFORMS.build(cfg) for cfg in (
+        dict(type='LoadPair'),
+        dict(type='CropPair', size=[info.template_size, info.search_size],
+             factor=[info.template_factor, info.search_factor],
+             center_jitter=[0, args.center_jitter], scale_jitter=[0, 0.25],
+             stretched=info.stretched_boxes),
+        dict(type='PackPair'))]
     count = args.pairs * len(dataset.sources[0].videos)
     boxes, truth, frames = [], [], []
     with bars() as progress:
@@ -105,8 +106,7 @@ def predict(tracker, args, title: str) -> dict:
             frames += batch['img_path']
     centre = torch.tensor([0.5, 0.5, 0, 0])
     boxes, truth = ((torch.cat(values) - centre) * info.search_factor for values in (boxes, truth))
-    videos = [names[video_of(paths[0])] for paths in frames]
-    return dict(boxes=boxes, truth=truth, frames=frames, videos=videos)
+    return dict(boxes=boxes, truth=truth, frames=frames)
 
 
 def video_of(path: str) -> Path:

@@ -46,6 +46,18 @@ def test_a_tracker_agrees_with_itself(setup, own, tool, tmp_path, monkeypatch):
     assert re.search(r'\| mean +\| 0\.\d{4} ± 0\.\d{4} +\| 1\.0000 ± 0\.0000', done.out)
 
 
+def test_what_is_doubtful_is_said_once(setup, own, tool, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmct.datasets.listed.print_log', lambda text, *_: said.append(text))
+    shutil.copytree(own / 'a', tmp_path / 'own/a')
+    shutil.copy(own / 'a.txt', tmp_path / 'own')
+    shutil.copytree(own / 'a', tmp_path / 'own/bare')
+    args = (setup.config, setup.student)
+    done = tool('pair_iou.py', *args, '--data', tmp_path / 'own', '--pairs', 8, '--teacher', *args)
+    assert done.status == 0
+    assert [text.rpartition(': ')[2] for text in said] == ['bare']
+
+
 def test_trackers_that_see_more_or_less_are_compared(setup, own, tool, tmp_path):
     """Boxes are in units that both have, so it does not matter who is the teacher."""
     other = tmp_path / 'other.py'
