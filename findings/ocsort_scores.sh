@@ -26,7 +26,8 @@ from ocsort.ocsort import OCSort
 
 def update(tracker, *targets):
     """Rows of a frame, of targets by left side and score."""
-    return tracker.update(torch.tensor([[x, 50, x + 40, 90, score, 0] for x, score in targets]), None)
+    boxes = [[x, 50, x + 40, 90, score, 0] for x, score in targets]
+    return tracker.update(torch.tensor(boxes), None)
 
 
 def rows(scores, **options):
