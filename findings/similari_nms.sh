@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # similari-trackers-rs 0.26.12: nms() measures how much of a box is covered, not the IoU.
 #
-# nms_threshold is by the docstring "used to remove excessive boxes"; of what measure is not said.
-# It is the intersection over the area of the box with the lower score. So a small target before a
-# larger one of higher score, such as a person before a bus, is removed at any threshold below 1,
-# whatever its IoU, and stays if the small one has the higher score. A threshold from another
-# library removes more here. No word.
+# The docstring does not say what nms_threshold is a threshold of. It is the intersection over the
+# area of the box with the lower score. So a small target before a larger one of higher score, such
+# as a person before a bus, is removed at any threshold below 1, whatever its IoU, and stays if the
+# small one has the higher score. A threshold from another library removes more here. No word.
 # Seen, threshold 0.5, a box of 20 x 20 within one of 100 x 100 (IoU 0.04): removed with the lower
 # score, kept with the higher one. Of 500 sets of random boxes all are left as by intersection over
 # own area, 265 otherwise than by IoU.
