@@ -456,6 +456,26 @@ def test_a_file_of_another_export(model, files, kind, tmp_path):
             assert '\n' not in str(found.value)
 
 
+def test_a_file_that_is_written_anew_while_it_is_open(model, files, tmp_path, monkeypatch):
+    """Several targets need another session of it, which may not be of another network."""
+    for file in files.glob('tracker*.onnx'):
+        shutil.copy(file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    frames = moving_disc(2)
+    trackers = []
+    for _ in range(2):
+        network = open_network('tracker.onnx', threads=2)
+        trackers.append([Tracker(network), Tracker(network)])
+        for own in trackers[-1]:
+            own.init(frames[0], BOX)
+    monkeypatch.chdir(tmp_path.parent)
+    assert len(update_many(trackers[0], frames[1])) == 2
+    export_tracker(fuse_for_inference(build(tracker(), seed=1)), tmp_path / 'tracker.onnx', 'onnx')
+    with pytest.raises(ValueError, match='tracker.onnx is another export than when it was opened'):
+        update_many(trackers[1], frames[1])
+    assert len(update_many(trackers[0], frames[1])) == 2
+
+
 @pytest.mark.parametrize('kind', FORMATS)
 def test_files_that_another_tool_has_written_anew(model, files, kind, tmp_path):
     """Other bytes of the same networks; only without the id there is nothing to tell that by."""

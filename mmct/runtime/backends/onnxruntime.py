@@ -21,8 +21,10 @@ class OnnxRuntimeNetwork(OpenedNetwork):
 
     def __init__(self, path: Path, checkpoint: None, precision: str | None,
                  threads: int | None) -> None:
-        self._path, self._most_lanes = path, min(LANES, threads or os.cpu_count())
+        self._path = path.absolute()  # opened again by lanes
+        self._most_lanes = min(LANES, threads or os.cpu_count())
         step = session(path, threads)
+        self._says = step.get_modelmeta().custom_metadata_map
         self.info = NetworkInfo.from_json(metadata(step, METADATA), path)
         inputs = shapes(step.get_inputs())
         self.info.check_ports(inputs, list(shapes(step.get_outputs())), path)
@@ -48,7 +50,11 @@ class OnnxRuntimeNetwork(OpenedNetwork):
         if count == 1:
             return [self._lane]
         if self._single is None:
-            self._single = Lane(self.info, session(self._path, 1))
+            single = session(self._path, 1)
+            if single.get_modelmeta().custom_metadata_map != self._says:
+                raise ValueError(f'{self._path} is another export than when it was opened, and '
+                                 'several targets need it again; open it anew')
+            self._single = Lane(self.info, single)
         return [self._single] * count
 
 
