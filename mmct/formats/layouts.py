@@ -306,7 +306,7 @@ def part_of_video(name: str) -> tuple[str, int]:
     """
     video, _, part = name.rpartition('_')
     starts = UAV_PARTS.get(video, ())
-    if part.isdigit() and 0 < int(part) <= len(starts):
+    if part.isdecimal() and 0 < int(part) <= len(starts):
         return video, starts[int(part) - 1]
     return video if name in OTB_TARGETS else name, OTB_STARTS.get(name, 1)
 
@@ -323,7 +323,7 @@ def frames_from(start: int, names: Iterable[str], count: int | None) -> list[str
     names = in_order(names)
     if start > 1 and len(names) != count:
         names = [name for name in names
-                 if Path(name).stem.isdigit() and int(Path(name).stem) >= start]
+                 if Path(name).stem.isdecimal() and int(Path(name).stem) >= start]
     return with_missing(names, count or 0, start)
 
 

@@ -293,7 +293,7 @@ class Frames:
                 pages := cv2.imcount(str(path))) > 1:
             raise ValueError(f'{path} has {pages} pages, of which only the first would be read; '
                              'write each as a file, and give their folder')
-        camera = str(source).isdigit()
+        camera = str(source).isdecimal()
         known = camera or path.exists() or '://' in str(source)
         if not (known or '%' in path.name):
             raise FileNotFoundError(f'{path} does not exist; give a video file, a folder of images '

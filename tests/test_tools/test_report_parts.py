@@ -216,6 +216,11 @@ def test_frames_of_parts_of_videos(tmp_path, name, path, first, length):
         find_clip(tmp_path, name, length)
 
 
+def test_digits_that_are_no_number(tmp_path):
+    write_frames(tmp_path / 'car1_²', 3)
+    assert find_clip(tmp_path, 'car1_²', 3).length == 3
+
+
 def test_frames_of_a_video(tmp_path):
     video = cv2.VideoWriter(str(tmp_path / 'cat-1.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 10,
                             (64, 48))
@@ -231,6 +236,12 @@ def test_levels_of_frames_of_16_bits(tmp_path):
     (tmp_path / 'a').mkdir()
     cv2.imwrite(str(tmp_path / 'a/1.png'), np.full((8, 8), 3100, np.uint16))
     assert np.unique(find_clip(tmp_path, 'a', 1, (3000, 3255))[0]) == 100
+    video = cv2.VideoWriter(
+        str(tmp_path / 'b.avi'), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'FFV1'), 30, (64, 48),
+        [cv2.VIDEOWRITER_PROP_DEPTH, cv2.CV_16U, cv2.VIDEOWRITER_PROP_IS_COLOR, 0])
+    video.write(np.full((48, 64), 3100, np.uint16))
+    video.release()
+    assert np.unique(find_clip(tmp_path, 'b', 1, (3000, 3255))[0]) == 100
 
 
 def test_broken_frame(tmp_path):

@@ -113,7 +113,7 @@ def expected_frames(sequence: Sequence, present: list[str], count: int | None) -
     if sequence.template is None:
         return frames_from(sequence.start, present, count)[:count]
     if count is None:
-        numbers = [int(Path(name).stem) for name in present if Path(name).stem.isdigit()]
+        numbers = [int(Path(name).stem) for name in present if Path(name).stem.isdecimal()]
         count = max(numbers, default=sequence.start) - sequence.start + 1
     return [sequence.template % (sequence.start + i) for i in range(count)]
 

@@ -20,7 +20,7 @@ def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | No
             boxes.
         name: of the sequence.
         length: number of frames that there must be.
-        levels: of images of 16 bits, see :func:`mmct.runtime.frames.read_image`.
+        levels: of frames of 16 bits, see :func:`mmct.runtime.frames.read_image`.
 
     Raises:
         FileNotFoundError: there are none.
@@ -33,7 +33,7 @@ def find_clip(folder: Path, name: str, length: int, levels: Sequence[float] | No
                                 f'{name}/img, {name}/imgs or {name}/color of images, or a video '
                                 f'{name}.mp4, there or up to two folders below')
     if found.is_file():
-        frames, count = Frames(found), count_frames(found)
+        frames, count = Frames(found, levels), count_frames(found)
     else:
         there = image_names(found)
         names = frames_from(start, there, length)
