@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from mmengine.fileio import FileClient
 from mmengine.logging import print_log
-from mmtrack.datasets import BaseSOTDataset, GOT10kDataset
+from mmtrack.datasets import BaseSOTDataset, GOT10kDataset, OTB100Dataset
 from mmtrack.registry import DATASETS
 
 from ..formats.annotations import (
@@ -15,6 +15,7 @@ from ..formats.annotations import (
     doubt_together,
     flagged_absent,
     lines_of_frames,
+    parse_boxes,
     parse_numbers,
     read_boxes,
 )
@@ -57,7 +58,16 @@ def stored_text(path: str) -> str:
         raise ValueError(f'{path} is not a text file') from None
 
 
+def otb_boxes(self: OTB100Dataset, video_idx: int) -> np.ndarray:
+    """Boxes (N, 4) x, y, w, h in pixels. MMTracking's method looks for whole numbers in a line, of
+    which a box with decimals has eight, and a blank line none."""
+    info = self.get_data_info(video_idx)
+    path = osp.join(self.data_prefix['img_path'], info['ann_path'])
+    return parse_boxes(stored_text(path), path)[info.get('init_skip_num', 0):]
+
+
 BaseSOTDataset._loadtxt = load_text
+OTB100Dataset.get_bboxes_from_video = otb_boxes
 
 
 @DATASETS.register_module()

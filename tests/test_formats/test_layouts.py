@@ -169,6 +169,50 @@ def test_configs_read_what_the_converter_writes(tmp_path, name):
     assert len(dataset) == sum(lengths.values())
 
 
+@pytest.mark.parametrize(('name', 'file'), [
+    ('nfs', 'bee/30/bee.txt'), ('otb100', 'data/Boy/groundtruth_rect.txt')])
+def test_a_blank_line_is_a_frame_without_the_target(tmp_path, name, file):
+    globals()[name](tmp_path)
+    lines = (tmp_path / file).read_text().splitlines()
+    lines[2] = ''
+    put(tmp_path / file, '\n'.join(lines))
+    infos(tmp_path, name)
+    dataset = built(tmp_path, name)
+    boxes = dataset.get_bboxes_from_video(sequence_names(dataset).index(
+        {'nfs': 'bee', 'otb100': 'Boy'}[name]))
+    assert len(boxes) == len(lines)
+    assert np.isnan(boxes[2]).all()
+    assert boxes[[1, 3], 0].tolist() == [11, 13]
+
+
+def test_boxes_of_otb100_with_decimals(tmp_path):
+    otb100(tmp_path)
+    put(tmp_path / 'data/Board/groundtruth_rect.txt', '10.5,12,9,8\n' * 3)
+    infos(tmp_path, 'otb100')
+    dataset = built(tmp_path, 'otb100')
+    boxes = dataset.get_bboxes_from_video(sequence_names(dataset).index('Board'))
+    assert boxes.tolist() == [[10.5, 12, 9, 8]] * 3
+
+
+@pytest.mark.parametrize(('name', 'places'), [
+    ('lasot', ['LaSOTBenchmark/cat/._cat-1', 'LaSOTBenchmark/__MACOSX/cat-9']),
+    ('tnl2k', ['TNL2K_test_subset/__MACOSX', 'TNL2K_test_subset/.cache']),
+    ('vasttrack', ['unisot_train_final_backup/__MACOSX/Air Hockey',
+                   'unisot_train_final_backup/Air Hockey/.cache'])])
+def test_what_macos_leaves_is_no_sequence(tmp_path, name, places):
+    globals()[name](tmp_path)
+    before = layout_of(name).present(tmp_path)
+    for place in places:
+        (tmp_path / place).mkdir(parents=True)
+    assert layout_of(name).present(tmp_path) == before
+
+
+def test_another_picture_among_the_frames_of_a_secret_sequence(tmp_path):
+    name, = trackingnet(tmp_path)
+    cv2.imwrite(str(tmp_path / f'TEST/frames/{name}/thumb.jpg'), np.zeros((9, 9, 3), np.uint8))
+    assert [left_out for _, left_out in infos(tmp_path, 'trackingnet').values()] == [[], []]
+
+
 def test_the_validation_videos_of_got10k_have_all_boxes(tmp_path):
     got10k(tmp_path)
     infos(tmp_path, 'got10k')

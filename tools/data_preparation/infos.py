@@ -71,7 +71,8 @@ def info_line(root: Path, name: str, layout: Layout, sequence: Sequence, secret:
         raise ValueError(f'{prefix / sequence.frames}: {other.text}')
     if secret:
         # Numbered without gaps, as tools/check_dataset.py sees to.
-        count = max(int(Path(frame).stem) for frame in frames) - sequence.start + 1
+        numbers = [int(stem) for stem in (Path(frame).stem for frame in frames) if stem.isdecimal()]
+        count = max(numbers, default=sequence.start - 1) - sequence.start + 1
     elif layout.plain:
         plain = f'annotations/{name}/{sequence.name}.txt'
         write_text(root / plain, box_text(boxes.tolist()))

@@ -107,7 +107,8 @@ def lasot_test(root: Path) -> dict[str, Sequence]:
 
 def lasot_train(root: Path) -> dict[str, Sequence]:
     """Training videos, and those of other names that are there."""
-    found = {path.name for path in (root / 'LaSOTBenchmark').glob('*/*-*')}
+    folder = root / 'LaSOTBenchmark'
+    found = {name for kind in names_in(folder) for name in names_in(folder / kind) if '-' in name}
     names = lasot_training_names() | found - set(names_of('lasot_test'))
     return named(lasot_sequence(name) for name in sorted(names))
 
@@ -119,7 +120,8 @@ def lasot_ext(root: Path) -> dict[str, Sequence]:
 
 def tnl2k(root: Path) -> dict[str, Sequence]:
     """TNL2K's test videos that are there."""
-    names = sorted(path.name for path in (root / 'TNL2K_test_subset').glob('*') if path.is_dir())
+    folder = root / 'TNL2K_test_subset'
+    names = sorted(name for name in names_in(folder) if (folder / name).is_dir())
     return named(Sequence(f'{path}/imgs', f'{path}/groundtruth.txt', template=None, start=0)
                  for path in (f'TNL2K_test_subset/{name}' for name in names))
 
@@ -140,8 +142,10 @@ def trackingnet(*chunks: str) -> Callable[[Path], dict[str, Sequence]]:
 
 def vasttrack(root: Path) -> dict[str, Sequence]:
     """VastTrack's training videos that are there."""
-    videos = (path.relative_to(root).as_posix()
-              for path in (root / 'unisot_train_final_backup').glob('*/*') if path.is_dir())
+    folder = 'unisot_train_final_backup'
+    videos = (f'{folder}/{kind}/{name}' for kind in names_in(root / folder)
+              for name in names_in(root / folder / kind)
+              if (root / folder / kind / name).is_dir())
     return named(Sequence(f'{video}/imgs', f'{video}/Groundtruth.txt', template=None, start=0)
                  for video in sorted(videos))
 
@@ -194,9 +198,11 @@ def read_nfs(path: Path, frames: int) -> np.ndarray:
     Raises:
         ValueError: a line has not these numbers.
     """
-    rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
+    rows = [line.split() for line in lines_of_frames(read_text(path), lambda: frames)]
     try:
-        corners = np.array([row[1:5] for row in rows], float).reshape(len(rows), 4)
+        # A blank line is four times nan.
+        corners = np.array([row if row[0] == 'nan' else row[1:5] for row in rows if row],
+                           float).reshape(-1, 4)
     except ValueError:
         raise ValueError(f'{path}: expected lines "id left top right bottom …"') from None
     if frames and abs(len(corners) / frames - 8) < 1:
