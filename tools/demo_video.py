@@ -145,9 +145,11 @@ def check(args: argparse.Namespace) -> None:
     if args.out and args.boxes and args.out.resolve() == args.boxes.resolve():
         raise ValueError(f'--out and --boxes are both {args.out}; give each a file of its own')
     for name, file in (('--out', args.out), ('--boxes', args.boxes)):
-        if file and file.is_file() and Path(args.video).exists() and file.samefile(args.video):
-            raise ValueError(f'{name} {file} is the video that is tracked in, which would be lost; '
-                             'give another file')
+        for what, read in (('video that is tracked in', args.video), ('model', args.model),
+                           ('checkpoint', args.checkpoint)):
+            if file and file.is_file() and read and Path(read).exists() and file.samefile(read):
+                raise ValueError(f'{name} {file} is the {what}, which would be lost; give another '
+                                 'file')
 
 
 class Targets:
@@ -255,13 +257,13 @@ def drawn_box(window: 'Window', frame: 'np.ndarray') -> tuple[int, int, int, int
 
 def result_name(video: str) -> str:
     """What the result is called, unless somebody says."""
-    from mmct.formats.layouts import TRACKED
+    from mmct.formats.layouts import IMAGE_FOLDERS, TRACKED
 
     source = Path(video)
     if source.is_dir():
         source = source.resolve()  # the current folder has a name, too
     name = source.stem if source.is_file() else source.name
-    if name == 'img' and source.is_dir():  # of a sequence of a data set, which has the name
+    if name in IMAGE_FOLDERS and source.is_dir():  # of a sequence of a data set, which has the name
         name = source.parent.name
     return re.sub(r'[^\w.-]+', '_', name) + TRACKED
 

@@ -67,6 +67,8 @@ def main(args: argparse.Namespace) -> int:
 
     if args.metric not in METRICS:
         raise ValueError(f'--metric {args.metric} is not one of {", ".join(METRICS)}')
+    if args.csv and args.json and args.csv.resolve() == args.json.resolve():
+        raise ValueError(f'--csv and --json are both {args.csv}; give each a file of its own')
     not_annotated = {}
     annotations = read_annotations(args.annotations, not_annotated)
     unknown = sorted(set(args.sequences or ()) - annotations.keys())

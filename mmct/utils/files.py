@@ -4,6 +4,7 @@ import codecs
 import itertools
 import os
 import re
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +24,9 @@ DECIMALS = re.compile(r'(?<![\d.])(\d+)\.(\d+)(?!\.?\d)')
 # Control characters, ends of lines, bytes that are not UTF-8, parts of a path. Any space is fine;
 # macOS puts one that does not break into the names of screen recordings.
 NOT_IN_NAMES = re.compile(r'[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\]')
+# Opened again, a file that they stand for would be cut, and be written over from its start.
+STREAMS = {place: name for number, name in enumerate(('stdout', 'stderr'), 1)
+           for place in (f'/dev/{name}', f'/dev/fd/{number}', f'/proc/self/fd/{number}')}
 LITTER = ('._', '__MACOSX')  # how the names begin of what macOS leaves on other disks
 
 
@@ -99,9 +103,8 @@ def errors_of(path: str | Path, *others: str | Path) -> Iterator[None]:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    if str(path) == '/dev/stdout':
-        # Opened again, a file that it stands for would be cut, and be written over from its start.
-        print(text, end='')
+    if stream := STREAMS.get(str(path)):
+        print(text, end='', file=getattr(sys, stream))
         return
     with atomic_write(path) as part:
         part.write_text(text)

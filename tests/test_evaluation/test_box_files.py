@@ -285,6 +285,13 @@ def test_all_figures_have_two_decimals(results):
     assert '| 100.00 |' in ' '.join(done.out.split()), done.out
 
 
+def test_one_file_for_two_tables(results):
+    done = evaluated(results, '--csv', results / 'out', '--json', results / 'out')
+    assert done.status == 2
+    assert f'error: --csv and --json are both {results}/out; give each a file' in done.err
+    assert not (results / 'out').exists()
+
+
 @pytest.mark.parametrize('metric', ['published', 'got10k'])
 def test_figures_by_sequence(results, metric):
     done = evaluated(results, '--metric', metric, '--per-sequence', '--csv', results / 'out.csv',

@@ -101,12 +101,16 @@ def test_files_that_can_be_written(tmp_path):
         assert out_file(str(file)) == Path(file)
 
 
-def test_files_that_stdout_stands_for(capfd):
+@pytest.mark.parametrize(('place', 'name'), [
+    ('/dev/stdout', 'out'), ('/dev/fd/1', 'out'), ('/proc/self/fd/1', 'out'),
+    ('/dev/stderr', 'err'), ('/dev/fd/2', 'err')])
+def test_files_that_stdout_stands_for(capfd, place, name):
     """As of `--boxes /dev/stdout > file`; what is said before and after stays."""
-    print('before')
-    write_text('/dev/stdout', '1,2,3,4\n')
-    print('after')
-    assert capfd.readouterr().out == 'before\n1,2,3,4\nafter\n'
+    stream = getattr(sys, f'std{name}')
+    print('before', file=stream)
+    write_text(place, '1,2,3,4\n')
+    print('after', file=stream)
+    assert getattr(capfd.readouterr(), name) == 'before\n1,2,3,4\nafter\n'
 
 
 def test_folders_that_may_not_be_written_to(tmp_path, monkeypatch):

@@ -226,6 +226,14 @@ def test_the_video_itself_is_not_written_to(exported, pictures, tmp_path, option
     assert file.read_bytes() == before
 
 
+def test_the_model_itself_is_not_written_to(exported, pictures, tmp_path):
+    model = shutil.copy(exported, tmp_path / 'tracker.onnx')
+    done = draw(pictures, model, '--box', '1,2,30,40', '--boxes', model)
+    assert done.status == 2
+    assert f'--boxes {model} is the model, which would be lost; give another file' in done.err
+    assert model.read_bytes() == exported.read_bytes()
+
+
 def test_a_first_box_that_may_be_corners(exported, pictures, tmp_path):
     done = draw(pictures, exported, '--box', '130,90,200,150', '--out', tmp_path / 'a.mp4')
     assert done.status == 0
@@ -489,6 +497,10 @@ def test_a_stream(exported, pictures, tmp_path, monkeypatch):
     shutil.copytree(pictures, tmp_path / 'cat-1/img')
     assert draw(tmp_path / 'cat-1/img', exported, '--box', '60,50,40,30').status == 0
     assert (tmp_path / 'cat-1.tracked.mp4').is_file()
+    for name in ('imgs', 'color'):  # TNL2K's and VOT's
+        shutil.copytree(pictures, tmp_path / f'of {name}' / name)
+        assert draw(tmp_path / f'of {name}' / name, exported, '--box', '60,50,40,30').status == 0
+        assert (tmp_path / f'of_{name}.tracked.mp4').is_file()
     done = draw('http://127.0.0.1:1/v.mp4', exported, '--box', '60,50,40,30')
     assert (done.status, done.err.splitlines()[-1]) == (
         2, 'error: video http://127.0.0.1:1/v.mp4 cannot be opened')
